@@ -1,0 +1,228 @@
+"""The nouns, one for each arrow of the path, and the seams where adapters plug in.
+
+    Frame -> Patch -> Line -> Number -> Reading | Event -> (outbox) -> Message
+
+Everything here is frozen. What holds pixels compares by identity (`eq=False`) and its arrays are read-only by
+convention: a stage that wants to draw copies first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Grey = NDArray[np.uint8]
+"""A grey picture, shape (height, width), 0 black to 255 white."""
+
+Box = tuple[int, int, int, int]
+"""x, y, width, height in pixels; x to the right, y down, the origin at the top left corner."""
+
+DIGITS = "0123456789"
+NOT_A_DIGIT = 10
+"""Column of a classifier's scores that says: this ink is no digit. Columns 0 to 9 are the digits."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """What the camera saw at one moment."""
+
+    seq: int
+    """Counts from 0 within one run of the source; frames that were dropped leave gaps."""
+    at: float
+    """Wall clock, seconds since 1970 (UTC), when the frame was taken."""
+    mono: float
+    """Monotonic clock in seconds at the same moment; the only one that timers use."""
+    pixels: Grey
+    """An owned copy: the camera's buffer has been given back."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """What one field looked like in one frame, turned upright."""
+
+    field: str | None
+    """The field's name, or None where the whole frame is searched."""
+    frame: Frame
+    pixels: Grey
+    to_frame: NDArray[np.float64]
+    """(3, 3) homography: patch pixels to frame pixels."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Glyph:
+    """One thing that may be a digit: cut out, not normalised."""
+
+    box: Box
+    """In pixels of the patch."""
+    ink: Grey
+    """(h, w): 0 is paper, 255 the darkest ink; only this glyph's strokes, its neighbours blanked out."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """One line of writing, as a lattice of glyph hypotheses from left to right.
+
+    Nodes are numbered 0 (before the first glyph) to `nodes - 1` (after the last). Glyph i spans the ink between
+    nodes `edges[i][0]` and `edges[i][1]`, with edges[i][0] < edges[i][1]. A line whose digits neither touch nor are
+    broken has exactly one glyph between neighbouring nodes.
+    """
+
+    box: Box
+    glyphs: tuple[Glyph, ...]
+    edges: tuple[tuple[int, int], ...]
+    priors: tuple[float, ...]
+    """For each glyph the log-likelihood of its geometry (0 = an ordinary glyph), before anyone has read it."""
+
+    @property
+    def nodes(self) -> int:
+        return 1 + max((end for _, end in self.edges), default=0)
+
+
+Candidate = tuple[str, float]
+"""A text and its confidence in 0..1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """One digit of a number, as read."""
+
+    top: tuple[Candidate, ...]
+    """The three likeliest digits, best first."""
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """What ONE picture says of one number: an opinion."""
+
+    box: Box
+    candidates: tuple[Candidate, ...]
+    """Up to three whole texts, best first. Confidence is calibrated: of those said with 0.9, nine in ten are right."""
+    digits: tuple[Digit, ...]
+    """Of the best candidate, left to right."""
+
+    @property
+    def text(self) -> str:
+        return self.candidates[0][0]
+
+    @property
+    def confidence(self) -> float:
+        return self.candidates[0][1]
+
+
+class Status(StrEnum):
+    """Why a reading is, or is not, what is written there. The spelling is the one on the wire."""
+
+    OK = "ok"
+    LOW_CONFIDENCE = "low_confidence"
+    NO_DIGITS = "no_digits"
+    WRONG_FORMAT = "wrong_format"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What we are prepared to SAY of one field."""
+
+    field: str
+    status: Status
+    text: str | None
+    """The last accepted text; None before the first."""
+    value: int | float | None
+    """The same as a number; None for fields that hold identifiers."""
+    unit: str | None
+    confidence: float
+    candidates: tuple[Candidate, ...]
+    digits: tuple[Digit, ...]
+    """Boxes in pixels of the frame."""
+    votes: tuple[int, int]
+    """Frames that agreed, frames that were asked."""
+    captured_at: float
+    """When the frame was taken that this reading speaks of; seconds since 1970."""
+    value_at: float | None
+    """When `text` was read; a rejected reading keeps the time of the accepted one."""
+    model: str
+    backend: str
+    gone: bool = False
+    """The number has left the picture (whole-frame mode): its retained topic is to be cleared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened. The spelling of `type` is the one on the wire."""
+
+    type: str
+    field: str | None
+    at: float
+    detail: dict[str, str | int | float | None]
+
+
+Record = Reading | Event
+"""What the outbox keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One MQTT publication, ready to send."""
+
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retain: bool = False
+    expiry: int | None = None
+    """Seconds after which the broker may drop it (MQTT 5 only)."""
+
+
+class Outcome(Enum):
+    """What became of a message that was handed to a sink."""
+
+    DELIVERED = "delivered"
+    KEEP = "keep"  # not now: try again later
+    REFUSED = "refused"  # never: the broker will not take it
+
+
+class Request(Enum):
+    """Why the path was left."""
+
+    STOP = "stop"
+    RELOAD = "reload"
+
+
+# The seams. Each is called from one thread, never in parallel; no locks are needed.
+
+
+class Source(Protocol):
+    """Where frames come from."""
+
+    def frames(self, tick: float) -> Iterator[Frame | None]:
+        """Frames as they come; None whenever `tick` seconds went by without one.
+
+        Ends when there are no more (files). Closing the generator releases the camera.
+        Raises CameraError or PictureError.
+        """
+
+
+class Classifier(Protocol):
+    """Says which digit a glyph is."""
+
+    name: str
+    """Name and version of the model, for example digits@1.2.0."""
+    backend: str
+    """What it runs on: cpu or edgetpu."""
+
+    def classify(self, glyphs: Sequence[Glyph]) -> NDArray[np.float32]:
+        """Probabilities, shape (len(glyphs), 11), rows summing to 1, in the order of `glyphs`.
+
+        Columns 0 to 9 are the digits, column 10 is 'not a digit'. Calibrated. Pure.
+        """
+
+
+class Sink(Protocol):
+    """Where messages go."""
+
+    def deliver(self, batch: Sequence[Message]) -> list[Outcome]:
+        """Send a batch in order and wait for what became of each. Never raises for a broken link: that is KEEP."""

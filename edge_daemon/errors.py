@@ -1,0 +1,45 @@
+"""What can go wrong, as types. Imports nothing.
+
+One root, so that the command line can turn every foreseen failure into one line for the person; each leaf also
+inherits the builtin that a caller who does not know us would catch.
+"""
+
+
+class EdgeDaemonError(Exception):
+    """Root of all foreseen failures. The message is for a person: what, where, what to do."""
+
+    exit_code = 1
+
+
+class ConfigError(EdgeDaemonError, ValueError):
+    """The configuration cannot be used. The message names file, line, key and what is allowed."""
+
+    exit_code = 78  # EX_CONFIG: systemd is told not to restart on it
+
+
+class PictureError(EdgeDaemonError, OSError):
+    """An image or video file that cannot be read: missing, empty, truncated, too large, not an image."""
+
+
+class CameraError(EdgeDaemonError, OSError):
+    """The camera is absent, taken, or has stopped delivering frames."""
+
+
+class ModelError(EdgeDaemonError, ValueError):
+    """The model file is missing, damaged, or not a digit classifier we can drive."""
+
+
+class RuntimeMissingError(ModelError, ImportError):
+    """No TFLite interpreter is installed."""
+
+
+class BrokerError(EdgeDaemonError, ConnectionError):
+    """The broker cannot be reached or refuses us for good."""
+
+
+class OutboxError(EdgeDaemonError, OSError):
+    """The durable queue cannot be used: locked by another daemon, disk full, read-only."""
+
+
+class CourierError(EdgeDaemonError, RuntimeError):
+    """The delivery thread died or stopped beating; the process must restart."""

@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# Sourced by the scripts beside it: makes the project's own Python environment, once, and again when pyproject.toml changes.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() { printf '%s\n' "$*" >&2; }
+
+# apt_install PACKAGE...: as root, install; otherwise say the one command and stop.
+apt_install() {
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        say "installing $* with apt"
+        { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } >/dev/null 2>&1 && return
+        say "apt could not install $*. Try: apt-get update && apt-get install $*"
+        exit 1
+    fi
+    say "$* is needed. Please run: sudo apt-get install $*    and start this again."
+    exit 1
+}
+
+# environment NAME EXTRAS: leaves the path of a ready virtual environment in $env (.venv or .venv-NAME).
+environment() {
+    local python=${PYTHON:-python3} stamp
+    env="$root/.venv${1:+-$1}"
+    if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        say "Python 3.11 or newer is needed; '$python' is $("$python" -V 2>&1 || echo missing). Set PYTHON=... to another one."
+        exit 1
+    fi
+    stamp="$env/.made-for"
+    [ "$(cat "$stamp" 2>/dev/null)" = "$2 $(cksum < "$root/pyproject.toml")" ] && return
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
+    say "making the environment ${env##*/} (a minute, once)"
+    [ -x "$env/bin/python" ] || "$python" -m venv "$env"
+    "$env/bin/python" -m pip install -q --disable-pip-version-check -e "$root[$2]" || {
+        say "pip could not install the project's requirements; the lines above say why. Run this again when that is mended."
+        exit 1
+    }
+    echo "$2 $(cksum < "$root/pyproject.toml")" > "$stamp"
+}
