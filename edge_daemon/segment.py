@@ -13,13 +13,16 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from edge_daemon.domain import Box, Glyph, Grey, Line, Patch, outline
+from edge_daemon.domain import Glyph, Grey, Line, Patch, outline
 
 WORK_SIDE = 1280
 """Larger pictures are shrunk to this many pixels on the longer side: digits stay legible, the cost stays bounded."""
 MIN_HEIGHT = 8
 """Pixels (of the working picture) below which ink cannot be read."""
+JOIN_GAP = 0.75
+"""Digits further apart than this, in heights of the taller, are two numbers."""
 MAX_BLOBS = 300
 """In a cluttered picture only so many pieces of ink, the darkest, are looked at: time stays bounded."""
 
@@ -53,7 +56,7 @@ def segment(patch: Patch) -> list[Line]:
     if scale < 1.0:
         picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint8)
     blobs = [blob for blob in find_blobs(contrast(picture)) if looks_like_writing(blob, picture.shape)]
-    return [lattice(row, scale) for row in reading_order(rows(blobs))]
+    return [lattice(row, scale) for row in reading_order(rows(assemble(blobs)))]
 
 
 def contrast(picture: Grey) -> Grey:
@@ -151,49 +154,101 @@ def looks_like_writing(blob: Blob, shape: tuple[int, ...]) -> bool:
     return not (across and down) and blob.w < 0.95 * width
 
 
+def assemble(blobs: Sequence[Blob]) -> list[Blob]:
+    """Give loose pieces back to the glyph they stand over or under: the hat of a 5, the top of a broken 2."""
+    if not blobs:
+        return []
+    tallest_first = sorted(blobs, key=lambda b: -b.h)
+    homes = pieces(tallest_first)
+    groups: dict[int, list[Blob]] = {}
+    for i, blob in enumerate(tallest_first):
+        groups.setdefault(int(homes[i]), []).append(blob)
+    return [united(group) for group in groups.values()]
+
+
+def pieces(blobs: Sequence[Blob]) -> NDArray[np.int64]:
+    """For each blob (tallest first) the index of the glyph it belongs to: its own, or that of a taller one near by.
+
+    A piece is at most half as tall as its glyph, of about its darkness, and stands right above, below or inside it.
+    """
+    x, y, w, h, peak = np.array([(b.x, b.y, b.w, b.h, b.peak) for b in blobs], np.float32).T
+    shared = np.minimum((x + w)[:, None], x + w) - np.maximum(x[:, None], x)
+    apart = np.maximum(y[:, None], y) - np.minimum((y + h)[:, None], y + h)
+    tall, wide, dark = h[None], w[None], peak[None]
+    own_piece = (h[:, None] <= 0.5 * tall) & (w[:, None] <= 1.5 * tall) & (peak[:, None] > 0.5 * dark)
+    near = (shared > 0.4 * w[:, None]) & (apart < 0.12 * tall) & (np.maximum(w, h)[:, None] > 0.15 * tall)
+    belongs = own_piece & near & (wide < 1.5 * tall)
+    homes = np.where(belongs.any(axis=1), belongs.argmax(axis=1), np.arange(len(blobs)))
+    return homes[homes]
+
+
+def united(blobs: Sequence[Blob]) -> Blob:
+    """Several blobs as one."""
+    x, y = min(b.x for b in blobs), min(b.y for b in blobs)
+    w, h = max(b.right for b in blobs) - x, max(b.y + b.h for b in blobs) - y
+    ink = np.zeros((h, w), np.uint8)
+    for b in blobs:
+        window = ink[b.y - y : b.y - y + b.h, b.x - x : b.x - x + b.w]
+        np.maximum(window, b.ink, out=window)
+    return Blob(x, y, w, h, ink, max(b.peak for b in blobs))
+
+
 def rows(blobs: Sequence[Blob]) -> list[list[Blob]]:
     """Chains of neighbours: similar height, on one line, close together. Each chain left to right."""
-    waiting = sorted(blobs, key=lambda blob: blob.x)
-    chains: list[list[Blob]] = []
-    for blob in waiting:
-        home = min((c for c in chains if belongs(c, blob)), key=lambda c: blob.x - c[-1].right, default=None)
-        if home is None:
-            chains.append([blob])
-        else:
-            home.append(blob)
+    if not blobs:
+        return []
+    after = right_neighbours(blobs)
+    starts = set(range(len(blobs))) - set(after.values())
+    chains = []
+    for start in sorted(starts, key=lambda i: blobs[i].x):
+        chain, i = [start], start
+        while i in after:
+            i = after[i]
+            chain.append(i)
+        chains.append([blobs[i] for i in chain])
     return chains
 
 
-def belongs(chain: Sequence[Blob], blob: Blob) -> bool:
-    """Whether `blob`, which starts right of the chain's start, continues it."""
-    last = chain[-1]
-    height = max(last.h, blob.h)
-    gap = blob.x - max(b.right for b in chain[-2:])
-    overlap = min(last.y + last.h, blob.y + blob.h) - max(last.y, blob.y)
-    return gap < 0.75 * height and overlap > 0.4 * min(last.h, blob.h) and min(last.h, blob.h) > 0.35 * height
+def right_neighbours(blobs: Sequence[Blob]) -> dict[int, int]:
+    """For each blob the index of the one that follows it in its number, where there is one.
+
+    The nearest mark to the right on the same line decides: another glyph continues the number, a dash or a bracket
+    (too flat, too tall) ends it. Each blob follows at most one other.
+    """
+    x, y, w, h = np.array([(b.x, b.y, b.w, b.h) for b in blobs], np.float32).T
+    taller, shorter = np.maximum(h[:, None], h), np.minimum(h[:, None], h)
+    overlap = np.minimum((y + h)[:, None], y + h) - np.maximum(y[:, None], y)
+    gap = x - (x + w)[:, None]
+    later = (x + w / 2) > (x + w / 2)[:, None]
+    speck = np.maximum(w, h) < 0.3 * h[:, None]
+    in_the_way = later & (overlap > 0.4 * shorter) & ~speck
+    distance = np.where(in_the_way, gap, np.inf)
+    nearest = distance.argmin(axis=1)
+    alike = (shorter > 0.45 * taller) & (gap < JOIN_GAP * taller)
+    links: dict[int, int] = {}
+    for i in np.argsort(distance.min(axis=1), kind="stable"):
+        j = int(nearest[i])
+        if np.isfinite(distance[i, j]) and alike[i, j] and j not in links.values():
+            links[int(i)] = j
+    return links
 
 
-def reading_order(chains: list[list[Blob]]) -> list[list[Blob]]:
-    """Lines top to bottom, within a line left to right. Chains share a line when their middles are close."""
+def reading_order(chains: Sequence[list[Blob]]) -> list[list[Blob]]:
+    """Lines top to bottom, within a line left to right.
+
+    Two chains share a line when the right end of one and the left end of the next are about level: slanted lines
+    stay lines.
+    """
     lines: list[list[list[Blob]]] = []
-    for chain in sorted(chains, key=middle):
-        for line in lines:
-            nearest = min(line, key=lambda c: abs(c[0].x - chain[0].x))
-            if abs(middle(nearest) - middle(chain)) < 0.5 * max(height_of(nearest), height_of(chain)):
-                line.append(chain)
-                break
+    for chain in sorted(chains, key=lambda c: c[0].x):
+        ends = ((abs(line[-1][-1].middle - chain[0].middle), line) for line in lines)
+        off, line = min(ends, key=lambda end: end[0], default=(np.inf, []))
+        if off < 0.5 * chain[0].h:
+            line.append(chain)
         else:
             lines.append([chain])
-    lines.sort(key=lambda line: float(np.mean([middle(c) for c in line])))
-    return [chain for line in lines for chain in sorted(line, key=lambda c: c[0].x)]
-
-
-def middle(chain: Sequence[Blob]) -> float:
-    return float(np.mean([b.middle for b in chain]))
-
-
-def height_of(chain: Sequence[Blob]) -> float:
-    return float(np.median([b.h for b in chain]))
+    lines.sort(key=lambda line: sum(b.middle for chain in line for b in chain) / sum(map(len, line)))
+    return [chain for line in lines for chain in line]
 
 
 def lattice(chain: Sequence[Blob], scale: float) -> Line:
@@ -222,11 +277,6 @@ def may_be_one(group: Sequence[Blob]) -> bool:
 
 
 def glyph(group: Sequence[Blob], scale: float) -> Glyph:
-    x, y = min(b.x for b in group), min(b.y for b in group)
-    right, bottom = max(b.right for b in group), max(b.y + b.h for b in group)
-    ink = np.zeros((bottom - y, right - x), np.uint8)
-    for b in group:
-        window = ink[b.y - y : b.y - y + b.h, b.x - x : b.x - x + b.w]
-        np.maximum(window, b.ink, out=window)
-    box: Box = (round(x / scale), round(y / scale), round((right - x) / scale), round((bottom - y) / scale))
-    return Glyph(box, ink)
+    """One hypothesis: all of the group's ink as one glyph, its box in pixels of the patch."""
+    one = united(group)
+    return Glyph((round(one.x / scale), round(one.y / scale), round(one.w / scale), round(one.h / scale)), one.ink)
