@@ -18,6 +18,8 @@ from edge_daemon.domain import Grey
 
 MIN_HEIGHT = 8
 """Pixels (of the working picture) below which ink cannot be read."""
+SHARE = 0.3
+"""Of its own darkest: ink fainter than this share is the blur around a stroke."""
 MAX_BLOBS = 300
 """In a cluttered picture only so many pieces of ink, the largest, are looked at: time stays bounded."""
 
@@ -149,7 +151,7 @@ def threshold(ink: Grey) -> Grey:
 
     The grain is the median absolute deviation in tiles, which strokes, being few, do not move.
     """
-    sample = ink[::2, ::2]
+    sample = ink[::3, ::3]
     tile = max(8, max(sample.shape) // 24)
     down, across = max(1, sample.shape[0] // tile), max(1, sample.shape[1] // tile)
     tiles = sample[: down * tile, : across * tile] if min(sample.shape) >= tile else sample
@@ -162,29 +164,17 @@ def threshold(ink: Grey) -> Grey:
 
 def sharpen(x: int, y: int, own: Grey, low: int) -> list[Blob]:
     """Cut one piece of ink again at a share of its own darkness; blurred joints fall apart."""
-    peak = float(np.percentile(own[own > 0], 90))
-    level = 0.3 * peak
-    scaled = np.clip(own * (255.0 / peak), 0, 255).astype(np.uint8)
-    if level <= low:
+    step = 1 + max(own.shape) // 200  # of large ink a sample is enough
+    sample = own[::step, ::step]
+    peak = float(np.percentile(sample[sample > 0], 90)) if sample.any() else float(own.max())
+    scaled = cv2.convertScaleAbs(own, alpha=255.0 / peak).astype(np.uint8, copy=False)
+    if SHARE * peak <= low:
         return [Blob(x, y, own.shape[1], own.shape[0], scaled, int(peak))]
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((own > level).astype(np.uint8), connectivity=8)
-    parts = []
-    for label in range(1, count):
-        px, py, w, h, area = (int(v) for v in stats[label])
-        if area < 6:
-            continue
-        window = (slice(py, py + h), slice(px, px + w))
-        parts.append(
-            Blob(
-                x + px,
-                y + py,
-                w,
-                h,
-                np.where(labels[window] == label, scaled[window], 0).astype(np.uint8),
-                int(peak),
-            )
-        )
-    return parts
+    dark = cv2.threshold(scaled, 255 * SHARE, 1, cv2.THRESH_BINARY)[1].astype(np.uint8, copy=False)
+    return [
+        Blob(x + px, y + py, part.shape[1], part.shape[0], part, int(peak))
+        for px, py, part in components(dark, scaled, MAX_BLOBS)
+    ]
 
 
 def united(blobs: Sequence[Blob]) -> Blob:

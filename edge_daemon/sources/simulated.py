@@ -255,6 +255,4 @@ def _append(path: str, text: str) -> None:
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise ConfigError(
-            f"camera.truth: cannot write {path}: {error.strerror}; name another file"
-        ) from error
+        raise ConfigError(f"camera.truth: cannot write {path}: {error.strerror}; name another file") from error
