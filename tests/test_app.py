@@ -1,0 +1,159 @@
+"""The whole road: a camera's frames become readings that a subscriber receives from a real broker."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+
+from edge_daemon.domain import Frame
+from edge_daemon.sources.simulated import Options, SimulatedCamera, Truth
+from tests.broker import Mosquitto, Recorder
+from tests.paper import page
+
+Heard = list[tuple[str, bytes]]
+
+
+@contextmanager
+def daemon(folder: Path, url: str, camera: str, extra: str = "") -> Iterator[subprocess.Popen[str]]:
+    """`edge-daemon run` as its user starts it; must end by itself or by a signal of the test."""
+    config = folder / "edge.toml"
+    config.write_text(f'[device]\nid = "bench"\n[camera]\n{camera}\n[mqtt]\nurl = "{url}"\ndetail = "digits"\n{extra}')
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edge_daemon", "run", "--config", str(config)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"STATE_DIRECTORY": str(folder / "state")},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+def said(heard: Heard, ending: str) -> list[Any]:
+    return [json.loads(payload) for topic, payload in heard if topic.endswith(ending) and payload]
+
+
+def readings(heard: Heard) -> list[dict[str, Any]]:
+    """All accepted readings, also late ones, each id once, in order of seq."""
+    found = [json.loads(p) for t, p in heard if ("/reading/" in t or t.endswith("/history")) and p]
+    return sorted({r["id"]: r for r in found if r["status"] == "ok"}.values(), key=lambda r: r["seq"])
+
+
+def picture(folder: Path, *numbers: tuple[str, int, int]) -> Path:
+    path = folder / "page.png"
+    cv2.imwrite(str(path), page(list(numbers), pen=4, height=60))
+    return path
+
+
+@pytest.fixture
+def recorder(mosquitto: Mosquitto) -> Iterator[Recorder]:
+    recorder = Recorder(mosquitto.port)
+    yield recorder
+    recorder.close()
+
+
+def texts(*wanted: str) -> Callable[[Heard], bool]:
+    return lambda heard: set(wanted) <= {r["text"] for r in readings(heard)}
+
+
+def test_a_picture_becomes_retained_readings(tmp_path: Path, mosquitto: Mosquitto, recorder: Recorder) -> None:
+    """Two numbers on a sheet arrive as auto-1 and auto-2 with value, boxes and votes, and offline is said at the end."""
+    path = picture(tmp_path, ("2021", 60, 80), ("38", 80, 280))
+    with daemon(tmp_path, mosquitto.url, f'source = "files"\npath = "{path}"\nloop = true') as process:
+        recorder.wait_for(texts("2021", "38"))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    recorder.wait_for(lambda heard: heard[-1] == ("edge_daemon/bench/availability", b"offline"))
+    first = readings(recorder.heard)[0]
+    assert first["value"] == int(first["text"])
+    assert first["votes"][0] >= 3
+    assert len(first["digits"]) == len(first["text"])
+    assert {e["event_type"] for e in said(recorder.heard, "/event")} == {"reading_changed"}
+
+
+def test_a_field_is_published_under_its_name(tmp_path: Path, mosquitto: Mosquitto, recorder: Recorder) -> None:
+    """With a field on the lower number only that is read, with its unit, on reading/<name>."""
+    path = picture(tmp_path, ("2021", 60, 80), ("38", 80, 280))
+    field = '[[field]]\nname = "tank"\nregion = [0.05, 0.5, 0.5, 0.4]\nformat = "##"\nunit = "cm"\nsettle = "1s"\n'
+    with daemon(tmp_path, mosquitto.url, f'source = "files"\npath = "{path}"\nloop = true', field):
+        recorder.wait_for(texts("38"))
+    (reading,) = said(recorder.heard, "/reading/tank")
+    assert (reading["value"], reading["unit"]) == (38, "cm")
+    assert 80 <= reading["digits"][0]["box"][0] <= 120
+    assert not said(recorder.heard, "/reading/auto-1")
+
+
+def test_the_broker_away_for_a_while_loses_nothing(tmp_path: Path, mosquitto: Mosquitto, recorder: Recorder) -> None:
+    """Readings made while the broker is down all arrive afterwards, no seq is missing, and topics keep their order."""
+    camera = 'source = "simulated"\nseed = 4\nhold = 3.0\nactive_fps = 10.0\nframes = 300'
+    with daemon(tmp_path, mosquitto.url, camera) as process:
+        recorder.wait_for(lambda heard: len(readings(heard)) >= 2)
+        mosquitto.stop()
+        assert process.stderr is not None
+        while "trying again" not in process.stderr.readline():
+            pass
+        count_log_lines(process, ": ", 4)
+        mosquitto.start()
+        recorder.wait_for(lambda heard: heard[-1][1] == b"offline" and len(readings(heard)) > 6, timeout=60)
+    seqs = sorted(json.loads(p)["seq"] for t, p in recorder.heard if p.startswith(b"{") and "/info" not in t)
+    assert sorted(set(seqs)) == list(range(1, max(seqs) + 1))
+    for topic in {t for t, _ in recorder.heard}:
+        order = [json.loads(p)["seq"] for t, p in recorder.heard if t == topic and p.startswith(b'{"') and b'"seq"' in p]
+        assert order == sorted(order), topic
+
+
+def count_log_lines(process: subprocess.Popen[str], containing: str, count: int) -> None:
+    """Returns after the daemon has logged so many lines with this text."""
+    assert process.stderr is not None
+    while count:
+        count -= containing in process.stderr.readline()
+
+
+def test_a_stated_truth_changes_nothing(tmp_path: Path) -> None:
+    """With another truth stated in its place the simulated camera's pictures, and so the readings, stay the same."""
+    honest = SimulatedCamera(Options(seed=3, frames=40, realtime=False))
+    lying = SimulatedCamera(Options(seed=3, frames=40, realtime=False))
+    lying.truth_at = lambda seq: [Truth("666666", (0, 0, 10, 10), 0)]
+    assert read_all(honest) == read_all(lying) != []
+
+
+def read_all(camera: SimulatedCamera) -> list[tuple[str, str | None]]:
+    """What the daemon's own stages say of a camera."""
+    from edge_daemon import classifiers
+    from edge_daemon.classifiers import Options as Model
+    from edge_daemon.fields import Fields
+    from edge_daemon.read import read
+    from edge_daemon.segment import segment
+    from edge_daemon.vote import Voter
+
+    classifier, fields = classifiers.load(Model()), Fields([])
+    voter = Voter([], classifier.name, classifier.backend)
+    found: list[tuple[str, str | None]] = []
+    for frame in camera.frames(1.0):
+        assert isinstance(frame, Frame)
+        for patch in fields.cut(frame):
+            voter.observe(patch, read(segment(patch), classifier))
+        found += [(r.field or "", getattr(r, "text", None)) for r in voter.due(frame.mono)]
+    return found
+
+
+def test_a_wrong_configuration_is_exit_78(tmp_path: Path) -> None:
+    """A daemon with a typo in its configuration ends at once with 78, which systemd does not restart."""
+    with daemon(tmp_path, "mqtt://127.0.0.1:1", 'source = "simulated"\nsede = 4') as process:
+        assert process.wait(20) == 78
+        assert process.stderr is not None
+        assert "sede" in process.stderr.read()
