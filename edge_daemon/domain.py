@@ -179,6 +179,19 @@ Record = Reading | Event
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """A record as the outbox holds it."""
+
+    seq: int
+    """Never goes back."""
+    id: str
+    """device/epoch/seq: how a consumer knows what it has seen."""
+    synced: bool
+    """The wall clock had been set when the record was put."""
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One MQTT publication, ready to send."""
 

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.broker import broker, recorder
+
+__all__ = ["broker", "recorder"]  # fixtures for all tests
+
 ALLOWED_SKIPS = Path(__file__).with_name("allowed_skips.txt")
 
 

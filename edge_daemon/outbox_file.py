@@ -1,0 +1,218 @@
+"""The outbox's file: opened, checked to the last row, and replaced when it is damaged.
+
+The file is named after its epoch. A damaged one is read in two ways, through SQLite as far as that goes and
+as a heap of bytes; every intact row found is carried over into a file of the next epoch, then the damaged one
+is moved aside. A power cut half-way leaves both files, and the next start does it again.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_daemon import rows
+from edge_daemon.errors import OutboxError
+from edge_daemon.rows import Row
+
+log = logging.getLogger(__name__)
+
+MARKER = "*"
+"""Stands in the lane column of markers; no field can be called that."""
+
+WAL_PAGES = 1000
+"""SQLite's default: at most so many pages, hence rows, are in its log and not yet in its file."""
+
+_SCHEMA = """
+CREATE TABLE row (seq INTEGER PRIMARY KEY, lane TEXT NOT NULL, body BLOB NOT NULL);
+CREATE INDEX event ON row (seq) WHERE lane = '';
+"""
+
+_NOT_DAMAGE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM,
+               sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PERM}  # fmt: skip
+
+
+class _Damaged(Exception):
+    """The file is there and is not what we wrote."""
+
+
+@dataclass
+class Opened:
+    """A file that is whole, and how it came to be so."""
+
+    db: sqlite3.Connection
+    path: Path
+    epoch: int
+    seq: int
+    """No number up to this one may be given out again."""
+    markers: dict[str, int]
+    """Lane -> the last number of it that was delivered."""
+    salvaged: int = 0
+    """Records carried over from a damaged file."""
+    lost: int = 0
+    """Remains of records that were not whole. What a truncated file no longer holds cannot be counted."""
+
+
+def open_file(folder: Path, now: float) -> Opened:
+    """Open the newest file of the folder, or start a new one. Raises OutboxError if the disk refuses."""
+    files = sorted(folder.glob(f"outbox-{'[0-9a-f]' * 8}.db"))
+    with as_outbox_error(folder):
+        try:
+            opened = _open(files[-1]) if files else _create(folder, int(now))
+        except _Damaged as why:
+            log.error("%s is damaged (%s); starting a new one with what can be read", files[-1], why)
+            opened = _create(folder, max(int(now), _epoch(files[-1]) + 1))
+        for path in files:
+            if path != opened.path:
+                _carry_over(path, opened)
+    return opened
+
+
+@contextmanager
+def as_outbox_error(path: Path) -> Iterator[None]:
+    """Turn what SQLite or the file system refuse into an OutboxError that names the place."""
+    try:
+        yield
+    except OutboxError:
+        raise
+    except (sqlite3.Error, OSError) as error:
+        raise OutboxError(f"outbox {path}: {error}; is the disk full, read-only or worn out?") from error
+
+
+def pack(row: Row) -> tuple[int, str, bytes]:
+    """The columns of a row."""
+    return row.seq, row.lane if row.json else MARKER, rows.pack(row)
+
+
+def _create(folder: Path, epoch: int) -> Opened:
+    path = folder / f"outbox-{epoch:08x}.db"
+    db = _connect(path)
+    db.executescript(_SCHEMA)
+    return Opened(db, path, epoch, seq=0, markers={})
+
+
+def _open(path: Path) -> Opened:
+    wal = _wal(path)
+    if not path.is_file() or wal.is_dir():
+        raise _Damaged("not a file")
+    unclean = wal.exists()  # a clean stop removes it
+    in_wal = [row for row in rows.find(_read(wal)) if isinstance(row, Row)]
+    whole = _check(path)
+    db = _connect(path)  # from here on SQLite may reset its log
+    opened = Opened(db, path, _epoch(path), max((row.seq for row in whole), default=0), _markers(whole))
+    # those behind a frame of the log that SQLite did not believe
+    _add(opened, [row for row in in_wal if row.seq > opened.seq])
+    if unclean:
+        opened.seq += WAL_PAGES  # whatever numbers a torn log may have held
+    return opened
+
+
+def _check(path: Path) -> list[Row]:
+    """All rows, each proven whole. Changes nothing on disk. Raises _Damaged."""
+    try:
+        with _reading(path) as db:
+            return list(_checked(db))
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode & 0xFF in _NOT_DAMAGE:
+            raise
+        raise _Damaged(str(error)) from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, check_same_thread=False)
+    try:
+        # Deleted rows are overwritten, so that a heap of bytes holds few that are done with.
+        db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;")
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def _reading(path: Path) -> closing[sqlite3.Connection]:
+    """A connection that leaves the file and its log alone, also when it is closed."""
+    return closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True))
+
+
+def _checked(db: sqlite3.Connection) -> Iterator[Row]:
+    for columns in db.execute("SELECT seq, lane, body FROM row ORDER BY seq"):
+        row = rows.unpack(columns[2]) if isinstance(columns[2], bytes) else None
+        if row is None or pack(row) != columns:
+            raise _Damaged(f"row {columns[0]} is not whole")
+        yield row
+    verdict = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    if verdict != "ok":
+        raise _Damaged(verdict)
+
+
+def _carry_over(path: Path, opened: Opened) -> None:
+    """Salvage every intact row of a damaged file, then move it aside."""
+    heaps = [*rows.find(_read(path)), *rows.find(_read(_wal(path)))]
+    found = [*_read_through_sqlite(path), *(row for row in heaps if isinstance(row, Row))]
+    lost = {seq for seq in heaps if isinstance(seq, int)} - {row.seq for row in found}
+    salvaged = _add(opened, found)
+    opened.salvaged += salvaged
+    opened.lost += len(lost)
+    aside = path.with_suffix(".damaged")
+    _move_aside(path, aside)
+    log.error("salvaged %d records; the remains of %d are in %s", salvaged, len(lost), aside)
+
+
+def _add(opened: Opened, found: Iterable[Row]) -> int:
+    """Put the rows that were found into the file; says how many records were among them."""
+    # of the two rows with one number, the marker was written later
+    by_seq = {row.seq: row for row in sorted(found, key=lambda row: row.json == b"")}
+    markers = _markers(by_seq.values())
+    keep = [row for row in by_seq.values() if row.json or markers[row.lane] == row.seq]
+    with opened.db:
+        opened.db.executemany("INSERT OR REPLACE INTO row VALUES (?, ?, ?)", map(pack, keep))
+    opened.seq = max(opened.seq, *by_seq, 0)
+    opened.markers |= markers
+    return sum(row.json != b"" for row in keep)
+
+
+def _markers(found: Iterable[Row]) -> dict[str, int]:
+    markers: dict[str, int] = {}
+    for row in found:
+        if not row.json:
+            markers[row.lane] = max(row.seq, markers.get(row.lane, 0))
+    return markers
+
+
+def _read_through_sqlite(path: Path) -> Iterator[Row]:
+    """What SQLite still reads: also rows too long for one page, which do not lie in one piece."""
+    with suppress(sqlite3.Error), _reading(path) as db:
+        for (body,) in db.execute("SELECT body FROM row ORDER BY seq"):
+            row = rows.unpack(body) if isinstance(body, bytes) else None
+            if row:
+                yield row
+
+
+def _read(path: Path) -> bytes:
+    """The bytes of a file; none if there is no such file, or none that can be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _move_aside(path: Path, aside: Path) -> None:
+    """Only the latest damaged file is kept: the disk is bounded."""
+    for old in path.parent.glob("outbox-*.damaged*"):
+        with suppress(OSError):
+            old.unlink()
+    path.replace(aside)
+    if _wal(path).exists():
+        _wal(path).replace(_wal(aside))
+    path.with_name(path.name + "-shm").unlink(missing_ok=True)
+
+
+def _wal(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
+def _epoch(path: Path) -> int:
+    return int(path.stem.removeprefix("outbox-"), 16)

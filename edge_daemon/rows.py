@@ -1,0 +1,65 @@
+"""One outbox row as bytes that can prove they are whole, wherever they are found.
+
+SQLite does not notice a flipped byte inside a row, so each row carries its own checksum. It also carries all
+it means and a mark to find it by: it can be fished out of a file that SQLite itself can no longer read.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_MARK = b"\xedROW"
+_HEAD = struct.Struct(">4sII")  # mark; checksum of all that follows it; length of all that follows the length
+_BODY = struct.Struct(">QId?B")  # seq, epoch, stored_at, synced, length of lane; then the lane and the JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one row says."""
+
+    seq: int
+    epoch: int
+    stored_at: float
+    """Wall clock, seconds since 1970."""
+    synced: bool
+    lane: str
+    """What stays in order: the field of a reading; empty for events."""
+    json: bytes
+    """The record; empty for a marker, which only remembers that this was the last of its lane delivered."""
+
+
+def pack(row: Row) -> bytes:
+    """The row as bytes, checksum included."""
+    lane = row.lane.encode()
+    body = _BODY.pack(row.seq, row.epoch, row.stored_at, row.synced, len(lane)) + lane + row.json
+    checked = len(body).to_bytes(4, "big") + body
+    return _MARK + zlib.crc32(checked).to_bytes(4, "big") + checked
+
+
+def unpack(data: bytes | memoryview) -> Row | None:
+    """The row that `data` starts with, or None if it is not whole."""
+    if len(data) < _HEAD.size + _BODY.size:
+        return None
+    mark, checksum, length = _HEAD.unpack_from(data)
+    end = _HEAD.size + length
+    if mark != _MARK or length < _BODY.size or end > len(data) or zlib.crc32(data[8:end]) != checksum:
+        return None
+    seq, epoch, stored_at, synced, lane_length = _BODY.unpack_from(data, _HEAD.size)
+    text = bytes(data[_HEAD.size + _BODY.size : end])
+    return Row(seq, epoch, stored_at, synced, text[:lane_length].decode(), text[lane_length:])
+
+
+def find(data: bytes) -> Iterator[Row | int]:
+    """Every row in a heap of bytes, whatever lies between; only the number of one that is no longer whole."""
+    view = memoryview(data)
+    at = data.find(_MARK)
+    while at >= 0:
+        row = unpack(view[at:])
+        if row:
+            yield row
+        elif at + _HEAD.size + 8 <= len(data):
+            yield int.from_bytes(view[at + _HEAD.size :][:8], "big")
+        at = data.find(_MARK, at + 1)

@@ -1,0 +1,171 @@
+"""Messages -> an MQTT broker, and what became of each: acknowledged, refused for good, or still ours."""
+
+from __future__ import annotations
+
+import logging
+import select
+import socket
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal
+
+from paho.mqtt.enums import MQTTProtocolVersion
+
+from edge_daemon.domain import Message, Outcome
+from edge_daemon.errors import BrokerError
+from edge_daemon.link import V5, Link, Times, access, dial, silence
+
+log = logging.getLogger(__name__)
+
+_REFUSED = {0x87, 0x90, 0x99}
+"""Reason codes of a PUBACK that trying again will not change: not authorised, topic name invalid, payload
+format invalid. Others (0x80 unspecified, 0x83 implementation specific, 0x97 quota exceeded, ...) are tried
+again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The [mqtt] table of the configuration."""
+
+    url: str = "mqtt://localhost:1883"
+    """Where the broker is: mqtt://host:port, or mqtts://host:port for TLS."""
+    username: str = ""
+    """Empty: no login."""
+    password_file: str = ""
+    """A file that holds the password; it is never written anywhere else."""
+    ca_file: str = ""
+    """Certificates (PEM) to trust for mqtts://; empty: those of the system."""
+    detail: Literal["value", "candidates", "digits"] = "candidates"
+    """How much a reading tells: only the value, also the runners-up, or every digit."""
+
+
+class MqttSink:
+    """Delivers messages to one broker and says there whether the daemon is online.
+
+    All but `ring` is called from one thread.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        client_id: str,
+        online: Message,
+        offline: Message,
+        times: Times | None = None,
+    ) -> None:
+        """`online` and `offline` are the two states of the availability topic. Raises ConfigError."""
+        self.to = access(options.url, options.username, options.password_file, options.ca_file)
+        self.refused: dict[str, int] = {}
+        """Topic -> the last reason code with which the broker refused a message there for good."""
+        self._client_id = client_id
+        self._online = online
+        self._offline = offline
+        self._times = times or Times()
+        self._version: MQTTProtocolVersion = V5
+        self._link: Link | None = None
+        self._bell, self._rope = socket.socketpair()
+        self._bell.setblocking(False)
+        self._rope.setblocking(False)
+
+    @property
+    def up(self) -> bool:
+        return self._link is not None and self._link.up
+
+    @property
+    def lost(self) -> str:
+        """Why the last connection ended."""
+        return self._link.lost if self._link else ""
+
+    @property
+    def version(self) -> str:
+        """What is spoken with the broker."""
+        return "MQTT 5" if self._version is V5 else "MQTT 3.1.1"
+
+    def open(self) -> None:
+        """Connect and say `online`. Raises BrokerError; nothing is open then."""
+        self._link = None
+        first, self._version = self._version, V5
+        self._link = dial(self.to, self._client_id, self._times, first, self._offline, self._bell)
+        self._version = self._link.version  # what worked is tried first next time
+        if self.deliver([self._online]) == [Outcome.KEEP] and not self.up:
+            raise BrokerError(f"broker {self.to} dropped the connection: {self.lost}")
+        self._link.subscribe([self._offline.topic])
+
+    def deliver(self, batch: Sequence[Message]) -> list[Outcome]:
+        """Send a batch, at most one message per topic in it, and wait for what becomes of each.
+
+        So a message is never on its way before the last one of its topic has its outcome: a refusal cannot
+        reorder them. When the connection breaks, everything unacknowledged is KEEP; never raises for that.
+        """
+        outcomes = self._deliver(batch, self._times.acknowledge)
+        self._contradict()
+        return outcomes
+
+    def wait(self, timeout: float) -> None:
+        """Keep the connection going until rung for, something arrives, or `timeout` seconds are over."""
+        if self._link is not None and self._link.up:
+            self._link.pump(timeout)
+            self._contradict()
+        elif select.select([self._bell], [], [], timeout)[0]:
+            silence(self._bell)
+
+    def ring(self) -> None:
+        """End a `wait`. The one method for other threads."""
+        with suppress(BlockingIOError):  # full: it has been rung often enough
+            self._rope.send(b"!")
+
+    def close(self, timeout: float) -> None:
+        """Say `offline`, wait for the acknowledgement up to `timeout` seconds, disconnect. For good."""
+        if self._link is not None and self._link.up:
+            self._deliver([self._offline], timeout)
+            self._link.close()
+        self._bell.close()
+        self._rope.close()
+
+    def _deliver(self, batch: Sequence[Message], timeout: float) -> list[Outcome]:
+        outcomes = [Outcome.KEEP] * len(batch)
+        link = self._link
+        if link is None:
+            return outcomes
+        deadline = time.monotonic() + timeout
+        waiting = deque(enumerate(batch))
+        flying: dict[int, int] = {}  # message id -> place in the batch
+        while link.up and (waiting or flying):
+            while waiting and len(flying) < link.window and link.up:
+                place, message = waiting.popleft()
+                mid = link.publish(message)
+                if mid is None:
+                    outcomes[place] = self._refuse(message, 0x95)  # packet too large
+                else:
+                    flying[mid] = place
+            if flying and (left := deadline - time.monotonic()) > 0:
+                link.pump(left)
+            elif flying:
+                link.drop(f"no acknowledgement within {timeout:.0f} s")
+            while link.acknowledged:
+                mid, code = link.acknowledged.popleft()
+                if mid in flying:
+                    place = flying.pop(mid)
+                    outcomes[place] = self._judge(batch[place], code)
+        return outcomes
+
+    def _judge(self, message: Message, code: int) -> Outcome:
+        if code < 0x80:
+            return Outcome.DELIVERED
+        return self._refuse(message, code) if code in _REFUSED else Outcome.KEEP
+
+    def _refuse(self, message: Message, code: int) -> Outcome:
+        if self.refused.get(message.topic) != code:
+            log.warning("broker %s takes no more of %s: reason code 0x%02x", self.to, message.topic, code)
+        self.refused[message.topic] = code
+        return Outcome.REFUSED
+
+    def _contradict(self) -> None:
+        """A last will may arrive late, after our `online`: say it again."""
+        while self._link is not None and self._link.heard:
+            topic, payload = self._link.heard.popleft()
+            if (topic, payload) == (self._offline.topic, self._offline.payload):
+                self._deliver([self._online], self._times.acknowledge)

@@ -1,0 +1,101 @@
+"""Records -> MQTT messages and back: the only file that knows topics and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+
+from edge_daemon.domain import Candidate, Entry, Event, Message, Reading
+
+Detail = Literal["value", "candidates", "digits"]
+"""How much a reading tells: only what is said, also the runners-up, or every digit."""
+
+SUBSCRIPTIONS = tuple(f"edge_daemon/+/{kind}" for kind in ("reading/+", "history", "event", "availability"))
+"""What a subscriber to readings listens to."""
+
+EVENT_EXPIRY = 3600
+"""Seconds after which the broker may forget an event that nobody fetched."""
+
+
+def availability(device: str, online: bool) -> Message:
+    """Whether the daemon is there; the one payload that is plain text."""
+    return Message(f"edge_daemon/{device}/availability", b"online" if online else b"offline", retain=True)
+
+
+def info(device: str, facts: Mapping[str, Any]) -> Message:
+    """What runs there: version, model, fields. `facts` must hold no secrets."""
+    return Message(f"edge_daemon/{device}/info", msgspec.json.encode(facts), retain=True)
+
+
+def encode(device: str, detail: Detail, entry: Entry, replayed: bool) -> Message:
+    """One record. A replayed reading goes to `history`, so that it never overwrites the retained state."""
+    record = entry.record
+    if isinstance(record, Event):
+        return Message(
+            f"edge_daemon/{device}/event", msgspec.json.encode(_event(record, entry)), expiry=EVENT_EXPIRY
+        )
+    said = _reading(record, entry, replayed, detail)
+    if replayed:
+        # one topic for all fields, so here the payload must name the field
+        return Message(f"edge_daemon/{device}/history", msgspec.json.encode({"field": record.field} | said))
+    # an empty retained payload is how MQTT clears a retained topic
+    payload = b"" if record.gone else msgspec.json.encode(said)
+    return Message(f"edge_daemon/{device}/reading/{record.field}", payload, retain=True)
+
+
+def decode(topic: str, payload: bytes) -> dict[str, Any] | str:
+    """What a subscriber heard: the JSON object, or plain text for `availability` and a cleared topic ("").
+
+    Raises ValueError for a payload that no edge_daemon sends.
+    """
+    if not payload or topic.endswith("/availability"):
+        return payload.decode()
+    return msgspec.json.decode(payload, type=dict[str, Any])
+
+
+def timestamp(at: float) -> str:
+    """Seconds since 1970 -> 2026-11-24T01:50:00.120Z."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _reading(reading: Reading, entry: Entry, replayed: bool, detail: Detail) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    if reading.value is not None:
+        said["value"] = reading.value
+    if reading.text is not None:
+        said["text"] = reading.text
+    if reading.unit:
+        said["unit"] = reading.unit
+    said |= {"status": reading.status, "confidence": _rounded(reading.confidence)}
+    if detail != "value":
+        said["candidates"] = _candidates(reading.candidates)
+    if detail == "digits":
+        said["digits"] = [{"top": _candidates(digit.top), "box": digit.box} for digit in reading.digits]
+    said["captured_at"] = timestamp(reading.captured_at)
+    if reading.value_at is not None:
+        said["value_at"] = timestamp(reading.value_at)
+    said |= {"time_quality": _time_quality(entry), "votes": reading.votes, "id": entry.id, "seq": entry.seq}
+    return said | {"model": reading.model, "backend": reading.backend, "replayed": replayed}
+
+
+def _event(event: Event, entry: Entry) -> dict[str, Any]:
+    said: dict[str, Any] = dict(event.detail) | {"event_type": event.type}
+    if event.field is not None:
+        said["field"] = event.field
+    said |= {"at": timestamp(event.at), "time_quality": _time_quality(entry)}
+    return said | {"id": entry.id, "seq": entry.seq}
+
+
+def _time_quality(entry: Entry) -> str:
+    return "synced" if entry.synced else "estimated"
+
+
+def _candidates(candidates: tuple[Candidate, ...]) -> list[tuple[str, float]]:
+    return [(text, _rounded(confidence)) for text, confidence in candidates]
+
+
+def _rounded(confidence: float) -> float:
+    return round(confidence, 4)

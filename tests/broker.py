@@ -1,0 +1,190 @@
+"""A real mosquitto on a free loopback port, and a subscriber that remembers what it heard. For all tests."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from edge_daemon.domain import Message
+
+PATIENCE = 20.0
+"""Seconds after which something that should happen has not."""
+
+_CONFIG = """
+listener {port} 127.0.0.1
+allow_anonymous true
+persistence true
+persistence_location {folder}/
+persistent_client_expiration 1h
+max_queued_messages 0
+{extra}
+"""
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on right now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+class Mosquitto:
+    """A mosquitto child process. It may be stopped and started again, same port, same memory."""
+
+    def __init__(self, folder: Path, extra: str = "") -> None:
+        """`extra`: more lines of mosquitto.conf."""
+        self.port = free_port()
+        self.url = f"mqtt://127.0.0.1:{self.port}"
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o777)  # started by root, mosquitto becomes a user of its own
+        self._config = folder / "mosquitto.conf"
+        self._config.write_text(_CONFIG.format(port=self.port, folder=folder, extra=extra))
+        self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+        self.log: list[str] = []
+
+    def start(self) -> None:
+        """Returns when it accepts connections."""
+        command = ["mosquitto", "-v", "-c", str(self._config)]
+        self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self.log.append(line)
+            if " running" in line:
+                break
+        else:
+            raise RuntimeError("mosquitto did not start:\n" + "".join(self.log))
+        self._reader = threading.Thread(target=self._read, args=(self._process.stderr,), daemon=True)
+        self._reader.start()
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """SIGTERM: it writes down retained messages and sessions first. SIGKILL: it does not."""
+        if self._process is None:
+            return
+        self._process.send_signal(how)
+        self._process.wait(PATIENCE)
+        if self._reader is not None:
+            self._reader.join(PATIENCE)
+        assert self._process.stderr is not None
+        self._process.stderr.close()
+        self._process = None
+
+    def restart(self, how: signal.Signals = signal.SIGTERM) -> None:
+        self.stop(how)
+        self.start()
+
+    def _read(self, stream: IO[str]) -> None:
+        self.log.extend(stream)
+
+
+class Recorder:
+    """Subscribes, remembers all in order, comes back when the broker does; its session persists."""
+
+    def __init__(
+        self, port: int, topic: str = "#", client_id: str = "recorder", persist: bool = True
+    ) -> None:
+        """Returns when it is subscribed."""
+        self.heard: list[tuple[str, bytes]] = []
+        self._changed = threading.Condition()
+        self._subscribed = threading.Event()
+        self._closing = threading.Event()
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id, clean_session=not persist)
+        self._client.on_connect = lambda client, *_: client.subscribe(topic, 1)
+        self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.on_message = self._on_message
+        self._client.connect("127.0.0.1", port)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        assert self._subscribed.wait(PATIENCE)
+
+    def wait_for(
+        self, enough: Callable[[list[tuple[str, bytes]]], object], timeout: float = PATIENCE
+    ) -> None:
+        """Returns when `enough(heard)` is true; fails, showing what was heard, when it does not become so."""
+        with self._changed:
+            done = self._changed.wait_for(lambda: enough(self.heard), timeout)
+            assert done, f"heard only {self.heard}"
+
+    def payloads(self, ending: str) -> list[Any]:
+        """What was said on topics with this ending: JSON decoded, plain text as it is."""
+        with self._changed:
+            found = [payload.decode() for topic, payload in self.heard if topic.endswith(ending)]
+        return [json.loads(text) if text.startswith("{") else text for text in found]
+
+    def count(self, ending: str) -> int:
+        """How many messages came on topics with this ending."""
+        with self._changed:
+            return sum(topic.endswith(ending) for topic, _ in self.heard)
+
+    def say(self, message: Message) -> None:
+        """Publish something; heard when it arrives."""
+        self._client.publish(message.topic, message.payload, message.qos, message.retain)
+
+    def close(self) -> None:
+        self._closing.set()
+        self._thread.join(PATIENCE)
+        self._client.disconnect()
+        self._client.loop_misc()
+
+    def _on_message(self, _client: object, _userdata: object, message: paho.MQTTMessage) -> None:
+        with self._changed:
+            self.heard.append((message.topic, bytes(message.payload)))
+            self._changed.notify_all()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            if self._client.loop(0.1) != paho.MQTT_ERR_SUCCESS:
+                self._closing.wait(0.02)
+                try:
+                    self._client.reconnect()
+                except OSError:
+                    continue
+
+
+def retained(port: int, ending: str) -> Any:
+    """The retained payload of the one topic with this ending; None if there is none."""
+    with_all = Recorder(port, client_id="", persist=False)
+    try:
+        # what the broker retains arrives before this does
+        with_all.say(Message("end-of-retained", b""))
+        with_all.wait_for(lambda heard: any(topic == "end-of-retained" for topic, _ in heard))
+        found = with_all.payloads(ending)
+        return found[0] if found else None
+    finally:
+        with_all.close()
+
+
+def until(true: Callable[[], object], timeout: float = PATIENCE) -> None:
+    """For what no event tells: look again and again."""
+    deadline = time.monotonic() + timeout
+    while not true():
+        assert time.monotonic() < deadline, "did not come true"
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A running mosquitto."""
+    mosquitto = Mosquitto(tmp_path / "mosquitto")
+    mosquitto.start()
+    yield mosquitto
+    mosquitto.stop()
+
+
+@pytest.fixture
+def recorder(broker: Mosquitto) -> Iterator[Recorder]:
+    """Hears everything on `broker`."""
+    subscriber = Recorder(broker.port)
+    yield subscriber
+    subscriber.close()

@@ -1,0 +1,34 @@
+"""Readings and events for tests, so that a test names only what it is about."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from edge_daemon.domain import Digit, Event, Reading, Status
+
+_READING = Reading(
+    field="units",
+    status=Status.OK,
+    text="01234",
+    value=1234,
+    unit="pcs",
+    confidence=0.93124,
+    candidates=(("01234", 0.93124), ("01284", 0.04), ("07234", 0.01)),
+    digits=(Digit((("0", 0.99), ("8", 0.01), ("6", 0.0)), (12, 40, 28, 51)),),
+    votes=(5, 5),
+    captured_at=1_795_485_000.12,
+    value_at=1_795_485_000.12,
+    model="digits@1.2.0",
+    backend="cpu",
+)
+
+
+def reading(value: int = 1234, **changes: Any) -> Reading:
+    """A good reading of the field `units`."""
+    return replace(replace(_READING, value=value, text=f"{value:05d}"), **changes)
+
+
+def event(number: int = 0, **changes: Any) -> Event:
+    """A change of the field `units`."""
+    return replace(Event("reading_changed", "units", 1_795_485_000.12, {"number": number}), **changes)
