@@ -8,7 +8,7 @@ convention: a stage that wants to draw copies first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Protocol
@@ -21,6 +21,19 @@ Grey = NDArray[np.uint8]
 
 Box = tuple[int, int, int, int]
 """x, y, width, height in pixels; x to the right, y down, the origin at the top left corner."""
+
+
+def outline(boxes: Iterable[Box]) -> Box:
+    """The smallest box around all; at least one is needed."""
+    left, top, width, height = zip(*boxes, strict=True)
+    x, y = min(left), min(top)
+    return (
+        x,
+        y,
+        max(map(sum, zip(left, width, strict=True))) - x,
+        max(map(sum, zip(top, height, strict=True))) - y,
+    )
+
 
 DIGITS = "0123456789"
 NOT_A_DIGIT = 10
@@ -67,16 +80,16 @@ class Glyph:
 class Line:
     """One line of writing, as a lattice of glyph hypotheses from left to right.
 
-    Nodes are numbered 0 (before the first glyph) to `nodes - 1` (after the last). Glyph i spans the ink between
-    nodes `edges[i][0]` and `edges[i][1]`, with edges[i][0] < edges[i][1]. A line whose digits neither touch nor are
-    broken has exactly one glyph between neighbouring nodes.
+    Nodes are numbered 0 (before the first glyph) to `nodes - 1` (after the last). Glyph i spans the ink
+    between nodes `edges[i][0]` and `edges[i][1]`, with edges[i][0] < edges[i][1]. A line whose digits neither
+    touch nor are broken has exactly one glyph between neighbouring nodes.
     """
 
     box: Box
     glyphs: tuple[Glyph, ...]
     edges: tuple[tuple[int, int], ...]
     priors: tuple[float, ...]
-    """For each glyph the log-likelihood of its geometry (0 = an ordinary glyph), before anyone has read it."""
+    """For each glyph the log-likelihood of its geometry (0 = ordinary), before anyone has read it."""
 
     @property
     def nodes(self) -> int:
@@ -102,7 +115,7 @@ class Number:
 
     box: Box
     candidates: tuple[Candidate, ...]
-    """Up to three whole texts, best first. Confidence is calibrated: of those said with 0.9, nine in ten are right."""
+    """Up to three whole texts, best first. Calibrated: of those said with 0.9, nine in ten are right."""
     digits: tuple[Digit, ...]
     """Of the best candidate, left to right."""
 
@@ -225,4 +238,7 @@ class Sink(Protocol):
     """Where messages go."""
 
     def deliver(self, batch: Sequence[Message]) -> list[Outcome]:
-        """Send a batch in order and wait for what became of each. Never raises for a broken link: that is KEEP."""
+        """Send a batch in order and wait for what became of each.
+
+        Never raises for a broken link: that is KEEP.
+        """

@@ -1,7 +1,7 @@
 """What can go wrong, as types. Imports nothing.
 
-One root, so that the command line can turn every foreseen failure into one line for the person; each leaf also
-inherits the builtin that a caller who does not know us would catch.
+One root, so that the command line can turn every foreseen failure into one line for the person; each leaf
+also inherits the builtin that a caller who does not know us would catch.
 """
 
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+import cv2
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_daemon.domain import Frame, Patch
 
 Point = tuple[float, float]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+SMALLEST = 8
+"""Pixels on a side below which a region cannot hold a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +26,7 @@ class Options:
     name: Name
     """Names the topic: reading/<name>."""
     region: tuple[float, float, float, float] | tuple[Point, Point, Point, Point]
-    """[x, y, width, height], or four corners clockwise from the number's top left. All within 0..1: fractions of the
+    """[x, y, width, height], or four corners clockwise from the top left. All numbers within 0..1: fractions of the
     frame; otherwise pixels."""
     rotation: Literal[0, 90, 180, 270] = 0
     """Degrees to turn the region clockwise until the number stands upright."""
@@ -30,3 +38,50 @@ class Options:
     """How long a new value must stand unchanged before it is published."""
     unit: str = ""
     """Goes along with the value as it is."""
+
+
+class Fields:
+    """Cuts the configured regions out of each frame; without any, the whole frame is the one patch."""
+
+    def __init__(self, options: Sequence[Options]) -> None:
+        self.options = tuple(options)
+
+    def cut(self, frame: Frame) -> list[Patch]:
+        """One patch for each field, in the order of the configuration."""
+        if not self.options:
+            return [whole(frame)]
+        return [cut(frame, field) for field in self.options]
+
+
+def whole(frame: Frame) -> Patch:
+    """The frame itself as a patch without a field."""
+    return Patch(None, frame, frame.pixels, np.eye(3))
+
+
+def cut(frame: Frame, field: Options) -> Patch:
+    """The field's region, its perspective undone, turned upright. What lies outside the frame repeats the edge."""
+    height, width = frame.pixels.shape
+    points = corners(field, width, height)
+    sides = np.linalg.norm(points - np.roll(points, -1, axis=0), axis=1)
+    across, down = (max(SMALLEST, round(float(max(sides[i], sides[i + 2])))) for i in (0, 1))
+    upright = np.array([[0, 0], [across, 0], [across, down], [0, down]], np.float32)
+    to_frame = cv2.getPerspectiveTransform(upright, points).astype(np.float64)
+    pixels = cv2.warpPerspective(
+        frame.pixels,
+        to_frame,
+        (across, down),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    ).astype(np.uint8)
+    return Patch(field.name, frame, pixels, to_frame)
+
+
+def corners(field: Options, width: int, height: int) -> NDArray[np.float32]:
+    """(4, 2) frame pixels of what will be the upright patch's top left, top right, bottom right, bottom left."""
+    region = np.array(field.region, np.float32)
+    if region.ndim == 1:
+        x, y, w, h = region
+        region = np.array([[x, y], [x + w, y], [x + w, y + h], [x, y + h]], np.float32)
+    if region.max() <= 1.0:
+        region = region * np.array([width, height], np.float32)
+    return np.roll(region, field.rotation // 90, axis=0).astype(np.float32)

@@ -1,0 +1,111 @@
+"""Lines + classifier -> [Number]: walk the lattice, keep the likeliest texts.
+
+Every glyph hypothesis is either a digit or no digit. A path through a line's lattice is a sequence of both; its
+likelihood is the product over its glyphs. The best path says where numbers begin and end (at what is no digit); the
+three likeliest texts between those two places, with their share of the likelihood of all that could stand there,
+are the number's candidates.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_daemon.domain import DIGITS, NOT_A_DIGIT, Candidate, Classifier, Digit, Line, Number, outline
+
+BEAM = 8
+"""Texts kept at each node while candidates are collected."""
+FLOOR = 1e-4
+"""No classifier is surer than this: keeps one glyph from vetoing a whole line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One glyph of the best path: where it stands, and whether it is a digit."""
+
+    glyph: int
+    is_digit: bool
+
+
+def read(lines: Sequence[Line], classifier: Classifier) -> list[Number]:
+    """The numbers in reading order, boxes in pixels of the patch."""
+    glyphs = [glyph for line in lines for glyph in line.glyphs]
+    if not glyphs:
+        return []
+    scores = np.maximum(classifier.classify(glyphs), FLOOR)
+    numbers: list[Number] = []
+    first = 0
+    for line in lines:
+        numbers.extend(numbers_of(line, scores[first : first + len(line.glyphs)]))
+        first += len(line.glyphs)
+    return numbers
+
+
+def numbers_of(line: Line, scores: NDArray[np.float32]) -> list[Number]:
+    """The numbers of one line; `scores` (glyphs, 11) are probabilities above 0."""
+    found = []
+    run: list[int] = []
+    for step in [*best_path(line, scores), Step(-1, False)]:
+        if step.is_digit:
+            run.append(step.glyph)
+        elif run:
+            found.append(number(line, scores, run))
+            run = []
+    return found
+
+
+def best_path(line: Line, scores: NDArray[np.float32]) -> list[Step]:
+    """Viterbi: the likeliest way through the lattice, each glyph as its best digit or as no digit."""
+    best: list[tuple[float, Step | None, int]] = [(-math.inf, None, 0)] * line.nodes
+    best[0] = (0.0, None, 0)
+    for i in sorted(range(len(line.edges)), key=lambda i: line.edges[i]):
+        start, end = line.edges[i]
+        digit, not_digit = float(scores[i, :NOT_A_DIGIT].max()), float(scores[i, NOT_A_DIGIT])
+        likelihood = best[start][0] + line.priors[i] + math.log(max(digit, not_digit))
+        if likelihood > best[end][0]:
+            best[end] = (likelihood, Step(i, digit > not_digit), start)
+    steps: list[Step] = []
+    node = line.nodes - 1
+    while node > 0:
+        _, step, node = best[node]
+        if step is not None:
+            steps.append(step)
+    return steps[::-1]
+
+
+def number(line: Line, scores: NDArray[np.float32], run: Sequence[int]) -> Number:
+    """The number that the glyphs of `run` spell, with what else could stand between its two ends."""
+    begin, end = line.edges[run[0]][0], line.edges[run[-1]][1]
+    digits = tuple(Digit(top_digits(scores[i]), line.glyphs[i].box) for i in run)
+    return Number(outline([line.glyphs[i].box for i in run]), candidates(line, scores, begin, end), digits)
+
+
+def candidates(line: Line, scores: NDArray[np.float32], begin: int, end: int) -> tuple[Candidate, ...]:
+    """The three likeliest texts between two nodes, with their share of the likelihood of everything there."""
+    total: dict[int, float] = defaultdict(float, {begin: 1.0})
+    texts: dict[int, dict[str, float]] = defaultdict(dict, {begin: {"": 1.0}})
+    for i in sorted(range(len(line.edges)), key=lambda i: line.edges[i]):
+        start, stop = line.edges[i]
+        if start not in total or stop > end:
+            continue
+        weight = math.exp(line.priors[i])
+        total[stop] += total[start] * weight * float(scores[i].sum())
+        here = texts[stop]
+        for text, likelihood in texts[start].items():
+            for digit in range(10):
+                longer = text + DIGITS[digit]
+                here[longer] = here.get(longer, 0.0) + likelihood * weight * float(scores[i, digit])
+        texts[stop] = dict(sorted(here.items(), key=lambda item: -item[1])[:BEAM])
+    best = sorted(texts[end].items(), key=lambda item: -item[1])[:3]
+    return tuple((text, round(likelihood / total[end], 4)) for text, likelihood in best)
+
+
+def top_digits(scores: NDArray[np.float32]) -> tuple[Candidate, ...]:
+    """The three likeliest digits of one glyph. What was given to 'not a digit' stays with it."""
+    order = np.argsort(-scores[:NOT_A_DIGIT], kind="stable")[:3]
+    return tuple((DIGITS[i], round(float(scores[i]), 4)) for i in order)
