@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .domain import Box, Number
+from edge_daemon.domain import Box, Number
 
 Colour = tuple[int, int, int]
 NUMBER: Colour = (0, 160, 0)

@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from edge_daemon.domain import Frame, Patch
 
 Point = tuple[float, float]
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+# \Z, not $: that would let a line break pass at the end, and names become topics
+Name = Annotated[
+    str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z", description="1 to 64 of A-Z a-z 0-9 _ -, in quotes")
+]
 SMALLEST = 8
 """Pixels on a side below which a region cannot hold a number."""
 
