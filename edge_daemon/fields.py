@@ -28,7 +28,10 @@ class Options:
 
     name: Name
     """Names the topic: reading/<name>."""
-    region: tuple[float, float, float, float] | tuple[Point, Point, Point, Point]
+    region: Annotated[
+        tuple[float, float, float, float] | tuple[Point, Point, Point, Point],
+        msgspec.Meta(description="[x, y, width, height], or four corners like [[x, y], [x, y], [x, y], [x, y]]"),
+    ]
     """[x, y, width, height], or four corners clockwise from the top left. All numbers within 0..1: fractions of the
     frame; otherwise pixels."""
     rotation: Literal[0, 90, 180, 270] = 0

@@ -24,6 +24,7 @@ from edge_daemon.errors import ConfigError
 T = TypeVar("T")
 Table = dict[str, Any]
 Check = Callable[[Any], None]
+NOTHING: Mapping[str, Any] = {}
 Place = tuple[str | int, ...]
 """The way to a value: ("camera", "size"), or ("field", 2, "region") in the third [[field]]."""
 
@@ -52,9 +53,7 @@ class Document:
 
     def say(self, place: Place, problem: str) -> None:
         """Note a problem, "expected ...; got ...", with what stands at `place`."""
-        section = f"[[{place[0]}]]" if isinstance(place[1:2] and place[1], int) else f"[{place[0]}]"
-        keys = [key for key in place[1:] if isinstance(key, str)]
-        self._problems.append((self.line(place), f"{' '.join([section, *keys])}: {problem}"))
+        self._problems.append((self.line(place), f"{self._context(place)}: {problem}"))
 
     def raise_problems(self) -> None:
         """Raise ConfigError with all that was said, one a line in the order of the file."""
@@ -62,35 +61,55 @@ class Document:
             in_order = sorted(self._problems, key=lambda problem: problem[0])
             raise ConfigError("\n".join(f"{self._name}:{line}: {text}" for line, text in in_order))
 
+    def _context(self, place: Place) -> str:
+        """[camera] size, or [[field]] region, or a key outside of any section."""
+        keys = [key for key in place[1:] if isinstance(key, str)]
+        match self.tables.get(str(place[0]), {}):
+            case dict():
+                return " ".join([f"[{place[0]}]", *keys])
+            case [dict(), *_]:
+                return " ".join([f"[[{place[0]}]]", *keys])
+        return str(place[0])
+
     def line(self, place: Place) -> int:
         """The line of a key, or else of the nearest table around it; counted from 1."""
         while place and place not in self._lines:
             place = place[:-1]
         return self._lines.get(place, 1)
 
-    def fill(self, place: Place, table: object, into: type[T], checks: Mapping[str, Check] | None = None) -> T | None:
+    def fill(
+        self,
+        place: Place,
+        table: object,
+        into: type[T],
+        checks: Mapping[str, Check] = NOTHING,
+        homes: Mapping[str, str] = NOTHING,
+    ) -> T | None:
         """The table at `place` as the dataclass `into`; None when there were problems, which are said then.
 
-        `checks` are for what a type cannot say of a key: called with the value, they raise ValueError("expected ...").
+        `checks` are for what a key's type cannot say: they take the value and raise ValueError("expected ...").
+        `homes` tells of keys that are unknown here where they belong.
         """
         if not isinstance(table, dict):
-            self.say(place, f"expected a section [{place[0]}]; got {show(table)}")
+            self.say(place, f"expected a section [{place[0]}], in one bracket; got {show(table)}")
             return None
         said = len(self._problems)
         hints = get_type_hints(into, include_extras=True)
+        defaults = _defaults(into)
         values: Table = {}
         for key, value in table.items():
             if key not in hints:
-                self.say((*place, key), unknown_key(key, hints))
+                self.say((*place, key), _unknown_key(key, hints, homes))
                 continue
             try:
                 values[key] = convert(value, hints[key])
-                if checks and key in checks:
+                if key in checks:
                     checks[key](values[key])
             except ValueError as error:
-                self.say((*place, key), f"{error}; got {show(value)}{_suggest_choice(value, hints[key])}")
-        for key in _required(into):
-            if key not in table:
+                example, hint = _example(value, hints[key], defaults[key]), _suggest_choice(value, hints[key])
+                self.say((*place, key), f"{error}{example}; got {show(value)}{hint}")
+        for key, default in defaults.items():
+            if key not in table and default is dataclasses.MISSING:
                 self.say((*place, key), f"expected {describe(hints[key])}; got nothing, and it is needed")
         return into(**values) if len(self._problems) == said else None
 
@@ -100,17 +119,20 @@ class Document:
 
 def convert(value: object, hint: Any) -> Any:
     """`value` out of TOML as the type `hint`. Raises ValueError("expected ...")."""
-    for leaf in _leaves(value):
-        if isinstance(leaf, str) and CONTROL_CHARACTER.search(leaf):
-            raise ValueError("expected text without control characters")
-        if isinstance(leaf, str) and len(leaf) > LONGEST_TEXT:
-            raise ValueError(f"expected at most {LONGEST_TEXT} characters")
-        if isinstance(leaf, float) and not math.isfinite(leaf):
-            raise ValueError(f"expected {describe(hint)}")
     for arm in _arms(hint):
         with suppress(msgspec.ValidationError):
-            return msgspec.convert(value, arm, strict=True)
-    raise ValueError(f"expected {describe(hint)}")
+            converted = msgspec.convert(value, arm, strict=True)
+            break
+    else:
+        raise ValueError(f"expected {describe(hint)}")
+    for leaf in _leaves(value):
+        if isinstance(leaf, float) and not math.isfinite(leaf):
+            raise ValueError(f"expected {describe(hint)}")
+        if isinstance(leaf, str) and len(leaf) > LONGEST_TEXT:
+            raise ValueError(f"expected at most {LONGEST_TEXT} characters")
+        if isinstance(leaf, str) and CONTROL_CHARACTER.search(leaf):
+            raise ValueError("expected text without control characters")
+    return converted
 
 
 def describe(hint: Any) -> str:
@@ -138,17 +160,19 @@ def show(value: object) -> str:
     """A value as TOML writes it, shortened; a login inside a URL is not repeated."""
     if isinstance(value, dict):
         return "a table"
-    if isinstance(value, (str, bool, list)):
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "a list of tables"
+    if isinstance(value, (str, bool, list, tuple)):
         text = LOGIN_IN_URL.sub("//...@", json.dumps(value, ensure_ascii=False, default=str))
     else:
         text = str(value)
     return text if len(text) <= SHOWN_TEXT else f"{text[:SHOWN_TEXT]}... ({len(text)} characters)"
 
 
-def unknown_key(key: str, known: Iterable[str]) -> str:
-    """The problem with a key nobody knows. Its value is not shown: it may be a password in the wrong place."""
-    known = sorted(known)
-    return f"expected one of {', '.join(known)}; got an unknown key{suggest(key, known)}"
+def _unknown_key(key: str, known: Iterable[str], homes: Mapping[str, str]) -> str:
+    """The value is not shown: it may be a password in the wrong place."""
+    hint = f". It belongs to {homes[key]}" if key in homes else suggest(key, known)
+    return f"expected one of {', '.join(sorted(known))}; got an unknown key{hint}"
 
 
 def suggest(given: str, known: Iterable[str]) -> str:
@@ -160,6 +184,14 @@ def suggest(given: str, known: Iterable[str]) -> str:
 def _suggest_choice(value: object, hint: Any) -> str:
     choices = [choice for choice in get_args(hint) if isinstance(choice, str)] if isinstance(value, str) else []
     return suggest(str(value), choices)
+
+
+def _example(value: object, hint: Any, default: object) -> str:
+    """`, like [1280, 720]` where the default shows how `value` should have looked."""
+    if get_origin(hint) is Literal or not default or not isinstance(default, (str, tuple)):
+        return ""
+    right = isinstance(value, str if isinstance(default, str) else list)
+    return "" if right else f", like {show(default)}"
 
 
 def _limits(meta: msgspec.Meta) -> str:
@@ -177,6 +209,8 @@ def _limits(meta: msgspec.Meta) -> str:
 
 def _arms(hint: Any) -> tuple[Any, ...]:
     """The types a union allows, one by one: msgspec takes no union of two tuples."""
+    if get_origin(hint) is Annotated and get_origin(get_args(hint)[0]) in (Union, UnionType):
+        return _arms(get_args(hint)[0])
     return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
 
 
@@ -189,10 +223,13 @@ def _leaves(value: object) -> Iterator[object]:
         yield value
 
 
-def _required(into: type[Any]) -> list[str]:
+def _defaults(into: type[Any]) -> dict[str, Any]:
+    """What each key is when it is not given; MISSING: it must be given."""
     missing = dataclasses.MISSING
-    fields = dataclasses.fields(into)
-    return [field.name for field in fields if field.default is missing and field.default_factory is missing]
+    return {
+        field.name: field.default if field.default_factory is missing else field.default_factory()
+        for field in dataclasses.fields(into)
+    }
 
 
 # Lines. tomllib does not tell them; but a statement is the fewest lines that parse, and says what it sets.

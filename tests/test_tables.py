@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from edge_daemon.errors import ConfigError
-from edge_daemon.tables import Check, Document, convert, describe, show
+from edge_daemon.tables import NOTHING, Check, Document, convert, describe, show
 
 Percent = Annotated[int, msgspec.Meta(ge=0, le=100)]
 Pair = tuple[float, float]
@@ -26,7 +26,7 @@ class Options:
     on: bool = False
 
 
-def problems(text: str, checks: Mapping[str, Check] | None = None) -> list[str]:
+def problems(text: str, checks: Mapping[str, Check] = NOTHING) -> list[str]:
     """What is said of the section [paint] in `text`, a line each."""
     document = Document("c.toml", text)
     document.fill(("paint",), document.tables.get("paint", {}), Options, checks)
@@ -78,13 +78,13 @@ WRONG = [
     ('on = "yes"', '[paint] on: expected true or false; got "yes"'),
     ('kind = "gren"', '[paint] kind: expected "red" or "green"; got "gren". Did you mean green?'),
     ("kind = 3", '[paint] kind: expected "red" or "green"; got 3'),
-    ('size = "640x480"', '[paint] size: expected [a whole number, a whole number]; got "640x480"'),
+    ('size = "640x480"', '[paint] size: expected [a whole number, a whole number], like [640, 480]; got "640x480"'),
     ("size = [1, 2, 3]", "[paint] size: expected [a whole number, a whole number]; got [1, 2, 3]"),
-    ("size = {w = 1}", "[paint] size: expected [a whole number, a whole number]; got a table"),
+    ("size = {w = 1}", "[paint] size: expected [a whole number, a whole number], like [640, 480]; got a table"),
     ("place = [nan, 1]", "[paint] place: expected [a number, a number] or"),
     ("place = [inf, 1]", "[paint] place: expected [a number, a number] or"),
     ("place = [1, 1" + "0" * 400 + "]", "[paint] place: expected [a number, a number] or"),
-    ("size = 1979-05-27", "[paint] size: expected [a whole number, a whole number]; got 1979-05-27"),
+    ("size = 1979-05-27", "[paint] size: expected [a whole number, a whole number], like [640, 480]; got 1979-05-27"),
     ('nmae = "x"', "[paint] nmae: expected one of kind, name, on, percent, place, size; got an unknown key."),
     ("percnt = 5", "got an unknown key. Did you mean percent?"),
     ("on.off = 1", "[paint] on: expected true or false; got a table"),
@@ -118,7 +118,7 @@ def test_all_problems_are_told_in_the_order_of_the_file() -> None:
 
 def test_a_section_that_is_a_value() -> None:
     """`paint = 5` is told as a section that is missing."""
-    assert problems("paint = 5") == ["c.toml:1: [paint]: expected a section [paint]; got 5"]
+    assert problems("paint = 5") == ["c.toml:1: paint: expected a section [paint], in one bracket; got 5"]
 
 
 NOT_TOML = [
