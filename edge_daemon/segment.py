@@ -51,10 +51,13 @@ class Blob:
 
 def segment(patch: Patch) -> list[Line]:
     """Lines of glyph hypotheses in reading order, boxes in pixels of the patch. Nothing found: an empty list."""
+    if min(patch.pixels.shape) < MIN_HEIGHT:
+        return []
     scale = min(1.0, WORK_SIDE / max(patch.pixels.shape))
     picture = patch.pixels
     if scale < 1.0:
-        picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint8)
+        width, height = (max(MIN_HEIGHT, round(side * scale)) for side in picture.shape[::-1])
+        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
     blobs = [blob for blob in find_blobs(contrast(picture)) if looks_like_writing(blob, picture.shape)]
     return [lattice(row, scale) for row in reading_order(rows(assemble(blobs)))]
 
@@ -178,7 +181,7 @@ def pieces(blobs: Sequence[Blob]) -> NDArray[np.int64]:
     own_piece = (h[:, None] <= 0.5 * tall) & (w[:, None] <= 1.5 * tall) & (peak[:, None] > 0.5 * dark)
     near = (shared > 0.4 * w[:, None]) & (apart < 0.12 * tall) & (np.maximum(w, h)[:, None] > 0.15 * tall)
     belongs = own_piece & near & (wide < 1.5 * tall)
-    homes = np.where(belongs.any(axis=1), belongs.argmax(axis=1), np.arange(len(blobs)))
+    homes: NDArray[np.int64] = np.where(belongs.any(axis=1), belongs.argmax(axis=1), np.arange(len(blobs)))
     return homes[homes]
 
 

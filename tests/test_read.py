@@ -1,0 +1,98 @@
+"""The lattice is walked right: digits, what is no digit, touching and broken ones, and honest confidences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge_daemon.domain import NOT_A_DIGIT, Glyph, Line
+from edge_daemon.read import read
+
+Scores = dict[int, float]
+
+
+class Scripted:
+    """A classifier that says of the n-th glyph what the test wants: the left edge of its box is its number."""
+
+    name, backend = "scripted", "cpu"
+
+    def __init__(self, *scores: Scores) -> None:
+        self._scores = scores
+
+    def classify(self, glyphs: Sequence[Glyph]) -> NDArray[np.float32]:
+        rows = np.full((len(glyphs), 11), 1e-4, np.float32)
+        for row, glyph in zip(rows, glyphs, strict=True):
+            for label, score in self._scores[glyph.box[0]].items():
+                row[label] = score
+            row /= row.sum()
+        return rows
+
+
+def line(*edges: tuple[int, int], priors: Sequence[float] = ()) -> Line:
+    """A line whose i-th glyph spans the nodes of `edges[i]` and has i as the left edge of its box."""
+    glyphs = tuple(Glyph((i, 0, 10, 20), np.full((20, 10), 255, np.uint8)) for i in range(len(edges)))
+    return Line((0, 0, 100, 20), glyphs, edges, tuple(priors) or (0.0,) * len(edges))
+
+
+def texts(lines: list[Line], *scores: Scores) -> list[str]:
+    return [n.text for n in read(lines, Scripted(*scores))]
+
+
+def test_a_plain_line_is_one_number() -> None:
+    """Three sure digits side by side are one number with the joint confidence."""
+    (number,) = read([line((0, 1), (1, 2), (2, 3))], Scripted({2: 1}, {0: 1}, {7: 0.8, 1: 0.2}))
+    assert number.candidates[0] == ("207", pytest.approx(0.8, abs=0.02))
+    assert number.candidates[1] == ("201", pytest.approx(0.2, abs=0.02))
+    assert [d.top[0][0] for d in number.digits] == ["2", "0", "7"]
+
+
+def test_what_is_no_digit_parts_numbers() -> None:
+    """A plus sign between digits gives two numbers; alone it gives none."""
+    plus = {NOT_A_DIGIT: 1.0}
+    assert texts([line((0, 1), (1, 2), (2, 3))], {4: 1}, plus, {5: 1}) == ["4", "5"]
+    assert texts([line((0, 1))], plus) == []
+
+
+def test_a_broken_digit_is_read_whole() -> None:
+    """Where the whole is a sure 5 and its halves are nothing, the path takes the whole."""
+    halves = {NOT_A_DIGIT: 0.9, 1: 0.1}
+    assert texts([line((0, 1), (1, 2), (0, 2))], halves, halves, {5: 0.95, NOT_A_DIGIT: 0.05}) == ["5"]
+
+
+def test_a_touching_pair_is_read_apart() -> None:
+    """Where the whole is no digit and its halves are sure, the path takes the halves."""
+    assert texts([line((0, 2), (0, 1), (1, 2))], {NOT_A_DIGIT: 0.9, 8: 0.1}, {3: 1}, {4: 1}) == ["34"]
+
+
+def test_confidence_counts_what_else_the_ink_could_be() -> None:
+    """Two equally good ways through the lattice share the confidence, as candidates of different length."""
+    (number,) = read([line((0, 2), (0, 1), (1, 2))], Scripted({8: 1}, {1: 1}, {3: 1}))
+    assert {t for t, _ in number.candidates[:2]} == {"8", "13"}
+    assert number.confidence == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_doubtful_digit_lowers_the_confidence() -> None:
+    """Ink that is as likely no digit at all is not said with confidence."""
+    (number,) = read([line((0, 1))], Scripted({6: 0.55, NOT_A_DIGIT: 0.45}))
+    assert number.text == "6"
+    assert number.confidence == pytest.approx(0.55, abs=0.02)
+
+
+def test_geometry_weighs_against_a_cut() -> None:
+    """A hypothesis with a poor geometric prior loses against an ordinary one that reads as well."""
+    assert texts([line((0, 2), (0, 1), (1, 2), priors=(0, -1, -1))], {0: 1}, {1: 1}, {1: 1}) == ["0"]
+
+
+def test_long_lines_stay_cheap_and_exact() -> None:
+    """Sixty digits are one number of sixty, although ten to the sixty texts are possible."""
+    n = 60
+    (number,) = read([line(*((i, i + 1) for i in range(n)))], Scripted(*({i % 10: 0.9, 1: 0.1} for i in range(n))))
+    assert number.text == "".join(str(i % 10) for i in range(n))
+
+
+def test_nothing_found_is_an_empty_list() -> None:
+    """No lines, no numbers, and the classifier is not asked."""
+    assert read([], Scripted()) == []

@@ -1,0 +1,88 @@
+"""Ink is found on any paper, cut into glyphs and lined up."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_daemon.domain import Grey, Line
+from edge_daemon.segment import WORK_SIDE, segment
+from tests.paper import in_shadow, page, patch
+
+
+def singles(line: Line) -> int:
+    """Glyph hypotheses between neighbouring nodes: the pieces of the line."""
+    return sum(1 for start, end in line.edges if end == start + 1)
+
+
+def shape_of(pixels: Grey) -> list[int]:
+    return [singles(line) for line in segment(patch(pixels))]
+
+
+TWO_LINES = [("2021", 60, 60), ("38", 400, 70), ("506", 80, 260)]
+
+
+def test_numbers_become_lines_in_reading_order() -> None:
+    """Three numbers on two lines of paper are three lines of 4, 2 and 3 glyphs, top to bottom, left to right."""
+    assert shape_of(page(TWO_LINES)) == [4, 2, 3]
+
+
+def test_light_on_dark_reads_like_dark_on_light() -> None:
+    """A blackboard gives the same lines as paper."""
+    assert shape_of(page(TWO_LINES, paper=40, ink=220)) == [4, 2, 3]
+
+
+def test_shadow_is_not_ink() -> None:
+    """A hard shadow and falling light add no glyph and lose none."""
+    assert shape_of(in_shadow(page(TWO_LINES))) == [4, 2, 3]
+
+
+def test_faint_pencil_and_bold_marker_share_a_page() -> None:
+    """Ink a tenth darker than the paper is found beside black ink, on grainy paper."""
+    picture = np.minimum(page([("47", 60, 60)], ink=185, pen=2.5), page([("47", 60, 260)], ink=20, pen=7, seed=5))
+    grain = np.random.default_rng(0).normal(0, 2, picture.shape)
+    assert shape_of(np.clip(picture + grain, 0, 255).astype(np.uint8)) == [2, 2]
+
+
+@pytest.mark.parametrize("height", [14, 40, 150, 400])
+def test_near_and_far(height: int) -> None:
+    """Digits from a few pixels to most of the frame's height are one glyph each."""
+    assert shape_of(page([("27", 30, 30)], height=height, pen=max(1.5, height / 12))) == [2]
+
+
+def test_boxes_are_in_pixels_of_the_picture_as_given() -> None:
+    """A picture larger than the working size gives boxes at its own scale."""
+    small = page([("4", 100, 100)], height=80, pen=6)
+    large = cv2.resize(small, None, fx=4, fy=4, interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+    assert max(large.shape) > WORK_SIDE
+    (a,), (b,) = segment(patch(small)), segment(patch(large))
+    assert np.allclose(np.array(a.box) * 4, b.box, atol=12)
+
+
+def test_a_glyph_holds_its_own_ink_only() -> None:
+    """Where the boxes of slanted neighbours overlap, neither glyph shows the other's strokes."""
+    canvas = np.full((200, 200), 220, np.uint8)
+    cv2.line(canvas, (60, 140), (110, 60), 30, 4, cv2.LINE_AA)
+    cv2.line(canvas, (80, 140), (130, 60), 30, 4, cv2.LINE_AA)
+    (line,) = segment(patch(canvas))
+    first = line.glyphs[line.edges.index((0, 1))]
+    assert cv2.connectedComponents((first.ink > 0).astype(np.uint8))[0] == 2
+
+
+@pytest.mark.parametrize("fill", [0, 128, 255])
+def test_an_empty_frame_has_no_lines(fill: int) -> None:
+    """Black, grey and white frames hold nothing."""
+    assert segment(patch(np.full((480, 640), fill, np.uint8))) == []
+
+
+def test_noise_alone_costs_bounded_work() -> None:
+    """A frame of pure noise yields a bounded number of glyph hypotheses."""
+    noise = np.random.default_rng(1).integers(0, 256, (480, 640), dtype=np.uint8)
+    assert sum(len(line.glyphs) for line in segment(patch(noise))) < 2000
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 400), (8, 8), (400, 3), (17, 23)])
+def test_tiny_pictures_are_survived(shape: tuple[int, int]) -> None:
+    """Any shape of picture is searched without an error."""
+    segment(patch(np.random.default_rng(2).integers(0, 256, shape, dtype=np.uint8)))
