@@ -1,52 +1,29 @@
-"""Patch -> [Line]: find the ink, cut it into glyphs, line the glyphs up. The pure OpenCV part.
+"""Patch -> [Line]: line the ink up, as lattices of glyph hypotheses. The pure OpenCV part, with ink.py and cuts.py.
 
-Paper is estimated as the bright envelope of the picture, so that what counts is how much darker ink is than the
-paper around it, in light and in shadow. Each connected piece of ink is then cut at a share of its own darkness:
-that keeps faint pencil whole and bold marker crisp in one picture.
+Pieces of ink that stand over each other become one blob, blobs that follow each other become a line. A blob too wide
+for one digit is offered whole and in slices, neighbours that nearly touch are offered apart and together: read.py
+decides which it was.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.domain import Glyph, Grey, Line, Patch, outline
+from edge_daemon.cuts import slices
+from edge_daemon.domain import Glyph, Line, Patch, outline
+from edge_daemon.ink import MIN_HEIGHT, Blob, contrast, find_blobs, united
 
 WORK_SIDE = 1280
 """Larger pictures are shrunk to this many pixels on the longer side: digits stay legible, the cost stays bounded."""
-MIN_HEIGHT = 8
-"""Pixels (of the working picture) below which ink cannot be read."""
+MAX_PARTS = 4
+"""A digit is put together from so many slices at most."""
 JOIN_GAP = 0.75
 """Digits further apart than this, in heights of the taller, are two numbers."""
-MAX_BLOBS = 300
-"""In a cluttered picture only so many pieces of ink, the darkest, are looked at: time stays bounded."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Blob:
-    """One connected piece of ink, in pixels of the working picture."""
-
-    x: int
-    y: int
-    w: int
-    h: int
-    ink: Grey
-    """(h, w), 0 where there is paper or another blob, up to 255 at its darkest."""
-    peak: int
-    """How much darker than the paper its ink is, 0..255."""
-
-    @property
-    def right(self) -> int:
-        return self.x + self.w
-
-    @property
-    def middle(self) -> float:
-        return self.y + self.h / 2
 
 
 def segment(patch: Patch) -> list[Line]:
@@ -60,91 +37,6 @@ def segment(patch: Patch) -> list[Line]:
         picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
     blobs = [blob for blob in find_blobs(contrast(picture)) if looks_like_writing(blob, picture.shape)]
     return [lattice(row, scale) for row in reading_order(rows(assemble(blobs)))]
-
-
-def contrast(picture: Grey) -> Grey:
-    """How far each pixel differs from the paper around it, as a share of the paper's brightness: 0..255.
-
-    Ink is dark on light or light on dark, whichever is the minority around edges.
-    """
-    if is_light_on_dark(picture):
-        picture = cv2.bitwise_not(picture).astype(np.uint8)
-    small = cv2.resize(picture, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-    reach = max(3, max(small.shape) // 10) | 1  # wider than the broadest stroke that we read
-    paper = cv2.morphologyEx(
-        cv2.medianBlur(small, 3),
-        cv2.MORPH_CLOSE,
-        np.ones((reach, reach), np.uint8),
-        borderType=cv2.BORDER_REPLICATE,
-    )
-    paper = cv2.resize(cv2.blur(paper, (5, 5)), picture.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return cv2.bitwise_not(cv2.divide(picture, paper, scale=255)).astype(np.uint8)
-
-
-def is_light_on_dark(picture: Grey) -> bool:
-    """Whether the strokes are lighter than their surroundings: the sign of the local third moment."""
-    small = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA).astype(np.float32)
-    around = cv2.blur(small, (31, 31))
-    off = small - around
-    return float((off * off * off).mean()) > 0.0
-
-
-def find_blobs(ink: Grey) -> list[Blob]:
-    """The connected pieces of ink."""
-    low = threshold(ink)
-    binary = cv2.compare(ink, low, cv2.CMP_GT)
-    _count, labels, stats, _ = cv2.connectedComponentsWithStats(binary, connectivity=8, ltype=cv2.CV_32S)
-    tall = np.flatnonzero(np.maximum(stats[:, 2], stats[:, 3]) >= MIN_HEIGHT)[1:]
-    largest = tall[np.argsort(-stats[tall, 4], kind="stable")][:MAX_BLOBS]
-    blobs: list[Blob] = []
-    for label in largest:
-        x, y, w, h, _area = (int(v) for v in stats[label])
-        own = np.where(labels[y : y + h, x : x + w] == label, ink[y : y + h, x : x + w], 0).astype(np.uint8)
-        blobs.extend(sharpen(x, y, own, int(low[y + h // 2, x + w // 2])))
-    return blobs
-
-
-def threshold(ink: Grey) -> Grey:
-    """For each pixel the contrast that tells ink from paper: well above the paper's own grain thereabouts.
-
-    The grain is the median absolute deviation in tiles, which strokes, being few, do not move.
-    """
-    sample = ink[::2, ::2]
-    tile = max(8, max(sample.shape) // 24)
-    down, across = max(1, sample.shape[0] // tile), max(1, sample.shape[1] // tile)
-    tiles = sample[: down * tile, : across * tile] if min(sample.shape) >= tile else sample
-    blocks = tiles.reshape(down, -1, across, tiles.shape[1] // across).swapaxes(1, 2).reshape(down, across, -1)
-    level = np.median(blocks, axis=2)
-    grain = np.median(np.abs(blocks - level[:, :, None]), axis=2)
-    low: Grey = np.clip(level + 5.0 * grain, 14, 64).astype(np.uint8)
-    return np.asarray(cv2.resize(low, ink.shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
-
-
-def sharpen(x: int, y: int, own: Grey, low: int) -> list[Blob]:
-    """Cut one piece of ink again at a share of its own darkness; blurred joints fall apart."""
-    peak = float(np.percentile(own[own > 0], 90))
-    level = 0.4 * peak
-    scaled = np.clip(own * (255.0 / peak), 0, 255).astype(np.uint8)
-    if level <= low:
-        return [Blob(x, y, own.shape[1], own.shape[0], scaled, int(peak))]
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((own > level).astype(np.uint8), connectivity=8)
-    parts = []
-    for label in range(1, count):
-        px, py, w, h, area = (int(v) for v in stats[label])
-        if area < 6:
-            continue
-        window = (slice(py, py + h), slice(px, px + w))
-        parts.append(
-            Blob(
-                x + px,
-                y + py,
-                w,
-                h,
-                np.where(labels[window] == label, scaled[window], 0).astype(np.uint8),
-                int(peak),
-            )
-        )
-    return parts
 
 
 def looks_like_writing(blob: Blob, shape: tuple[int, ...]) -> bool:
@@ -183,17 +75,6 @@ def pieces(blobs: Sequence[Blob]) -> NDArray[np.int64]:
     belongs = own_piece & near & (wide < 1.5 * tall)
     homes: NDArray[np.int64] = np.where(belongs.any(axis=1), belongs.argmax(axis=1), np.arange(len(blobs)))
     return homes[homes]
-
-
-def united(blobs: Sequence[Blob]) -> Blob:
-    """Several blobs as one."""
-    x, y = min(b.x for b in blobs), min(b.y for b in blobs)
-    w, h = max(b.right for b in blobs) - x, max(b.y + b.h for b in blobs) - y
-    ink = np.zeros((h, w), np.uint8)
-    for b in blobs:
-        window = ink[b.y - y : b.y - y + b.h, b.x - x : b.x - x + b.w]
-        np.maximum(window, b.ink, out=window)
-    return Blob(x, y, w, h, ink, max(b.peak for b in blobs))
 
 
 def rows(blobs: Sequence[Blob]) -> list[list[Blob]]:
@@ -255,24 +136,30 @@ def reading_order(chains: Sequence[list[Blob]]) -> list[list[Blob]]:
 
 
 def lattice(chain: Sequence[Blob], scale: float) -> Line:
-    """One node between neighbours; an edge for each blob, and for neighbours that may be one broken digit."""
+    """Nodes between slices; an edge for each run of slices that may be one digit."""
+    parts: list[Blob] = []
+    costs = [0.0]  # of the cut before each part, and after the last
+    for blob in chain:
+        pieces, cuts = slices(blob)
+        parts += pieces
+        costs += [*cuts, 0.0]
     glyphs, edges, priors = [], [], []
-    for i, blob in enumerate(chain):
-        glyphs.append(glyph([blob], scale))
-        edges.append((i, i + 1))
-        priors.append(0.0)
-        for j in (i + 2, i + 3):
-            group = chain[i:j]
-            if len(group) == j - i and may_be_one(group):
-                glyphs.append(glyph(group, scale))
-                edges.append((i, j))
-                priors.append(-0.3 * (j - i - 1))
-    box = outline([g.box for g in glyphs])
-    return Line(box, tuple(glyphs), tuple(edges), tuple(priors))
+    for i, j in itertools.combinations(range(len(parts) + 1), 2):
+        group = parts[i:j]
+        if j - i > MAX_PARTS or not may_be_one(group):
+            continue
+        glyphs.append(glyph(group, scale))
+        edges.append((i, j))
+        # a cut is paid half by either side; ink that was apart and is put together pays for that
+        joins = sum(0.4 for k in range(i + 1, j) if costs[k] == 0.0)
+        priors.append(-(costs[i] + costs[j]) / 2 - joins)
+    return Line(outline([g.box for g in glyphs]), tuple(glyphs), tuple(edges), tuple(priors))
 
 
 def may_be_one(group: Sequence[Blob]) -> bool:
-    """Pieces close enough to be one broken digit."""
+    """One piece, or pieces close enough to be one digit."""
+    if len(group) == 1:
+        return True
     height = max(b.y + b.h for b in group) - min(b.y for b in group)
     width = max(b.right for b in group) - min(b.x for b in group)
     gaps = [b.x - a.right for a, b in itertools.pairwise(group)]

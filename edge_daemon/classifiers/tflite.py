@@ -1,0 +1,244 @@
+"""Digits by a TFLite network on the CPU. Owns the normaliser that its network was trained with.
+
+A model is a manifest (.json) and the .tflite files it names, side by side. A damaged file can segfault the runtime,
+and a wrong one can load and answer nonsense; so hashes are checked before anything is parsed, and golden pictures
+are read before the first real one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+import edge_daemon
+from edge_daemon.classifiers import normalise
+from edge_daemon.domain import DIGITS, NOT_A_DIGIT, Glyph, Grey
+from edge_daemon.errors import ModelError, RuntimeMissingError
+
+BUNDLED = "bundled"
+_INPUT = (1, normalise.SIDE, normalise.SIDE, 1)
+_CLASSES = NOT_A_DIGIT + 1
+_GOLDEN_TOLERANCE = 0.1
+"""How far a golden picture's probability may be from the manifest's: runtimes round int8 differently."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The table [model]."""
+
+    path: str = BUNDLED
+    """"bundled" for the model that came with the program, or a manifest (.json) beside its .tflite files."""
+
+
+class ModelFile(msgspec.Struct, frozen=True):
+    """One file that a manifest names."""
+
+    name: str
+    sha256: str
+    bytes: int
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What is known of a model without loading it. Keys that are not named here are for people."""
+
+    name: str
+    version: str
+    files: dict[str, ModelFile]
+    """By kind: int8 and float32 (.tflite), golden (.png)."""
+    labels: list[str]
+    temperature: dict[str, float]
+    """By kind: logits are divided by it, so that of what is said with 0.9, nine in ten are right."""
+    normaliser: int
+    golden: list[list[float]]
+    """For each picture on the golden sheet the 11 probabilities that the float32 network gives it."""
+
+
+class Runtime(NamedTuple):
+    """The interpreter that was found."""
+
+    interpreter: Any
+    """The class `Interpreter` of the package."""
+    why: str
+    """Which one it is and why, in a sentence."""
+
+
+def find_interpreter() -> Runtime:
+    """ai-edge-litert if it is installed, else tflite-runtime. Raises RuntimeMissingError."""
+    missing = []
+    for package, module in (
+        ("ai-edge-litert", "ai_edge_litert.interpreter"),
+        ("tflite-runtime", "tflite_runtime.interpreter"),
+    ):
+        try:
+            found = importlib.import_module(module).Interpreter
+        except ImportError as error:
+            missing.append(f"{package} cannot be imported ({error})")
+        else:
+            return Runtime(found, f"{package} is used: " + "; ".join([*missing, "it is installed"]))
+    raise RuntimeMissingError(
+        f"no TFLite interpreter: {'; '.join(missing)}. Run: pip install ai-edge-litert"
+        " (Python 3.11 on a 32-bit Pi: pip install tflite-runtime==2.14.0 'numpy<2')"
+    )
+
+
+def models_folder() -> Path:
+    """Where the bundled models lie: inside the package when installed, at the top of a checkout otherwise."""
+    package = Path(edge_daemon.__file__).parent
+    inside = package / "models"
+    return inside if inside.is_dir() else package.parent / "models"
+
+
+def locate(path: str) -> tuple[Path, str]:
+    """What a configured path means: a manifest, and which of its networks to run. Raises ModelError."""
+    if path == BUNDLED:
+        found = sorted(models_folder().glob("*.json"))
+        if len(found) == 1:
+            return found[0], "int8"
+        raise ModelError(
+            f"{models_folder()} should hold one model manifest (.json) and holds {len(found)}; reinstall edge-daemon"
+        )
+    manifest, kind = Path(path).expanduser(), "int8"
+    if manifest.suffix == ".tflite":  # digits-1.0.0.float32.tflite belongs to digits-1.0.0.json
+        stem, _, named = manifest.name.removesuffix(".tflite").rpartition(".")
+        manifest, kind = manifest.with_name(f"{stem}.json"), named
+    if manifest.is_file() and manifest.suffix == ".json":
+        return manifest, kind
+    raise ModelError(
+        f"{manifest} is not there; [model] path is 'bundled', or a manifest (.json) beside its .tflite files"
+    )
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read and check a manifest. Raises ModelError naming the file and what is wrong."""
+    try:
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ModelError(f"{path} is not a model manifest ({error}); reinstall the model") from error
+    if manifest.labels != [*DIGITS, "not"]:
+        raise ModelError(f"{path}: the labels are {manifest.labels}, not 0 to 9 and 'not'; is it a digit model?")
+    if manifest.normaliser != normalise.VERSION:
+        raise ModelError(
+            f"{path} was trained with normaliser {manifest.normaliser}, this program has {normalise.VERSION}:"
+            " use the model that came with it, or retrain (scripts/train)"
+        )
+    return manifest
+
+
+def read_file(folder: Path, file: ModelFile) -> bytes:
+    """The bytes of one file of a model, exactly those that the manifest promises. Raises ModelError."""
+    path = folder / file.name
+    if Path(file.name).name != file.name:
+        raise ModelError(f"{path}: a model's files lie beside its manifest; the name must not hold a folder")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}); reinstall the model") from error
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise ModelError(
+            f"{path} is damaged: its {len(content)} bytes are not the {file.bytes} that the manifest names"
+            " (sha256 differs); reinstall the model"
+        )
+    return content
+
+
+def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    """Logits (n, 11) -> probabilities (n, 11), rows summing to 1."""
+    scaled = logits / np.float32(temperature)
+    raised = np.exp(scaled - scaled.max(axis=1, keepdims=True, initial=-np.inf))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True), np.float32)
+
+
+class Network:
+    """One loaded .tflite file: a normalised picture in, logits out."""
+
+    def __init__(self, runtime: Any, content: bytes, name: str) -> None:
+        """`content` must be trusted: parse nothing whose hash was not checked. Raises ModelError."""
+        try:
+            self._interpreter = runtime(model_content=content, num_threads=1)
+            self._interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"{name} does not load: {error}; reinstall the model") from error
+        (takes,), (gives,) = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        _check("takes", name, takes, _INPUT, (np.uint8, np.float32))
+        _check("gives", name, gives, (1, _CLASSES), (np.uint8, np.int8, np.float32))
+        if takes["dtype"] == np.uint8 and not np.allclose(takes["quantization"], (1 / 255, 0)):
+            raise ModelError(f"{name} takes bytes scaled by {takes['quantization']}, not (1/255, 0); convert it anew")
+        self._in, self._out = takes["index"], gives["index"]
+        self._unit = np.float32(1.0 if takes["dtype"] == np.uint8 else 1 / 255)
+        self._takes = takes["dtype"]
+        quantised = gives["dtype"] != np.float32
+        self._scale, self._zero = map(np.float32, gives["quantization"] if quantised else (1.0, 0.0))
+
+    def logits(self, pictures: Sequence[Grey]) -> NDArray[np.float32]:
+        """(28, 28) uint8 each -> (n, 11). One at a time: a fixed batch of 1 is the fastest that both runtimes do."""
+        rows = np.zeros((len(pictures), _CLASSES), np.float32)
+        for row, picture in zip(rows, pictures, strict=True):
+            self._interpreter.set_tensor(self._in, (picture[None, :, :, None] * self._unit).astype(self._takes))
+            self._interpreter.invoke()
+            row[:] = self._interpreter.get_tensor(self._out)[0]
+        return (rows - self._zero) * self._scale
+
+
+def _check(verb: str, name: str, tensor: Any, shape: tuple[int, ...], dtypes: tuple[Any, ...]) -> None:
+    found = tuple(int(n) for n in tensor["shape"])
+    if found != shape or tensor["dtype"] not in dtypes:
+        wanted = " or ".join(np.dtype(dtype).name for dtype in dtypes)
+        raise ModelError(
+            f"{name} {verb} {np.dtype(tensor['dtype']).name} {found}, not {wanted} {shape}: not a digit model of ours"
+        )
+
+
+class TfliteClassifier:
+    """domain.Classifier on the CPU."""
+
+    backend = "cpu"
+
+    def __init__(self, options: Options) -> None:
+        """Load, check and try the model. Raises ModelError, or RuntimeMissingError without an interpreter."""
+        path, kind = locate(options.path)
+        manifest = read_manifest(path)
+        if kind not in manifest.files or kind not in manifest.temperature:
+            raise ModelError(f"{path} names no {kind} network, only {', '.join(sorted(manifest.temperature))}")
+        file = manifest.files[kind]
+        runtime = find_interpreter()
+        self.name = f"{manifest.name}@{manifest.version}"
+        self._temperature = manifest.temperature[kind]
+        self._network = Network(runtime.interpreter, read_file(path.parent, file), str(path.with_name(file.name)))
+        self._try(path, manifest)
+
+    def classify(self, glyphs: Sequence[Glyph]) -> NDArray[np.float32]:
+        """Probabilities, shape (len(glyphs), 11), rows summing to 1: digits 0 to 9, then 'not a digit'."""
+        return self._probabilities([glyph.ink for glyph in glyphs])
+
+    def _probabilities(self, inks: Sequence[Grey]) -> NDArray[np.float32]:
+        return softmax(self._network.logits([normalise.normalise(ink) for ink in inks]), self._temperature)
+
+    def _try(self, path: Path, manifest: Manifest) -> None:
+        """Read the golden pictures: a model can load and yet be wrong. Raises ModelError."""
+        if "golden" not in manifest.files:
+            raise ModelError(f"{path} names no golden pictures; reinstall the model")
+        sheet = read_file(path.parent, manifest.files["golden"])
+        wanted = np.array(manifest.golden, np.float32)
+        off = np.abs(self._probabilities(golden_inks(sheet, len(wanted))) - wanted).max()
+        if not off <= _GOLDEN_TOLERANCE:
+            raise ModelError(
+                f"{path}: the network does not read its golden pictures as it should (off by {off:.2f}):"
+                " model and runtime do not fit; install another ai-edge-litert, or reinstall the model"
+            )
+
+
+def golden_inks(sheet: bytes, count: int) -> list[Grey]:
+    """A PNG of square cells side by side -> the ink of each of `count` cells. Raises ModelError."""
+    picture = cv2.imdecode(np.frombuffer(sheet, np.uint8), cv2.IMREAD_GRAYSCALE)
+    if picture is None or count == 0 or picture.shape[1] != count * picture.shape[0]:
+        raise ModelError(f"the golden sheet does not hold {count} pictures; reinstall the model")
+    return np.split(np.asarray(picture, np.uint8), count, axis=1)

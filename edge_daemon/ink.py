@@ -1,0 +1,198 @@
+"""Picture -> [Blob]: what is ink, and which of it hangs together.
+
+Paper is estimated as the bright envelope of the picture, so that what counts is how much darker ink is than the paper
+around it, in light and in shadow. Each connected piece of ink is then cut at a share of its own darkness: that keeps
+faint pencil whole and bold marker crisp in one picture. Long thin straight lines (ruled paper, tables, boxes) are
+taken out of the pieces that hang on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from edge_daemon.domain import Grey
+
+MIN_HEIGHT = 8
+"""Pixels (of the working picture) below which ink cannot be read."""
+MAX_BLOBS = 300
+"""In a cluttered picture only so many pieces of ink, the largest, are looked at: time stays bounded."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blob:
+    """One connected piece of ink, in pixels of the working picture."""
+
+    x: int
+    y: int
+    w: int
+    h: int
+    ink: Grey
+    """(h, w), 0 where there is paper or another blob, up to 255 at its darkest."""
+    peak: int
+    """How much darker than the paper its ink is, 0..255."""
+
+    @property
+    def right(self) -> int:
+        return self.x + self.w
+
+    @property
+    def middle(self) -> float:
+        return self.y + self.h / 2
+
+
+def contrast(picture: Grey) -> Grey:
+    """How far each pixel differs from the paper around it, as a share of the paper's brightness: 0..255.
+
+    Ink is dark on light or light on dark, whichever is the minority around edges.
+    """
+    if is_light_on_dark(picture):
+        picture = cv2.bitwise_not(picture).astype(np.uint8)
+    small = cv2.resize(picture, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    reach = max(3, max(small.shape) // 10) | 1  # wider than the broadest stroke that we read
+    paper = cv2.morphologyEx(
+        cv2.medianBlur(small, 3),
+        cv2.MORPH_CLOSE,
+        np.ones((reach, reach), np.uint8),
+        borderType=cv2.BORDER_REPLICATE,
+    )
+    paper = cv2.resize(cv2.blur(paper, (5, 5)), picture.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return cv2.bitwise_not(cv2.divide(picture, paper, scale=255)).astype(np.uint8)
+
+
+def is_light_on_dark(picture: Grey) -> bool:
+    """Whether the strokes are lighter than their surroundings: the sign of the local third moment."""
+    small = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA).astype(np.float32)
+    around = cv2.blur(small, (31, 31))
+    off = small - around
+    return float((off * off * off).mean()) > 0.0
+
+
+def find_blobs(ink: Grey) -> list[Blob]:
+    """The connected pieces of ink, lines of the paper's own taken out."""
+    low = threshold(ink)
+    binary = cv2.compare(ink, low, cv2.CMP_GT).astype(np.uint8)
+    blobs: list[Blob] = []
+    for x, y, own in components(binary, ink, MAX_BLOBS):
+        level = int(low[y + own.shape[0] // 2, x + own.shape[1] // 2])
+        if is_ruled(own, ink.shape):
+            rest = without_rules((own > 0).astype(np.uint8), max(ink.shape))
+            for px, py, part in components(rest, own, MAX_BLOBS - len(blobs)):
+                blobs.extend(sharpen(x + px, y + py, part, level))
+        else:
+            blobs.extend(sharpen(x, y, own, level))
+        if len(blobs) >= MAX_BLOBS:
+            break
+    return blobs
+
+
+def components(binary: Grey, ink: Grey, limit: int) -> list[tuple[int, int, Grey]]:
+    """The largest connected pieces that are not specks: left, top and the ink of each, all else blanked out."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(binary, connectivity=8, ltype=cv2.CV_32S)
+    tall = np.flatnonzero(np.maximum(stats[1:, 2], stats[1:, 3]) >= MIN_HEIGHT) + 1
+    largest = tall[np.argsort(-stats[tall, 4], kind="stable")][:limit]
+    pieces = []
+    for label in largest:
+        x, y, w, h = (int(v) for v in stats[label, :4])
+        window = (slice(y, y + h), slice(x, x + w))
+        pieces.append((x, y, np.where(labels[window] == label, ink[window], 0).astype(np.uint8)))
+    return pieces
+
+
+def is_ruled(own: Grey, shape: tuple[int, ...]) -> bool:
+    """Whether a piece of ink is spread so wide and thin that it may be a table with digits hanging on it."""
+    reach = max(own.shape[0] / shape[0], own.shape[1] / shape[1])
+    return reach > 0.25 and cv2.countNonZero(own) < 0.35 * own.size
+
+
+def without_rules(binary: Grey, side: int) -> Grey:
+    """Take long, thin, nearly level or upright lines out of a binary picture (0, 1), if there are lines enough.
+
+    Where a stroke crosses a line, the piece of line between its two ends is kept. A single line is taken for a
+    digit's own stroke unless it is very long. `side` is the longer side of the whole picture in pixels: what is long
+    and thin is measured by it.
+    """
+    length, thick = max(20, side // 7), max(5, side // 90)
+    level, upright = (straight_runs(binary, length, thick), straight_runs(binary.T, length, thick).T)
+    longest = max(extent(level)[0], extent(upright)[1])
+    if extent(level)[2] + extent(upright)[2] < 3 and longest < side // 2:
+        return binary
+    off_level, off_upright = binary & ~level, binary & ~upright
+    kept_level = cv2.morphologyEx(off_level, cv2.MORPH_CLOSE, np.ones((thick + 3, 1), np.uint8)).astype(np.uint8)
+    kept_upright = cv2.morphologyEx(off_upright, cv2.MORPH_CLOSE, np.ones((1, thick + 3), np.uint8)).astype(np.uint8)
+    rest: Grey = binary & (off_level | kept_level) & (off_upright | kept_upright)
+    return rest
+
+
+def straight_runs(binary: Grey, length: int, thick: int) -> Grey:
+    """The level lines of a binary picture: at least `length` long (leaning a little is allowed), at most `thick`."""
+    binary = np.ascontiguousarray(binary)
+    upper = cv2.dilate(binary, np.ones((3, 1), np.uint8))
+    runs = cv2.morphologyEx(upper, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+    broad = cv2.morphologyEx(binary, cv2.MORPH_OPEN, np.ones((thick, 1), np.uint8))
+    line: Grey = cv2.dilate(runs, np.ones((3, 1), np.uint8)).astype(np.uint8) & binary & ~broad.astype(np.uint8)
+    return line
+
+
+def extent(lines: Grey) -> tuple[int, int, int]:
+    """Longest width, longest height and number of the connected pieces, specks not counted."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(lines, connectivity=8)
+    real = stats[1:][stats[1:, 4] >= 20]
+    return (int(real[:, 2].max()), int(real[:, 3].max()), len(real)) if len(real) else (0, 0, 0)
+
+
+def threshold(ink: Grey) -> Grey:
+    """For each pixel the contrast that tells ink from paper: well above the paper's own grain thereabouts.
+
+    The grain is the median absolute deviation in tiles, which strokes, being few, do not move.
+    """
+    sample = ink[::2, ::2]
+    tile = max(8, max(sample.shape) // 24)
+    down, across = max(1, sample.shape[0] // tile), max(1, sample.shape[1] // tile)
+    tiles = sample[: down * tile, : across * tile] if min(sample.shape) >= tile else sample
+    blocks = tiles.reshape(down, -1, across, tiles.shape[1] // across).swapaxes(1, 2).reshape(down, across, -1)
+    level = np.median(blocks, axis=2)
+    grain = np.median(np.abs(blocks - level[:, :, None]), axis=2)
+    low: Grey = np.clip(level + 5.0 * grain, 14, 64).astype(np.uint8)
+    return np.asarray(cv2.resize(low, ink.shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def sharpen(x: int, y: int, own: Grey, low: int) -> list[Blob]:
+    """Cut one piece of ink again at a share of its own darkness; blurred joints fall apart."""
+    peak = float(np.percentile(own[own > 0], 90))
+    level = 0.4 * peak
+    scaled = np.clip(own * (255.0 / peak), 0, 255).astype(np.uint8)
+    if level <= low:
+        return [Blob(x, y, own.shape[1], own.shape[0], scaled, int(peak))]
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((own > level).astype(np.uint8), connectivity=8)
+    parts = []
+    for label in range(1, count):
+        px, py, w, h, area = (int(v) for v in stats[label])
+        if area < 6:
+            continue
+        window = (slice(py, py + h), slice(px, px + w))
+        parts.append(
+            Blob(
+                x + px,
+                y + py,
+                w,
+                h,
+                np.where(labels[window] == label, scaled[window], 0).astype(np.uint8),
+                int(peak),
+            )
+        )
+    return parts
+
+
+def united(blobs: Sequence[Blob]) -> Blob:
+    """Several blobs as one."""
+    x, y = min(b.x for b in blobs), min(b.y for b in blobs)
+    w, h = max(b.right for b in blobs) - x, max(b.y + b.h for b in blobs) - y
+    ink = np.zeros((h, w), np.uint8)
+    for b in blobs:
+        window = ink[b.y - y : b.y - y + b.h, b.x - x : b.x - x + b.w]
+        np.maximum(window, b.ink, out=window)
+    return Blob(x, y, w, h, ink, max(b.peak for b in blobs))

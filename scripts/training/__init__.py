@@ -1,0 +1,1 @@
+"""From handwriting to models/: `scripts/train --help`."""
