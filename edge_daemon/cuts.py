@@ -26,9 +26,11 @@ def slices(blob: Blob) -> tuple[list[Blob], list[float]]:
     """The blob in slices from left to right, and the cost of each cut between them; one slice when it is narrow."""
     if blob.w < WIDE * blob.h or blob.h < 2 * MIN_HEIGHT or blob.w > 12 * blob.h:
         return [blob], []
+    stroke = stroke_width(blob.ink)
+    if blob.h < 2.5 * stroke:  # a dash
+        return [blob], []
     pieces, costs = [], []
     rest, offset = blob.ink, 0
-    stroke = stroke_width(blob.ink)
     for column in cut_columns(blob.ink, round(PITCH * blob.h)):
         seam, crossed = best_seam(rest, column - offset, blob.h // 4)
         left = np.arange(rest.shape[1])[None, :] < seam[:, None]

@@ -163,7 +163,7 @@ def threshold(ink: Grey) -> Grey:
 def sharpen(x: int, y: int, own: Grey, low: int) -> list[Blob]:
     """Cut one piece of ink again at a share of its own darkness; blurred joints fall apart."""
     peak = float(np.percentile(own[own > 0], 90))
-    level = 0.4 * peak
+    level = 0.3 * peak
     scaled = np.clip(own * (255.0 / peak), 0, 255).astype(np.uint8)
     if level <= low:
         return [Blob(x, y, own.shape[1], own.shape[0], scaled, int(peak))]

@@ -22,8 +22,12 @@ WORK_SIDE = 1280
 """Larger pictures are shrunk to this many pixels on the longer side: digits stay legible, the cost stays bounded."""
 MAX_PARTS = 4
 """A digit is put together from so many slices at most."""
-JOIN_GAP = 0.75
-"""Digits further apart than this, in heights of the taller, are two numbers."""
+LINE_GAP = 4.0
+"""Marks further apart than this, in heights of the taller, are not on one line."""
+JOIN_GAP = 1.0
+"""Digits further apart than this, in median heights of the line, are two numbers."""
+LONE_GAP = 0.35
+"""On a line of lone digits (median gap above JOIN_GAP) two digits are a number only below this share of it."""
 
 
 def segment(patch: Patch) -> list[Line]:
@@ -36,7 +40,8 @@ def segment(patch: Patch) -> list[Line]:
         width, height = (max(MIN_HEIGHT, round(side * scale)) for side in picture.shape[::-1])
         picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
     blobs = [blob for blob in find_blobs(contrast(picture)) if looks_like_writing(blob, picture.shape)]
-    return [lattice(row, scale) for row in reading_order(rows(assemble(blobs)))]
+    chains = [number for row in rows(assemble(blobs)) for number in split_at_gaps(row)]
+    return [lattice(chain, scale) for chain in reading_order(chains)]
 
 
 def looks_like_writing(blob: Blob, shape: tuple[int, ...]) -> bool:
@@ -94,10 +99,10 @@ def rows(blobs: Sequence[Blob]) -> list[list[Blob]]:
 
 
 def right_neighbours(blobs: Sequence[Blob]) -> dict[int, int]:
-    """For each blob the index of the one that follows it in its number, where there is one.
+    """For each blob the index of the one that follows it on its line, where there is one.
 
-    The nearest mark to the right on the same line decides: another glyph continues the number, a dash or a bracket
-    (too flat, too tall) ends it. Each blob follows at most one other.
+    The nearest mark to the right on the same line decides: another glyph continues it, a dash or a bracket (too
+    flat, too tall) ends it. Each blob follows at most one other.
     """
     x, y, w, h = np.array([(b.x, b.y, b.w, b.h) for b in blobs], np.float32).T
     taller, shorter = np.maximum(h[:, None], h), np.minimum(h[:, None], h)
@@ -108,13 +113,32 @@ def right_neighbours(blobs: Sequence[Blob]) -> dict[int, int]:
     in_the_way = later & (overlap > 0.4 * shorter) & ~speck
     distance = np.where(in_the_way, gap, np.inf)
     nearest = distance.argmin(axis=1)
-    alike = (shorter > 0.45 * taller) & (gap < JOIN_GAP * taller)
+    alike = (shorter > 0.45 * taller) & (gap < LINE_GAP * taller)
     links: dict[int, int] = {}
     for i in np.argsort(distance.min(axis=1), kind="stable"):
         j = int(nearest[i])
         if np.isfinite(distance[i, j]) and alike[i, j] and j not in links.values():
             links[int(i)] = j
     return links
+
+
+def split_at_gaps(line: Sequence[Blob]) -> list[list[Blob]]:
+    """The numbers of a line: where the gap is wide, one ends and another begins.
+
+    Where nearly all gaps are wide the digits were written one by one, as in a table without lines; there only a
+    much narrower gap joins two.
+    """
+    height = sorted(b.h for b in line)[len(line) // 2]
+    gaps = [(b.x - a.right) / height for a, b in itertools.pairwise(line)]
+    usual = sorted(gaps)[(len(gaps) - 1) // 2] if gaps else 0.0
+    limit = JOIN_GAP if usual < JOIN_GAP else LONE_GAP * usual
+    numbers = [[line[0]]]
+    for blob, gap in zip(line[1:], gaps, strict=True):
+        if gap < limit:
+            numbers[-1].append(blob)
+        else:
+            numbers.append([blob])
+    return numbers
 
 
 def reading_order(chains: Sequence[list[Blob]]) -> list[list[Blob]]:

@@ -1,0 +1,30 @@
+"""Where frames come from: one module a kind of camera, picked by name."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from edge_daemon.domain import Source
+
+KINDS = {
+    "picamera": ("picamera", "PiCamera"),
+    "files": ("files", "FilesCamera"),
+    "simulated": ("simulated", "SimulatedCamera"),
+}
+"""[camera] source = ... -> module here, class in it. A module is imported when it is chosen."""
+
+
+def options_type(kind: str) -> type[Any]:
+    """The frozen Options of a kind of source. Raises KeyError for a kind that is not in KINDS."""
+    return import_module(f"{__name__}.{KINDS[kind][0]}").Options  # type: ignore[no-any-return]
+
+
+def open_source(kind: str, options: Any) -> Source:
+    """A source, ready to give frames. `options` is of options_type(kind).
+
+    Raises CameraError, PictureError or ConfigError, and KeyError for a kind that is not in KINDS.
+    """
+    module, name = KINDS[kind]
+    source: Source = getattr(import_module(f"{__name__}.{module}"), name)(options)
+    return source

@@ -102,10 +102,15 @@ class Written:
 
 
 class Writer:
-    """A person with a hand of their own: the same seed is the same person, writing the same things again."""
+    """A person with a hand of their own.
 
-    def __init__(self, seed: int) -> None:
-        self._rng = rng = np.random.default_rng(seed)
+    The same `seed` is the same person; on another `occasion` the same hand moves a little differently. Both
+    are at least 0. Two writers with the same seed and occasion write the same.
+    """
+
+    def __init__(self, seed: int, occasion: int = 0) -> None:
+        rng = np.random.default_rng(seed)
+        self._rng = np.random.default_rng([seed, occasion])
         self._habit = {digit: int(rng.integers(len(shapes))) for digit, shapes in SHAPES.items()}
         self._slant = float(np.clip(rng.normal(0.1, 0.14), -0.15, 0.35))
         self._width = rng.uniform(0.82, 1.25)
