@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from edge_daemon.domain import Frame, Patch
 
 Point = tuple[float, float]
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+# \Z, not $: that would let a line break pass at the end, and names become topics
+Name = Annotated[
+    str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z", description="1 to 64 of A-Z a-z 0-9 _ -, in quotes")
+]
 SMALLEST = 8
 """Pixels on a side below which a region cannot hold a number."""
 
@@ -25,7 +28,10 @@ class Options:
 
     name: Name
     """Names the topic: reading/<name>."""
-    region: tuple[float, float, float, float] | tuple[Point, Point, Point, Point]
+    region: Annotated[
+        tuple[float, float, float, float] | tuple[Point, Point, Point, Point],
+        msgspec.Meta(description="[x, y, width, height], or four corners like [[x, y], [x, y], [x, y], [x, y]]"),
+    ]
     """[x, y, width, height], or four corners clockwise from the top left. All numbers within 0..1: fractions of the
     frame; otherwise pixels."""
     rotation: Literal[0, 90, 180, 270] = 0
