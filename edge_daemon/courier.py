@@ -170,9 +170,7 @@ class Courier:
         retry = self._retry()
         while self._sink.up and not self._must_leave():
             self._beat(_BEAT)
-            notices = [
-                message for message in self._board.newest() if posted.get(message.topic) is not message
-            ]
+            notices = [message for message in self._board.newest() if posted.get(message.topic) is not message]
             due = [(lane, entry) for lane in lanes for entry in lane.first_of_each()]
             if notices or due:
                 batch = notices + [self._encode(entry, lane.replayed) for lane, entry in due]

@@ -215,9 +215,7 @@ class Link:
             pass  # paho closes its socket when it reads the end
 
     def _build(self, client_id: str, will: Message | None) -> paho.Client:
-        client = paho.Client(
-            CallbackAPIVersion.VERSION2, client_id, protocol=self.version, reconnect_on_failure=False
-        )
+        client = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=self.version, reconnect_on_failure=False)
         if self._to.username:
             client.username_pw_set(self._to.username, self._to.password)
         if self._to.tls:

@@ -146,9 +146,7 @@ class Outbox:
     def waiting(self) -> int:
         """How many records have not been delivered."""
         with self._mutex, as_outbox_error(self._file.path):
-            stored: int = self._file.db.execute(
-                "SELECT count(*) FROM row WHERE lane != ?", (MARKER,)
-            ).fetchone()[0]
+            stored: int = self._file.db.execute("SELECT count(*) FROM row WHERE lane != ?", (MARKER,)).fetchone()[0]
             return stored - len(self._done)
 
     def close(self) -> None:
@@ -180,9 +178,7 @@ class Outbox:
     def _entry(self, seq: int, body: bytes) -> Entry | None:
         row = rows.unpack(body)
         if row is None or row.seq != seq:
-            raise OutboxError(
-                f"outbox {self._file.path}: row {seq} is damaged; the next start salvages the others"
-            )
+            raise OutboxError(f"outbox {self._file.path}: row {seq} is damaged; the next start salvages the others")
         try:
             record = _decode(row)
         except msgspec.ValidationError as error:

@@ -31,7 +31,7 @@ Place = tuple[str | int, ...]
 LONGEST_TEXT = 1024
 SHOWN_TEXT = 60
 CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-LOGIN_IN_URL = re.compile(r"//\S*@")
+LOGIN = re.compile(r".*@", re.DOTALL)
 
 
 class Document:
@@ -107,7 +107,7 @@ class Document:
                     checks[key](values[key])
             except ValueError as error:
                 example, hint = _example(value, hints[key], defaults[key]), _suggest_choice(value, hints[key])
-                self.say((*place, key), f"{error}{example}; got {show(value)}{hint}")
+                self.say((*place, key), f"{error}{example}; got {_shown(key, value)}{hint}")
         for key, default in defaults.items():
             if key not in table and default is dataclasses.MISSING:
                 self.say((*place, key), f"expected {describe(hints[key])}; got nothing, and it is needed")
@@ -162,11 +162,18 @@ def show(value: object) -> str:
         return "a table"
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return "a list of tables"
+    if isinstance(value, str):
+        value = LOGIN.sub("...@", value)
     if isinstance(value, (str, bool, list, tuple)):
-        text = LOGIN_IN_URL.sub("//...@", json.dumps(value, ensure_ascii=False, default=str))
+        text = json.dumps(value, ensure_ascii=False, default=str)
     else:
         text = str(value)
     return text if len(text) <= SHOWN_TEXT else f"{text[:SHOWN_TEXT]}... ({len(text)} characters)"
+
+
+def _shown(key: str, value: object) -> str:
+    """As `show`, but for keys where a person may have put the secret itself."""
+    return "something else (not repeated here)" if "password" in key else show(value)
 
 
 def _unknown_key(key: str, known: Iterable[str], homes: Mapping[str, str]) -> str:
@@ -296,6 +303,7 @@ SYNTAX = {
     "Expected newline or end": "expected the line to end after the value; got more (is it text? put it in quotes)",
     "Expected ']": "expected a section in brackets, like [camera] or [[field]]; got no closing bracket",
     "Invalid value": VALUE,
+    "Invalid statement": "expected a [section], key = value or a # comment; got something else",
     "Unclosed array": "expected ] at the end of the list; got none",
     "Unclosed inline table": "expected } at the end of the line; got none",
     "Unterminated string": "expected a closing quote; got none",

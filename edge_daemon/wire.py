@@ -34,9 +34,7 @@ def encode(device: str, detail: Detail, entry: Entry, replayed: bool) -> Message
     """One record. A replayed reading goes to `history`, so that it never overwrites the retained state."""
     record = entry.record
     if isinstance(record, Event):
-        return Message(
-            f"edge_daemon/{device}/event", msgspec.json.encode(_event(record, entry)), expiry=EVENT_EXPIRY
-        )
+        return Message(f"edge_daemon/{device}/event", msgspec.json.encode(_event(record, entry)), expiry=EVENT_EXPIRY)
     said = _reading(record, entry, replayed, detail)
     if replayed:
         # one topic for all fields, so here the payload must name the field

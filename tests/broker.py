@@ -91,9 +91,7 @@ class Mosquitto:
 class Recorder:
     """Subscribes, remembers all in order, comes back when the broker does; its session persists."""
 
-    def __init__(
-        self, port: int, topic: str = "#", client_id: str = "recorder", persist: bool = True
-    ) -> None:
+    def __init__(self, port: int, topic: str = "#", client_id: str = "recorder", persist: bool = True) -> None:
         """Returns when it is subscribed."""
         self.heard: list[tuple[str, bytes]] = []
         self._changed = threading.Condition()
@@ -108,9 +106,7 @@ class Recorder:
         self._thread.start()
         assert self._subscribed.wait(PATIENCE)
 
-    def wait_for(
-        self, enough: Callable[[list[tuple[str, bytes]]], object], timeout: float = PATIENCE
-    ) -> None:
+    def wait_for(self, enough: Callable[[list[tuple[str, bytes]]], object], timeout: float = PATIENCE) -> None:
         """Returns when `enough(heard)` is true; fails, showing what was heard, when it does not become so."""
         with self._changed:
             done = self._changed.wait_for(lambda: enough(self.heard), timeout)

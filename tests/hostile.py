@@ -97,9 +97,7 @@ class HostileBroker:
     def accepted(self, topic: str) -> list[bytes]:
         """Payloads that were answered with a success, in the order they came."""
         with self._changed:
-            return [
-                heard.payload for heard in self.heard if heard.topic == topic and 0 <= heard.answer < 0x80
-            ]
+            return [heard.payload for heard in self.heard if heard.topic == topic and 0 <= heard.answer < 0x80]
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)

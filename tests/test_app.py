@@ -112,7 +112,9 @@ def test_the_broker_away_for_a_while_loses_nothing(tmp_path: Path, mosquitto: Mo
     seqs = sorted(json.loads(p)["seq"] for t, p in recorder.heard if p.startswith(b"{") and "/info" not in t)
     assert sorted(set(seqs)) == list(range(1, max(seqs) + 1))
     for topic in {t for t, _ in recorder.heard}:
-        order = [json.loads(p)["seq"] for t, p in recorder.heard if t == topic and p.startswith(b'{"') and b'"seq"' in p]
+        order = [
+            json.loads(p)["seq"] for t, p in recorder.heard if t == topic and p.startswith(b'{"') and b'"seq"' in p
+        ]
         assert order == sorted(order), topic
 
 

@@ -149,9 +149,7 @@ def test_live_does_not_wait_for_the_backlog(outbox: Outbox, broker: Mosquitto, r
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_broker_gone_for_a_while(
-    outbox: Outbox, broker: Mosquitto, recorder: Recorder, how: signal.Signals
-) -> None:
+def test_broker_gone_for_a_while(outbox: Outbox, broker: Mosquitto, recorder: Recorder, how: signal.Signals) -> None:
     """Broker stopped and restarted: by id nothing is missing, topics in order, the newest retained."""
     with delivering(outbox, broker.url) as delivery:
         connected(recorder)
@@ -179,9 +177,7 @@ def test_broker_gone_for_a_while(
             assert seqs == sorted(seqs)
 
 
-def test_restart_of_the_daemon_during_a_backlog(
-    outbox: Outbox, broker: Mosquitto, recorder: Recorder
-) -> None:
+def test_restart_of_the_daemon_during_a_backlog(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
     """A daemon stopped mid-backlog goes on with it later, and old never becomes the retained state."""
     for number in range(300):
         outbox.put(reading(number))

@@ -43,7 +43,8 @@ def test_pixels_and_fractions_mean_the_same_region() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rotation", "shape", "corner"), [(0, (40, 100), "tl"), (90, (100, 40), "tr"), (180, (40, 100), "br"), (270, (100, 40), "bl")]
+    ("rotation", "shape", "corner"),
+    [(0, (40, 100), "tl"), (90, (100, 40), "tr"), (180, (40, 100), "br"), (270, (100, 40), "bl")],
 )
 def test_rotation_turns_clockwise(rotation: int, shape: tuple[int, int], corner: str) -> None:
     """A mark in the region's top left corner goes round clockwise with each quarter turn."""

@@ -27,9 +27,7 @@ except ZeroDivisionError:
 
 def logged(stderr: int, *arguments: str, env: dict[str, str] | None = None) -> None:
     clean = {name: value for name, value in os.environ.items() if name != "JOURNAL_STREAM"}
-    subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments], stderr=stderr, env=clean | (env or {}), check=True
-    )
+    subprocess.run([sys.executable, "-c", PROGRAM, *arguments], stderr=stderr, env=clean | (env or {}), check=True)
 
 
 def logged_to_file(path: Path, *arguments: str, journal: bool = False) -> list[str]:

@@ -29,9 +29,7 @@ def folder(tmp_path: Path) -> Path:
 
 def waiting(outbox: Outbox) -> list[Entry]:
     """All of it, in order."""
-    return sorted(
-        outbox.readings(0, limit=10**6) + outbox.events(0, limit=10**6), key=lambda entry: entry.seq
-    )
+    return sorted(outbox.readings(0, limit=10**6) + outbox.events(0, limit=10**6), key=lambda entry: entry.seq)
 
 
 def fill(folder: Path, count: int) -> dict[str, Record]:

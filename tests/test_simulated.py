@@ -40,9 +40,7 @@ def test_same_seed_same_pictures_in_any_order() -> None:
         there = [forward.picture(seq) for seq in range(0, 60, 3)]
         back = [backward.picture(seq) for seq in reversed(range(0, 60, 3))]
         assert all(np.array_equal(a, b) for a, b in zip(there, reversed(back), strict=True))
-    assert not np.array_equal(
-        SimulatedCamera(Options(seed=6)).picture(0), SimulatedCamera(Options()).picture(0)
-    )
+    assert not np.array_equal(SimulatedCamera(Options(seed=6)).picture(0), SimulatedCamera(Options()).picture(0))
 
 
 def test_numbers_stay_and_are_rewritten() -> None:
@@ -85,9 +83,7 @@ def test_ink_is_where_the_truth_says() -> None:
     """Between an empty and a written moment the picture changes inside the box, and hardly outside it."""
     options = Options(seed=2, surface="paper", numbers=1, hold=4.0)
     camera = SimulatedCamera(options)
-    written = next(
-        seq for seq in range(200) if camera.truth_at(seq) and camera.truth_at(seq)[0].since == seq > 0
-    )
+    written = next(seq for seq in range(200) if camera.truth_at(seq) and camera.truth_at(seq)[0].since == seq > 0)
     empty = next(seq for seq in range(written, 0, -1) if camera._slots[0].state(seq)[1] == 0)
     changed = np.abs(camera.picture(written).astype(int) - camera.picture(empty)) > 40
     x, y, w, h = camera.truth_at(written)[0].box

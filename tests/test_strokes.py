@@ -12,9 +12,7 @@ from edge_daemon.sources.strokes import SHAPES, Stroke, Writer, coverage, draw
 
 def _ink(strokes: list[Stroke], thickness: float = 4.0) -> Grey:
     """Strokes of unit height on a canvas of their own, 60 pixels high."""
-    return coverage(
-        (90, 120), [stroke * 60 + np.array([25, 15], np.float32) for stroke in strokes], thickness
-    )
+    return coverage((90, 120), [stroke * 60 + np.array([25, 15], np.float32) for stroke in strokes], thickness)
 
 
 def _holes(ink: Grey) -> int:

@@ -26,9 +26,7 @@ ALWAYS = [
 ]
 
 
-def encode(
-    record: Record, detail: wire.Detail = "candidates", replayed: bool = False, synced: bool = True
-) -> Message:
+def encode(record: Record, detail: wire.Detail = "candidates", replayed: bool = False, synced: bool = True) -> Message:
     entry = Entry(81234, "dock3/b7c1f00d/81234", synced, record)
     return wire.encode("dock3", detail, entry, replayed)
 
@@ -133,9 +131,7 @@ def test_event() -> None:
 
 def test_availability_and_info() -> None:
     """Both are retained; availability is the one payload in plain text."""
-    assert wire.availability("dock3", True) == Message(
-        "edge_daemon/dock3/availability", b"online", retain=True
-    )
+    assert wire.availability("dock3", True) == Message("edge_daemon/dock3/availability", b"online", retain=True)
     assert wire.availability("dock3", False).payload == b"offline"
     told = wire.info("dock3", {"version": "0.1.0"})
     assert told == Message("edge_daemon/dock3/info", b'{"version":"0.1.0"}', retain=True)

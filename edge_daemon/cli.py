@@ -1,0 +1,203 @@
+"""The command line. Nothing else in the program prints."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
+from importlib.resources import files
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from edge_daemon import __version__
+from edge_daemon.errors import ConfigError, EdgeDaemonError, PictureError
+
+if TYPE_CHECKING:
+    from edge_daemon.check import Finding
+
+T = TypeVar("T")
+CLEAR_LINE = "\r\x1b[K"
+EXIT_FAILED = 1
+EXIT_CONFIG = ConfigError.exit_code
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
+
+COMPLETION = """
+\b
+Completion of commands and options in your shell, now and in every new one:
+  bash:  eval "$(_EDGE_DAEMON_COMPLETE=bash_source edge-daemon)"   in ~/.bashrc
+  zsh:   eval "$(_EDGE_DAEMON_COMPLETE=zsh_source edge-daemon)"    in ~/.zshrc
+  fish:  _EDGE_DAEMON_COMPLETE=fish_source edge-daemon | source    in ~/.config/fish/config.fish
+
+\b
+Exit codes: 0 all well, 1 something failed, 2 wrong usage, 78 wrong configuration.
+"""
+
+SECTIONS = ("config", "runtime", "model", "camera", "broker", "state")
+MANY = 3
+"""Files from which on a progress bar is worth the while."""
+
+config_option = click.option(
+    "--config", type=click.Path(path_type=Path), metavar="FILE", help="Configuration (TOML). Without: the defaults."
+)
+json_option = click.option("as_json", "--json", is_flag=True, help="One line of JSON each, for programs.")
+
+
+def main() -> NoReturn:
+    """Run the command line and exit. A foreseen failure is a line for the person; any other keeps its traceback.
+
+    A reader of our output that has gone away (a pipe into head) is dealt with by click: quietly, with exit code 1.
+    """
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name need not be text
+    try:
+        sys.exit(cli.main(prog_name="edge-daemon", standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except EdgeDaemonError as error:
+        click.echo(str(error), err=True)
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(EXIT_INTERRUPTED)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=COMPLETION)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Point a camera at written numbers; get the numbers on MQTT."""
+
+
+@cli.command()
+@config_option
+@click.option("-v", "--verbose", is_flag=True, help="Log every step.")
+def run(config: Path | None, verbose: bool) -> None:
+    """Read the camera and publish, until stopped (Ctrl-C, SIGTERM).
+
+    Without --config: the first Pi camera, the broker on this machine, and every number in the picture.
+    """
+    from edge_daemon import app, logs
+    from edge_daemon.config import load
+
+    logs.setup(verbose)
+    app.main(load(config))
+
+
+@cli.command("config")
+def print_config() -> None:
+    """Print a configuration to start from, every key explained.
+
+    \b
+    edge-daemon config > my.toml
+    """
+    click.echo(files("edge_daemon").joinpath("default.toml").read_text(encoding="utf-8"), nl=False)
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, required=True, metavar="IMAGE|FOLDER|VIDEO...")
+@json_option
+@click.option(
+    "--annotate",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Also write the pictures there, with what was read drawn in.",
+)
+@click.option("--model", metavar="PATH", default="bundled", help="The manifest (.json) of another model.")
+def read(paths: tuple[str, ...], as_json: bool, folder: Path | None, model: str) -> None:
+    """Say which numbers are written in pictures.
+
+    A picture that cannot be read is told on stderr, and the others are read all the same; the exit code is 1 then.
+    """
+    from edge_daemon import answers
+    from edge_daemon.classifiers.tflite import Options, TfliteClassifier
+    from edge_daemon.sources.files import expand
+
+    classifier = TfliteClassifier(Options(model))
+    failed = False
+    with _progress(expand(paths)) as found:
+        for answer in (answer for path in found for answer in answers.answers(path, classifier)):
+            if isinstance(answer, PictureError):
+                _complain(answer)
+                failed = True
+                continue
+            _say(answers.as_json(answer) if as_json else answers.as_text(answer))
+            if folder:
+                answers.save_annotated(answer, folder)
+    sys.exit(EXIT_FAILED if failed else 0)
+
+
+@cli.command()
+@click.option("--broker", metavar="URL", help="mqtt://HOST:PORT. Without: the configured one, or localhost.")
+@click.option("--device", metavar="ID", help="Only what this device says.")
+@config_option
+@json_option
+def watch(broker: str | None, device: str | None, config: Path | None, as_json: bool) -> None:
+    """Print readings as they arrive at a broker, until Ctrl-C.
+
+    A broker that wants a login gets it from the [mqtt] section of --config.
+    """
+    from edge_daemon import logs
+    from edge_daemon import watch as engine
+    from edge_daemon.config import load
+    from edge_daemon.link import access
+
+    logs.setup(verbose=False)
+    given = load(config).mqtt
+    try:
+        to = access(broker or given.url, given.username, given.password_file, given.ca_file)
+    except ConfigError:  # what is configured has been checked
+        raise click.BadParameter(f"{broker!r}: write mqtt://HOST:PORT", param_hint="--broker") from None
+    for topic, payload in engine.watch(to):
+        if device in (None, topic.split("/")[1]):
+            _say({"topic": topic, "payload": payload} if as_json else engine.describe(topic, payload))
+
+
+@cli.command()
+@click.argument("section", required=False, type=click.Choice(SECTIONS), metavar="[SECTION]")
+@config_option
+@json_option
+def check(section: str | None, config: Path | None, as_json: bool) -> None:
+    """Tell what is well and what is not, and what to do about it.
+
+    Looks at the configuration, the model, the camera and the broker, one line each. SECTION is one of config, runtime, model, camera, broker, state; without it all are checked.
+    """
+    from edge_daemon.check import Level, checks
+
+    failed = set()
+    for finding in checks(config, section):
+        _say(asdict(finding) if as_json else _line(finding))
+        if finding.level is Level.FAIL:
+            failed.add(finding.section)
+    sys.exit(EXIT_CONFIG if "config" in failed else EXIT_FAILED if failed else 0)
+
+
+# Saying it
+
+
+def _say(line: str | dict[str, Any]) -> None:
+    """One line, at once, also into a pipe."""
+    click.echo(line if isinstance(line, str) else json.dumps(line))
+    sys.stdout.flush()
+
+
+def _complain(problem: object) -> None:
+    """A line on stderr, where a progress bar may be standing."""
+    click.echo((CLEAR_LINE if sys.stderr.isatty() else "") + str(problem), err=True)
+
+
+def _progress(found: Sequence[T]) -> AbstractContextManager[Iterable[T]]:
+    """`found`, with a bar on stderr where a person waits for many and does not see the answers themselves."""
+    if len(found) < MANY or not sys.stderr.isatty() or sys.stdout.isatty():
+        return nullcontext(found)
+    return click.progressbar(found, label="reading", file=sys.stderr)
+
+
+def _line(finding: Finding) -> str:
+    colour = {"OK": "green", "WARN": "yellow", "FAIL": "red"}[finding.level]
+    what = " ".join(filter(None, [finding.what + ("." if finding.remedy else ""), finding.remedy]))
+    return f"{click.style(f'{finding.level:4}', fg=colour)}  {finding.section:7}  {what}"

@@ -1,0 +1,275 @@
+"""A TOML file -> Config. What is wrong is told all at once, each with file, line, section and key.
+
+The tables and their keys are the adapters' own Options: a key exists exactly when some code uses it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import dataclasses
+import os
+import re
+import socket
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_daemon import fields, outbox, units
+from edge_daemon.classifiers import tflite
+from edge_daemon.errors import ConfigError
+from edge_daemon.link import access
+from edge_daemon.sinks import mqtt
+from edge_daemon.sources import KINDS, options_type
+from edge_daemon.tables import Check, Document, one_of, show, suggest
+
+LARGEST_FILE = 256 * 1024
+MACHINE_ID = Path("/etc/machine-id")
+
+
+def default_device() -> str:
+    """This machine's name and the end of its id: two cloned SD cards must not meet on one topic."""
+    host = re.sub(r"[^A-Za-z0-9_-]+", "-", socket.gethostname()).strip("-")[:57] or "edge"
+    machine = MACHINE_ID.read_text().strip()[-6:] if MACHINE_ID.is_file() else ""
+    return f"{host}-{machine}" if machine else host
+
+
+def state_folder() -> Path:
+    """Where the outbox lives: what systemd made for the service; by hand, root's place or the person's own."""
+    if given := os.environ.get("STATE_DIRECTORY"):
+        return Path(given.split(":")[0])
+    return Path("/var/lib/edge-daemon") if os.geteuid() == 0 else Path.home() / ".local/state/edge-daemon"
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """[device]"""
+
+    id: fields.Name = dataclasses.field(default_factory=default_device)
+    """Names the device's topics: edge_daemon/<id>/..."""
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """[camera]: a kind of source, and that kind's own Options."""
+
+    kind: str
+    options: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All that a daemon is told."""
+
+    device: str
+    camera: Camera
+    fields: tuple[fields.Options, ...]
+    """Empty: the whole frame is searched."""
+    model: tflite.Options
+    mqtt: mqtt.Options
+    outbox: outbox.Options
+
+
+def load(path: Path | None) -> Config:
+    """The configuration in a file, or the defaults without one. Raises ConfigError, which tells all problems."""
+    return parse(str(path), _text(path)) if path else parse("defaults", "")
+
+
+def parse(name: str, text: str) -> Config:
+    """The configuration in a TOML text; problems call it `name`. Raises ConfigError."""
+    document = Document(name, text)
+    _refuse_unknown_sections(document)
+    camera, read = _camera(document), tuple(_fields(document))
+    filled = {section: _table(document, section, options) for section, options in TABLES.items()}
+    document.raise_problems()
+    return Config(**filled | {"device": filled["device"].id, "camera": camera, "fields": read})
+
+
+def _text(path: Path) -> str:
+    """The file's text. Raises ConfigError."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path}: expected a configuration; got no such file. `edge-daemon config > {path}` writes one"
+        ) from None
+    except IsADirectoryError:
+        raise ConfigError(f"{path}: expected a configuration file; got a directory") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: expected a readable file; got: {error.strerror}") from None
+    if len(data) > LARGEST_FILE:
+        raise ConfigError(f"{path}: expected at most {LARGEST_FILE // 1024} KB; got more. Is it the right file?")
+    if data.startswith(codecs.BOM_UTF8):
+        raise ConfigError(f"{path}:1: expected UTF-8 without a byte order mark; got one. Save it without BOM")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = 1 + data.count(b"\n", 0, error.start)
+        raise ConfigError(
+            f"{path}:{line}: expected UTF-8; got the byte 0x{data[error.start]:02x}. Save it as UTF-8"
+        ) from None
+
+
+# Sections
+
+TABLES: Mapping[str, type[Any]] = {
+    "device": Device,
+    "model": tflite.Options,
+    "mqtt": mqtt.Options,
+    "outbox": outbox.Options,
+}
+SECTIONS = ("camera", "field", *TABLES)
+
+
+def keys(options: type[Any]) -> list[str]:
+    """The keys of a section, from its Options."""
+    return [field.name for field in dataclasses.fields(options)]
+
+
+CAMERAS = {kind: options_type(kind) for kind in KINDS}
+
+HOMES = {key: "[camera]" for options in CAMERAS.values() for key in keys(options)}
+HOMES |= dict.fromkeys(keys(fields.Options), "[[field]]")
+HOMES |= {key: f"[{section}]" for section, options in TABLES.items() for key in keys(options)}
+"""Where each key belongs, for those that are found elsewhere."""
+CAMERA_HOMES = HOMES | {key: f'source = "{kind}"' for kind, options in CAMERAS.items() for key in keys(options)}
+
+
+def _refuse_unknown_sections(document: Document) -> None:
+    for key, value in document.tables.items():
+        if key in SECTIONS:
+            continue
+        if isinstance(value, (dict, list)) and key not in HOMES:
+            problem = f"expected one of {', '.join(SECTIONS)}; got an unknown section{suggest(key, SECTIONS)}"
+        else:
+            home = f". It belongs to {HOMES[key]}" if key in HOMES else ""
+            problem = f"expected a [section] above the first key; got a key outside of any section{home}"
+        document.say((key,), problem)
+
+
+def _table(document: Document, section: str, options: type[Any]) -> Any:
+    table = document.tables.get(section, {})
+    return document.fill((section,), table, options, CHECKS.get(section, {}), HOMES)
+
+
+def _camera(document: Document) -> Camera | None:
+    table = document.tables.get("camera", {})
+    kind = table.get("source", "picamera") if isinstance(table, dict) else None
+    if kind is None:
+        document.say(("camera",), f"expected a section [camera], in one bracket; got {show(table)}")
+    elif not isinstance(kind, str) or kind not in CAMERAS:
+        hint = suggest(str(kind), CAMERAS)
+        document.say(("camera", "source"), f"expected {one_of(CAMERAS)}; got {show(kind)}{hint}")
+    else:
+        others = {key: value for key, value in table.items() if key != "source"}
+        return Camera(kind, document.fill(("camera",), others, CAMERAS[kind], homes=CAMERA_HOMES))
+    return None
+
+
+def _fields(document: Document) -> Iterator[fields.Options]:
+    tables = document.tables.get("field", [])
+    if not isinstance(tables, list):
+        document.say(("field",), "expected [[field]], in two brackets, for each field; got one bracket")
+        return
+    lines: dict[str, int] = {}
+    for i, table in enumerate(tables):
+        options = document.fill(("field", i), table, fields.Options, CHECKS["field"], HOMES)
+        if options is None:
+            continue
+        yield options
+        line = document.line(("field", i, "name"))
+        first = lines.setdefault(options.name, line)
+        if first != line:
+            problem = f"expected a name of its own; got {show(options.name)}, the name in line {first}"
+            document.say(("field", i, "name"), problem)
+
+
+# What a type cannot say
+
+
+def _region(region: Sequence[Any]) -> None:
+    """Raises ValueError("expected ...") unless a number can be cut out there."""
+    points = _corners(region)
+    numbers = [number for point in points for number in point]
+    if min(numbers) < 0:
+        raise ValueError("expected nothing below 0")
+    if max(numbers) > 1 and any(0 < number < 1 for number in numbers):
+        raise ValueError("expected either all fractions of the frame, 0 to 1, or all pixels")
+    if min(_turn(points[i - 2], points[i - 1], points[i]) for i in range(4)) <= 0:
+        raise ValueError("expected [x, y, width, height], or four corners clockwise from the top left")
+
+
+def _corners(region: Sequence[Any]) -> list[fields.Point]:
+    if isinstance(region[0], tuple):
+        return list(region)
+    x, y, width, height = region
+    return [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
+
+
+def _turn(a: fields.Point, b: fields.Point, c: fields.Point) -> float:
+    """Above 0 where the way from a over b to c turns clockwise, y pointing down."""
+    return (b[0] - a[0]) * (c[1] - b[1]) - (b[1] - a[1]) * (c[0] - b[0])
+
+
+def _format(text: str) -> None:
+    if not re.fullmatch(r"[#?]{0,32}", text):
+        raise ValueError('expected up to 32 of "#", a digit, and "?", a digit that may be missing')
+
+
+def _url(url: str) -> None:
+    if "@" in url:
+        raise ValueError('expected a url without a login, which goes to "username" and "password_file"')
+    try:
+        access(url)
+    except ConfigError:
+        raise ValueError('expected "mqtt://HOST:PORT", or "mqtts://HOST:PORT" for TLS') from None
+
+
+def _ca_file(name: str) -> None:
+    try:
+        access("mqtts://localhost", ca_file=name)
+    except ConfigError:
+        raise ValueError("expected a readable file of certificates in PEM form") from None
+
+
+def _password_file(name: str) -> None:
+    if not name:
+        return
+    try:
+        with Path(name).open() as file:
+            file.read(1)
+            everybody = os.fstat(file.fileno()).st_mode & stat.S_IROTH
+    except (OSError, UnicodeDecodeError):
+        raise ValueError("expected a readable file that holds the password, in UTF-8") from None
+    if everybody:
+        raise ValueError(f"expected a file that only the daemon can read (chmod 600 {name})")
+
+
+def _between(read: Callable[[str], float], low: str, high: str, example: str) -> Check:
+    """A check of what `read` understands: units.seconds or units.size."""
+
+    def check(text: str) -> None:
+        try:
+            fits = read(low) <= read(text) <= read(high)
+        except (ValueError, OverflowError):
+            fits = False
+        if not fits:
+            raise ValueError(f'expected {example}, from "{low}" to "{high}"')
+
+    return check
+
+
+def _duration(low: str, high: str) -> Check:
+    return _between(units.seconds, low, high, 'a duration like "2s", "10m", "12h" or "30d"')
+
+
+CHECKS: Mapping[str, Mapping[str, Check]] = {
+    "field": {"region": _region, "format": _format, "settle": _duration("0s", "1h")},
+    "mqtt": {"url": _url, "ca_file": _ca_file, "password_file": _password_file},
+    "outbox": {
+        "max_size": _between(units.size, "1MB", "1000GB", 'a size like "64MB" or "1GB"'),
+        "max_age": _duration("1m", "3650d"),
+    },
+}

@@ -1,0 +1,137 @@
+"""The Raspberry Pi's camera, through picamera2. This is picamera2's one door.
+
+Frames are pulled, not called back: picamera2's callbacks run under its lock on its thread. The low-resolution stream
+is YUV420, whose Y plane is grey as it is.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from edge_daemon.domain import Frame, Grey
+from edge_daemon.errors import CameraError
+from edge_daemon.sources.pace import wait_until
+
+log = logging.getLogger(__name__)
+
+Side = Annotated[int, Meta(ge=64, le=4608)]
+STALL = 5.0
+"""Seconds (or three frame times, whichever is longer) without a frame that are a stall."""
+
+NO_PICAMERA = (
+    "picamera2 is not installed. On Raspberry Pi OS: sudo apt install python3-picamera2, and make the environment "
+    "with python3 -m venv --system-site-packages"
+)
+NO_CAMERA = "camera {n} was not found. Is the ribbon cable seated, and does `rpicam-hello --list-cameras` show it?"
+TAKEN = "camera {n} cannot be opened: {why}. Does another program hold it? Only one can"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """[camera] with source = "picamera"."""
+
+    size: tuple[Side, Side] = (1280, 720)
+    """Width and height of the frames in pixels."""
+    active_fps: Annotated[float, Meta(gt=0, le=60)] = 5.0
+    """Frames a second."""
+    camera: Annotated[int, Meta(ge=0, le=15)] = 0
+    """Which one, where there are several, as `rpicam-hello --list-cameras` counts them."""
+
+
+class PiCamera:
+    """A Source. A stalled camera is opened anew once; after that it is a CameraError, for systemd to restart us."""
+
+    def __init__(self, options: Options) -> None:
+        """Raises CameraError when picamera2 is missing; the camera itself is opened by `frames`."""
+        try:
+            import picamera2
+        except ImportError as error:
+            raise CameraError(f"{NO_PICAMERA} ({error})") from None
+        self._picamera2 = picamera2
+        self._options = options
+
+    def frames(self, tick: float) -> Iterator[Frame | None]:
+        """See domain.Source. Raises CameraError."""
+        interval = 1 / self._options.active_fps
+        stall = max(STALL, 3 * interval)
+        seq, reopened, due = 0, False, time.monotonic()
+        camera = _Camera(self._picamera2, self._options)
+        try:
+            last = time.monotonic()
+            while True:
+                yield from wait_until(due, tick, time.monotonic, time.sleep)
+                pixels = camera.capture(min(tick, stall))
+                now = time.monotonic()
+                if pixels is not None:
+                    yield Frame(seq, time.time(), now, pixels)
+                    seq, reopened, last, due = seq + 1, False, now, max(due + interval, now)
+                    continue
+                yield None
+                if now - last < stall:
+                    continue
+                if reopened:
+                    raise CameraError(f"camera {self._options.camera} gives no frames, also after it was opened anew")
+                log.warning("no frame for %.0f s; opening the camera anew", now - last)
+                camera.close()
+                camera = _Camera(self._picamera2, self._options)
+                reopened, last = True, time.monotonic()
+        finally:
+            camera.close()
+
+
+class _Camera:
+    """One opening of the camera."""
+
+    def __init__(self, picamera2: Any, options: Options) -> None:
+        """Configure and start. Raises CameraError."""
+        self._job: Any = None
+        try:
+            self._camera = picamera2.Picamera2(options.camera)
+        except (IndexError, RuntimeError) as error:
+            known = picamera2.Picamera2.global_camera_info()
+            reason = TAKEN.format(n=options.camera, why=error) if len(known) > options.camera else NO_CAMERA
+            raise CameraError(reason.format(n=options.camera)) from None
+        try:
+            self._start(options)
+        except (RuntimeError, ValueError) as error:
+            self.close()
+            raise CameraError(f"camera {options.camera} does not take the size {options.size}: {error}") from None
+
+    def _start(self, options: Options) -> None:
+        frame_time = round(1e6 / min(30.0, 2 * options.active_fps))  # microseconds; twice as fast as we look: fresh
+        configuration = self._camera.create_video_configuration(
+            main={"size": options.size},
+            lores={"size": options.size, "format": "YUV420"},
+            buffer_count=3,
+            queue=False,  # a frame taken after we asked, never one that has waited
+            controls={"FrameDurationLimits": (frame_time, frame_time)},
+        )
+        self._camera.configure(configuration)
+        stream = self._camera.camera_configuration()["lores"]
+        self._width, self._height = stream["size"]  # what the hardware made of our wish
+        self._camera.start()
+
+    def capture(self, timeout: float) -> Grey | None:
+        """The next frame, (h, w) uint8, a copy of our own; None when it did not come within `timeout` seconds."""
+        if self._job is None:
+            self._job = self._camera.capture_array("lores", wait=False)
+        try:
+            array = self._camera.wait(self._job, timeout=timeout)
+        except TimeoutError:
+            return None  # the job stays queued, and is waited for again
+        self._job = None
+        # rows of Y, then of U and V; columns are padded to the stride
+        pixels: Grey = array[: self._height, : self._width].copy()
+        return pixels
+
+    def close(self) -> None:
+        """Give the camera back, also when a capture hangs."""
+        self._camera.cancel_all_and_flush()
+        self._camera.stop()
+        self._camera.close()
