@@ -32,7 +32,9 @@ _FIT = 20.0  # longer side of the figure in the result, px
 _PEN = 2.5  # stroke width in the result, px
 _SHEAR = 0.7  # the strongest slant that is set upright (35 degrees)
 _WIDEN = 3.0  # the most that the short side is stretched: a wobbly 1 must stay a 1
+_HAIR = 2.0  # work px: a thinner pen could slip between the pixels of the fine picture
 _FAT = 0.4  # of the longer side: what is thicker than this is a blob, not a stroke
+_GAP = np.ones((5, 5), np.uint8)  # strokes broken by less than this, at work size, are one piece
 _RIM = np.ones((3, 3), np.uint8)
 _NEAR = np.ones((5, 5), np.uint8)
 
@@ -46,7 +48,11 @@ def normalise(ink: Grey) -> Grey:
     if cleaned is None:
         return np.zeros((SIDE, SIDE), np.uint8)
     grey, mask, whole = cleaned
-    fine = cv2.warpAffine(grey, _placement(mask, upright=whole), (SIDE * _FINE, SIDE * _FINE))
+    area = float(cv2.countNonZero(mask))
+    pen = _pen(cv2.distanceTransform(mask, cv2.DIST_L2, 3), area)
+    if pen < _HAIR:
+        grey = cv2.dilate(grey, _RIM)
+    fine = cv2.warpAffine(grey, _placement(mask, pen, upright=whole), (SIDE * _FINE, SIDE * _FINE))
     return np.asarray(cv2.resize(_even_strokes(fine), (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
@@ -60,24 +66,26 @@ def _fit(ink: Grey) -> MatLike:
     size = max(1, round(w * scale)), max(1, round(h * scale))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     small = cv2.resize(ink[y : y + h, x : x + w], size, interpolation=how)
-    return cv2.copyMakeBorder(cv2.convertScaleAbs(small, alpha=255 / peak), 2, 2, 2, 2, cv2.BORDER_CONSTANT)
+    darkest = max(1, int(small.max()))  # hairlines have paled
+    return cv2.copyMakeBorder(cv2.convertScaleAbs(small, alpha=255 / darkest), 2, 2, 2, 2, cv2.BORDER_CONSTANT)
 
 
 def _clean(grey: MatLike) -> tuple[MatLike, MatLike, bool] | None:
     """(grey, mask, is it one piece) without crumbs, or None where there is no ink."""
     mask = cv2.threshold(grey, 255 * _INK, 255, cv2.THRESH_BINARY)[1]
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_16U)
+    joined = cv2.dilate(mask, _GAP)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8, ltype=cv2.CV_16U)
     if count < 2:
         return None
     areas = stats[1:, cv2.CC_STAT_AREA]
     kept = areas >= _CRUMB * areas.max()
     if not kept.all():
-        mask = np.concatenate(([0], kept * 255)).astype(np.uint8)[labels]
-        grey = cv2.bitwise_and(grey, cv2.dilate(mask, _RIM))
+        joined = np.concatenate(([0], kept * 255)).astype(np.uint8)[labels]
+        grey, mask = cv2.bitwise_and(grey, joined), cv2.bitwise_and(mask, joined)
     return grey, mask, int(kept.sum()) == 1
 
 
-def _placement(mask: MatLike, *, upright: bool) -> NDArray[np.float64]:
+def _placement(mask: MatLike, pen: float, *, upright: bool) -> NDArray[np.float64]:
     """(2, 3) affine map from the work picture to the fine one: upright, of standard size, its mass in the middle.
 
     Slant by moments (MNIST's customary deskew); sizes are those of the stroke's centre line, so that a fat pen and
@@ -91,7 +99,7 @@ def _placement(mask: MatLike, *, upright: bool) -> NDArray[np.float64]:
     ys, xs = np.nonzero(mask)
     along = xs - shear * (ys - cy)
     width, height = float(along.max() - along.min() + 1), float(ys[-1] - ys[0] + 1)
-    pen = min(_pen(cv2.distanceTransform(mask, cv2.DIST_L2, 3), area), _FAT * max(width, height))
+    pen = min(pen, _FAT * max(width, height))
     width, height = max(width - pen, 0.0), max(height - pen, 0.0)
     scale = (_FIT - _PEN) / max(width, height)
     stretch = _stretch(min(width, height) * scale)

@@ -25,6 +25,8 @@ from edge_daemon.domain import DIGITS, NOT_A_DIGIT, Glyph, Grey
 from edge_daemon.errors import ModelError, RuntimeMissingError
 
 BUNDLED = "bundled"
+INTERPRETERS = {"ai-edge-litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
+"""Package -> module with the same class `Interpreter`; the first that can be imported is used."""
 _INPUT = (1, normalise.SIDE, normalise.SIDE, 1)
 _CLASSES = NOT_A_DIGIT + 1
 _GOLDEN_TOLERANCE = 0.1
@@ -74,10 +76,7 @@ class Runtime(NamedTuple):
 def find_interpreter() -> Runtime:
     """ai-edge-litert if it is installed, else tflite-runtime. Raises RuntimeMissingError."""
     missing = []
-    for package, module in (
-        ("ai-edge-litert", "ai_edge_litert.interpreter"),
-        ("tflite-runtime", "tflite_runtime.interpreter"),
-    ):
+    for package, module in INTERPRETERS.items():
         try:
             found = importlib.import_module(module).Interpreter
         except ImportError as error:

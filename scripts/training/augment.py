@@ -19,9 +19,19 @@ _GLYPH = 40.0
 def heavy(ink: Grey, rng: Generator) -> Grey:
     """One glyph (h, w) uint8 as another pen, another sheet and a worse camera would have had it; of varying size."""
     glyph = repen(bend(place(ink, rng), rng), rng)
-    if rng.random() < 0.15:
+    if rng.random() < 0.12:
         glyph = cut(glyph, rng)
     if rng.random() < 0.20:
+        glyph = litter(glyph, rng)
+    return photograph(glyph, rng)
+
+
+def printed(ink: Grey, rng: Generator) -> Grey:
+    """A printed character: straighter than handwriting, its weight given by the font, else as bad a picture."""
+    glyph = place(ink, rng, turn=3.0, slant=0.06)
+    if rng.random() < 0.3:
+        glyph = repen(glyph, rng)
+    if rng.random() < 0.15:
         glyph = litter(glyph, rng)
     return photograph(glyph, rng)
 
@@ -96,16 +106,17 @@ def litter(glyph: Grey, rng: Generator) -> Grey:
 
 def photograph(glyph: Grey, rng: Generator) -> Grey:
     """Blur, fewer pixels, uneven ink, grain, and the threshold below which the segmenter sees paper."""
-    picture = cv2.GaussianBlur(glyph, (0, 0), rng.uniform(0.4, 1.8)).astype(np.float32)
+    picture = np.asarray(cv2.GaussianBlur(glyph, (0, 0), rng.uniform(0.4, 1.8)), np.float32)
     if rng.random() < 0.7:
-        side = int(SIDE * rng.uniform(12, 39) / _GLYPH)
-        picture = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+        scale = rng.uniform(12, 39) / _GLYPH
+        smaller = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        picture = np.asarray(smaller, np.float32)
     if rng.random() < 0.5:
-        field = rng.uniform(0.45, 1.0, (3, 3)).astype(np.float32)
+        field = rng.uniform(0.55, 1.0, (3, 3)).astype(np.float32)
         picture *= np.clip(cv2.resize(field, picture.shape[::-1], interpolation=cv2.INTER_CUBIC), 0.3, 1)
-    picture += rng.normal(0, rng.uniform(0, 14), picture.shape)
+    picture += rng.normal(0, rng.uniform(0, 10), picture.shape)
     peak = float(np.percentile(picture, 99))
-    level = rng.uniform(0.2, 0.5) * peak
+    level = rng.uniform(0.2, 0.45) * peak
     if rng.random() < 0.2:
         return np.asarray((picture > level) * 255, np.uint8)
     return np.asarray(np.clip(np.where(picture > level, picture * (255 / max(peak, 1)), 0), 0, 255), np.uint8)

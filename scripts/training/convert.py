@@ -33,4 +33,4 @@ def _full_range(sample: NDArray[np.uint8]) -> NDArray[np.float32]:
     """In 0..1; the first picture touches both ends, so that the input's scale is exactly 1/255."""
     ends: Grey = sample[0].copy()
     ends.flat[0], ends.flat[1] = 0, 255
-    return np.concatenate((ends[None], sample[1:])).astype(np.float32) / 255
+    return np.asarray(np.concatenate((ends[None], sample[1:])) / 255, np.float32)

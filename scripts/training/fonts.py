@@ -51,8 +51,8 @@ PACKAGES: dict[str, str] = {
 }
 """Debian package -> its folder under /usr/share/fonts. All in Debian main: free to render."""
 
-LETTERS = "ACEFGHKLMNPRTUVWXYacdefhkmnprtuvwxy&@#%$?!+-×÷=()[]{}*.,:;\"'<>äéßñΣΔΩλπψЖШДфю"
-"""Not digits. Those that a person may take for one out of context are left out: o O D Q l I i j J | / s S z Z b B g q."""
+LETTERS = "ACEFGHKLMNPRTUVWXYacdefhkmnprtuvwxy&@#%$?+-×÷=()[]{}*<>äéßñ"
+"""Not digits. Left out is what may be one out of context: o O D Q l I i j J | / ! , s S z Z b B g q."""
 
 _ROOT = Path("/usr/share/fonts")
 _NO_TEXT = re.compile("Symbol|Dingbat|D050000L|Siz|Smallcaps|Fallback|OCRB[EFX]")
@@ -93,8 +93,8 @@ def render(path: Path, char: str, size: int = 48) -> Grey:
     return np.asarray(picture, np.uint8)
 
 
-def digit(path: Path, char: str, rng: Generator) -> Grey:
-    """A printed digit. A zero is at times slashed or dotted, as on forms and meters."""
+def character(path: Path, char: str, rng: Generator) -> Grey:
+    """A printed character. A zero is at times slashed or dotted, as on forms and meters."""
     import cv2
 
     ink = render(path, char)
@@ -111,3 +111,7 @@ def digit(path: Path, char: str, rng: Generator) -> Grey:
 def char_of(label: int, rng: Generator) -> str:
     """A character of class 0..9, or any of LETTERS."""
     return DIGITS[label] if label < len(DIGITS) else LETTERS[rng.integers(len(LETTERS))]
+
+
+if __name__ == "__main__":
+    print(*missing())

@@ -64,7 +64,7 @@ def box_lines(rng: Generator, digits: Inks, labels: NDArray[np.int64]) -> Grey:
 
 
 def operator(rng: Generator, digits: Inks, labels: NDArray[np.int64]) -> Grey:
-    """+ - × ÷ = ( ) [ ] { * . , < and a tick, by hand."""
+    """+ - × ÷ = ( ) [ ] { * . < and a tick, by hand."""
     arc = [(24 + 14 * np.cos(t), 32 + 26 * np.sin(t)) for t in np.linspace(2.1, 4.2, 9)]
     shapes: list[list[list[tuple[float, float]]]] = [
         [[(10, 32), (54, 32)], [(32, 10), (32, 54)]],
@@ -81,7 +81,6 @@ def operator(rng: Generator, digits: Inks, labels: NDArray[np.int64]) -> Grey:
         [[(50, 12), (14, 32), (50, 52)]],
         [[(12, 34), (24, 50), (54, 12)]],
         [[(32, 30), (33, 33)]],
-        [[(34, 26), (34, 32), (28, 42)]],
     ]
     return drawn(shapes[rng.integers(len(shapes))], rng, wobble=1.6)
 
@@ -164,7 +163,8 @@ def drawn(lines: Sequence[Sequence[tuple[float, float]]], rng: Generator, wobble
     """Polylines in a 64 px picture, by a shaky hand and a pen of any width."""
     shaky = [np.asarray(line, np.float32) + rng.normal(0, wobble, (len(line), 2)).astype(np.float32) for line in lines]
     if smooth:
-        shaky = [cv2.resize(line, (2, 12 * len(line)), interpolation=cv2.INTER_CUBIC) for line in shaky]
+        rounded = [cv2.resize(line, (2, 12 * len(line)), interpolation=cv2.INTER_CUBIC) for line in shaky]
+        shaky = [np.asarray(line, np.float32) for line in rounded]
     picture = strokes.coverage((_SIDE, _SIDE), shaky, rng.uniform(1.5, 7.0))
     return augment.photograph(augment.bend(augment.place(picture, rng), rng), rng)
 

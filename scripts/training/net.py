@@ -1,4 +1,4 @@
-"""The network: four 3x3 convolutions, about 95,000 weights, ten digits and 'not a digit'."""
+"""The network: four 3x3 convolutions, about 112,000 weights, ten digits and 'not a digit'."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from edge_daemon.domain import NOT_A_DIGIT
 
 CLASSES = NOT_A_DIGIT + 1
-_WIDTHS = (20, 40, 76, 76)
+WIDTHS = (24, 48, 80, 80)  # multiples of 8: vector units work in eights, 76 channels took longer than 80
 
 
 def build(batch: int | None = None) -> Any:
@@ -20,8 +20,27 @@ def build(batch: int | None = None) -> Any:
         return layers.ReLU()(layers.BatchNormalization(momentum=0.98)(x))
 
     picture = keras.Input(batch_shape=(batch, 28, 28, 1))
-    x = layers.MaxPooling2D()(block(picture, _WIDTHS[0]))
-    x = layers.MaxPooling2D()(block(x, _WIDTHS[1]))
-    x = layers.MaxPooling2D()(block(block(x, _WIDTHS[2]), _WIDTHS[3]))
+    x = layers.MaxPooling2D()(block(picture, WIDTHS[0]))
+    x = layers.MaxPooling2D()(block(x, WIDTHS[1]))
+    x = layers.MaxPooling2D()(block(block(x, WIDTHS[2]), WIDTHS[3]))
     x = layers.Dropout(0.2)(layers.Flatten()(x))
     return keras.Model(picture, layers.Dense(CLASSES)(x))
+
+
+def trainer(steps: int, seed: int) -> Any:
+    """The network with its recipe: bytes in, AdamW on one cycle over `steps`, label smoothing. Compiled.
+
+    One cycle (Smith, 2018): the rate climbs to 3e-3 in a fifth of the steps, then falls along a cosine.
+    """
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Rescaling(1 / 255), build()])
+    warm = max(1, steps // 5)
+    rate = keras.optimizers.schedules.CosineDecay(1e-4, max(1, steps - warm), warmup_target=3e-3, warmup_steps=warm)
+    model.compile(
+        keras.optimizers.AdamW(rate, weight_decay=1e-2),
+        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.05),
+        metrics=["accuracy"],
+    )
+    return model

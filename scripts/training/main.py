@@ -1,0 +1,112 @@
+"""Train, calibrate, convert, check and write the digit model, from crops to models/: `scripts/train --help`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scripts.training import calibrate, convert, dataset, manifest, net, report, runtimes
+
+PER_EPOCH = 200_000
+BATCH = 128
+PATIENCE = 4
+"""Epochs without a better loss on the held-out part after which training stops."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = _arguments(argv)
+    work: Path = args.work
+    work.mkdir(parents=True, exist_ok=True)
+    say("making pictures (once; kept in the work folder)")
+    parts, held_out = dataset.make(args.data, args.extra, work, args.seed, os.cpu_count() or 1)
+    say(f"{sum(len(p.y) for p in parts)} pictures to train on, {len(held_out.y)} held out")
+    history = train(parts, held_out, args, work)
+    trained = best(work)
+    say("converting")
+    sample = dataset.draw(parts, 1000, np.random.default_rng(args.seed))[0]
+    networks = convert.to_tflite(trained, sample)
+    logits = {kind: runtimes.logits(content, held_out.x) for kind, content in networks.items()}
+    temperature = {kind: calibrate.temperature(out, held_out.y) for kind, out in logits.items()}
+    equality = runtimes.compare(networks, held_out.x[:: max(1, len(held_out.x) // 2000)])
+    figures = {
+        "epochs": len(history),
+        "pictures per epoch": args.per_epoch,
+        "held out": {kind: calibrate.figures(out, held_out.y, temperature[kind]) for kind, out in logits.items()},
+        "runtimes": equality,
+    }
+    path = manifest.write(args.out, args.version, networks, temperature, figures)
+    page = report.write(work / "report", history, logits["int8"] / temperature["int8"], held_out, figures, path)
+    say(f"wrote {path}; look at {page}")
+    return 0
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/train", description=__doc__)
+    add = parser.add_argument
+    add("--data", type=Path, required=True, help="folder of the training sets (models/README.md names them)")
+    add("--extra", type=Path, help="folder of your own crops: sub-folders 0 to 9 and `not` of pictures")
+    add("--epochs", type=int, default=16)
+    add("--per-epoch", type=int, default=PER_EPOCH, help="pictures in an epoch")
+    add("--out", type=Path, default=Path("models"), help="where the model goes (default: models/)")
+    add("--work", type=Path, default=Path(".training"), help="pictures, checkpoint and report (default: .training/)")
+    add("--version", default="0.1.0", help="version of the model")
+    add("--seed", type=int, default=1)
+    return parser.parse_args(argv)
+
+
+def train(parts: list[dataset.Part], held_out: dataset.Part, args: argparse.Namespace, work: Path) -> list[Any]:
+    """Train, or go on from the checkpoint in `work`. Returns what each epoch gave."""
+    import keras
+
+    state, checkpoint = work / "state.json", work / "checkpoint.keras"
+    recipe = {"epochs": args.epochs, "per_epoch": args.per_epoch, "seed": args.seed, "net": net.WIDTHS}
+    history: list[dict[str, float]] = []
+    kept = json.loads(state.read_text()) if state.exists() else {}
+    if checkpoint.exists() and kept.get("recipe") == json.loads(json.dumps(recipe)):
+        history, model = kept["history"], keras.models.load_model(checkpoint)
+        say(f"going on after epoch {len(history)}")
+    else:
+        model = net.trainer(args.epochs * args.per_epoch // BATCH, args.seed)
+    check = held_out.x[..., None], np.eye(net.CLASSES, dtype=np.float32)[held_out.y]
+    while len(history) < args.epochs and not stale([h["val_loss"] for h in history]):
+        began = time.monotonic()
+        x, y = dataset.draw(parts, args.per_epoch, np.random.default_rng([args.seed, len(history)]))
+        targets = np.eye(net.CLASSES, dtype=np.float32)[y]
+        run = model.fit(x[..., None], targets, batch_size=BATCH, validation_data=check, verbose=0).history
+        history.append({name: float(values[0]) for name, values in run.items()})
+        now = history[-1]
+        say(
+            f"epoch {len(history)}/{args.epochs}: loss {now['loss']:.4f}, held out {now['val_loss']:.4f},"
+            f" right {100 * now['val_accuracy']:.2f} %, {time.monotonic() - began:.0f} s"
+        )
+        if now["val_loss"] == min(h["val_loss"] for h in history):
+            model.save(work / "best.keras")
+        model.save(checkpoint)
+        state.write_text(json.dumps({"recipe": recipe, "history": history}))
+    return history
+
+
+def stale(losses: Sequence[float]) -> bool:
+    """Whether the best epoch lies too far back."""
+    return len(losses) > PATIENCE and int(np.argmin(losses)) < len(losses) - PATIENCE
+
+
+def best(work: Path) -> Any:
+    import keras
+
+    return keras.models.load_model(work / "best.keras")
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
