@@ -164,7 +164,8 @@ def watch(broker: str | None, device: str | None, config: Path | None, as_json: 
 def check(section: str | None, config: Path | None, as_json: bool) -> None:
     """Tell what is well and what is not, and what to do about it.
 
-    Looks at the configuration, the model, the camera and the broker, one line each. SECTION is one of config, runtime, model, camera, broker, state; without it all are checked.
+    Looks at the configuration, the model, the camera and the broker, one line each. SECTION is one of config,
+    runtime, model, camera, broker, state; without it all are checked.
     """
     from edge_daemon.check import Level, checks
 

@@ -25,7 +25,7 @@ def page(
     canvas = np.full((size[1], size[0]), paper, np.uint8)
     for i, (text, x, y) in enumerate(numbers):
         written = Writer(seed + i).number(text, height)
-        draw(canvas, [stroke + np.float32((x, y)) for stroke in written.strokes], pen, ink)
+        draw(canvas, [stroke + np.array([x, y], np.float32) for stroke in written.strokes], pen, ink)
     return canvas
 
 

@@ -15,7 +15,7 @@ PENS = (0.05, 0.12)
 
 def write(char: str, height: int = 60, pen: float = 0.08, slant: float = 0.0, margin: int = 8) -> Grey:
     """One drawn digit with paper around it."""
-    strokes = [s - np.float32([0, 0]) for s in Writer(5).digit(char)]
+    strokes = [s - np.zeros(2, np.float32) for s in Writer(5).digit(char)]
     points = np.vstack(strokes)
     leaned = [np.column_stack((s[:, 0] + slant * (1 - s[:, 1]), s[:, 1])) for s in strokes]
     low = np.vstack(leaned).min(axis=0)
@@ -92,7 +92,19 @@ def test_dirt_is_left_out_and_broken_strokes_are_kept() -> None:
         np.tile(np.array([[0, 255], [255, 0]], np.uint8), (100, 100)),
         np.random.default_rng(0).integers(0, 256, (37, 91)).astype(np.uint8),
     ],
-    ids=["paper", "nothing", "no width", "one pixel", "tiny square", "all ink", "hair", "ruler", "slash", "mesh", "noise"],
+    ids=[
+        "paper",
+        "nothing",
+        "no width",
+        "one pixel",
+        "tiny square",
+        "all ink",
+        "hair",
+        "ruler",
+        "slash",
+        "mesh",
+        "noise",
+    ],
 )
 def test_survives(ink: Grey) -> None:
     """Whatever is cut out of a picture, a 28x28 picture comes back, and the crop is not written to."""

@@ -63,8 +63,8 @@ def test_boxes_are_in_pixels_of_the_picture_as_given() -> None:
 def test_a_glyph_holds_its_own_ink_only() -> None:
     """Where the boxes of slanted neighbours overlap, neither glyph shows the other's strokes."""
     canvas = np.full((200, 200), 220, np.uint8)
-    cv2.line(canvas, (60, 140), (110, 60), 30, 4, cv2.LINE_AA)
-    cv2.line(canvas, (80, 140), (130, 60), 30, 4, cv2.LINE_AA)
+    cv2.line(canvas, (60, 140), (110, 60), (30,), 4, cv2.LINE_AA)
+    cv2.line(canvas, (80, 140), (130, 60), (30,), 4, cv2.LINE_AA)
     (line,) = segment(patch(canvas))
     first = line.glyphs[line.edges.index((0, 1))]
     assert cv2.connectedComponents((first.ink > 0).astype(np.uint8))[0] == 2
