@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -47,8 +47,14 @@ class Options:
 class PiCamera:
     """A Source. A stalled camera is opened anew once; after that it is a CameraError, for systemd to restart us."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(
+        self,
+        options: Options,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         """Raises CameraError when picamera2 is missing; the camera itself is opened by `frames`."""
+        self._now, self._sleep = now, sleep
         try:
             import picamera2
         except ImportError as error:
@@ -60,14 +66,14 @@ class PiCamera:
         """See domain.Source. Raises CameraError."""
         interval = 1 / self._options.active_fps
         stall = max(STALL, 3 * interval)
-        seq, reopened, due = 0, False, time.monotonic()
+        seq, reopened, due = 0, False, self._now()
         camera = _Camera(self._picamera2, self._options)
         try:
-            last = time.monotonic()
+            last = self._now()
             while True:
-                yield from wait_until(due, tick, time.monotonic, time.sleep)
+                yield from wait_until(due, tick, self._now, self._sleep)
                 pixels = camera.capture(min(tick, stall))
-                now = time.monotonic()
+                now = self._now()
                 if pixels is not None:
                     yield Frame(seq, time.time(), now, pixels)
                     seq, reopened, last, due = seq + 1, False, now, max(due + interval, now)
@@ -80,7 +86,7 @@ class PiCamera:
                 log.warning("no frame for %.0f s; opening the camera anew", now - last)
                 camera.close()
                 camera = _Camera(self._picamera2, self._options)
-                reopened, last = True, time.monotonic()
+                reopened, last = True, self._now()
         finally:
             camera.close()
 
