@@ -1,0 +1,99 @@
+"""Who may import whom: downward only, adapters never each other, hardware only behind its door."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import edge_daemon
+
+PACKAGE = Path(edge_daemon.__file__).parent
+
+RANKS = {
+    "errors": 0,
+    "domain": 1,
+    "units": 1,
+    "clock": 1,
+    "ink": 2,
+    "cuts": 3,
+    "segment": 4,
+    "read": 4,
+    "fields": 4,
+    "vote": 5,
+    "rows": 2,
+    "wire": 2,
+    "outbox_file": 3,
+    "outbox": 4,
+    "link": 3,
+    "systemd": 2,
+    "annotate": 2,
+    "logs": 1,
+    "tables": 2,
+    "sources": 4,
+    "classifiers": 4,
+    "sinks": 4,
+    "watch": 5,
+    "courier": 5,
+    "answers": 5,
+    "config": 5,
+    "check": 6,
+    "app": 7,
+    "cli": 8,
+    "__main__": 9,
+}
+HARDWARE = {"picamera2", "libcamera", "tflite_runtime", "ai_edge_litert"}
+
+
+def imports(path: Path) -> set[tuple[str, bool]]:
+    """(module, whether at the top of the file) of all imports in a source file."""
+    found = set()
+    for node in ast.walk(tree := ast.parse(path.read_text())):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            whole = node.module == "edge_daemon"
+            names = [f"edge_daemon.{a.name}" for a in node.names] if whole else [node.module]
+        found |= {(name, node in tree.body) for name in names}
+    return found
+
+
+def part(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def modules() -> list[Path]:
+    return [p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE or p.name != "__init__.py"]
+
+
+def test_imports_point_downward() -> None:
+    """A module imports only what ranks below it, or its own package."""
+    wrong = []
+    for path in modules():
+        for name, _ in imports(path):
+            target = name.split(".")[1] if name.startswith("edge_daemon.") else None
+            same = target == part(path)
+            if target and target != "__version__" and not same and RANKS[target] >= RANKS[part(path)]:
+                wrong.append(f"{path.name} imports {name}")
+    assert wrong == []
+
+
+def test_kinds_of_camera_do_not_know_each_other() -> None:
+    """No camera imports another: each can be read, and removed, alone."""
+    kinds = {"picamera", "files", "simulated"}
+    for kind in kinds:
+        known = {name.rsplit(".", 1)[-1] for name, _ in imports(PACKAGE / "sources" / f"{kind}.py")}
+        assert not known & (kinds - {kind})
+
+
+def test_hardware_libraries_stay_behind_their_door() -> None:
+    """No module imports a hardware library when it is itself imported."""
+    for path in modules():
+        assert not {name.split(".")[0] for name, top in imports(path) if top} & HARDWARE, path
+
+
+def test_help_needs_no_heavy_library() -> None:
+    """`edge-daemon --help` imports neither numpy nor OpenCV: it answers at once, also on a small Pi."""
+    code = "import sys, edge_daemon.cli; print([m for m in ('numpy', 'cv2', 'paho') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
