@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import closing
 from itertools import count
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -17,7 +20,11 @@ from edge_daemon.errors import CameraError
 from edge_daemon.sources import picamera
 from edge_daemon.sources.picamera import Options, PiCamera
 from tests import fake_picamera2
+from tests.broker import Mosquitto, Recorder, broker, recorder
 from tests.fake_picamera2 import Picamera2
+from tests.paper import page
+
+__all__ = ["broker", "recorder"]
 
 ROOT = os.environ.get("EDGE_DAEMON_PICAMERA_ROOT", "")
 """A Debian root in which the real picamera2 runs on libcamera's virtual camera."""
@@ -107,25 +114,43 @@ def test_without_picamera2_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -
         PiCamera(Options())
 
 
-REAL = """
-import virtpicam, sys
-from contextlib import closing
-sys.path.insert(0, "/opt/edge")
-from edge_daemon.sources.picamera import Options, PiCamera
-with closing(PiCamera(Options(size=(640, 480))).frames(1.0)) as frames:
-    for frame in frames:
-        if frame is not None and frame.seq == 3:
-            break
-print(frame.pixels.shape, frame.pixels.dtype, frame.pixels.std() > 1)
+IN_ROOT = """
+set -e
+mount --make-rprivate /
+mount --rbind /dev $0/dev; mount --rbind /sys $0/sys; mount -t proc proc $0/proc
+mkdir -p $0/opt/edge; mount --bind $1 $0/opt/edge
+exec chroot $0 env LD_PRELOAD=/opt/rig/fakeudmabuf.so PYTHONPATH=/opt/rig:/opt/edge STATE_DIRECTORY=/tmp/edge \\
+    /opt/cam/bin/python -c 'import virtpicam; from edge_daemon.cli import main; main()' run --config /tmp/edge.toml
+"""
+SCENE = """%YAML 1.1
+---
+"Virtual0":
+  supported_formats:
+  - {width: 640, height: 480, frame_rates: [30]}
+  frames: {path: "/opt/rig/frames/"}
+  location: "CameraLocationFront"
+  model: "Virtual Video Device"
 """
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not ROOT, reason="EDGE_DAEMON_PICAMERA_ROOT names no root with the real picamera2")
-def test_the_real_picamera2_gives_frames() -> None:
-    """The unmodified picamera2, on libcamera's virtual camera, gives 640x480 grey frames through our door."""
-    package = Path(picamera.__file__).parents[1]
-    command = ["systemd-nspawn", "-q", "-D", ROOT, f"--bind-ro={package}:/opt/edge/edge_daemon", "--pipe"]
-    command += ["env", "LD_PRELOAD=/opt/rig/fakeudmabuf.so", "PYTHONPATH=/opt/rig"]
-    done = subprocess.run([*command, "/opt/cam/bin/python", "-c", REAL], capture_output=True, text=True, timeout=60)
-    assert done.stdout.strip() == "(480, 640) uint8 True", done.stderr
+def test_the_daemon_reads_through_the_real_picamera2(broker: Mosquitto, recorder: Recorder) -> None:
+    """The unmodified picamera2, on libcamera's virtual camera that shows a page, brings its numbers to the broker."""
+    root = Path(ROOT)
+    frames = root / "opt/rig/frames"
+    shutil.rmtree(frames, ignore_errors=True)
+    frames.mkdir()
+    cv2.imwrite(str(frames / "image001.jpg"), page([("2021", 60, 80), ("38", 80, 280)], pen=4, height=60))
+    (root / "usr/share/libcamera/pipeline/virtual/virtual.yaml").write_text(SCENE)
+    (root / "tmp/edge.toml").write_text(f'[camera]\nsize = [640, 480]\n[mqtt]\nurl = "{broker.url}"\n')
+    command = ["unshare", "--mount", "bash", "-c", IN_ROOT, ROOT, str(Path(picamera.__file__).parents[2])]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as daemon:
+        recorder.wait_for(lambda heard: {r["text"] for r in said(heard)} >= {"2021", "38"})
+        daemon.terminate()
+        assert daemon.wait(10) == 0
+
+
+def said(heard: list[tuple[str, bytes]]) -> list[dict[str, str]]:
+    found = [json.loads(payload) for topic, payload in heard if "/reading/" in topic and payload]
+    return [reading for reading in found if reading["status"] == "ok"]
