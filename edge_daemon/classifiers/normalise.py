@@ -19,7 +19,7 @@ from edge_daemon.domain import Grey
 if TYPE_CHECKING:
     from cv2.typing import MatLike
 
-VERSION = 1
+VERSION = 2
 """Goes up whenever the output changes: a model only works with the version it was trained with."""
 SIDE = 28
 """Width and height of the result in px."""
@@ -31,8 +31,8 @@ _FINE = 2  # the figure is drawn this much finer than the result
 _FIT = 20.0  # longer side of the figure in the result, px
 _PEN = 2.5  # stroke width in the result, px
 _SHEAR = 0.7  # the strongest slant that is set upright (35 degrees)
-_WIDEN = 3.0  # the most that the short side is stretched: a wobbly 1 must stay a 1
-_HAIR = 2.0  # work px: a thinner pen could slip between the pixels of the fine picture
+_WIDEN = 3.0  # the most that the short side is stretched
+_HAIR = 2.5  # work px: a thinner pen could slip between the pixels of the fine picture
 _FAT = 0.4  # of the longer side: what is thicker than this is a blob, not a stroke
 _GAP = np.ones((5, 5), np.uint8)  # strokes broken by less than this, at work size, are one piece
 _RIM = np.ones((3, 3), np.uint8)
@@ -102,19 +102,21 @@ def _placement(mask: MatLike, pen: float, *, upright: bool) -> NDArray[np.float6
     pen = min(pen, _FAT * max(width, height))
     width, height = max(width - pen, 0.0), max(height - pen, 0.0)
     scale = (_FIT - _PEN) / max(width, height)
-    stretch = _stretch(min(width, height) * scale)
+    stretch = _stretch(min(width, height) * scale, pen * scale)
     sx = scale * _FINE * (stretch if width < height else 1.0)
     sy = scale * _FINE * (1.0 if width < height else stretch)
     middle = (SIDE * _FINE - 1) / 2
     return np.array([[sx, -sx * shear, middle - sx * (cx - shear * cy)], [0.0, sy, middle - sy * cy]])
 
 
-def _stretch(short: float) -> float:
-    """How much to widen the short side of a centre line: `short` px in the result, the long side being full."""
-    if short < 0.05 * (_FIT - _PEN):
-        return 1.0
-    wanted = _FIT * math.sqrt(math.sin(math.pi / 2 * (short + _PEN) / _FIT)) - _PEN
-    return min(wanted / short, _WIDEN)
+def _stretch(short: float, pen: float) -> float:
+    """How much to widen the short side of a centre line: `short` px in the result, the long side being full.
+
+    Less where the short side is mostly pen, which would be stretched with it: a fat or wobbly 1 must stay a 1.
+    """
+    wanted = _FIT * math.sqrt(math.sin(math.pi / 2 * min(1.0, (short + _PEN) / _FIT))) - _PEN
+    full = min(wanted / max(short, 1e-6), _WIDEN)
+    return 1 + (full - 1) * min(1.0, short / pen)
 
 
 def _pen(depth: MatLike, area: float) -> float:

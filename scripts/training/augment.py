@@ -19,9 +19,9 @@ _GLYPH = 40.0
 def heavy(ink: Grey, rng: Generator) -> Grey:
     """One glyph (h, w) uint8 as another pen, another sheet and a worse camera would have had it; of varying size."""
     glyph = repen(bend(place(ink, rng), rng), rng)
-    if rng.random() < 0.12:
+    if rng.random() < 0.08:
         glyph = cut(glyph, rng)
-    if rng.random() < 0.20:
+    if rng.random() < 0.12:
         glyph = litter(glyph, rng)
     return photograph(glyph, rng)
 
@@ -49,8 +49,8 @@ def place(ink: Grey, rng: Generator, turn: float = 8.0, slant: float = 0.18) -> 
 
 
 def bend(glyph: Grey, rng: Generator) -> Grey:
-    """Elastic distortion (Simard et al., 2003) from a coarse field of random shifts, sd 0.5 to 2.6 px."""
-    sd = rng.uniform(0.5, 2.6)
+    """Elastic distortion (Simard et al., 2003) from a coarse field of random shifts, sd 0.5 to 2.2 px."""
+    sd = rng.uniform(0.5, 2.2)
     fields = [
         cv2.resize(rng.normal(0, sd, (5, 5)).astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
         for _ in range(2)
@@ -108,7 +108,7 @@ def photograph(glyph: Grey, rng: Generator) -> Grey:
     """Blur, fewer pixels, uneven ink, grain, and the threshold below which the segmenter sees paper."""
     picture = np.asarray(cv2.GaussianBlur(glyph, (0, 0), rng.uniform(0.4, 1.8)), np.float32)
     if rng.random() < 0.7:
-        scale = rng.uniform(12, 39) / _GLYPH
+        scale = rng.uniform(14, 40) / _GLYPH
         smaller = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         picture = np.asarray(smaller, np.float32)
     if rng.random() < 0.5:

@@ -21,7 +21,7 @@ Pictures = NDArray[np.uint8]
 
 HELD_OUT = 25
 """Every 25th crop of each set is kept from training: early stopping and calibration look at those only."""
-PRINTED, LETTERS, SYNTHETIC, EXTRA = 0.12, 0.04, 0.11, 0.10
+PRINTED, LETTERS, SYNTHETIC, EXTRA = 0.12, 0.04, 0.08, 0.10
 """Shares of training beside those of sets.py. --extra comes on top, with its share."""
 
 
@@ -110,9 +110,9 @@ def _make(data: Path, extra: Path | None, seed: int, workers: int) -> Iterator[P
             digits = Stock(digits.inks + mine.inks, np.concatenate((digits.labels, mine.labels)), to_train)
     if extra:
         yield from _pair("extra", EXTRA, Stock(*sets.load_extra(extra), to_train), seed, workers)
-    yield _part(Job("printed", PRINTED, "printed", 45_000), digits, seed, workers)
-    yield _part(Job("letters", LETTERS, "letters", 25_000), digits, seed, workers)
-    yield _part(Job("synthetic", SYNTHETIC, "synthetic", 60_000), digits, seed, workers)
+    yield _part(Job("printed", PRINTED, "printed", 35_000), digits, seed, workers)
+    yield _part(Job("letters", LETTERS, "letters", 15_000), digits, seed, workers)
+    yield _part(Job("synthetic", SYNTHETIC, "synthetic", 40_000), digits, seed, workers)
     strange = Stock(digits.inks[::7], digits.labels[::7], held)
     for kind in ("printed", "letters", "synthetic"):
         checks.append(_part(Job(kind, 0.0, kind, 1_000), strange, seed + 1, workers))
@@ -128,7 +128,7 @@ def _split(stock: Stock) -> tuple[Stock, Stock]:
 def _pair(name: str, share: float, stock: Stock, seed: int, workers: int, copies: int = 0) -> list[Part]:
     """Half as it was written, half degraded: of small sets more variants."""
     count = len(stock.inks)
-    copies = copies or int(np.clip(round(25_000 / count), 2, 8))
+    copies = copies or int(np.clip(round(20_000 / count), 1, 6))
     return [
         _part(Job(f"{name} plain", share / 2, "plain", count), stock, seed, workers),
         _part(Job(f"{name} heavy", share / 2, "heavy", count * copies), stock, seed, workers),

@@ -17,8 +17,9 @@ from edge_daemon.sources import strokes
 from scripts.training import augment
 
 Inks = Sequence[Grey]
+Maker = Callable[[Generator, Inks, NDArray[np.int64]], Grey]
 _SIDE = augment.SIDE
-_LEFT_HALVES = (0, 2, 3, 4, 5, 6, 7, 8, 9)
+_LEFT_HALVES = (0, 2, 3, 5, 6, 8)
 _RIGHT_HALVES = (0, 2, 6)
 
 
@@ -29,11 +30,14 @@ def together(rng: Generator, digits: Inks, labels: NDArray[np.int64]) -> Grey:
 
 
 def digit_and_piece(rng: Generator, digits: Inks, labels: NDArray[np.int64]) -> Grey:
-    """A digit with a third to two thirds of its neighbour, as a wrong cut leaves it."""
+    """A digit joined to a third to two thirds of its neighbour, as a wrong cut leaves it."""
     one, other = (tall(digits[i], rng) for i in rng.integers(len(digits), size=2))
-    keep = max(2, int(other.shape[1] * rng.uniform(0.3, 0.65)))
-    pieces = [one, other[:, :keep]] if rng.random() < 0.5 else [other[:, -keep:], one]
-    return beside(pieces, rng)
+    keep = max(2, int(other.shape[1] * rng.uniform(0.35, 0.65)))
+    from_left = rng.random() < 0.5
+    piece = other[:, :keep] if from_left else other[:, -keep:]
+    if float(piece.sum()) < 0.35 * float(one.sum()):  # would be dirt: the digit is still a digit
+        piece = other
+    return beside([one, piece] if from_left else [piece, one], rng, gap=0)
 
 
 def half(rng: Generator, digits: Inks, labels: NDArray[np.int64]) -> Grey:
@@ -41,7 +45,7 @@ def half(rng: Generator, digits: Inks, labels: NDArray[np.int64]) -> Grey:
     left = rng.random() < 0.7
     choices = np.flatnonzero(np.isin(labels, _LEFT_HALVES if left else _RIGHT_HALVES))
     digit = tall(digits[int(rng.choice(choices))], rng)
-    keep = max(3, int(digit.shape[1] * rng.uniform(0.35, 0.6)))
+    keep = max(3, int(digit.shape[1] * rng.uniform(0.35, 0.5)))
     return augment.photograph(pad(digit[:, :keep] if left else digit[:, -keep:]), rng)
 
 
@@ -51,7 +55,7 @@ def box_lines(rng: Generator, digits: Inks, labels: NDArray[np.int64]) -> Grey:
     across, down = [(6.0, y), (58.0, y)], [(x, 6.0), (x, 58.0)]
     match rng.integers(5):
         case 0:
-            lines = [[(x, y), (rng.choice([6.0, 58.0]), y)], [(x, y), (x, rng.choice([6.0, 58.0]))]]
+            lines = [[(x, y), (58.0, y)], [(x, y), (x, rng.choice([6.0, 58.0]))]]  # the other corners read 7, 1
         case 1:
             lines = [across, [(x, y), (x, 58.0)]]
         case 2:
@@ -119,12 +123,12 @@ def paper_edge(rng: Generator, digits: Inks, labels: NDArray[np.int64]) -> Grey:
     return augment.photograph(np.asarray(inside * 255, np.uint8), rng)
 
 
-NEGATIVES: tuple[tuple[Callable[[Generator, Inks, NDArray[np.int64]], Grey], float], ...] = (
+NEGATIVES: tuple[tuple[Maker, float], ...] = (
     (together, 0.26),
     (digit_and_piece, 0.16),
-    (half, 0.12),
-    (box_lines, 0.10),
-    (operator, 0.14),
+    (half, 0.08),
+    (box_lines, 0.12),
+    (operator, 0.16),
     (scribble, 0.10),
     (texture, 0.06),
     (paper_edge, 0.06),
@@ -146,8 +150,8 @@ def tall(ink: Grey, rng: Generator) -> Grey:
     return np.asarray(cv2.resize(tight, (min(width, 60), height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def beside(parts: Sequence[Grey], rng: Generator) -> Grey:
-    """Pictures side by side: they overlap by up to 8 px, or leave up to 5 px between them."""
+def beside(parts: Sequence[Grey], rng: Generator, gap: int = 5) -> Grey:
+    """Pictures side by side: they overlap by up to 8 px, or leave up to `gap` px between them."""
     sheet = np.zeros((72, 240), np.uint8)
     x = 20
     for part in parts:
@@ -155,7 +159,7 @@ def beside(parts: Sequence[Grey], rng: Generator) -> Grey:
         y = max(0, min(y, 72 - part.shape[0]))
         window = sheet[y : y + part.shape[0], x : x + part.shape[1]]
         np.maximum(window, part, out=window)
-        x += max(2, part.shape[1] + int(rng.integers(-8, 6)))
+        x += max(2, part.shape[1] + int(rng.integers(-8, gap + 1)))
     return augment.photograph(sheet[:, 10 : x + 20], rng)
 
 
