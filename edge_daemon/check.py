@@ -19,9 +19,10 @@ import cv2
 import numpy as np
 
 from edge_daemon import link, units
-from edge_daemon.classifiers.tflite import TfliteClassifier, find_interpreter
+from edge_daemon.classifiers.tflite import TfliteClassifier
 from edge_daemon.config import Config, load, state_folder
 from edge_daemon.errors import BrokerError, ConfigError, EdgeDaemonError
+from edge_daemon.networks import find_interpreter
 from edge_daemon.sources import open_source
 
 FLAT = 16

@@ -7,14 +7,20 @@ beyond it does: a line that runs on, a texture, a word, neighbours of the same s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.domain import Grey
+from edge_daemon.errors import ModelError
 from edge_daemon.ink import Blob
+from edge_daemon.networks import ModelFile, Network, find_interpreter, models_folder, read_file
 
+VERSION = 1
+"""Goes up whenever `views` changes: a network only works with the version that it was trained with."""
 SIDE = 32
 """Width and height in px of what the network sees."""
 VIEWS = 3
@@ -22,7 +28,93 @@ VIEWS = 3
 NEAR, FAR = 2.0, 6.0
 """Sides of the two windows, in longer sides of the piece of ink."""
 _FIT = 28
+_GOLDEN_TOLERANCE = 0.1
+"""How far a golden picture's probability may be from the manifest's: runtimes round int8 differently."""
 _PEAK = 200.0  # the darkness of the piece's own ink in all views: what is darker around it stays darker
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What is known of a sieve without loading it. Keys that are not named here are for people."""
+
+    name: str
+    version: str
+    files: dict[str, ModelFile]
+    """By kind: int8 and float32 (.tflite), golden (.png)."""
+    temperature: dict[str, float]
+    """By kind: logits are divided by it, so that of what is said with 0.9, nine in ten are digits."""
+    views: int
+    golden: list[float]
+    """The probability that the float32 network gives each picture on the golden sheet."""
+
+
+class Sieve:
+    """The bundled network, checked and ready."""
+
+    def __init__(self, manifest: Path | None = None, kind: str = "int8") -> None:
+        """Raises ModelError, or RuntimeMissingError without an interpreter."""
+        path = manifest or bundled()
+        facts = read_manifest(path)
+        file = facts.files[kind]
+        content = read_file(path.parent, file)
+        self._network = network(content, str(path.with_name(file.name)))
+        self._temperature = np.float32(facts.temperature[kind])
+        shown = golden_views(read_file(path.parent, facts.files["golden"]), len(facts.golden))
+        off = float(np.abs(self._probabilities(shown) - np.array(facts.golden, np.float32)).max())
+        if not off <= _GOLDEN_TOLERANCE:
+            raise ModelError(
+                f"{path}: the network does not judge its golden pictures as it should (off by {off:.2f}):"
+                " model and runtime do not fit; install another ai-edge-litert, or reinstall the model"
+            )
+
+    def sift(self, ink: Grey, blobs: Sequence[Blob]) -> NDArray[np.float32]:
+        """For each piece of ink the probability that it is a digit, a good part of one, or several that touch.
+
+        `ink` is the contrast map in which they were found.
+        """
+        return self._probabilities(views(ink, blobs))
+
+    def _probabilities(self, shown: NDArray[np.uint8]) -> NDArray[np.float32]:
+        logits = self._network.logits(shown)[:, 0] / self._temperature
+        return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
+
+
+def bundled() -> Path:
+    """The manifest that came with the program. Raises ModelError."""
+    found = sorted(models_folder().glob("sieve-*.json"))
+    if len(found) != 1:
+        raise ModelError(
+            f"{models_folder()} should hold one manifest sieve-*.json and holds {len(found)}; reinstall edge-daemon"
+        )
+    return found[0]
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read and check a manifest. Raises ModelError naming the file and what is wrong."""
+    try:
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ModelError(f"{path} is not a sieve's manifest ({error}); reinstall the model") from error
+    if manifest.views != VERSION:
+        raise ModelError(
+            f"{path} was trained with views {manifest.views}, this program has {VERSION}: use the model that came with it"
+        )
+    missing = {"int8", "float32", "golden"} - manifest.files.keys()
+    if missing or not {"int8", "float32"} <= manifest.temperature.keys():
+        raise ModelError(f"{path} does not name all its files and temperatures; reinstall the model")
+    return manifest
+
+
+def network(content: bytes, name: str) -> Network:
+    """`content` must be trusted. Raises ModelError."""
+    return Network(find_interpreter().interpreter, content, name, (SIDE, SIDE, VIEWS), 1)
+
+
+def golden_views(sheet: bytes, count: int) -> NDArray[np.uint8]:
+    """A PNG of `count` views side by side, a channel for each, -> (count, SIDE, SIDE, VIEWS). Raises ModelError."""
+    picture = cv2.imdecode(np.frombuffer(sheet, np.uint8), cv2.IMREAD_COLOR)
+    if picture is None or count == 0 or picture.shape != (SIDE, SIDE * count, VIEWS):
+        raise ModelError(f"the sieve's golden sheet does not hold {count} pictures; reinstall the model")
+    return np.asarray(picture, np.uint8).reshape(SIDE, count, SIDE, VIEWS).swapaxes(0, 1)
 
 
 def views(ink: Grey, blobs: Sequence[Blob]) -> NDArray[np.uint8]:

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from edge_daemon import classifiers
-from edge_daemon.classifiers.tflite import Options, TfliteClassifier, find_interpreter, locate, models_folder
+from edge_daemon.classifiers.tflite import Options, TfliteClassifier, locate
 from edge_daemon.domain import DIGITS, Glyph
 from edge_daemon.errors import ModelError
+from edge_daemon.networks import find_interpreter, models_folder
 from edge_daemon.sources.strokes import Writer, coverage
 
 

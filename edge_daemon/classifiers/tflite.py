@@ -7,27 +7,23 @@ are read before the first real one.
 
 from __future__ import annotations
 
-import hashlib
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-import edge_daemon
 from edge_daemon.classifiers import normalise
 from edge_daemon.domain import DIGITS, NOT_A_DIGIT, Glyph, Grey
-from edge_daemon.errors import ModelError, RuntimeMissingError
+from edge_daemon.errors import ModelError
+from edge_daemon.networks import ModelFile, Network, find_interpreter, models_folder, read_file
 
 BUNDLED = "bundled"
-INTERPRETERS = {"ai-edge-litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
-"""Package -> module with the same class `Interpreter`; the first that can be imported is used."""
-_INPUT = (1, normalise.SIDE, normalise.SIDE, 1)
+_INPUT = (normalise.SIDE, normalise.SIDE, 1)
 _CLASSES = NOT_A_DIGIT + 1
 _GOLDEN_TOLERANCE = 0.1
 """How far a golden picture's probability may be from the manifest's: runtimes round int8 differently."""
@@ -39,14 +35,6 @@ class Options:
 
     path: str = BUNDLED
     """"bundled" for the model that came with the program, or a manifest (.json) beside its .tflite files."""
-
-
-class ModelFile(msgspec.Struct, frozen=True):
-    """One file that a manifest names."""
-
-    name: str
-    sha256: str
-    bytes: int
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -64,46 +52,14 @@ class Manifest(msgspec.Struct, frozen=True):
     """For each picture on the golden sheet the 11 probabilities that the float32 network gives it."""
 
 
-class Runtime(NamedTuple):
-    """The interpreter that was found."""
-
-    interpreter: Any
-    """The class `Interpreter` of the package."""
-    why: str
-    """Which one it is and why, in a sentence."""
-
-
-def find_interpreter() -> Runtime:
-    """ai-edge-litert if it is installed, else tflite-runtime. Raises RuntimeMissingError."""
-    missing = []
-    for package, module in INTERPRETERS.items():
-        try:
-            found = importlib.import_module(module).Interpreter
-        except ImportError as error:
-            missing.append(f"{package} cannot be imported ({error})")
-        else:
-            return Runtime(found, f"{package} is used: " + "; ".join([*missing, "it is installed"]))
-    raise RuntimeMissingError(
-        f"no TFLite interpreter: {'; '.join(missing)}. Run: pip install ai-edge-litert"
-        " (Python 3.11 on a 32-bit Pi: pip install tflite-runtime==2.14.0 'numpy<2')"
-    )
-
-
-def models_folder() -> Path:
-    """Where the bundled models lie: inside the package when installed, at the top of a checkout otherwise."""
-    package = Path(edge_daemon.__file__).parent
-    inside = package / "models"
-    return inside if inside.is_dir() else package.parent / "models"
-
-
 def locate(path: str) -> tuple[Path, str]:
     """What a configured path means: a manifest, and which of its networks to run. Raises ModelError."""
     if path == BUNDLED:
-        found = sorted(models_folder().glob("*.json"))
+        found = sorted(models_folder().glob("digits-*.json"))
         if len(found) == 1:
             return found[0], "int8"
         raise ModelError(
-            f"{models_folder()} should hold one model manifest (.json) and holds {len(found)}; reinstall edge-daemon"
+            f"{models_folder()} should hold one manifest digits-*.json and holds {len(found)}; reinstall edge-daemon"
         )
     manifest, kind = Path(path).expanduser(), "int8"
     if manifest.suffix == ".tflite":  # digits-1.0.0.float32.tflite belongs to digits-1.0.0.json
@@ -132,23 +88,6 @@ def read_manifest(path: Path) -> Manifest:
     return manifest
 
 
-def read_file(folder: Path, file: ModelFile) -> bytes:
-    """The bytes of one file of a model, exactly those that the manifest promises. Raises ModelError."""
-    path = folder / file.name
-    if Path(file.name).name != file.name:
-        raise ModelError(f"{path}: a model's files lie beside its manifest; the name must not hold a folder")
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror}); reinstall the model") from error
-    if hashlib.sha256(content).hexdigest() != file.sha256:
-        raise ModelError(
-            f"{path} is damaged: its {len(content)} bytes are not the {file.bytes} that the manifest names"
-            " (sha256 differs); reinstall the model"
-        )
-    return content
-
-
 def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
     """Logits (n, 11) -> probabilities (n, 11), rows summing to 1."""
     scaled = logits / np.float32(temperature)
@@ -156,44 +95,9 @@ def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float
     return np.asarray(raised / raised.sum(axis=1, keepdims=True), np.float32)
 
 
-class Network:
-    """One loaded .tflite file: a normalised picture in, logits out."""
-
-    def __init__(self, runtime: Any, content: bytes, name: str) -> None:
-        """`content` must be trusted: parse nothing whose hash was not checked. Raises ModelError."""
-        try:
-            self._interpreter = runtime(model_content=content, num_threads=1)
-            self._interpreter.allocate_tensors()
-        except (RuntimeError, ValueError) as error:
-            raise ModelError(f"{name} does not load: {error}; reinstall the model") from error
-        (takes,), (gives,) = self._interpreter.get_input_details(), self._interpreter.get_output_details()
-        _check("takes", name, takes, _INPUT, (np.uint8, np.float32))
-        _check("gives", name, gives, (1, _CLASSES), (np.uint8, np.int8, np.float32))
-        if takes["dtype"] == np.uint8 and not np.allclose(takes["quantization"], (1 / 255, 0)):
-            raise ModelError(f"{name} takes bytes scaled by {takes['quantization']}, not (1/255, 0); convert it anew")
-        self._in, self._out = takes["index"], gives["index"]
-        self._unit = np.float32(1.0 if takes["dtype"] == np.uint8 else 1 / 255)
-        self._takes = takes["dtype"]
-        quantised = gives["dtype"] != np.float32
-        self._scale, self._zero = map(np.float32, gives["quantization"] if quantised else (1.0, 0.0))
-
-    def logits(self, pictures: Sequence[Grey]) -> NDArray[np.float32]:
-        """(28, 28) uint8 each -> (n, 11). One at a time: a fixed batch of 1 is the fastest that both runtimes do."""
-        rows = np.zeros((len(pictures), _CLASSES), np.float32)
-        for row, picture in zip(rows, pictures, strict=True):
-            self._interpreter.set_tensor(self._in, (picture[None, :, :, None] * self._unit).astype(self._takes))
-            self._interpreter.invoke()
-            row[:] = self._interpreter.get_tensor(self._out)[0]
-        return (rows - self._zero) * self._scale
-
-
-def _check(verb: str, name: str, tensor: Any, shape: tuple[int, ...], dtypes: tuple[Any, ...]) -> None:
-    found = tuple(int(n) for n in tensor["shape"])
-    if found != shape or tensor["dtype"] not in dtypes:
-        wanted = " or ".join(np.dtype(dtype).name for dtype in dtypes)
-        raise ModelError(
-            f"{name} {verb} {np.dtype(tensor['dtype']).name} {found}, not {wanted} {shape}: not a digit model of ours"
-        )
+def digit_network(interpreter: Any, content: bytes, name: str) -> Network:
+    """`content` must be trusted. Raises ModelError when it is no digit network."""
+    return Network(interpreter, content, name, _INPUT, _CLASSES)
 
 
 class TfliteClassifier:
@@ -211,7 +115,7 @@ class TfliteClassifier:
         runtime = find_interpreter()
         self.name = f"{manifest.name}@{manifest.version}"
         self._temperature = manifest.temperature[kind]
-        self._network = Network(runtime.interpreter, read_file(path.parent, file), str(path.with_name(file.name)))
+        self._network = digit_network(runtime.interpreter, read_file(path.parent, file), str(path.with_name(file.name)))
         self._try(path, manifest)
 
     def classify(self, glyphs: Sequence[Glyph]) -> NDArray[np.float32]:

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.classifiers import normalise
-from edge_daemon.classifiers.tflite import Network, find_interpreter, softmax
+from edge_daemon.classifiers.tflite import digit_network, softmax
 from edge_daemon.domain import DIGITS
+from edge_daemon.networks import find_interpreter
 from scripts.training import golden, sets
 
 NAME = "digits"
@@ -51,7 +52,7 @@ def write(
 
 def golden_answers(network: bytes, temperature: float) -> NDArray[np.float32]:
     pictures = [normalise.normalise(ink) for ink in golden.inks()]
-    return softmax(Network(find_interpreter().interpreter, network, "float32").logits(pictures), temperature)
+    return softmax(digit_network(find_interpreter().interpreter, network, "float32").logits(pictures), temperature)
 
 
 def _file(name: str, content: bytes) -> dict[str, Any]:

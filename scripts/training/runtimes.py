@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.classifiers.tflite import INTERPRETERS, Network, find_interpreter
+from edge_daemon.classifiers.tflite import digit_network
+from edge_daemon.networks import INTERPRETERS, find_interpreter
 
 
 def logits(content: bytes, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(n, 28, 28) -> (n, 11) on the interpreter that the daemon would take."""
-    return Network(find_interpreter().interpreter, content, "the network").logits(list(pictures))
+    return digit_network(find_interpreter().interpreter, content, "the network").logits(list(pictures))
 
 
 def installed() -> dict[str, Any]:
@@ -31,7 +32,7 @@ def installed() -> dict[str, Any]:
 def compare(networks: dict[str, bytes], pictures: NDArray[np.uint8]) -> dict[str, float]:
     """For each pair of (kind on package) the share of pictures that both read alike."""
     answers = {
-        f"{kind} on {package}": Network(interpreter, content, kind).logits(list(pictures)).argmax(axis=1)
+        f"{kind} on {package}": digit_network(interpreter, content, kind).logits(list(pictures)).argmax(axis=1)
         for package, interpreter in installed().items()
         for kind, content in networks.items()
     }

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from edge_daemon.domain import DIGITS, Box, Frame, Grey, Patch
 from edge_daemon.segment import segment
 from edge_daemon.sources import strokes
-from scripts.training import fonts, grounds, hands
+from scripts.training import grounds, hands
 
 Ids = NDArray[np.uint16]
 
 WITHOUT = 0.3
 """Share of scenes without any digit."""
-_WORDS = "the of and Name Date Total Price kg Amount to be paid Signature Order items Room meter reading Menge Summe".split()
+_WORDS = ["the", "of", "and", "Name", "Date", "Total", "Price", "kg", "Amount", "to", "be", "paid", "Signature", "Order", "items", "Room", "meter", "reading", "Menge", "Summe"]
 _LOOKS_WRITTEN = ("dancingscript", "kristi", "humor-sans", "breip", "ecolier", "comic", "jura")
 _PRINT_LETTERS = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -581,7 +581,7 @@ def label_of(box: Box, ink: Grey, made: Scene, whole: NDArray[np.int64]) -> int 
     here = np.bincount(near[inked], minlength=len(whole))
     share = here / max(1, int(inked.sum()))
     best = int(share[1:].argmax()) + 1 if len(share) > 1 else 0
-    if best == 0 or share[best] < 0.3 and share[1:].sum() < 0.3:
+    if best == 0 or (share[best] < 0.3 and share[1:].sum() < 0.3):
         return 10
     core = np.bincount(window[inked], minlength=len(whole))
     covered = core[best] / max(1, int(whole[best]))

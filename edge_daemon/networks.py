@@ -1,0 +1,128 @@
+"""Network files and the interpreter that runs them: what is trusted before it is parsed.
+
+A damaged .tflite file can segfault the runtime, and a wrong one can load and answer nonsense; so a manifest names the
+hash of each file, and nothing is parsed whose hash was not checked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+import edge_daemon
+from edge_daemon.errors import ModelError, RuntimeMissingError
+
+INTERPRETERS = {"ai-edge-litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
+"""Package -> module with the same class `Interpreter`; the first that can be imported is used."""
+
+
+class ModelFile(msgspec.Struct, frozen=True):
+    """One file that a manifest names."""
+
+    name: str
+    sha256: str
+    bytes: int
+
+
+class Runtime(NamedTuple):
+    """The interpreter that was found."""
+
+    interpreter: Any
+    """The class `Interpreter` of the package."""
+    why: str
+    """Which one it is and why, in a sentence."""
+
+
+def find_interpreter() -> Runtime:
+    """ai-edge-litert if it is installed, else tflite-runtime. Raises RuntimeMissingError."""
+    missing = []
+    for package, module in INTERPRETERS.items():
+        try:
+            found = importlib.import_module(module).Interpreter
+        except ImportError as error:
+            missing.append(f"{package} cannot be imported ({error})")
+        else:
+            return Runtime(found, f"{package} is used: " + "; ".join([*missing, "it is installed"]))
+    raise RuntimeMissingError(
+        f"no TFLite interpreter: {'; '.join(missing)}. Run: pip install ai-edge-litert"
+        " (Python 3.11 on a 32-bit Pi: pip install tflite-runtime==2.14.0 'numpy<2')"
+    )
+
+
+def models_folder() -> Path:
+    """Where the bundled models lie: inside the package when installed, at the top of a checkout otherwise."""
+    package = Path(edge_daemon.__file__).parent
+    inside = package / "models"
+    return inside if inside.is_dir() else package.parent / "models"
+
+
+def read_file(folder: Path, file: ModelFile) -> bytes:
+    """The bytes of one file of a model, exactly those that the manifest promises. Raises ModelError."""
+    path = folder / file.name
+    if Path(file.name).name != file.name:
+        raise ModelError(f"{path}: a model's files lie beside its manifest; the name must not hold a folder")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}); reinstall the model") from error
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise ModelError(
+            f"{path} is damaged: its {len(content)} bytes are not the {file.bytes} that the manifest names"
+            " (sha256 differs); reinstall the model"
+        )
+    return content
+
+
+class Network:
+    """One loaded .tflite file: a picture in, logits out."""
+
+    def __init__(self, runtime: Any, content: bytes, name: str, picture: tuple[int, int, int], logits: int) -> None:
+        """A network that takes one `picture` (h, w, channels) and gives so many `logits`.
+
+        `content` must be trusted: parse nothing whose hash was not checked. Raises ModelError.
+        """
+        try:
+            self._interpreter = runtime(model_content=content, num_threads=1)
+            self._interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"{name} does not load: {error}; reinstall the model") from error
+        (takes,), (gives,) = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        _check("takes", name, takes, (1, *picture), (np.uint8, np.float32))
+        _check("gives", name, gives, (1, logits), (np.uint8, np.int8, np.float32))
+        if takes["dtype"] == np.uint8 and not np.allclose(takes["quantization"], (1 / 255, 0)):
+            raise ModelError(f"{name} takes bytes scaled by {takes['quantization']}, not (1/255, 0); convert it anew")
+        self._in, self._out = takes["index"], gives["index"]
+        self._shape, self._width = (-1, 1, *picture), logits
+        self._takes_bytes = takes["dtype"] == np.uint8
+        quantised = gives["dtype"] != np.float32
+        self._scale, self._zero = map(np.float32, gives["quantization"] if quantised else (1.0, 0.0))
+
+    def logits(self, pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 pictures -> (n, logits). One at a time: a fixed batch of 1 is the fastest that both runtimes do."""
+        rows = np.zeros((len(pictures), self._width), np.float32)
+        if len(pictures) == 0:
+            return rows
+        fed: NDArray[Any] = np.asarray(pictures).reshape(self._shape)
+        if not self._takes_bytes:
+            fed = fed * np.float32(1 / 255)
+        for row, picture in zip(rows, fed, strict=True):
+            self._interpreter.set_tensor(self._in, picture)
+            self._interpreter.invoke()
+            row[:] = self._interpreter.get_tensor(self._out)[0]
+        return (rows - self._zero) * self._scale
+
+
+def _check(verb: str, name: str, tensor: Any, shape: tuple[int, ...], dtypes: tuple[Any, ...]) -> None:
+    found = tuple(int(n) for n in tensor["shape"])
+    if found != shape or tensor["dtype"] not in dtypes:
+        wanted = " or ".join(np.dtype(dtype).name for dtype in dtypes)
+        raise ModelError(
+            f"{name} {verb} {np.dtype(tensor['dtype']).name} {found}, not {wanted} {shape}: not a model of ours"
+        )
