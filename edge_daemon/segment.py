@@ -8,14 +8,14 @@ decides which it was.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.cuts import slices
-from edge_daemon.domain import Glyph, Line, Patch, outline
+from edge_daemon.domain import Glyph, Grey, Line, Patch, outline
 from edge_daemon.ink import MIN_HEIGHT, Blob, contrast, find_blobs, united
 
 WORK_SIDE = 1280
@@ -30,8 +30,15 @@ LONE_GAP = 0.35
 """On a line of lone digits (median gap above JOIN_GAP) two digits are a number only below this share of it."""
 
 
-def segment(patch: Patch) -> list[Line]:
-    """Lines of glyph hypotheses in reading order, boxes in pixels of the patch. Nothing found: an empty list."""
+Sift = Callable[[Grey, Sequence[Blob]], NDArray[np.float32]]
+"""Contrast map and pieces of ink -> for each the probability that it is a digit's: Sieve.sift."""
+
+
+def segment(patch: Patch, sift: Sift | None = None) -> list[Line]:
+    """Lines of glyph hypotheses in reading order, boxes in pixels of the patch. Nothing found: an empty list.
+
+    With `sift` only ink that may be digits is looked at.
+    """
     if min(patch.pixels.shape) < MIN_HEIGHT:
         return []
     scale = min(1.0, WORK_SIDE / max(patch.pixels.shape))
@@ -39,7 +46,10 @@ def segment(patch: Patch) -> list[Line]:
     if scale < 1.0:
         width, height = (max(MIN_HEIGHT, round(side * scale)) for side in picture.shape[::-1])
         picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
-    blobs = [blob for blob in find_blobs(contrast(picture)) if looks_like_writing(blob, picture.shape)]
+    ink = contrast(picture)
+    blobs = [blob for blob in find_blobs(ink) if looks_like_writing(blob, picture.shape)]
+    if sift is not None:
+        blobs = [blob for blob, chance in zip(blobs, sift(ink, blobs), strict=True) if chance >= MAY_BE]
     chains = [number for row in rows(assemble(blobs)) for number in split_at_gaps(row)]
     return [lattice(chain, scale) for chain in reading_order(chains)]
 

@@ -96,7 +96,8 @@ def read_manifest(path: Path) -> Manifest:
         raise ModelError(f"{path} is not a sieve's manifest ({error}); reinstall the model") from error
     if manifest.views != VERSION:
         raise ModelError(
-            f"{path} was trained with views {manifest.views}, this program has {VERSION}: use the model that came with it"
+            f"{path} was trained with views {manifest.views}, this program has {VERSION}:"
+            " use the model that came with it"
         )
     missing = {"int8", "float32", "golden"} - manifest.files.keys()
     if missing or not {"int8", "float32"} <= manifest.temperature.keys():

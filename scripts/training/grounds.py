@@ -146,7 +146,9 @@ def fur(rng: Generator, size: Size) -> Map:
     """Hair, grass, bark: noise drawn out along a direction that drifts."""
     h, w = size
     ys, xs = np.mgrid[:h, :w].astype(np.float32)
-    angle = np.float32(rng.uniform(0, np.pi)) + np.float32(rng.uniform(0.2, 1.5)) * noise(rng, size, rng.uniform(60, 300))
+    angle = np.float32(rng.uniform(0, np.pi)) + np.float32(rng.uniform(0.2, 1.5)) * noise(
+        rng, size, rng.uniform(60, 300)
+    )
     dx, dy = np.cos(angle), np.sin(angle)
     grains = noise(rng, size, rng.uniform(1.0, 5))
     total = np.zeros(size, np.float32)
@@ -181,12 +183,16 @@ def leaves(rng: Generator, size: Size) -> Map:
             cv2.ellipse(ground, centre, axes, turn, 0, 360, tone, -1, cv2.LINE_AA)
         elif kind == 1:
             around = np.sort(rng.uniform(0, 2 * np.pi, rng.integers(3, 8)))
-            points = np.stack([x + reach * np.cos(around), y + reach * np.sin(around)], 1) + rng.normal(0, 1, (len(around), 2))
+            points = np.stack([x + reach * np.cos(around), y + reach * np.sin(around)], 1) + rng.normal(
+                0, 1, (len(around), 2)
+            )
             cv2.fillPoly(ground, [points.astype(np.int32)], tone, cv2.LINE_AA)
         else:  # blades and twigs
             knots = np.cumsum(rng.normal(0, reach, (4, 2)) + reach * np.array([np.cos(turn), np.sin(turn)]), axis=0)
             curve = cv2.resize(knots.astype(np.float32), (2, 14), interpolation=cv2.INTER_CUBIC) + np.array([x, y])
-            cv2.polylines(ground, [curve.astype(np.int32)], False, tone, int(rng.integers(1, 3 + int(reach) // 12)), cv2.LINE_AA)
+            cv2.polylines(
+                ground, [curve.astype(np.int32)], False, tone, int(rng.integers(1, 3 + int(reach) // 12)), cv2.LINE_AA
+            )
     if rng.random() < 0.6:
         ground += np.float32(rng.uniform(0.02, 0.12)) * fractal(rng, size, 16, 1.5)
     if rng.random() < 0.4:

@@ -19,19 +19,19 @@ from numpy.typing import NDArray
 from edge_daemon import sieve
 from edge_daemon.ink import Blob, contrast, find_blobs
 from edge_daemon.segment import looks_like_writing
-from scripts.training import fonts, hands, scenes, sets
+from scripts.training import fonts, hands, pages, scenes, sets
 
 PER_SCENE = 60
 """Pieces of ink taken from one scene at most: a lawn must not outweigh a page."""
 IS_DIGIT, IS_NONE = 0.6, 0.2
-"""Share of a piece's ink that is digits' ink: from here on it is one, up to here it is none; between, it is left out."""
+"""Share of a piece's ink that is digits' ink: from here on it is one, up to here none; between, it is left out."""
 PART = 0.35
 """A splinter with less of a digit's ink than this teaches nothing."""
 CROPS = {"mnist_train": 0.3, "bhmsds_digits": 0.25, "hwd1000": 0.1, "orand_raw": 0.35}
 """Sets that scenes are written with, and how often."""
 
 
-def sources(data: Path, held: bool = False) -> scenes.Sources:
+def sources(data: Path, held: bool = False) -> pages.Sources:
     """What scenes are written with; `held`: by writers and in fonts that are kept from training."""
     chosen = fonts.split(fonts.files())[int(held)]
     crops, shares, characters = [], [], []
@@ -43,7 +43,7 @@ def sources(data: Path, held: bool = False) -> scenes.Sources:
             shares.append(CROPS[entry.file])
         elif entry.file != "semeion":
             characters += inks[int(held) :: 2]
-    return scenes.Sources(chosen, crops, shares, characters)
+    return pages.Sources(chosen, crops, shares, characters)
 
 
 def labelled(made: scenes.Scene) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -58,7 +58,7 @@ def labelled(made: scenes.Scene) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     return sieve.views(ink, [blobs[i] for i in order]), np.array([labels[i] for i in order], np.uint8)
 
 
-def label_of(blob: Blob, ids: scenes.Ids, near: scenes.Ids, whole: NDArray[np.int64]) -> int | None:
+def label_of(blob: Blob, ids: pages.Ids, near: pages.Ids, whole: NDArray[np.int64]) -> int | None:
     """1 for a digit or a good part of it, 0 for none; None for what is mixed, or a splinter of a digit."""
     inked = blob.ink > 64
     window = (slice(blob.y, blob.y + blob.h), slice(blob.x, blob.x + blob.w))
@@ -69,10 +69,10 @@ def label_of(blob: Blob, ids: scenes.Ids, near: scenes.Ids, whole: NDArray[np.in
     return 1 if share >= IS_DIGIT and held.max(initial=0) > PART else None
 
 
-_work: list[tuple[scenes.Sources, int]] = []
+_work: list[tuple[pages.Sources, int]] = []
 
 
-def _adopt(source: scenes.Sources, seed: int) -> None:
+def _adopt(source: pages.Sources, seed: int) -> None:
     _work[:] = [(source, seed)]
 
 
@@ -81,13 +81,15 @@ def _samples(index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     return labelled(scenes.scene(np.random.default_rng([seed, index]), source))
 
 
-def make(source: scenes.Sources, count: int, seed: int, path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def make(source: pages.Sources, count: int, seed: int, path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Samples of `count` scenes: x (n, SIDE, SIDE, VIEWS), y (n,). Kept at `path`."""
     if not path.exists():
         cv2.setNumThreads(1)
         with multiprocessing.get_context("fork").Pool(os.cpu_count(), _adopt, (source, seed)) as pool:
             made = pool.map(_samples, range(count), chunksize=10)
-        np.savez(path, x=np.concatenate([x for x, _ in made if len(x)]), y=np.concatenate([y for x, y in made if len(x)]))
+        np.savez(
+            path, x=np.concatenate([x for x, _ in made if len(x)]), y=np.concatenate([y for x, y in made if len(x)])
+        )
     with np.load(path) as kept:
         return kept["x"], kept["y"]
 
@@ -123,9 +125,15 @@ def train(x: NDArray[np.uint8], y: NDArray[np.uint8], check: tuple[Any, Any], ep
         keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.02),
         metrics=[keras.metrics.BinaryAccuracy(threshold=0.0)],
     )
-    model.fit(x.astype(np.float32) / 255 if len(x) < 50_000 else _batches(x, y), y if len(x) < 50_000 else None,
-              batch_size=256 if len(x) < 50_000 else None, epochs=epochs, steps_per_epoch=None if len(x) < 50_000 else len(y) // 256,
-              validation_data=check, verbose=2)
+    model.fit(
+        x.astype(np.float32) / 255 if len(x) < 50_000 else _batches(x, y),
+        y if len(x) < 50_000 else None,
+        batch_size=256 if len(x) < 50_000 else None,
+        epochs=epochs,
+        steps_per_epoch=None if len(x) < 50_000 else len(y) // 256,
+        validation_data=check,
+        verbose=2,
+    )
     return model
 
 
