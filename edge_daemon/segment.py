@@ -22,6 +22,8 @@ WORK_SIDE = 1280
 """Larger pictures are shrunk to this many pixels on the longer side: digits stay legible, the cost stays bounded."""
 MAX_PARTS = 4
 """A digit is put together from so many slices at most."""
+MAY_BE = 0.3
+"""Ink that is a digit's with less probability than this is not read."""
 LINE_GAP = 4.0
 """Marks further apart than this, in heights of the taller, are not on one line."""
 JOIN_GAP = 1.0
@@ -48,9 +50,11 @@ def segment(patch: Patch, sift: Sift | None = None) -> list[Line]:
         picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
     ink = contrast(picture)
     blobs = [blob for blob in find_blobs(ink) if looks_like_writing(blob, picture.shape)]
-    if sift is not None:
-        blobs = [blob for blob, chance in zip(blobs, sift(ink, blobs), strict=True) if chance >= MAY_BE]
-    chains = [number for row in rows(assemble(blobs)) for number in split_at_gaps(row)]
+    chances = np.ones(len(blobs), np.float32) if sift is None else sift(ink, blobs)
+    others = [blob for blob, chance in zip(blobs, chances, strict=True) if chance < MAY_BE]
+    blobs = [blob for blob, chance in zip(blobs, chances, strict=True) if chance >= MAY_BE]
+    lines = [part for row in rows(assemble(blobs)) for part in split_at_marks(row, others)]
+    chains = [number for line in lines for number in split_at_gaps(line)]
     return [lattice(chain, scale) for chain in reading_order(chains)]
 
 
@@ -130,6 +134,26 @@ def right_neighbours(blobs: Sequence[Blob]) -> dict[int, int]:
         if np.isfinite(distance[i, j]) and alike[i, j] and j not in links.values():
             links[int(i)] = j
     return links
+
+
+def split_at_marks(line: Sequence[Blob], others: Sequence[Blob]) -> list[list[Blob]]:
+    """The line in parts: an operator or a bracket, itself no digit, stands between two numbers.
+
+    A mark counts that is as dark as the digits and about as long; a long line crosses numbers and parts none.
+    """
+    parts = [[line[0]]]
+    if others:
+        x, y, w, h, peak = np.array([(b.x, b.y, b.w, b.h, b.peak) for b in others], np.float32).T
+    for a, b in itertools.pairwise(line):
+        if others:
+            tall, top, foot = max(a.h, b.h), min(a.y, b.y), max(a.y + a.h, b.y + b.h)
+            between = (x + w / 2 > a.x + a.w / 2) & (x + w / 2 < b.x + b.w / 2)
+            level = np.minimum(y + h, foot) - np.maximum(y, top) > 0.4 * np.minimum(h, tall)
+            alike = (np.maximum(w, h) > 0.3 * tall) & (np.maximum(w, h) < 2.5 * tall) & (peak > 0.6 * min(a.peak, b.peak))
+            if (between & level & alike).any():
+                parts.append([])
+        parts[-1].append(b)
+    return parts
 
 
 def split_at_gaps(line: Sequence[Blob]) -> list[list[Blob]]:

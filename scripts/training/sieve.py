@@ -25,7 +25,7 @@ PER_SCENE = 60
 """Pieces of ink taken from one scene at most: a lawn must not outweigh a page."""
 IS_DIGIT, IS_NONE = 0.6, 0.2
 """Share of a piece's ink that is digits' ink: from here on it is one, up to here none; between, it is left out."""
-PART = 0.35
+PART = 0.12
 """A splinter with less of a digit's ink than this teaches nothing."""
 CROPS = {"mnist_train": 0.3, "bhmsds_digits": 0.25, "hwd1000": 0.1, "orand_raw": 0.35}
 """Sets that scenes are written with, and how often."""
