@@ -145,9 +145,7 @@ def test_damaged_tiff_is_quiet(tmp_path: Path, capfd: pytest.CaptureFixture[str]
         ("empty.avi", b"", "empty"),
     ],
 )
-def test_bad_files(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, content: bytes, says: str
-) -> None:
+def test_bad_files(tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, content: bytes, says: str) -> None:
     """Each kind of bad file is one clear line that names it and what is wrong; no library prints."""
     path = tmp_path / name
     path.write_bytes(content)
