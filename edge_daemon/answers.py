@@ -16,6 +16,7 @@ from edge_daemon.errors import PictureError
 from edge_daemon.fields import whole
 from edge_daemon.read import read
 from edge_daemon.segment import segment
+from edge_daemon.sieve import Sieve
 from edge_daemon.sources.files import Picture, pictures
 
 
@@ -28,14 +29,14 @@ class Answer:
     """In reading order; boxes in pixels of the picture."""
 
 
-def answers(path: str | PictureError, classifier: Classifier) -> Iterator[Answer | PictureError]:
+def answers(path: str | PictureError, sieve: Sieve, classifier: Classifier) -> Iterator[Answer | PictureError]:
     """One answer for each image or video frame in `path`, or why there is none."""
     for picture in [path] if isinstance(path, PictureError) else pictures([path]):
         if isinstance(picture, PictureError):
             yield picture
         else:
             frame = Frame(picture.index or 0, 0.0, 0.0, picture.pixels)
-            yield Answer(picture, read(segment(whole(frame)), classifier))
+            yield Answer(picture, read(segment(whole(frame), sieve.sift), classifier))
 
 
 def as_json(answer: Answer) -> str:

@@ -24,6 +24,7 @@ from edge_daemon.fields import Fields
 from edge_daemon.outbox import Outbox
 from edge_daemon.read import read
 from edge_daemon.segment import segment
+from edge_daemon.sieve import Sieve
 from edge_daemon.sinks.mqtt import MqttSink
 from edge_daemon.sources import open_source
 from edge_daemon.systemd import Systemd
@@ -41,6 +42,7 @@ class App:
 
     source: Source
     fields: Fields
+    sieve: Sieve
     classifier: Classifier
     voter: Voter
     outbox: Outbox
@@ -61,7 +63,7 @@ def run(app: App) -> Request:
                 return request
             if frame is not None:
                 for patch in app.fields.cut(frame):
-                    app.voter.observe(patch, read(segment(patch), app.classifier))
+                    app.voter.observe(patch, read(segment(patch, app.sieve.sift), app.classifier))
             for record in app.voter.due(frame.mono if frame else time.monotonic()):
                 tell(record)
                 app.outbox.put(record)
@@ -97,7 +99,7 @@ def build(config: Config, inbox: SimpleQueue[Request]) -> Iterator[App]:
         voter = Voter(config.fields, classifier.name, classifier.backend)
         courier.start()
         stack.callback(leave, courier)
-        yield App(source, Fields(config.fields), classifier, voter, outbox, courier, systemd, inbox)
+        yield App(source, Fields(config.fields), Sieve(), classifier, voter, outbox, courier, systemd, inbox)
 
 
 def facts(config: Config, classifier: Classifier) -> dict[str, object]:

@@ -115,12 +115,13 @@ def read(paths: tuple[str, ...], as_json: bool, folder: Path | None, model: str)
     """
     from edge_daemon import answers
     from edge_daemon.classifiers.tflite import Options, TfliteClassifier
+    from edge_daemon.sieve import Sieve
     from edge_daemon.sources.files import expand
 
-    classifier = TfliteClassifier(Options(model))
+    sieve, classifier = Sieve(), TfliteClassifier(Options(model))
     failed = False
     with _progress(expand(paths)) as found:
-        for answer in (answer for path in found for answer in answers.answers(path, classifier)):
+        for answer in (answer for path in found for answer in answers.answers(path, sieve, classifier)):
             if isinstance(answer, PictureError):
                 _complain(answer)
                 failed = True

@@ -22,7 +22,7 @@ WORK_SIDE = 1280
 """Larger pictures are shrunk to this many pixels on the longer side: digits stay legible, the cost stays bounded."""
 MAX_PARTS = 4
 """A digit is put together from so many slices at most."""
-MAY_BE = 0.3
+MAY_BE = 0.1
 """Ink that is a digit's with less probability than this is not read."""
 LINE_GAP = 4.0
 """Marks further apart than this, in heights of the taller, are not on one line."""
@@ -149,8 +149,8 @@ def split_at_marks(line: Sequence[Blob], others: Sequence[Blob]) -> list[list[Bl
             tall, top, foot = max(a.h, b.h), min(a.y, b.y), max(a.y + a.h, b.y + b.h)
             between = (x + w / 2 > a.x + a.w / 2) & (x + w / 2 < b.x + b.w / 2)
             level = np.minimum(y + h, foot) - np.maximum(y, top) > 0.4 * np.minimum(h, tall)
-            alike = (np.maximum(w, h) > 0.3 * tall) & (np.maximum(w, h) < 2.5 * tall) & (peak > 0.6 * min(a.peak, b.peak))
-            if (between & level & alike).any():
+            long, dark = np.maximum(w, h) / tall, peak > 0.6 * min(a.peak, b.peak)
+            if (between & level & dark & (long > 0.3) & (long < 2.5)).any():
                 parts.append([])
         parts[-1].append(b)
     return parts

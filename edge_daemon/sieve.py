@@ -6,8 +6,10 @@ beyond it does: a line that runs on, a texture, a word, neighbours of the same s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import msgspec
@@ -19,15 +21,20 @@ from edge_daemon.errors import ModelError
 from edge_daemon.ink import Blob
 from edge_daemon.networks import ModelFile, Network, find_interpreter, models_folder, read_file
 
+if TYPE_CHECKING:
+    from cv2.typing import MatLike
+
 VERSION = 1
 """Goes up whenever `views` changes: a network only works with the version that it was trained with."""
 SIDE = 32
 """Width and height in px of what the network sees."""
 VIEWS = 3
 """The piece of ink itself; what is around it, near and far."""
+PICTURE = (SIDE, SIDE, VIEWS)
 NEAR, FAR = 2.0, 6.0
 """Sides of the two windows, in longer sides of the piece of ink."""
 _FIT = 28
+_HOW = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 _GOLDEN_TOLERANCE = 0.1
 """How far a golden picture's probability may be from the manifest's: runtimes round int8 differently."""
 _PEAK = 200.0  # the darkness of the piece's own ink in all views: what is darker around it stays darker
@@ -107,7 +114,7 @@ def read_manifest(path: Path) -> Manifest:
 
 def network(content: bytes, name: str) -> Network:
     """`content` must be trusted. Raises ModelError."""
-    return Network(find_interpreter().interpreter, content, name, (SIDE, SIDE, VIEWS), 1)
+    return Network(find_interpreter().interpreter, content, name, PICTURE, 1)
 
 
 def golden_views(sheet: bytes, count: int) -> NDArray[np.uint8]:
@@ -120,42 +127,39 @@ def golden_views(sheet: bytes, count: int) -> NDArray[np.uint8]:
 
 def views(ink: Grey, blobs: Sequence[Blob]) -> NDArray[np.uint8]:
     """What the network sees of each piece of ink, (len(blobs), SIDE, SIDE, VIEWS). `ink` is the contrast map."""
-    shown = np.zeros((len(blobs), SIDE, SIDE, VIEWS), np.uint8)
+    shown = np.empty((len(blobs), SIDE, SIDE, VIEWS), np.uint8)
     levels = pyramid(ink)
     for blob, view in zip(blobs, shown, strict=True):
-        view[:, :, 0] = alone(blob)
-        for channel, reach in enumerate((NEAR, FAR), start=1):
-            view[:, :, channel] = around(levels, blob, reach)
+        near, far = around(levels, blob, NEAR), around(levels, blob, FAR)
+        cv2.merge((alone(blob), near, far), view)
     return shown
 
 
-def pyramid(ink: Grey) -> list[Grey]:
+def pyramid(ink: Grey) -> list[MatLike]:
     """The map at full, half, quarter... size, so that a large window is averaged, not sampled."""
-    levels = [ink]
+    levels: list[MatLike] = [ink]
     while min(levels[-1].shape) >= 2 * SIDE:
-        levels.append(cv2.resize(levels[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA).astype(np.uint8))
+        levels.append(cv2.resize(levels[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
     return levels
 
 
-def alone(blob: Blob) -> Grey:
+def alone(blob: Blob) -> MatLike:
     """The piece's own ink in the middle of a SIDE x SIDE picture, its longer side _FIT px."""
     scale = _FIT / max(blob.w, blob.h)
     w, h = max(1, round(blob.w * scale)), max(1, round(blob.h * scale))
     x, y = (SIDE - w) // 2, (SIDE - h) // 2
-    picture = np.zeros((SIDE, SIDE), np.uint8)
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    picture[y : y + h, x : x + w] = cv2.resize(blob.ink, (w, h), interpolation=how)
-    return picture
+    small = cv2.resize(blob.ink, (w, h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    return cv2.copyMakeBorder(small, y, SIDE - h - y, x, SIDE - w - x, cv2.BORDER_CONSTANT)
 
 
-def around(levels: Sequence[Grey], blob: Blob, reach: float) -> Grey:
+def around(levels: Sequence[MatLike], blob: Blob, reach: float) -> MatLike:
     """A window on the map `reach` times as wide as the piece is long, the piece in its middle."""
     step = reach * max(blob.w, blob.h) / SIDE  # pixels of the map in one of the window
-    level = min(len(levels) - 1, max(0, int(np.log2(max(step, 1.0)))))
-    step, shrunk = step / (1 << level), 1 << level
-    x, y = (blob.x + blob.w / 2) / shrunk - 0.5, (blob.y + blob.h / 2) / shrunk - 0.5
+    level = min(len(levels) - 1, int(math.log2(step))) if step > 1 else 0
+    shrunk = 1 << level
+    step /= shrunk
     corner = step * (SIDE - 1) / 2
-    matrix = np.array([[step, 0.0, x - corner], [0.0, step, y - corner]])
-    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    window = cv2.warpAffine(levels[level], matrix, (SIDE, SIDE), flags=how)
-    return cv2.convertScaleAbs(window, alpha=_PEAK / max(1, blob.peak)).astype(np.uint8)
+    x, y = (blob.x + blob.w / 2) / shrunk - 0.5, (blob.y + blob.h / 2) / shrunk - 0.5
+    matrix = np.array(((step, 0.0, x - corner), (0.0, step, y - corner)))
+    window = cv2.warpAffine(levels[level], matrix, (SIDE, SIDE), flags=_HOW)
+    return cv2.convertScaleAbs(window, alpha=_PEAK / max(1, blob.peak))

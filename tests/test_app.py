@@ -133,15 +133,16 @@ def read_all(camera: SimulatedCamera) -> list[tuple[str, str | None]]:
     from edge_daemon.fields import Fields
     from edge_daemon.read import read
     from edge_daemon.segment import segment
+    from edge_daemon.sieve import Sieve
     from edge_daemon.vote import Voter
 
-    classifier, fields = classifiers.load(Model()), Fields([])
+    classifier, fields, sieve = classifiers.load(Model()), Fields([]), Sieve()
     voter = Voter([], classifier.name, classifier.backend)
     found: list[tuple[str, str | None]] = []
     for frame in camera.frames(1.0):
         assert isinstance(frame, Frame)
         for patch in fields.cut(frame):
-            voter.observe(patch, read(segment(patch), classifier))
+            voter.observe(patch, read(segment(patch, sieve.sift), classifier))
         found += [(r.field or "", getattr(r, "text", None)) for r in voter.due(frame.mono)]
     return found
 

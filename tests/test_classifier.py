@@ -83,9 +83,9 @@ def empty(file: Path) -> None:
 def test_a_damaged_network_is_refused_before_it_is_parsed(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     """Truncated, one bit flipped, a web page, empty, gone: a ModelError that names the file and the remedy."""
     model = Path(shutil.copytree(models_folder(), tmp_path / "models"))
-    (network,) = model.glob("*.int8.tflite")
+    (network,) = model.glob("digits-*.int8.tflite")
     damage(network)
-    (manifest,) = model.glob("*.json")
+    (manifest,) = model.glob("digits-*.json")
     with pytest.raises(ModelError, match=r"int8\.tflite.*reinstall"):
         TfliteClassifier(Options(str(manifest)))
 
@@ -93,7 +93,7 @@ def test_a_damaged_network_is_refused_before_it_is_parsed(tmp_path: Path, damage
 def test_a_network_that_reads_its_golden_pictures_wrong_is_refused(tmp_path: Path) -> None:
     """Whole and of the right shape, yet with other answers than the manifest's: it may not speak."""
     model = Path(shutil.copytree(models_folder(), tmp_path / "models"))
-    (manifest,) = model.glob("*.json")
+    (manifest,) = model.glob("digits-*.json")
     said = json.loads(manifest.read_text())
     said["golden"] = said["golden"][1:] + said["golden"][:1]
     manifest.write_text(json.dumps(said))
@@ -105,7 +105,7 @@ def test_a_network_that_reads_its_golden_pictures_wrong_is_refused(tmp_path: Pat
 def test_a_manifest_of_something_else_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
     """Other labels, another normaliser, no networks: told by name."""
     model = Path(shutil.copytree(models_folder(), tmp_path / "models"))
-    (manifest,) = model.glob("*.json")
+    (manifest,) = model.glob("digits-*.json")
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | change))
     with pytest.raises(ModelError, match=manifest.name):
         TfliteClassifier(Options(str(manifest)))

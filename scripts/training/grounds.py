@@ -19,6 +19,8 @@ Map = NDArray[np.float32]
 Size = tuple[int, int]
 """(height, width)"""
 
+Ground = Callable[[Generator, Size], Map]
+
 
 def noise(rng: Generator, size: Size, grain: float, stretch: float = 1.0) -> Map:
     """Smooth noise, about -1..1; features of `grain` px, `stretch` times as wide as high."""
@@ -40,7 +42,7 @@ def fractal(rng: Generator, size: Size, coarse: float, fine: float = 2.0, stretc
     return total
 
 
-def turned(rng: Generator, size: Size, make: Callable[[Generator, Size], Map], angle: float | None = None) -> Map:
+def turned(rng: Generator, size: Size, make: Ground, angle: float | None = None) -> Map:
     """A ground at an angle."""
     h, w = size
     side = int(np.hypot(h, w)) + 2
@@ -213,8 +215,8 @@ def scenery(rng: Generator, size: Size) -> Map:
     return np.asarray(ground, np.float32)
 
 
-SHEETS = (paper, paper, paper, crumpled, plaster)
-CLUTTER = (plaster, wood, fabric, stripes, bricks, fur, cloud, leaves, leaves, paper)
+SHEETS: tuple[Ground, ...] = (paper, paper, paper, crumpled, plaster)
+CLUTTER: tuple[Ground, ...] = (plaster, wood, fabric, stripes, bricks, fur, cloud, leaves, leaves, paper)
 
 
 def illuminate(rng: Generator, picture: Map) -> Map:
@@ -255,7 +257,7 @@ def photograph(rng: Generator, picture: Map) -> Grey:
     grey = exposed * np.float32(255 * np.sqrt(rng.uniform(0.1, 1.1)))
     grey += np.float32(np.exp(rng.uniform(-1.5, 1.9))) * rng.standard_normal(picture.shape, np.float32)
     if rng.random() < 0.15:  # the noise of a bad camera is smoothed by its own chip
-        grey = cv2.GaussianBlur(grey, (3, 3), 0)
+        grey = np.asarray(cv2.GaussianBlur(grey, (3, 3), 0), np.float32)
     shot = np.clip(grey, 0, 255).astype(np.uint8)
     if rng.random() < 0.7:
         _, packed = cv2.imencode(".jpg", shot, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 96))])

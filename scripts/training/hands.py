@@ -95,7 +95,7 @@ class Printed:
 def _relative_height(path: Path) -> float:
     """Of an 8, in font sizes."""
     _, top, _, bottom = fonts._font(path, 100).getbbox("8", anchor="ls")
-    return max(0.3, (bottom - top) / 100)
+    return max(0.3, float(bottom - top) / 100)
 
 
 class Stroked:
@@ -104,7 +104,7 @@ class Stroked:
     def __init__(self, rng: Generator, height: float, pen: float) -> None:
         self.height, self._rng, self._pen = height, rng, pen
         self._writer = strokes.Writer(int(rng.integers(1 << 31)))
-        self._gap = rng.uniform(0.05, 0.35)
+        self._gap = rng.uniform(-0.15, 0.05) if rng.random() < 0.2 else rng.uniform(0.05, 0.35)
         self._slant = rng.normal(0.05, 0.12)
 
     def mark(self, char: str) -> Mark:
@@ -112,7 +112,8 @@ class Stroked:
         if char in DIGITS:
             lines = [line * np.float32(size) for line in self._writer.digit(char)]
         else:
-            lines = [self._shaky(points) * np.float32(size) for points in SIGNS[char]]
+            wide = np.array([self._rng.uniform(0.4, 1.3), 1.0], np.float32)
+            lines = [self._shaky(points) * wide * np.float32(size) for points in SIGNS[char]]
         return inked(lines, self._pen, size, self._gap * self.height)
 
     def _shaky(self, points: Points) -> strokes.Stroke:
@@ -130,8 +131,8 @@ class Cropped:
         """`inks` by digit."""
         self.height, self._rng, self._inks = height, rng, inks
         self._level = rng.uniform(0.25, 0.6)
-        self._shear, self._wide = rng.normal(0, 0.12), float(np.exp(rng.normal(0, 0.12)))
-        self._gap = rng.uniform(-0.05, 0.4)
+        self._shear, self._wide = rng.normal(0, 0.15), float(np.exp(rng.normal(0, 0.2)))
+        self._gap = rng.uniform(-0.25, 0.0) if rng.random() < 0.2 else rng.uniform(-0.05, 0.4)
         self._signs = Stroked(rng, height, max(1.2, height * rng.uniform(0.06, 0.14)))
 
     def mark(self, char: str) -> Mark:

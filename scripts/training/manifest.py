@@ -34,7 +34,7 @@ def write(
     record = {
         "name": NAME,
         "version": version,
-        "files": {name.split(".")[-2]: _file(name, content) for name, content in contents.items()},
+        "files": {name.split(".")[-2]: file_facts(name, content) for name, content in contents.items()},
         "labels": [*DIGITS, "not"],
         "temperature": temperature,
         "normaliser": normalise.VERSION,
@@ -55,5 +55,5 @@ def golden_answers(network: bytes, temperature: float) -> NDArray[np.float32]:
     return softmax(digit_network(find_interpreter().interpreter, network, "float32").logits(pictures), temperature)
 
 
-def _file(name: str, content: bytes) -> dict[str, Any]:
+def file_facts(name: str, content: bytes) -> dict[str, Any]:
     return {"name": name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}

@@ -141,7 +141,7 @@ def contrast(rng: Generator, faint: float = 0.12) -> float:
 def some_hand(page: Page, height: float, printed: float = 0.3) -> hands.Hand:
     """Somebody, or some machine, that writes about `height` px high."""
     rng, sources = page.rng, page.sources
-    if rng.random() < printed:
+    if sources.fonts and rng.random() < printed:
         return hands.Printed(sources.fonts[rng.integers(len(sources.fonts))], height)
     if sources.crops and rng.random() < 0.7:
         shares = np.array(sources.shares) / sum(sources.shares)
@@ -285,7 +285,7 @@ def cheque(page: Page) -> None:
     height = page.height * rng.uniform(0.25, 0.75)
     hand, ink = some_hand(page, height, 0.05), contrast(rng, 0.3)
     if isinstance(hand, hands.Cropped):
-        hand._gap = rng.uniform(-0.25, 0.1)
+        hand._gap = rng.uniform(-0.3, 0.1)
     text = digits(rng)
     for mark in (".", ",", ":"):
         if rng.random() < 0.3:
@@ -316,6 +316,8 @@ def waves(page: Page) -> None:
 def printed_words(page: Page, x: float, base: float, height: float, count: int) -> float:
     """Words of one font; numbers among them are numbers. Returns the right end."""
     rng = page.rng
+    if not page.sources.fonts:
+        return x
     hand = hands.Printed(page.sources.fonts[rng.integers(len(page.sources.fonts))], height)
     return words_by(page, hand, x, base, count, contrast(rng, 0.2), 0.0)
 
@@ -341,6 +343,8 @@ def words_by(page: Page, hand: hands.Printed, x: float, base: float, count: int,
 def prose(page: Page, numbers: float = 0.12) -> None:
     """Printed text in lines, or notes in a font that looks written."""
     rng = page.rng
+    if not page.sources.fonts:
+        return
     written = [path for path in page.sources.fonts if any(name in str(path) for name in _LOOKS_WRITTEN)]
     choice = written if written and rng.random() < 0.5 else page.sources.fonts
     height = height_for(page, 9, 0.12)
@@ -408,6 +412,18 @@ def doodles(page: Page) -> None:
                     page.paste(cover, 6 + rng.normal(0, 1), y + i * reach, 0.8)
 
 
+def spots(page: Page) -> None:
+    """Small dark shapes far apart: birds, people at a distance, leaves, crumbs."""
+    rng = page.rng
+    for _ in range(int(rng.integers(2, 40))):
+        reach = float(np.exp(rng.uniform(np.log(6), np.log(60))))
+        h, w = int(reach) + 3, int(reach * np.exp(rng.normal(0, 0.5))) + 3
+        shape = 1.3 - np.hypot(*np.mgrid[-1.6 : 1.6 : h * 1j, -1.6 : 1.6 : w * 1j])
+        shape = shape + rng.uniform(0.2, 1.2) * grounds.fractal(rng, (h, w), reach / 2, 2)
+        cover = np.asarray(np.clip(shape * 300, 0, 255), np.uint8)
+        page.paste(cover, rng.uniform(0, page.width), rng.uniform(0, page.height), contrast(rng))
+
+
 def ruled(page: Page) -> None:
     """Ruled or squared paper."""
     rng = page.rng
@@ -431,24 +447,27 @@ def plain_prose(page: Page) -> None:
     prose(page, numbers=0.0)
 
 
-WRITING: tuple[tuple[Callable[[Page], None], float], ...] = (
+Maker = Callable[[Page], None]
+
+WRITING: tuple[tuple[Maker, float], ...] = (
     (lone, 0.14),
-    (rows, 0.22),
-    (expression, 0.2),
-    (table, 0.18),
+    (rows, 0.24),
+    (expression, 0.18),
+    (table, 0.16),
     (form, 0.08),
-    (cheque, 0.08),
+    (cheque, 0.14),
     (prose, 0.10),
 )
-BESIDE: tuple[tuple[Callable[[Page], None], float], ...] = (
-    (doodles, 0.4),
-    (characters, 0.3),
-    (plain_prose, 0.2),
+BESIDE: tuple[tuple[Maker, float], ...] = (
+    (doodles, 0.32),
+    (characters, 0.25),
+    (spots, 0.15),
+    (plain_prose, 0.18),
     (empty_table, 0.1),
 )
 
 
-def pick(rng: Generator, choices: Sequence[tuple[Callable[[Page], None], float]]) -> Callable[[Page], None]:
+def pick(rng: Generator, choices: Sequence[tuple[Maker, float]]) -> Maker:
     makers, shares = zip(*choices, strict=True)
     return makers[int(rng.choice(len(makers), p=np.array(shares) / sum(shares)))]  # type: ignore[no-any-return]
 

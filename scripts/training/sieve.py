@@ -6,22 +6,33 @@ Scenes are made, the daemon's own ink.py looks for ink in them, and each piece o
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon import sieve
+from edge_daemon.domain import Grey
 from edge_daemon.ink import Blob, contrast, find_blobs
-from edge_daemon.segment import looks_like_writing
-from scripts.training import fonts, hands, pages, scenes, sets
+from edge_daemon.networks import Network
+from edge_daemon.segment import MAY_BE, looks_like_writing
+from edge_daemon.sources import strokes
+from scripts.training import convert, fonts, hands, manifest, pages, runtimes, scenes, sets
 
-PER_SCENE = 60
+NAME = "sieve"
+BATCH = 256
+CHECK = 400
+"""Scenes by held-back writers and fonts, for calibration and figures."""
+GOLDEN = 12
+"""Pictures on the golden sheet."""
+PER_SCENE = 45
 """Pieces of ink taken from one scene at most: a lawn must not outweigh a page."""
 IS_DIGIT, IS_NONE = 0.6, 0.2
 """Share of a piece's ink that is digits' ink: from here on it is one, up to here none; between, it is left out."""
@@ -31,6 +42,15 @@ CROPS = {"mnist_train": 0.3, "bhmsds_digits": 0.25, "hwd1000": 0.1, "orand_raw":
 """Sets that scenes are written with, and how often."""
 
 
+class Samples(NamedTuple):
+    """Pieces of ink."""
+
+    x: NDArray[np.uint8]
+    """(n, SIDE, SIDE, VIEWS)"""
+    y: NDArray[np.uint8]
+    """(n,): 1 for digits' ink, 0 for any other."""
+
+
 def sources(data: Path, held: bool = False) -> pages.Sources:
     """What scenes are written with; `held`: by writers and in fonts that are kept from training."""
     chosen = fonts.split(fonts.files())[int(held)]
@@ -38,7 +58,7 @@ def sources(data: Path, held: bool = False) -> pages.Sources:
     for entry in sets.SETS:
         inks, labels = sets.load(entry, data)
         if entry.file in CROPS:
-            mine = [i for i in range(len(inks)) if (i % 10 == 9) == held]
+            mine = [i for i in range(len(inks)) if (i % 10 == 9) == held and is_clean(inks[i])]
             crops.append(hands.by_digit([inks[i] for i in mine], labels[mine]))
             shares.append(CROPS[entry.file])
         elif entry.file != "semeion":
@@ -46,16 +66,21 @@ def sources(data: Path, held: bool = False) -> pages.Sources:
     return pages.Sources(chosen, crops, shares, characters)
 
 
-def labelled(made: scenes.Scene) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """(views, whether each is a digit's) of the pieces of ink that the daemon finds in a scene."""
+def is_clean(ink: Grey) -> bool:
+    """Whether a crop shows strokes on nothing: on cheques the paper's pattern may have come along."""
+    return float((ink > 0.35 * max(1, int(ink.max()))).mean()) < 0.45
+
+
+def labelled(made: scenes.Scene) -> Samples:
+    """Of the pieces of ink that the daemon finds in a scene PER_SCENE at most."""
     ink = contrast(made.picture)
     blobs = [blob for blob in find_blobs(ink) if looks_like_writing(blob, made.picture.shape)]
-    near = cv2.dilate(made.ids, np.ones((3, 3), np.uint8))  # lenses widen strokes
+    near = cv2.dilate(made.ids, np.ones((3, 3), np.uint8)).astype(np.uint16)  # lenses widen strokes
     whole = np.bincount(made.ids.ravel(), minlength=len(made.labels))
     labels = [label_of(blob, made.ids, near, whole) for blob in blobs]
     kept = [i for i, label in enumerate(labels) if label is not None]
     order = np.random.default_rng(len(blobs)).permutation(kept).astype(int)[:PER_SCENE]
-    return sieve.views(ink, [blobs[i] for i in order]), np.array([labels[i] for i in order], np.uint8)
+    return Samples(sieve.views(ink, [blobs[i] for i in order]), np.array([labels[i] for i in order], np.uint8))
 
 
 def label_of(blob: Blob, ids: pages.Ids, near: pages.Ids, whole: NDArray[np.int64]) -> int | None:
@@ -76,22 +101,20 @@ def _adopt(source: pages.Sources, seed: int) -> None:
     _work[:] = [(source, seed)]
 
 
-def _samples(index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def _samples(index: int) -> Samples:
     source, seed = _work[0]
     return labelled(scenes.scene(np.random.default_rng([seed, index]), source))
 
 
-def make(source: pages.Sources, count: int, seed: int, path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Samples of `count` scenes: x (n, SIDE, SIDE, VIEWS), y (n,). Kept at `path`."""
+def make(source: pages.Sources, count: int, seed: int, path: Path) -> Samples:
+    """Samples of `count` scenes, kept at `path`."""
     if not path.exists():
-        cv2.setNumThreads(1)
+        cv2.setNumThreads(1)  # before any fork: a child that inherits OpenCV's running threads waits for ever
         with multiprocessing.get_context("fork").Pool(os.cpu_count(), _adopt, (source, seed)) as pool:
             made = pool.map(_samples, range(count), chunksize=10)
-        np.savez(
-            path, x=np.concatenate([x for x, _ in made if len(x)]), y=np.concatenate([y for x, y in made if len(x)])
-        )
+        np.savez(path, x=np.concatenate([m.x for m in made]), y=np.concatenate([m.y for m in made]))
     with np.load(path) as kept:
-        return kept["x"], kept["y"]
+        return Samples(kept["x"], kept["y"])
 
 
 def build(batch: int | None = None) -> Any:
@@ -104,82 +127,142 @@ def build(batch: int | None = None) -> Any:
         return layers.ReLU()(layers.BatchNormalization(momentum=0.98)(x))
 
     picture = keras.Input(batch_shape=(batch, sieve.SIDE, sieve.SIDE, sieve.VIEWS))
-    x = block(picture, 12, 5, 2)
-    x = block(x, 16, 3, 2)
-    x = block(x, 24, 3, 1)
-    x = block(x, 32, 3, 2)
+    x = block(block(picture, 12, 5, 2), 16, 3, 2)
+    x = block(block(x, 24), 32, 3, 2)
     x = layers.Dropout(0.1)(layers.Flatten()(x))
     x = layers.ReLU()(layers.Dense(24)(x))
     return keras.Model(picture, layers.Dense(1)(x))
 
 
-def train(x: NDArray[np.uint8], y: NDArray[np.uint8], check: tuple[Any, Any], epochs: int, seed: int) -> Any:
+def train(samples: Samples, check: Samples, epochs: int, seed: int) -> Any:
+    """A trained Keras model."""
     import keras
 
     keras.utils.set_random_seed(seed)
     model = build()
-    steps = epochs * (len(y) // 256)
+    steps = epochs * (len(samples.y) // BATCH)
     rate = keras.optimizers.schedules.CosineDecay(1e-4, steps, alpha=0.01, warmup_target=4e-3, warmup_steps=steps // 10)
     model.compile(
         keras.optimizers.AdamW(rate, weight_decay=1e-2),
         keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.02),
         metrics=[keras.metrics.BinaryAccuracy(threshold=0.0)],
     )
-    model.fit(
-        x.astype(np.float32) / 255 if len(x) < 50_000 else _batches(x, y),
-        y if len(x) < 50_000 else None,
-        batch_size=256 if len(x) < 50_000 else None,
-        epochs=epochs,
-        steps_per_epoch=None if len(x) < 50_000 else len(y) // 256,
-        validation_data=check,
-        verbose=2,
-    )
+    known = check.x.astype(np.float32) / 255, check.y.astype(np.float32)[:, None]
+    per_epoch = len(samples.y) // BATCH
+    model.fit(batches(samples, seed), epochs=epochs, steps_per_epoch=per_epoch, validation_data=known, verbose=2)
     return model
 
 
-def _batches(x, y):  # type: ignore[no-untyped-def]
-    rng = np.random.default_rng(0)
+def batches(samples: Samples, seed: int) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """For ever, in a new order each time round; as floats only here, they would fill the memory."""
+    rng = np.random.default_rng(seed)
     while True:
-        order = rng.permutation(len(y))
-        for i in range(0, len(y) - 256, 256):
-            chosen = order[i : i + 256]
-            yield x[chosen].astype(np.float32) / 255, y[chosen].astype(np.float32)[:, None]
+        order = rng.permutation(len(samples.y))
+        for i in range(0, len(order) - BATCH + 1, BATCH):
+            chosen = order[i : i + BATCH]
+            yield samples.x[chosen].astype(np.float32) / 255, samples.y[chosen].astype(np.float32)[:, None]
 
 
-def to_tflite(trained: Any, sample: NDArray[np.uint8]) -> dict[str, bytes]:
-    import tensorflow as tf
+def temperature(logits: NDArray[np.float32], truth: NDArray[np.uint8]) -> float:
+    """What to divide logits by so that the likelihood of the truth is greatest."""
+    signed = np.where(truth > 0, -logits, logits)
+    tried = np.exp(np.linspace(np.log(0.2), np.log(5.0), 200))
+    return round(float(tried[np.argmin([np.logaddexp(0, signed / t).mean() for t in tried])]), 3)
 
-    shipped = build(batch=1)
-    shipped.set_weights(trained.get_weights())
-    plain = tf.lite.TFLiteConverter.from_keras_model(shipped)
-    small = tf.lite.TFLiteConverter.from_keras_model(shipped)
-    small.optimizations = [tf.lite.Optimize.DEFAULT]
-    ends = sample[:1].copy()
-    ends.flat[0], ends.flat[1] = 0, 255
-    pictures = (np.concatenate((ends, sample[1:])) / 255).astype(np.float32)
-    small.representative_dataset = lambda: ([picture[None]] for picture in pictures)
-    small.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    small.inference_input_type = small.inference_output_type = tf.uint8
-    return {"float32": plain.convert(), "int8": small.convert()}
+
+def logits(content: bytes, x: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(n,), on the interpreter that the daemon would take."""
+    return sieve.network(content, "the sieve").logits(x)[:, 0]
+
+
+def differences(networks: dict[str, bytes], x: NDArray[np.uint8]) -> dict[str, float]:
+    """For each pair of (kind on package) how far apart their logits are: the 99th percentile."""
+    answers = {
+        f"{kind} on {package}": Network(interpreter, content, kind, sieve.PICTURE, 1).logits(x)[:, 0]
+        for package, interpreter in runtimes.installed().items()
+        for kind, content in networks.items()
+    }
+    return {
+        f"{one} - {other}": round(float(np.percentile(np.abs(answers[one] - answers[other]), 99)), 3)
+        for one, other in combinations(answers, 2)
+    }
+
+
+def figures(chances: NDArray[np.float32], truth: NDArray[np.uint8]) -> dict[str, float]:
+    """On scenes by held-back writers and fonts: what passes at segment.MAY_BE."""
+    passed = chances >= MAY_BE
+    return {
+        "digits kept": round(float(passed[truth > 0].mean()), 4),
+        "clutter kept": round(float(passed[truth == 0].mean()), 4),
+    }
+
+
+def write(folder: Path, version: str, networks: dict[str, bytes], check: Samples) -> Path:
+    """Networks, golden sheet and manifest into `folder`; old ones are removed. Returns the manifest's path."""
+    for old in folder.glob(f"{NAME}-*"):
+        old.unlink()
+    stem = f"{NAME}-{version}"
+    said = {kind: logits(content, check.x) for kind, content in networks.items()}
+    heat = {kind: temperature(out, check.y) for kind, out in said.items()}
+    golden = check.x[:: len(check.x) // GOLDEN][:GOLDEN]
+    sheet = golden.swapaxes(0, 1).reshape(sieve.SIDE, -1, sieve.VIEWS)
+    contents = {f"{stem}.{kind}.tflite": content for kind, content in networks.items()}
+    contents[f"{stem}.golden.png"] = cv2.imencode(".png", sheet)[1].tobytes()
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    record = {
+        "name": NAME,
+        "version": version,
+        "files": {name.split(".")[-2]: manifest.file_facts(name, content) for name, content in contents.items()},
+        "temperature": heat,
+        "views": sieve.VERSION,
+        "figures": {
+            "held back": {kind: figures(chance(out / heat[kind]), check.y) for kind, out in said.items()},
+            "runtimes": differences(networks, check.x[:: max(1, len(check.x) // 1000)]),
+        },
+        "golden": chance(logits(networks["float32"], golden) / heat["float32"]).round(4).tolist(),
+    }
+    path = folder / f"{stem}.json"
+    path.write_text(json.dumps(record, indent=1) + "\n")
+    return path
+
+
+def golden_views() -> NDArray[np.uint8]:
+    """What a sound sieve answers one known way: pieces of a page that the project draws itself."""
+    page = np.full((240, 480), 215, np.uint8)
+    for i, text in enumerate(("2021", "38", "647")):
+        written = strokes.Writer(i).number(text, 44)
+        strokes.draw(page, [s + np.array([20 + 150 * i, 30], np.float32) for s in written.strokes], 4, 60)
+    for y in (120, 150, 180, 210):
+        cv2.line(page, (10, y), (470, y + 4), (140,), 2, cv2.LINE_AA)
+        cv2.line(page, (20 + y, 110), (24 + y, 235), (140,), 2, cv2.LINE_AA)
+    ink = contrast(page)
+    return sieve.views(ink, find_blobs(ink)[:GOLDEN])
+
+
+def chance(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="scripts/train_sieve", description=__doc__)
     add = parser.add_argument
     add("--data", type=Path, required=True, help="folder of the training sets (models/README.md names them)")
-    add("--scenes", type=int, default=5000)
-    add("--epochs", type=int, default=10)
-    add("--work", type=Path, default=Path(".training"))
+    add("--scenes", type=int, default=9000, help="made once; kept in the work folder")
+    add("--epochs", type=int, default=14)
+    add("--out", type=Path, default=Path("models"), help="where the model goes (default: models/)")
+    add("--work", type=Path, default=Path(".training"), help="samples and the trained network (default: .training/)")
+    add("--version", default="0.1.0", help="version of the model")
     add("--seed", type=int, default=1)
     args = parser.parse_args(argv)
     args.work.mkdir(parents=True, exist_ok=True)
-    cx, cy = make(sources(args.data, held=True), 400, args.seed + 1000, args.work / "check.npz")
-    x, y = make(sources(args.data), args.scenes, args.seed, args.work / f"sieve-{args.scenes}.npz")
-    print(len(y), "samples", y.mean(), "positive; check", len(cy), cy.mean(), flush=True)
-    model = train(x, y, (cx.astype(np.float32) / 255, cy.astype(np.float32)[:, None]), args.epochs, args.seed)
+    check = make(sources(args.data, held=True), CHECK, args.seed + 1000, args.work / "sieve-check.npz")
+    samples = make(sources(args.data), args.scenes, args.seed, args.work / f"sieve-{args.scenes}.npz")
+    print(f"{len(samples.y)} pieces of ink, {100 * samples.y.mean():.0f} % of them digits'", flush=True)
+    model = train(samples, check, args.epochs, args.seed)
     model.save(args.work / "sieve.keras")
-    for kind, content in to_tflite(model, x[:: max(1, len(x) // 1000)]).items():
-        (args.work / f"sieve.{kind}.tflite").write_bytes(content)
+    networks = convert.to_tflite(model, samples.x[:: max(1, len(samples.x) // 1000)], build)
+    print(f"wrote {write(args.out, args.version, networks, check)}")
     return 0
 
 
