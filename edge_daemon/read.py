@@ -2,8 +2,7 @@
 
 Every glyph hypothesis is either a digit or no digit. A path through a line's lattice is a sequence of both; its
 likelihood is the product over its glyphs. The best path says where numbers begin and end (at what is no digit); the
-three likeliest texts between those two places, with their share of the likelihood of all that could stand there,
-are the number's candidates.
+three likeliest texts between those two places are the number's candidates.
 """
 
 from __future__ import annotations
@@ -20,6 +19,8 @@ from edge_daemon.domain import DIGITS, NOT_A_DIGIT, Candidate, Classifier, Digit
 
 BEAM = 8
 """Texts kept at each node while candidates are collected."""
+LEAST = 0.5
+"""Confidence of the best text below which ink is not called a number."""
 FLOOR = 1e-4
 """No classifier is surer than this: keeps one glyph from vetoing a whole line."""
 
@@ -54,7 +55,7 @@ def numbers_of(line: Line, scores: NDArray[np.float32]) -> list[Number]:
         if step.is_digit:
             run.append(step.glyph)
         elif run:
-            found.append(number(line, scores, run))
+            found += number(line, scores, run)
             run = []
     return found
 
@@ -78,31 +79,38 @@ def best_path(line: Line, scores: NDArray[np.float32]) -> list[Step]:
     return steps[::-1]
 
 
-def number(line: Line, scores: NDArray[np.float32], run: Sequence[int]) -> Number:
-    """The number that the glyphs of `run` spell, with what else could stand between its two ends."""
-    begin, end = line.edges[run[0]][0], line.edges[run[-1]][1]
+def number(line: Line, scores: NDArray[np.float32], run: Sequence[int]) -> list[Number]:
+    """The number that the glyphs of `run` spell, with what else could stand between its two ends.
+
+    A text's confidence is its share among all texts there, times the probability that the glyphs are digits at all.
+    None when the best text is too unsure to be called a reading.
+    """
+    texts = likely_texts(line, scores, line.edges[run[0]][0], line.edges[run[-1]][1])
+    are_digits = float(np.prod(1 - scores[list(run), NOT_A_DIGIT] / scores[list(run)].sum(axis=1)))
+    share = are_digits / sum(texts.values())
+    best = sorted(texts.items(), key=lambda item: -item[1])[:3]
+    candidates = tuple((text, round(likelihood * share, 4)) for text, likelihood in best)
+    if candidates[0][1] < LEAST:
+        return []
     digits = tuple(Digit(top_digits(scores[i]), line.glyphs[i].box) for i in run)
-    return Number(outline([line.glyphs[i].box for i in run]), candidates(line, scores, begin, end), digits)
+    return [Number(outline([line.glyphs[i].box for i in run]), candidates, digits)]
 
 
-def candidates(line: Line, scores: NDArray[np.float32], begin: int, end: int) -> tuple[Candidate, ...]:
-    """The three likeliest texts between two nodes, with their share of the likelihood of everything there."""
-    total: dict[int, float] = defaultdict(float, {begin: 1.0})
+def likely_texts(line: Line, scores: NDArray[np.float32], begin: int, end: int) -> dict[str, float]:
+    """The likeliest texts between two nodes and their likelihoods, over all ways through the lattice."""
     texts: dict[int, dict[str, float]] = defaultdict(dict, {begin: {"": 1.0}})
     for i in sorted(range(len(line.edges)), key=lambda i: line.edges[i]):
         start, stop = line.edges[i]
-        if start not in total or stop > end:
+        if start not in texts or stop > end:
             continue
         weight = math.exp(line.priors[i])
-        total[stop] += total[start] * weight * float(scores[i].sum())
         here = texts[stop]
         for text, likelihood in texts[start].items():
             for digit in range(10):
                 longer = text + DIGITS[digit]
                 here[longer] = here.get(longer, 0.0) + likelihood * weight * float(scores[i, digit])
         texts[stop] = dict(sorted(here.items(), key=lambda item: -item[1])[:BEAM])
-    best = sorted(texts[end].items(), key=lambda item: -item[1])[:3]
-    return tuple((text, round(likelihood / total[end], 4)) for text, likelihood in best)
+    return texts[end]
 
 
 def top_digits(scores: NDArray[np.float32]) -> tuple[Candidate, ...]:

@@ -160,19 +160,21 @@ def reading_order(chains: Sequence[list[Blob]]) -> list[list[Blob]]:
 
 
 def lattice(chain: Sequence[Blob], scale: float) -> Line:
-    """Nodes between slices; an edge for each run of slices that may be one digit."""
+    """Nodes between slices; an edge for each run of slices that may be one digit. A blob may always be one."""
     parts: list[Blob] = []
     costs = [0.0]  # of the cut before each part, and after the last
+    wholes: dict[tuple[int, int], Blob] = {}
     for blob in chain:
         pieces, cuts = slices(blob)
+        wholes[len(parts), len(parts) + len(pieces)] = blob
         parts += pieces
         costs += [*cuts, 0.0]
     glyphs, edges, priors = [], [], []
     for i, j in itertools.combinations(range(len(parts) + 1), 2):
-        group = parts[i:j]
-        if j - i > MAX_PARTS or not may_be_one(group):
+        whole = wholes.get((i, j))
+        if whole is None and (j - i > MAX_PARTS or not may_be_one(parts[i:j])):
             continue
-        glyphs.append(glyph(group, scale))
+        glyphs.append(glyph([whole] if whole else parts[i:j], scale))
         edges.append((i, j))
         # a cut is paid half by either side; ink that was apart and is put together pays for that
         joins = sum(0.4 for k in range(i + 1, j) if costs[k] == 0.0)

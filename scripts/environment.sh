@@ -25,14 +25,14 @@ environment() {
         say "Python 3.11 or newer is needed; '$python' is $("$python" -V 2>&1 || echo missing). Set PYTHON=... to another one."
         exit 1
     fi
-    stamp="$env/.made-for"
-    [ "$(cat "$stamp" 2>/dev/null)" = "$2 $(cksum < "$root/pyproject.toml")" ] && return
+    stamp="$env/.made-for-${2//,/-}"  # what was asked for before stays; another command may add to it
+    [ "$(cat "$stamp" 2>/dev/null)" = "$(cksum < "$root/pyproject.toml")" ] && return
     "$python" -c 'import ensurepip, venv' 2>/dev/null || apt_install python3-venv
     say "making the environment ${env##*/} (a minute, once)"
     [ -x "$env/bin/python" ] || "$python" -m venv "$env"
-    "$env/bin/python" -m pip install -q --disable-pip-version-check -e "$root[$2]" || {
+    "$env/bin/python" -m pip install -q --disable-pip-version-check -e "${root}[$2]" || {
         say "pip could not install the project's requirements; the lines above say why. Run this again when that is mended."
         exit 1
     }
-    echo "$2 $(cksum < "$root/pyproject.toml")" > "$stamp"
+    cksum < "$root/pyproject.toml" > "$stamp"
 }

@@ -86,6 +86,8 @@ class MqttSink:
 
     def open(self) -> None:
         """Connect and say `online`. Raises BrokerError; nothing is open then."""
+        if self._link is not None:
+            self._link.drop("connecting anew")
         self._link = None
         first, self._version = self._version, V5
         self._link = dial(self.to, self._client_id, self._times, first, self._offline, self._bell)
@@ -114,7 +116,7 @@ class MqttSink:
 
     def ring(self) -> None:
         """End a `wait`. The one method for other threads."""
-        with suppress(BlockingIOError):  # full: it has been rung often enough
+        with suppress(OSError):  # full: it has been rung often enough; closed: nobody waits any more
             self._rope.send(b"!")
 
     def close(self, timeout: float) -> None:
