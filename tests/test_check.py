@@ -30,12 +30,12 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def guarded(tmp_path: Path) -> Iterator[Mosquitto]:
     """A broker that lets in only cam with the password hunter2."""
-    folder = tmp_path / "broker"
-    folder.mkdir(mode=0o755)
-    passwords = folder / "passwords"
-    subprocess.run(["mosquitto_passwd", "-c", "-b", str(passwords), "cam", "hunter2"], check=True)
+    passwords = tmp_path / "passwords"
+    for folder in [tmp_path, *tmp_path.parents[:2]]:
+        folder.chmod(0o755)  # started by root, mosquitto becomes a user of its own
+    subprocess.run(["mosquitto_passwd", "-c", "-b", str(passwords), "cam", "hunter2"], check=True, capture_output=True)
     passwords.chmod(0o644)
-    mosquitto = Mosquitto(folder, f"allow_anonymous false\npassword_file {passwords}")
+    mosquitto = Mosquitto(tmp_path / "mosquitto", f"allow_anonymous false\npassword_file {passwords}")
     mosquitto.start()
     yield mosquitto
     mosquitto.stop()
@@ -211,7 +211,8 @@ def test_state_folder_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_state_folder_that_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An outbox larger than what is free on the disk is a warning."""
-    monkeypatch.setattr(check.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 5 * 10**6))
+    full = shutil.disk_usage(tmp_path)._replace(free=5 * 10**6)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
     findings = found(tmp_path, "state", "")
     assert [finding.level for finding in findings] == [Level.OK, Level.WARN]
     assert "5 MB" in findings[1].what
