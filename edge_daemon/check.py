@@ -156,20 +156,18 @@ def _reach(to: link.Access) -> None:
 
 
 def _log_in(to: link.Access) -> str:
-    """CONNECT under a name that no other client has, which would be thrown out. Raises BrokerError."""
+    """CONNECT under a name of its own: a client with the daemon's would throw the daemon out. Raises BrokerError."""
     client_id = f"edge-daemon-check-{os.getpid()}-{os.urandom(3).hex()}"
-    times = link.Times(connect=CONNECT, connack=CONNECT)
-    try:
-        link.Link(to, client_id, link.V5, times).close()
-    except link.VersionError:
-        link.Link(to, client_id, link.V311, times).close()
-        return "speaking MQTT 3.1.1"
-    return "speaking MQTT 5"
+    connection = link.dial(to, client_id, link.Times(connect=CONNECT, connack=CONNECT))
+    connection.close()
+    return "speaking MQTT 5" if connection.version is link.V5 else "speaking MQTT 3.1.1"
 
 
 def _trouble(to: link.Access, error: Exception) -> tuple[str, str]:
     """What went wrong on the way, and what to do."""
     match error:
+        case link.VersionError():
+            return str(error), "Is it an MQTT broker? Does that port want mqtts:// in [mqtt] url?"
         case BrokerError():
             return str(error), "Check [mqtt] username and password_file, and what the broker's log says."
         case socket.gaierror() | UnicodeError():
@@ -180,7 +178,7 @@ def _trouble(to: link.Access, error: Exception) -> tuple[str, str]:
             return f"{to} does not answer", "Check [mqtt] url, the network, and firewalls between here and there."
         case ssl.SSLCertVerificationError():
             remedy = "Check [mqtt] ca_file, the name in the url, and this machine's clock."
-            return f"{to} shows a certificate we do not trust: {error.verify_message}", remedy
-        case ssl.SSLError():
-            return f"{to} does not speak TLS as we do: {error.reason}", "Is it a port for mqtts://?"
+            return f"{to} shows a certificate we do not trust: {error.verify_message.rstrip('.')}", remedy
+        case ssl.SSLError() | ConnectionResetError() if to.tls:
+            return f"{to} does not speak TLS with us", "Is that a port for mqtts://? If not, [mqtt] url is mqtt://..."
     return f"{to} cannot be reached: {error}", "Check [mqtt] url and the network."

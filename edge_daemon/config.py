@@ -163,8 +163,7 @@ def _camera(document: Document) -> Camera | None:
         hint = suggest(str(kind), CAMERAS)
         document.say(("camera", "source"), f"expected {one_of(CAMERAS)}; got {show(kind)}{hint}")
     else:
-        others = {key: value for key, value in table.items() if key != "source"}
-        return Camera(kind, document.fill(("camera",), others, CAMERAS[kind], homes=CAMERA_HOMES))
+        return Camera(kind, document.fill(("camera",), table, CAMERAS[kind], homes=CAMERA_HOMES, besides=["source"]))
     return None
 
 

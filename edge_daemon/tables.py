@@ -12,7 +12,7 @@ import math
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -84,11 +84,12 @@ class Document:
         into: type[T],
         checks: Mapping[str, Check] = NOTHING,
         homes: Mapping[str, str] = NOTHING,
+        besides: Sequence[str] = (),
     ) -> T | None:
         """The table at `place` as the dataclass `into`; None when there were problems, which are said then.
 
         `checks` are for what a key's type cannot say: they take the value and raise ValueError("expected ...").
-        `homes` tells of keys that are unknown here where they belong.
+        `homes` tells of keys that are unknown here where they belong. `besides` are keys that the caller reads.
         """
         if not isinstance(table, dict):
             self.say(place, f"expected a section [{place[0]}], in one bracket; got {show(table)}")
@@ -98,8 +99,10 @@ class Document:
         defaults = _defaults(into)
         values: Table = {}
         for key, value in table.items():
+            if key in besides:
+                continue
             if key not in hints:
-                self.say((*place, key), _unknown_key(key, hints, homes))
+                self.say((*place, key), _unknown_key(key, [*besides, *hints], homes))
                 continue
             try:
                 values[key] = convert(value, hints[key])

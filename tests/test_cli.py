@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from tests.broker import Mosquitto, broker
+from edge_daemon.domain import Message
+from tests.broker import Mosquitto, Recorder, broker
 from tests.paper import page
 
 __all__ = ["broker"]
@@ -139,3 +142,118 @@ def test_the_printed_configuration_is_one_that_loads(tmp_path: Path) -> None:
     config = tmp_path / "my.toml"
     config.write_text(edge_daemon("config").stdout)
     assert edge_daemon("check", "config", "--config", str(config)).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["", "/dev/null"])
+def test_paths_that_are_no_pictures(tmp_path: Path, name: str) -> None:
+    """An empty name and a device are one line each, not the current folder and not a hang."""
+    done = edge_daemon("read", name)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_name_that_is_no_text(sheet: Path) -> None:
+    """A file whose name is not UTF-8 is read, and its name shown as well as can be."""
+    odd = os.fsencode(sheet.parent) + b"/\xff.png"
+    os.link(sheet, odd)
+    for flags in ([], ["--json"]):
+        done = edge_daemon("read", *flags, os.fsdecode(odd))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "2021" in done.stdout
+
+
+def test_annotate_never_replaces_the_picture_itself(sheet: Path) -> None:
+    """A folder in which the drawing would land on the original is refused, and the original is left alone."""
+    before = sheet.read_bytes()
+    done = edge_daemon("read", "--annotate", "/", str(sheet))
+    assert done.returncode == 1
+    assert "overwritten" in done.stderr
+    assert sheet.read_bytes() == before
+
+
+def test_annotate_tells_a_folder_it_cannot_write(sheet: Path) -> None:
+    """A folder below a file is one line with the name and the reason."""
+    done = edge_daemon("read", "--annotate", f"{sheet}/x", str(sheet))
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "cannot be written" in done.stderr
+
+
+def test_a_reader_that_goes_away_is_no_traceback(sheet: Path) -> None:
+    """`edge-daemon read ... | head -1` ends quietly."""
+    command = [sys.executable, "-m", "edge_daemon", "read", *[str(sheet)] * 20]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as reading:
+        assert reading.stdout is not None
+        assert reading.stderr is not None
+        assert "2021" in reading.stdout.readline()
+        reading.stdout.close()
+        assert reading.stderr.read() == ""
+        assert reading.wait(20) == 1
+
+
+def test_ctrl_c_ends_watch_quietly(broker: Mosquitto) -> None:
+    """SIGINT is what a person stops it with: exit code 130, no traceback; what came is printed as it came."""
+    command = [sys.executable, "-m", "edge_daemon", "watch", "--json", "--broker", broker.url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        assert watching.stderr is not None
+        recorder = Recorder(broker.port)
+        recorder.say(Message("edge_daemon/dock3/availability", b"online", retain=True))
+        assert json.loads(watching.stdout.readline()) == {
+            "topic": "edge_daemon/dock3/availability",
+            "payload": "online",
+        }
+        recorder.close()
+        watching.send_signal(signal.SIGINT)
+        assert watching.stderr.read().strip() == ""
+        assert watching.wait(20) == 130
+
+
+def test_watch_of_one_device(broker: Mosquitto) -> None:
+    """--device leaves out what other devices say."""
+    recorder = Recorder(broker.port)
+    for device in ("other", "dock3"):
+        recorder.say(Message(f"edge_daemon/{device}/availability", b"online", retain=True))
+    recorder.wait_for(lambda heard: len(heard) == 2)
+    recorder.close()
+    command = [sys.executable, "-m", "edge_daemon", "watch", "--device", "dock3", "--broker", broker.url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        assert watching.stdout.readline().startswith("dock3 ")
+        watching.send_signal(signal.SIGINT)
+        watching.wait(20)
+
+
+def test_a_progress_bar_only_where_a_person_waits(sheet: Path) -> None:
+    """With a terminal on stderr and the answers going elsewhere, many files show a bar; few do not."""
+    assert "%" in terminal("read", *[str(sheet)] * 5)
+    assert terminal("read", str(sheet)) == ""
+
+
+def terminal(*arguments: str) -> str:
+    """What a terminal on stderr gets to see."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "edge_daemon", *arguments]
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=theirs, env=os.environ | {"TERM": "xterm"}, check=True)
+    os.write(theirs, b"END")  # so that there is always something to read
+    os.close(theirs)
+    shown = b""
+    while not shown.endswith(b"END"):
+        shown += os.read(ours, 65536)
+    os.close(ours)
+    return shown.decode().removesuffix("END")
+
+
+def test_a_wrong_broker_is_wrong_usage() -> None:
+    """--broker is checked before anything is tried: exit code 2, with how it is written."""
+    done = edge_daemon("watch", "--broker", "localhost")
+    assert done.returncode == 2
+    assert "mqtt://HOST:PORT" in done.stderr
+
+
+def test_help_says_how_to_complete() -> None:
+    """Completion is there and told in --help, for three shells."""
+    shown = edge_daemon("--help").stdout
+    for shell in ("bash", "zsh", "fish"):
+        assert f"_EDGE_DAEMON_COMPLETE={shell}_source edge-daemon" in shown
+    assert "edge_daemon_completion" in edge_daemon(_EDGE_DAEMON_COMPLETE="bash_source").stdout

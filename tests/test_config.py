@@ -128,6 +128,7 @@ WRONG = [
     ('[camera]\nsource = "picamra"\n', '2: [camera] source: expected "picamera", ', "Did you mean picamera?"),
     ("[camera]\nsource = 5\n", "2: [camera] source: expected ", "; got 5"),
     ("[camera]\nseed = 5\n", "2: [camera] seed: expected one of ", 'It belongs to source = "simulated"'),
+    ('[camera]\nsouce = "files"\n', "2: [camera] souce: expected one of ", "Did you mean source?"),
     ("[camera]\nsise = [5, 5]\n", "2: [camera] sise: expected one of ", "Did you mean size?"),
     ("[mqt]\n", "1: [mqt]: expected one of camera, field, device,", "Did you mean mqtt?"),
     ("[mqtt]\nmax_age = 5\n", "2: [mqtt] max_age: expected one of ", "It belongs to [outbox]"),

@@ -1,0 +1,218 @@
+"""Each thing that can be wrong is named apart, with what to do about it."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_daemon import check, cli, link
+from edge_daemon.check import Finding, Level, checks
+from edge_daemon.classifiers.tflite import models_folder
+from edge_daemon.domain import Frame
+from tests.broker import Mosquitto, broker, free_port
+
+__all__ = ["broker"]
+
+
+@pytest.fixture(autouse=True)
+def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A broker that lets in only cam with the password hunter2."""
+    passwords = tmp_path / "passwords"
+    for folder in [tmp_path, *tmp_path.parents[:2]]:
+        folder.chmod(0o755)  # started by root, mosquitto becomes a user of its own
+    subprocess.run(["mosquitto_passwd", "-c", "-b", str(passwords), "cam", "hunter2"], check=True, capture_output=True)
+    passwords.chmod(0o644)
+    mosquitto = Mosquitto(tmp_path / "mosquitto", f"allow_anonymous false\npassword_file {passwords}")
+    mosquitto.start()
+    yield mosquitto
+    mosquitto.stop()
+
+
+def found(tmp_path: Path, section: str, text: str) -> list[Finding]:
+    (tmp_path / "c.toml").write_text(text)
+    return list(checks(tmp_path / "c.toml", section))
+
+
+def of_broker(tmp_path: Path, url: str, more: str = "") -> Finding:
+    [finding] = found(tmp_path, "broker", f'[mqtt]\nurl = "{url}"\n{more}')
+    return finding
+
+
+def login(tmp_path: Path, password: str) -> str:
+    secret = tmp_path / "secret"
+    secret.write_text(password)
+    secret.chmod(0o600)
+    return f'username = "cam"\npassword_file = "{secret}"\n'
+
+
+def test_the_command_line_knows_the_sections() -> None:
+    """The names that can be typed are the sections there are."""
+    assert tuple(check.SECTIONS) == cli.SECTIONS
+
+
+def test_a_wrong_configuration_is_all_that_is_told(tmp_path: Path) -> None:
+    """One finding for each problem in the file; nothing that depends on it is tried."""
+    findings = found(tmp_path, "camera", '[camera]\nsource = "x"\n[device]\nid = "a/b"\n')
+    assert [(f.section, f.level) for f in findings] == [("config", Level.FAIL)] * 2
+
+
+def test_a_right_configuration_is_summed_up(tmp_path: Path) -> None:
+    """Device, fields, camera and broker in one line."""
+    [finding] = found(tmp_path, "config", '[device]\nid = "dock3"\n[camera]\nsource = "simulated"\n')
+    assert finding.level is Level.OK
+    assert "dock3" in finding.what
+    assert "simulated" in finding.what
+
+
+# Broker
+
+
+def test_broker_that_is_well(tmp_path: Path, broker: Mosquitto) -> None:
+    """A broker that accepts us says with which version."""
+    assert of_broker(tmp_path, broker.url) == Finding(
+        "broker", Level.OK, f"127.0.0.1:{broker.port} accepts us, speaking MQTT 5"
+    )
+
+
+def test_broker_that_wants_a_login(tmp_path: Path, guarded: Mosquitto) -> None:
+    """No login and a wrong one are refused and told so, without the password; the right one is accepted."""
+    for more in ("", login(tmp_path, "wrong-one")):
+        finding = of_broker(tmp_path, guarded.url, more)
+        assert finding.level is Level.FAIL
+        assert "Not authorized" in finding.what
+        assert "password_file" in finding.remedy
+        assert "wrong-one" not in finding.what + finding.remedy
+    assert "accepts us as cam" in of_broker(tmp_path, guarded.url, login(tmp_path, "hunter2")).what
+
+
+def test_broker_that_is_not_running(tmp_path: Path) -> None:
+    """A port where nobody listens refuses."""
+    finding = of_broker(tmp_path, f"mqtt://127.0.0.1:{free_port()}")
+    assert finding.level is Level.FAIL
+    assert finding.what.endswith("refuses connections")
+    assert "running" in finding.remedy
+
+
+def test_broker_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something that accepts connections and says nothing: silent for MQTT, silent for TLS."""
+    monkeypatch.setattr(check, "CONNECT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        port = deaf.getsockname()[1]
+        plain = of_broker(tmp_path, f"mqtt://127.0.0.1:{port}")
+        assert plain.what.endswith("does not answer")
+        assert "Is it an MQTT broker?" in plain.remedy
+        assert of_broker(tmp_path, f"mqtts://127.0.0.1:{port}").what.endswith("does not answer")
+
+
+def test_tls_at_a_port_without(tmp_path: Path, broker: Mosquitto) -> None:
+    """mqtts:// at a plain port is told as such."""
+    finding = of_broker(tmp_path, f"mqtts://127.0.0.1:{broker.port}")
+    assert finding.what.endswith("does not speak TLS with us")
+
+
+def test_names_and_certificates_are_told_apart() -> None:
+    """An unknown host and an untrusted certificate have remedies of their own."""
+    to = link.Access("nowhere", 8883, "", "", ssl.create_default_context())
+    untrusted = ssl.SSLCertVerificationError()
+    untrusted.verify_message = "certificate has expired"
+    what, remedy = check._trouble(to, untrusted)
+    assert "certificate has expired" in what
+    assert "clock" in remedy
+    what, remedy = check._trouble(to, socket.gaierror())
+    assert "nowhere" in what
+    assert "DNS" in remedy
+
+
+# Model, camera, state
+
+
+def test_model_that_is_damaged(tmp_path: Path) -> None:
+    """One flipped byte in the network's file is found, and told with the file's name."""
+    [manifest] = models_folder().glob("*.json")
+    for file in models_folder().glob(f"{manifest.stem}*"):
+        shutil.copy(file, tmp_path)
+    text = f'[model]\npath = "{tmp_path / manifest.name}"\n'
+    assert [finding.level for finding in found(tmp_path, "model", text)] == [Level.OK]
+    [network] = tmp_path.glob("*.int8.tflite")
+    damaged = bytearray(network.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    network.write_bytes(damaged)
+    [finding] = found(tmp_path, "model", text)
+    assert finding.level is Level.FAIL
+    assert str(network) in finding.what
+
+
+def test_camera_that_works(tmp_path: Path) -> None:
+    """The first frame's size is told."""
+    [finding] = found(tmp_path, "camera", '[camera]\nsource = "simulated"\nsize = [320, 240]\n')
+    assert finding.level is Level.OK
+    assert "320x240" in finding.what
+
+
+def test_camera_that_sees_nothing(tmp_path: Path) -> None:
+    """A frame of one flat shade is a warning: the lens may be covered."""
+    cv2.imwrite(str(tmp_path / "dark.png"), np.full((100, 100), 7, np.uint8))
+    text = f'[camera]\nsource = "files"\npath = "{tmp_path / "dark.png"}"\n'
+    assert [finding.level for finding in found(tmp_path, "camera", text)] == [Level.OK, Level.WARN]
+
+
+def test_camera_that_is_not_there(tmp_path: Path) -> None:
+    """What the source says of itself is the finding."""
+    [finding] = found(tmp_path, "camera", f'[camera]\nsource = "files"\npath = "{tmp_path}/nothing"\n')
+    assert finding.level is Level.FAIL
+    assert "no such file" in finding.what
+
+
+class Silent:
+    """A camera that opens and never delivers."""
+
+    def frames(self, tick: float) -> Iterator[Frame | None]:
+        while True:
+            yield None
+
+
+def test_camera_that_is_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No frame in time is a failure, not a wait for ever."""
+    monkeypatch.setattr(check, "FIRST_FRAME", 0.05)
+    monkeypatch.setattr(check, "open_source", lambda _kind, _options: Silent())
+    [finding] = found(tmp_path, "camera", '[camera]\nsource = "simulated"\n')
+    assert finding.level is Level.FAIL
+    assert "gave no frame" in finding.what
+
+
+def test_state_folder_need_not_be_there_yet(tmp_path: Path) -> None:
+    """It is enough that it can be made; looking does not make it."""
+    [finding] = found(tmp_path, "state", "")
+    assert finding.level is Level.OK
+    assert not (tmp_path / "state").exists()
+
+
+def test_state_folder_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file in its place is a failure with a remedy."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "file"))
+    [finding] = found(tmp_path, "state", "")
+    assert finding.level is Level.FAIL
+    assert "STATE_DIRECTORY" in finding.remedy
+
+
+def test_state_folder_that_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An outbox larger than what is free on the disk is a warning."""
+    full = shutil.disk_usage(tmp_path)._replace(free=5 * 10**6)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    findings = found(tmp_path, "state", "")
+    assert [finding.level for finding in findings] == [Level.OK, Level.WARN]
+    assert "5 MB" in findings[1].what
