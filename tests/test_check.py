@@ -15,8 +15,8 @@ import pytest
 
 from edge_daemon import check, cli, link
 from edge_daemon.check import Finding, Level, checks
-from edge_daemon.classifiers.tflite import models_folder
 from edge_daemon.domain import Frame
+from edge_daemon.networks import models_folder
 from tests.broker import Mosquitto, broker, free_port
 
 __all__ = ["broker"]
@@ -141,12 +141,12 @@ def test_names_and_certificates_are_told_apart() -> None:
 
 def test_model_that_is_damaged(tmp_path: Path) -> None:
     """One flipped byte in the network's file is found, and told with the file's name."""
-    [manifest] = models_folder().glob("*.json")
+    [manifest] = models_folder().glob("digits-*.json")
     for file in models_folder().glob(f"{manifest.stem}*"):
         shutil.copy(file, tmp_path)
     text = f'[model]\npath = "{tmp_path / manifest.name}"\n'
     assert [finding.level for finding in found(tmp_path, "model", text)] == [Level.OK]
-    [network] = tmp_path.glob("*.int8.tflite")
+    [network] = tmp_path.glob("digits-*.int8.tflite")
     damaged = bytearray(network.read_bytes())
     damaged[len(damaged) // 2] ^= 1
     network.write_bytes(damaged)
