@@ -21,11 +21,13 @@ from edge_daemon.domain import Message
 PATIENCE = 20.0
 """Seconds after which something that should happen has not."""
 
+# user: when root starts it, it would become somebody who may not read the test's folder
 _CONFIG = """
 listener {port} 127.0.0.1
-allow_anonymous true
+user root
 persistence true
 persistence_location {folder}/
+allow_anonymous {anonymous}
 persistent_client_expiration 1h
 max_queued_messages 0
 {extra}
@@ -43,13 +45,13 @@ class Mosquitto:
     """A mosquitto child process. It may be stopped and started again, same port, same memory."""
 
     def __init__(self, folder: Path, extra: str = "") -> None:
-        """`extra`: more lines of mosquitto.conf."""
+        """`extra`: more lines of mosquitto.conf. With a `password_file` among them, a login is needed."""
+        anonymous = "false" if "password_file" in extra else "true"
         self.port = free_port()
         self.url = f"mqtt://127.0.0.1:{self.port}"
         folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o777)  # started by root, mosquitto becomes a user of its own
         self._config = folder / "mosquitto.conf"
-        self._config.write_text(_CONFIG.format(port=self.port, folder=folder, extra=extra))
+        self._config.write_text(_CONFIG.format(port=self.port, folder=folder, extra=extra, anonymous=anonymous))
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self.log: list[str] = []
@@ -98,7 +100,8 @@ class Recorder:
         self._subscribed = threading.Event()
         self._closing = threading.Event()
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id, clean_session=not persist)
-        self._client.on_connect = lambda client, *_: client.subscribe(topic, 1)
+        self._topic = topic
+        self._client.on_connect = self._on_connect
         self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.on_message = self._on_message
         self._client.connect("127.0.0.1", port)
@@ -132,6 +135,10 @@ class Recorder:
         self._thread.join(PATIENCE)
         self._client.disconnect()
         self._client.loop_misc()
+
+    def _on_connect(self, client: paho.Client, _userdata: object, flags: paho.ConnectFlags, *_: object) -> None:
+        if not flags.session_present:  # asking again would bring the retained messages again
+            client.subscribe(self._topic, 1)
 
     def _on_message(self, _client: object, _userdata: object, message: paho.MQTTMessage) -> None:
         with self._changed:

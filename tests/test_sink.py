@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import signal
 import subprocess
 import sys
-import threading
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
-from amqtt.broker import Broker as Amqtt
 
 from edge_daemon import wire
 from edge_daemon.courier import Backoff, Board, Courier
@@ -24,7 +19,7 @@ from edge_daemon.errors import BrokerError, ConfigError
 from edge_daemon.link import V5, V311
 from edge_daemon.outbox import Outbox
 from edge_daemon.sinks.mqtt import MqttSink, Options
-from tests.broker import PATIENCE, Mosquitto, Recorder, free_port, until
+from tests.broker import Mosquitto, Recorder, free_port, until
 from tests.records import reading
 
 ONLINE, OFFLINE = wire.availability("dock3", True), wire.availability("dock3", False)
@@ -34,30 +29,31 @@ def sink(**options: str) -> MqttSink:
     return MqttSink(Options(**options), "edge_daemon-dock3", ONLINE, OFFLINE)  # type: ignore[arg-type]
 
 
+AMQTT = """
+import asyncio, sys
+from amqtt.broker import Broker
+
+async def serve():
+    plugins = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
+    listeners = {"default": {"type": "tcp", "bind": f"127.0.0.1:{sys.argv[1]}"}}
+    await Broker({"listeners": listeners, "plugins": plugins}).start()
+    print("ready", flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(serve())
+"""
+
+
 @pytest.fixture
 def amqtt() -> Iterator[int]:
     """The port of an amqtt, which speaks MQTT 3.1.1 only."""
     port = free_port()
-    plugins: dict[str, object] = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
-    listeners = {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}}
-    started, loop, enough = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
-
-    async def serve() -> None:
-        broker = Amqtt({"listeners": listeners, "plugins": plugins})
-        await broker.start()
-        started.set()
-        await enough.wait()
-        await broker.shutdown()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
-    thread.start()
-    assert started.wait(PATIENCE)
-    yield port
-    loop.call_soon_threadsafe(enough.set)
-    thread.join(PATIENCE)
-    loop.close()
-    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
-        gc.collect()  # amqtt leaves connections to the collector; its warnings are not ours
+    command = [sys.executable, "-c", AMQTT, str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield port
+        process.kill()
 
 
 def test_broker_without_mqtt_5(amqtt: int, tmp_path: Path) -> None:
@@ -141,11 +137,7 @@ def test_login(tmp_path: Path) -> None:
     """The password comes from its file; a wrong one is refused in words, and appears nowhere."""
     passwords = tmp_path / "passwords"
     subprocess.run(["mosquitto_passwd", "-b", "-c", str(passwords), "cam", "s3cret"], check=True, capture_output=True)
-    passwords.chmod(0o644)
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
-    broker = Mosquitto(tmp_path / "mosquitto", f"allow_anonymous false\npassword_file {passwords}")
+    broker = Mosquitto(tmp_path / "mosquitto", f"password_file {passwords}")
     broker.start()
     right, wrong = tmp_path / "right", tmp_path / "wrong"
     right.write_text("s3cret\n")
@@ -168,7 +160,6 @@ def certificate(folder: Path, name: str) -> tuple[Path, Path]:
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     command += ["-days", "2", "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"]
     subprocess.run([*command, "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True)
-    key.chmod(0o644)
     return cert, key
 
 
@@ -186,8 +177,6 @@ def certificate(folder: Path, name: str) -> tuple[Path, Path]:
 )
 def test_tls(tmp_path: Path, served: str, trusted: str, trouble: str) -> None:
     """mqtts:// trusts what `ca_file` says, checks the host name, and names the trouble."""
-    for parent in [tmp_path, *tmp_path.parents[:2]]:
-        parent.chmod(0o755)
     certificates = {name: certificate(tmp_path, name) for name in ("localhost", "elsewhere")}
     cert, key = certificates.get(served, ("", ""))
     broker = Mosquitto(tmp_path / "mosquitto", f"certfile {cert}\nkeyfile {key}" if served else "")
