@@ -116,7 +116,8 @@ def _check(path: Path) -> list[Row]:
         with _reading(path) as db:
             return list(_checked(db))
     except sqlite3.Error as error:
-        if error.sqlite_errorcode & 0xFF in _NOT_DAMAGE:
+        # without a code it comes from Python's own layer: text that is not UTF-8
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _NOT_DAMAGE:
             raise
         raise _Damaged(str(error)) from error
 

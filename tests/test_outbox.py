@@ -355,6 +355,19 @@ def test_damage_raises_the_epoch_and_is_told(folder: Path, caplog: pytest.LogCap
     outbox.close()
 
 
+def test_lane_that_is_not_utf8(folder: Path) -> None:
+    """A byte flipped in a column of text, which Python refuses before we see it, is damage like any other."""
+    stored = fill(folder, 40)
+    Outbox(folder, "dock3").close()
+    path = database(folder)
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"f1\xedROW", b"\xff1\xedROW", 1))  # the lane column stands before the body
+    assert path.read_bytes() != data
+    outbox = check_salvage(folder, stored)
+    assert (outbox.salvaged, outbox.lost) == (40, 0)
+    outbox.close()
+
+
 def test_delivered_records_stay_delivered_after_damage(folder: Path) -> None:
     """What was delivered and deleted is not raised from the dead by salvaging."""
     outbox = Outbox(folder, "dock3")
