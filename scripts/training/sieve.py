@@ -204,7 +204,7 @@ def write(folder: Path, version: str, networks: dict[str, bytes], check: Samples
     stem = f"{NAME}-{version}"
     said = {kind: logits(content, check.x) for kind, content in networks.items()}
     heat = {kind: temperature(out, check.y) for kind, out in said.items()}
-    golden = check.x[:: len(check.x) // GOLDEN][:GOLDEN]
+    golden = golden_views()
     sheet = golden.swapaxes(0, 1).reshape(sieve.SIDE, -1, sieve.VIEWS)
     contents = {f"{stem}.{kind}.tflite": content for kind, content in networks.items()}
     contents[f"{stem}.golden.png"] = cv2.imencode(".png", sheet)[1].tobytes()
@@ -228,16 +228,16 @@ def write(folder: Path, version: str, networks: dict[str, bytes], check: Samples
 
 
 def golden_views() -> NDArray[np.uint8]:
-    """What a sound sieve answers one known way: pieces of a page that the project draws itself."""
-    page = np.full((240, 480), 215, np.uint8)
-    for i, text in enumerate(("2021", "38", "647")):
-        written = strokes.Writer(i).number(text, 44)
-        strokes.draw(page, [s + np.array([20 + 150 * i, 30], np.float32) for s in written.strokes], 4, 60)
-    for y in (120, 150, 180, 210):
-        cv2.line(page, (10, y), (470, y + 4), (140,), 2, cv2.LINE_AA)
-        cv2.line(page, (20 + y, 110), (24 + y, 235), (140,), 2, cv2.LINE_AA)
-    ink = contrast(page)
-    return sieve.views(ink, find_blobs(ink)[:GOLDEN])
+    """What a sound sieve answers one known way, drawn by the project: half of it digits, half lines of a table."""
+    written, ruled = np.full((240, 480), 215, np.uint8), np.full((240, 480), 215, np.uint8)
+    for i, text in enumerate(("20", "38", "64")):
+        number = strokes.Writer(i).number(text, 44)
+        strokes.draw(written, [s + np.array([40 + 150 * i, 90], np.float32) for s in number.strokes], 4, 60)
+    for y in (40, 90, 140, 190):
+        cv2.line(ruled, (10, y), (470, y + 4), (140,), 2, cv2.LINE_AA)
+        cv2.line(ruled, (20 + 2 * y, 10), (24 + 2 * y, 235), (140,), 2, cv2.LINE_AA)
+    inks = [contrast(page) for page in (written, ruled)]
+    return np.concatenate([sieve.views(ink, find_blobs(ink)[: GOLDEN // 2]) for ink in inks])
 
 
 def chance(logits: NDArray[np.float32]) -> NDArray[np.float32]:
