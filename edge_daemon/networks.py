@@ -10,7 +10,7 @@ import hashlib
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -21,6 +21,12 @@ from edge_daemon.errors import ModelError, RuntimeMissingError
 
 INTERPRETERS = {"ai-edge-litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
 """Package -> module with the same class `Interpreter`; the first that can be imported is used."""
+
+
+GOLDEN_TOLERANCE = 0.1
+"""How far a golden picture's probability may be from the manifest's: runtimes round int8 differently."""
+
+Facts = TypeVar("Facts", bound=msgspec.Struct)
 
 
 class ModelFile(msgspec.Struct, frozen=True):
@@ -61,6 +67,34 @@ def models_folder() -> Path:
     package = Path(edge_daemon.__file__).parent
     inside = package / "models"
     return inside if inside.is_dir() else package.parent / "models"
+
+
+def bundled(name: str) -> Path:
+    """The manifest of the model of this name that came with the program. Raises ModelError."""
+    found = sorted(models_folder().glob(f"{name}-*.json"))
+    if len(found) != 1:
+        raise ModelError(
+            f"{models_folder()} should hold one manifest {name}-*.json and holds {len(found)}; reinstall edge-daemon"
+        )
+    return found[0]
+
+
+def decode(path: Path, manifest: type[Facts]) -> Facts:
+    """A manifest file as the given Struct. Raises ModelError naming the file and what is wrong."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=manifest)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ModelError(f"{path} is not a model manifest ({error}); reinstall the model") from error
+
+
+def compare(path: Path, said: NDArray[np.float32], golden: Sequence[Any]) -> None:
+    """What a network says of its golden pictures beside what its manifest at `path` promises. Raises ModelError."""
+    off = float(np.abs(said - np.array(golden, np.float32)).max())
+    if not off <= GOLDEN_TOLERANCE:
+        raise ModelError(
+            f"{path}: the network does not read its golden pictures as it should (off by {off:.2f}):"
+            " model and runtime do not fit; install another ai-edge-litert, or reinstall the model"
+        )
 
 
 def read_file(folder: Path, file: ModelFile) -> bytes:

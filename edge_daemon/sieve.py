@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from edge_daemon.domain import Grey
 from edge_daemon.errors import ModelError
 from edge_daemon.ink import Blob
-from edge_daemon.networks import ModelFile, Network, find_interpreter, models_folder, read_file
+from edge_daemon.networks import ModelFile, Network, bundled, compare, decode, find_interpreter, read_file
 
 if TYPE_CHECKING:
     from cv2.typing import MatLike
@@ -35,8 +35,6 @@ NEAR, FAR = 2.0, 6.0
 """Sides of the two windows, in longer sides of the piece of ink."""
 _FIT = 28
 _HOW = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-_GOLDEN_TOLERANCE = 0.1
-"""How far a golden picture's probability may be from the manifest's: runtimes round int8 differently."""
 _PEAK = 200.0  # the darkness of the piece's own ink in all views: what is darker around it stays darker
 
 
@@ -59,19 +57,14 @@ class Sieve:
 
     def __init__(self, manifest: Path | None = None, kind: str = "int8") -> None:
         """Raises ModelError, or RuntimeMissingError without an interpreter."""
-        path = manifest or bundled()
+        path = manifest or bundled("sieve")
         facts = read_manifest(path)
         file = facts.files[kind]
         content = read_file(path.parent, file)
         self._network = network(content, str(path.with_name(file.name)))
         self._temperature = np.float32(facts.temperature[kind])
         shown = golden_views(read_file(path.parent, facts.files["golden"]), len(facts.golden))
-        off = float(np.abs(self._probabilities(shown) - np.array(facts.golden, np.float32)).max())
-        if not off <= _GOLDEN_TOLERANCE:
-            raise ModelError(
-                f"{path}: the network does not judge its golden pictures as it should (off by {off:.2f}):"
-                " model and runtime do not fit; install another ai-edge-litert, or reinstall the model"
-            )
+        compare(path, self._probabilities(shown), facts.golden)
 
     def sift(self, ink: Grey, blobs: Sequence[Blob]) -> NDArray[np.float32]:
         """For each piece of ink the probability that it is a digit, a good part of one, or several that touch.
@@ -85,22 +78,9 @@ class Sieve:
         return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
 
 
-def bundled() -> Path:
-    """The manifest that came with the program. Raises ModelError."""
-    found = sorted(models_folder().glob("sieve-*.json"))
-    if len(found) != 1:
-        raise ModelError(
-            f"{models_folder()} should hold one manifest sieve-*.json and holds {len(found)}; reinstall edge-daemon"
-        )
-    return found[0]
-
-
 def read_manifest(path: Path) -> Manifest:
     """Read and check a manifest. Raises ModelError naming the file and what is wrong."""
-    try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise ModelError(f"{path} is not a sieve's manifest ({error}); reinstall the model") from error
+    manifest = decode(path, Manifest)
     if manifest.views != VERSION:
         raise ModelError(
             f"{path} was trained with views {manifest.views}, this program has {VERSION}:"

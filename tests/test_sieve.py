@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from edge_daemon import networks
-from edge_daemon import sieve as module
 from edge_daemon.domain import Grey
 from edge_daemon.errors import ModelError
 from edge_daemon.ink import contrast, find_blobs
@@ -59,13 +58,12 @@ def test_no_ink_is_no_question(sieve: Sieve) -> None:
     assert sieve.sift(np.zeros((100, 100), np.uint8), []).shape == (0,)
 
 
-def test_a_damaged_sieve_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_sieve_is_refused(tmp_path: Path) -> None:
     """One bit flipped in its network: a ModelError that names the file."""
     models = Path(shutil.copytree(networks.models_folder(), tmp_path / "models"))
-    (network,) = models.glob("sieve-*.int8.tflite")
+    (manifest,), (network,) = models.glob("sieve-*.json"), models.glob("sieve-*.int8.tflite")
     content = bytearray(network.read_bytes())
     content[len(content) // 2] ^= 1
     network.write_bytes(bytes(content))
-    monkeypatch.setattr(module, "models_folder", lambda: models)
     with pytest.raises(ModelError, match=network.name):
-        Sieve()
+        Sieve(manifest)

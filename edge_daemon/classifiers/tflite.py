@@ -20,13 +20,11 @@ from numpy.typing import NDArray
 from edge_daemon.classifiers import normalise
 from edge_daemon.domain import DIGITS, NOT_A_DIGIT, Glyph, Grey
 from edge_daemon.errors import ModelError
-from edge_daemon.networks import ModelFile, Network, find_interpreter, models_folder, read_file
+from edge_daemon.networks import ModelFile, Network, bundled, compare, decode, find_interpreter, read_file
 
 BUNDLED = "bundled"
 _INPUT = (normalise.SIDE, normalise.SIDE, 1)
 _CLASSES = NOT_A_DIGIT + 1
-_GOLDEN_TOLERANCE = 0.1
-"""How far a golden picture's probability may be from the manifest's: runtimes round int8 differently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +53,7 @@ class Manifest(msgspec.Struct, frozen=True):
 def locate(path: str) -> tuple[Path, str]:
     """What a configured path means: a manifest, and which of its networks to run. Raises ModelError."""
     if path == BUNDLED:
-        found = sorted(models_folder().glob("digits-*.json"))
-        if len(found) == 1:
-            return found[0], "int8"
-        raise ModelError(
-            f"{models_folder()} should hold one manifest digits-*.json and holds {len(found)}; reinstall edge-daemon"
-        )
+        return bundled("digits"), "int8"
     manifest, kind = Path(path).expanduser(), "int8"
     if manifest.suffix == ".tflite":  # digits-1.0.0.float32.tflite belongs to digits-1.0.0.json
         stem, _, named = manifest.name.removesuffix(".tflite").rpartition(".")
@@ -74,10 +67,7 @@ def locate(path: str) -> tuple[Path, str]:
 
 def read_manifest(path: Path) -> Manifest:
     """Read and check a manifest. Raises ModelError naming the file and what is wrong."""
-    try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise ModelError(f"{path} is not a model manifest ({error}); reinstall the model") from error
+    manifest = decode(path, Manifest)
     if manifest.labels != [*DIGITS, "not"]:
         raise ModelError(f"{path}: the labels are {manifest.labels}, not 0 to 9 and 'not'; is it a digit model?")
     if manifest.normaliser != normalise.VERSION:
@@ -130,13 +120,7 @@ class TfliteClassifier:
         if "golden" not in manifest.files:
             raise ModelError(f"{path} names no golden pictures; reinstall the model")
         sheet = read_file(path.parent, manifest.files["golden"])
-        wanted = np.array(manifest.golden, np.float32)
-        off = np.abs(self._probabilities(golden_inks(sheet, len(wanted))) - wanted).max()
-        if not off <= _GOLDEN_TOLERANCE:
-            raise ModelError(
-                f"{path}: the network does not read its golden pictures as it should (off by {off:.2f}):"
-                " model and runtime do not fit; install another ai-edge-litert, or reinstall the model"
-            )
+        compare(path, self._probabilities(golden_inks(sheet, len(manifest.golden))), manifest.golden)
 
 
 def golden_inks(sheet: bytes, count: int) -> list[Grey]:
