@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import msgspec
@@ -61,7 +61,7 @@ class Sieve:
         facts = read_manifest(path)
         file = facts.files[kind]
         content = read_file(path.parent, file)
-        self._network = network(content, str(path.with_name(file.name)))
+        self._network = network(find_interpreter().interpreter, content, str(path.with_name(file.name)))
         self._temperature = np.float32(facts.temperature[kind])
         shown = golden_views(read_file(path.parent, facts.files["golden"]), len(facts.golden))
         compare(path, self._probabilities(shown), facts.golden)
@@ -92,9 +92,9 @@ def read_manifest(path: Path) -> Manifest:
     return manifest
 
 
-def network(content: bytes, name: str) -> Network:
-    """`content` must be trusted. Raises ModelError."""
-    return Network(find_interpreter().interpreter, content, name, PICTURE, 1)
+def network(interpreter: Any, content: bytes, name: str) -> Network:
+    """`content` must be trusted. Raises ModelError when it is no sieve."""
+    return Network(interpreter, content, name, PICTURE, 1)
 
 
 def golden_views(sheet: bytes, count: int) -> NDArray[np.uint8]:

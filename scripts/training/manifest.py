@@ -22,19 +22,8 @@ NAME = "digits"
 def write(
     folder: Path, version: str, networks: dict[str, bytes], temperature: dict[str, float], figures: dict[str, Any]
 ) -> Path:
-    """Write the model into `folder` and return the manifest's path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob(f"{NAME}-*"):
-        old.unlink()
-    stem = f"{NAME}-{version}"
-    contents = {f"{stem}.{kind}.tflite": content for kind, content in networks.items()}
-    contents[f"{stem}.golden.png"] = golden.sheet()
-    for name, content in contents.items():
-        (folder / name).write_bytes(content)
-    record = {
-        "name": NAME,
-        "version": version,
-        "files": {name.split(".")[-2]: file_facts(name, content) for name, content in contents.items()},
+    """Write the digit model into `folder` and return the manifest's path."""
+    facts = {
         "labels": [*DIGITS, "not"],
         "temperature": temperature,
         "normaliser": normalise.VERSION,
@@ -45,8 +34,24 @@ def write(
         ],
         "golden": golden_answers(networks["float32"], temperature["float32"]).round(4).tolist(),
     }
+    return save(folder, NAME, version, networks, golden.sheet(), facts)
+
+
+def save(
+    folder: Path, name: str, version: str, networks: dict[str, bytes], sheet: bytes, facts: dict[str, Any]
+) -> Path:
+    """Networks (by kind), golden sheet (PNG) and manifest of any model; its old files go. Returns the manifest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob(f"{name}-*"):
+        old.unlink()
+    stem = f"{name}-{version}"
+    contents = {f"{stem}.{kind}.tflite": content for kind, content in networks.items()}
+    contents[f"{stem}.golden.png"] = sheet
+    for file, content in contents.items():
+        (folder / file).write_bytes(content)
+    files = {file.split(".")[-2]: file_facts(file, content) for file, content in contents.items()}
     path = folder / f"{stem}.json"
-    path.write_text(json.dumps(record, indent=1) + "\n")
+    path.write_text(json.dumps({"name": name, "version": version, "files": files} | facts, indent=1) + "\n")
     return path
 
 

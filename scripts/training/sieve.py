@@ -6,7 +6,6 @@ Scenes are made, the daemon's own ink.py looks for ink in them, and each piece o
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from edge_daemon import sieve
 from edge_daemon.domain import Grey
 from edge_daemon.ink import Blob, contrast, find_blobs
-from edge_daemon.networks import Network
+from edge_daemon.networks import find_interpreter
 from edge_daemon.segment import MAY_BE, looks_like_writing
 from edge_daemon.sources import strokes
 from scripts.training import convert, fonts, hands, manifest, pages, runtimes, scenes, sets
@@ -172,19 +171,14 @@ def temperature(logits: NDArray[np.float32], truth: NDArray[np.uint8]) -> float:
 
 def logits(content: bytes, x: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(n,), on the interpreter that the daemon would take."""
-    return sieve.network(content, "the sieve").logits(x)[:, 0]
+    return sieve.network(find_interpreter().interpreter, content, "the sieve").logits(x)[:, 0]
 
 
 def differences(networks: dict[str, bytes], x: NDArray[np.uint8]) -> dict[str, float]:
     """For each pair of (kind on package) how far apart their logits are: the 99th percentile."""
-    answers = {
-        f"{kind} on {package}": Network(interpreter, content, kind, sieve.PICTURE, 1).logits(x)[:, 0]
-        for package, interpreter in runtimes.installed().items()
-        for kind, content in networks.items()
-    }
+    said = runtimes.answers(networks, x, sieve.network)
     return {
-        f"{one} - {other}": round(float(np.percentile(np.abs(answers[one] - answers[other]), 99)), 3)
-        for one, other in combinations(answers, 2)
+        f"{a} - {b}": round(float(np.percentile(np.abs(said[a] - said[b]), 99)), 3) for a, b in combinations(said, 2)
     }
 
 
@@ -192,28 +186,18 @@ def figures(chances: NDArray[np.float32], truth: NDArray[np.uint8]) -> dict[str,
     """On scenes by held-back writers and fonts: what passes at segment.MAY_BE."""
     passed = chances >= MAY_BE
     return {
+        "kept from": MAY_BE,
         "digits kept": round(float(passed[truth > 0].mean()), 4),
         "clutter kept": round(float(passed[truth == 0].mean()), 4),
     }
 
 
 def write(folder: Path, version: str, networks: dict[str, bytes], check: Samples) -> Path:
-    """Networks, golden sheet and manifest into `folder`; old ones are removed. Returns the manifest's path."""
-    for old in folder.glob(f"{NAME}-*"):
-        old.unlink()
-    stem = f"{NAME}-{version}"
+    """Write the sieve into `folder` and return the manifest's path."""
     said = {kind: logits(content, check.x) for kind, content in networks.items()}
     heat = {kind: temperature(out, check.y) for kind, out in said.items()}
     golden = golden_views()
-    sheet = golden.swapaxes(0, 1).reshape(sieve.SIDE, -1, sieve.VIEWS)
-    contents = {f"{stem}.{kind}.tflite": content for kind, content in networks.items()}
-    contents[f"{stem}.golden.png"] = cv2.imencode(".png", sheet)[1].tobytes()
-    for name, content in contents.items():
-        (folder / name).write_bytes(content)
-    record = {
-        "name": NAME,
-        "version": version,
-        "files": {name.split(".")[-2]: manifest.file_facts(name, content) for name, content in contents.items()},
+    facts = {
         "temperature": heat,
         "views": sieve.VERSION,
         "figures": {
@@ -222,9 +206,8 @@ def write(folder: Path, version: str, networks: dict[str, bytes], check: Samples
         },
         "golden": chance(logits(networks["float32"], golden) / heat["float32"]).round(4).tolist(),
     }
-    path = folder / f"{stem}.json"
-    path.write_text(json.dumps(record, indent=1) + "\n")
-    return path
+    sheet = cv2.imencode(".png", golden.swapaxes(0, 1).reshape(sieve.SIDE, -1, sieve.VIEWS))[1].tobytes()
+    return manifest.save(folder, NAME, version, networks, sheet, facts)
 
 
 def golden_views() -> NDArray[np.uint8]:
@@ -245,7 +228,7 @@ def chance(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="scripts/train_sieve", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m scripts.training.sieve", description=__doc__)
     add = parser.add_argument
     add("--data", type=Path, required=True, help="folder of the training sets (models/README.md names them)")
     add("--scenes", type=int, default=9000, help="made once; kept in the work folder")
