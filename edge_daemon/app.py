@@ -87,7 +87,7 @@ def main(config: Config) -> None:
 def build(config: Config, inbox: SimpleQueue[Request]) -> Iterator[App]:
     """Put the daemon together; on the way out deliver what can be delivered, say offline, release everything."""
     with ExitStack() as stack:
-        classifier = classifiers.load(config.model)
+        classifier, sieve = classifiers.load(config.model), Sieve()
         systemd = stack.enter_context(closing(Systemd()))
         outbox = stack.enter_context(closing(Outbox(state_folder(), config.device, config.outbox)))
         availability = partial(wire.availability, config.device)
@@ -99,7 +99,7 @@ def build(config: Config, inbox: SimpleQueue[Request]) -> Iterator[App]:
         voter = Voter(config.fields, classifier.name, classifier.backend)
         courier.start()
         stack.callback(leave, courier)
-        yield App(source, Fields(config.fields), Sieve(), classifier, voter, outbox, courier, systemd, inbox)
+        yield App(source, Fields(config.fields), sieve, classifier, voter, outbox, courier, systemd, inbox)
 
 
 def facts(config: Config, classifier: Classifier) -> dict[str, object]:

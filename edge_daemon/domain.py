@@ -95,6 +95,10 @@ class Line:
     def nodes(self) -> int:
         return 1 + max((end for _, end in self.edges), default=0)
 
+    def forwards(self) -> list[int]:
+        """The glyphs in an order in which whatever ends at a node comes before whatever starts there."""
+        return sorted(range(len(self.edges)), key=lambda i: self.edges[i])
+
 
 Candidate = tuple[str, float]
 """A text and its confidence in 0..1."""
@@ -215,7 +219,6 @@ class Request(Enum):
     """Why the path was left."""
 
     STOP = "stop"
-    RELOAD = "reload"
 
 
 # The seams. Each is called from one thread, never in parallel; no locks are needed.
@@ -244,14 +247,4 @@ class Classifier(Protocol):
         """Probabilities, shape (len(glyphs), 11), rows summing to 1, in the order of `glyphs`.
 
         Columns 0 to 9 are the digits, column 10 is 'not a digit'. Calibrated. Pure.
-        """
-
-
-class Sink(Protocol):
-    """Where messages go."""
-
-    def deliver(self, batch: Sequence[Message]) -> list[Outcome]:
-        """Send a batch in order and wait for what became of each.
-
-        Never raises for a broken link: that is KEEP.
         """

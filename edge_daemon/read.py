@@ -64,7 +64,7 @@ def best_path(line: Line, scores: NDArray[np.float32]) -> list[Step]:
     """Viterbi: the likeliest way through the lattice, each glyph as its best digit or as no digit."""
     best: list[tuple[float, Step | None, int]] = [(-math.inf, None, 0)] * line.nodes
     best[0] = (0.0, None, 0)
-    for i in sorted(range(len(line.edges)), key=lambda i: line.edges[i]):
+    for i in line.forwards():
         start, end = line.edges[i]
         digit, not_digit = float(scores[i, :NOT_A_DIGIT].max()), float(scores[i, NOT_A_DIGIT])
         likelihood = best[start][0] + line.priors[i] + math.log(max(digit, not_digit))
@@ -83,7 +83,7 @@ def number(line: Line, scores: NDArray[np.float32], run: Sequence[int]) -> list[
     """The number that the glyphs of `run` spell, with what else could stand between its two ends.
 
     A text's confidence is its share among all texts there, times the probability that the glyphs are digits at all.
-    None when the best text is too unsure to be called a reading.
+    Empty when the best text is too unsure to be called a reading.
     """
     texts = likely_texts(line, scores, line.edges[run[0]][0], line.edges[run[-1]][1])
     are_digits = float(np.prod(1 - scores[list(run), NOT_A_DIGIT] / scores[list(run)].sum(axis=1)))
@@ -99,7 +99,7 @@ def number(line: Line, scores: NDArray[np.float32], run: Sequence[int]) -> list[
 def likely_texts(line: Line, scores: NDArray[np.float32], begin: int, end: int) -> dict[str, float]:
     """The likeliest texts between two nodes and their likelihoods, over all ways through the lattice."""
     texts: dict[int, dict[str, float]] = defaultdict(dict, {begin: {"": 1.0}})
-    for i in sorted(range(len(line.edges)), key=lambda i: line.edges[i]):
+    for i in line.forwards():
         start, stop = line.edges[i]
         if start not in texts or stop > end:
             continue

@@ -199,9 +199,9 @@ def lattice(chain: Sequence[Blob], scale: float) -> Line:
     costs = [0.0]  # of the cut before each part, and after the last
     wholes: dict[tuple[int, int], Blob] = {}
     for blob in chain:
-        pieces, cuts = slices(blob)
-        wholes[len(parts), len(parts) + len(pieces)] = blob
-        parts += pieces
+        cut, cuts = slices(blob)
+        wholes[len(parts), len(parts) + len(cut)] = blob
+        parts += cut
         costs += [*cuts, 0.0]
     glyphs, edges, priors = [], [], []
     for i, j in itertools.combinations(range(len(parts) + 1), 2):

@@ -39,8 +39,6 @@ AGREEMENT = 0.8
 """Share of the frames of the settle time that must say the same."""
 SURE = 0.7
 """Mean confidence of those frames below which the text is not said."""
-GLIMPSE = 0.3
-"""A whole-frame number less sure than this is not followed at all."""
 HEARTBEAT = 600.0
 """Seconds after which an unchanged reading is said again."""
 AUTO_SETTLE = 1.0
@@ -149,7 +147,7 @@ class Voter:
         self._mono = patch.frame.mono
         seen = [in_frame(n, patch.to_frame) for n in numbers]
         if patch.field is None:
-            self._follow(patch.frame, [n for n in seen if n.confidence >= GLIMPSE])
+            self._follow(patch.frame, seen)
         else:
             opinion = opinion_on(seen, self._options[patch.field].format, patch.frame)
             self._ballots[patch.field].add(opinion)
@@ -164,7 +162,7 @@ class Voter:
                 track.name = self._free_name()
             if track.name is not None:
                 records += self._say(track.name, track.ballot, mono)
-        return records + self._leave(mono)
+        return records + self._leave()
 
     def _say(self, name: str, ballot: Ballot, mono: float) -> list[Record]:
         due = ballot.due(mono)
@@ -215,7 +213,7 @@ class Voter:
             track.box, track.seen = n.box, frame.mono
             track.ballot.add(Opinion(frame.mono, frame.at, Status.OK, n.candidates, n.digits))
 
-    def _leave(self, mono: float) -> list[Record]:
+    def _leave(self) -> list[Record]:
         """Forget tracks that are out of sight; those that had a name are said to be gone."""
         lost = [t for t in self._tracks if self._mono - t.seen > (LEAVES if t.name else AUTO_SETTLE)]
         self._tracks = [t for t in self._tracks if t not in lost]

@@ -75,14 +75,14 @@ class Ledger:
                 self._page(json.loads(line))
 
     def _page(self, page: dict[str, Any]) -> None:
-        now = {(n["text"], i): tuple(n["box"]) for i, n in enumerate(page["numbers"])}
-        texts = {text for text, _ in now}
+        texts = {number["text"] for number in page["numbers"]}
         for old in [w for w in self.standing if w.text not in texts]:
             old.until = page["at"]
             self.standing.remove(old)
             self.past.append(old)
         known = {w.text for w in self.standing}
-        self.standing += [Written(t, box, page["at"], float("inf")) for (t, _), box in now.items() if t not in known]
+        fresh = [number for number in page["numbers"] if number["text"] not in known]
+        self.standing += [Written(n["text"], tuple(n["box"]), page["at"], float("inf")) for n in fresh]
 
     def check(self, text: str, box: Box, at: float) -> str | None:
         """What was truly written there at that time; marks it as read, or counts a wrong reading."""

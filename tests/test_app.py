@@ -16,10 +16,8 @@ import cv2
 
 from edge_daemon.domain import Frame
 from edge_daemon.sources.simulated import Options, SimulatedCamera, Truth
-from tests.broker import Mosquitto, Recorder, broker, recorder
+from tests.broker import Mosquitto, Recorder
 from tests.paper import page
-
-__all__ = ["broker", "recorder"]
 
 Heard = list[tuple[str, bytes]]
 

@@ -17,9 +17,7 @@ from edge_daemon import check, cli, link
 from edge_daemon.check import Finding, Level, checks
 from edge_daemon.domain import Frame
 from edge_daemon.networks import models_folder
-from tests.broker import Mosquitto, broker, free_port
-
-__all__ = ["broker"]
+from tests.broker import Mosquitto, free_port
 
 
 @pytest.fixture(autouse=True)

@@ -14,10 +14,8 @@ import cv2
 import pytest
 
 from edge_daemon.domain import Message
-from tests.broker import Mosquitto, Recorder, broker
+from tests.broker import Mosquitto, Recorder
 from tests.paper import page
-
-__all__ = ["broker"]
 
 
 def edge_daemon(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:

@@ -20,11 +20,9 @@ from edge_daemon.errors import CameraError
 from edge_daemon.sources import picamera
 from edge_daemon.sources.picamera import Options, PiCamera
 from tests import fake_picamera2
-from tests.broker import Mosquitto, Recorder, broker, recorder
+from tests.broker import Mosquitto, Recorder
 from tests.fake_picamera2 import Picamera2
 from tests.paper import page
-
-__all__ = ["broker", "recorder"]
 
 ROOT = os.environ.get("EDGE_DAEMON_PICAMERA_ROOT", "")
 """A Debian root in which the real picamera2 runs on libcamera's virtual camera."""
