@@ -23,6 +23,7 @@ from edge_daemon.classifiers.tflite import TfliteClassifier
 from edge_daemon.config import Config, load, state_folder
 from edge_daemon.errors import BrokerError, ConfigError, EdgeDaemonError
 from edge_daemon.networks import find_interpreter
+from edge_daemon.sieve import Sieve
 from edge_daemon.sources import open_source
 
 FLAT = 16
@@ -85,6 +86,7 @@ def _runtime(_: Config) -> Iterator[Found]:
 
 
 def _model(config: Config) -> Iterator[Found]:
+    Sieve()
     classifier = TfliteClassifier(config.model)
     yield Level.OK, f"{classifier.name} on {classifier.backend}: undamaged, and reads its golden pictures right"
 

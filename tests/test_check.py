@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_daemon import check, cli, link
+from edge_daemon import check, cli, link, networks
 from edge_daemon.check import Finding, Level, checks
 from edge_daemon.domain import Frame
 from edge_daemon.networks import models_folder
@@ -149,6 +149,17 @@ def test_model_that_is_damaged(tmp_path: Path) -> None:
     damaged[len(damaged) // 2] ^= 1
     network.write_bytes(damaged)
     [finding] = found(tmp_path, "model", text)
+    assert finding.level is Level.FAIL
+    assert str(network) in finding.what
+
+
+def test_sieve_that_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The daemon would not start with it, so the model is not sound: told with the file's name."""
+    models = Path(shutil.copytree(models_folder(), tmp_path / "models"))
+    [network] = models.glob("sieve-*.int8.tflite")
+    network.write_bytes(network.read_bytes()[:1000])
+    monkeypatch.setattr(networks, "models_folder", lambda: models)
+    [finding] = found(tmp_path, "model", "")
     assert finding.level is Level.FAIL
     assert str(network) in finding.what
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -56,6 +57,16 @@ def test_a_rough_wall_does_not_pass(sieve: Sieve) -> None:
 def test_no_ink_is_no_question(sieve: Sieve) -> None:
     """An empty list gives an empty answer."""
     assert sieve.sift(np.zeros((100, 100), np.uint8), []).shape == (0,)
+
+
+def test_a_sieve_that_judges_its_golden_pictures_wrong_is_refused(tmp_path: Path) -> None:
+    """Whole, yet with other answers than the manifest's (digits for lines, lines for digits): it may not judge."""
+    models = Path(shutil.copytree(networks.models_folder(), tmp_path / "models"))
+    (manifest,) = models.glob("sieve-*.json")
+    said = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps(said | {"golden": said["golden"][::-1]}))
+    with pytest.raises(ModelError, match="golden"):
+        Sieve(manifest)
 
 
 def test_a_damaged_sieve_is_refused(tmp_path: Path) -> None:
