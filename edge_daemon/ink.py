@@ -36,6 +36,8 @@ class Blob:
     """(h, w), 0 where there is paper or another blob, up to 255 at its darkest."""
     peak: int
     """How much darker than the paper its ink is, 0..255."""
+    chance: float = 1.0
+    """That it is a digit's, as the sieve sees it; 1 where no sieve was asked."""
 
     @property
     def right(self) -> int:
@@ -185,4 +187,4 @@ def united(blobs: Sequence[Blob]) -> Blob:
     for b in blobs:
         window = ink[b.y - y : b.y - y + b.h, b.x - x : b.x - x + b.w]
         np.maximum(window, b.ink, out=window)
-    return Blob(x, y, w, h, ink, max(b.peak for b in blobs))
+    return Blob(x, y, w, h, ink, max(b.peak for b in blobs), max(b.chance for b in blobs))

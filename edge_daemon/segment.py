@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.cuts import slices
+from edge_daemon.cuts import WIDE, slices
 from edge_daemon.domain import Glyph, Grey, Line, Patch, outline
 from edge_daemon.ink import MIN_HEIGHT, Blob, contrast, find_blobs, united
 
@@ -24,6 +25,9 @@ MAX_PARTS = 4
 """A digit is put together from so many slices at most."""
 MAY_BE = 0.1
 """Ink that is a digit's with less probability than this is not read."""
+MAY_FOLLOW = 0.01
+"""The same for broad ink in line with a digit: a number that lost one digit would be a false number. It is left to
+the classifier, which knows a broad 2 from a plus; for bars, slashes and brackets only their surroundings speak."""
 LINE_GAP = 4.0
 """Marks further apart than this, in heights of the taller, are not on one line."""
 JOIN_GAP = 1.0
@@ -50,12 +54,19 @@ def segment(patch: Patch, sift: Sift | None = None) -> list[Line]:
         picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
     ink = contrast(picture)
     blobs = [blob for blob in find_blobs(ink) if looks_like_writing(blob, picture.shape)]
-    chances = np.ones(len(blobs), np.float32) if sift is None else sift(ink, blobs)
-    others = [blob for blob, chance in zip(blobs, chances, strict=True) if chance < MAY_BE]
-    blobs = [blob for blob, chance in zip(blobs, chances, strict=True) if chance >= MAY_BE]
-    lines = [part for row in rows(assemble(blobs)) for part in split_at_marks(row, others)]
-    chains = [number for line in lines for number in split_at_gaps(line)]
+    if sift is not None:
+        blobs = [replace(b, chance=float(c)) for b, c in zip(blobs, sift(ink, blobs), strict=True)]
+    others = [blob for blob in blobs if not may_be_digit(blob)]
+    lines = [part for row in rows(assemble(list(filter(may_be_digit, blobs)))) for part in split_at_marks(row, others)]
+    numbers = [number for line in lines for number in split_at_gaps(line)]
+    chains = [number for number in numbers if max(blob.chance for blob in number) >= MAY_BE]
     return [lattice(chain, scale) for chain in reading_order(chains)]
+
+
+def may_be_digit(blob: Blob) -> bool:
+    """Whether the sieve lets it pass, or, broad and half empty, might as part of a number."""
+    broad = blob.w > WIDE * blob.h and (blob.ink > 80).mean() < 0.5
+    return blob.chance >= (MAY_FOLLOW if broad else MAY_BE)
 
 
 def looks_like_writing(blob: Blob, shape: tuple[int, ...]) -> bool:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edge_daemon.domain import Grey, Line
-from edge_daemon.segment import WORK_SIDE, segment
+from edge_daemon.ink import Blob
+from edge_daemon.segment import WORK_SIDE, Sift, segment
 from tests.paper import in_shadow, page, patch
 
 
@@ -86,3 +90,40 @@ def test_noise_alone_costs_bounded_work() -> None:
 def test_tiny_pictures_are_survived(shape: tuple[int, int]) -> None:
     """Any shape of picture is searched without an error."""
     segment(patch(np.random.default_rng(2).integers(0, 256, shape, dtype=np.uint8)))
+
+
+def doubting(*doubts: tuple[int, float]) -> Sift:
+    """A sieve that passes all but the n-th pieces from the left, which get the given chance."""
+
+    def sift(ink: Grey, blobs: Sequence[Blob]) -> NDArray[np.float32]:
+        order = sorted(range(len(blobs)), key=lambda i: blobs[i].x)
+        chances = np.full(len(blobs), 0.99, np.float32)
+        for nth, chance in doubts:
+            chances[order[nth]] = chance
+        return chances
+
+    return sift
+
+
+def broad_and_thin() -> Grey:
+    """A broad 2 and a thin 1 side by side, and far below a broad 2 alone."""
+    canvas = np.full((480, 640), 220, np.uint8)
+    for y in (60, 300):
+        knots = np.array([[100, y], [160, y], [110, y + 55], [175, y + 55]], np.int32)
+        cv2.polylines(canvas, [knots], False, (40,), 5, cv2.LINE_AA)
+    cv2.line(canvas, (200, 60), (200, 118), (40,), 5, cv2.LINE_AA)
+    return canvas
+
+
+def test_broad_ink_the_sieve_doubts_stays_in_its_number() -> None:
+    """The 2 beside a sure 1 is not cut off from it: 1 alone would be a false number. Alone it is turned down."""
+    lines = segment(patch(broad_and_thin()), doubting((0, 0.02), (1, 0.02)))
+    assert len(lines) == 1
+    assert lines[0].box[0] < 110
+    assert lines[0].box[2] > 90
+
+
+def test_thin_ink_the_sieve_doubts_is_not_read() -> None:
+    """The bar beside a sure 2 is turned down: a slash looks like a 1."""
+    first, _ = segment(patch(broad_and_thin()), doubting((2, 0.02)))
+    assert first.box[0] + first.box[2] < 190
