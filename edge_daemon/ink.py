@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_daemon.domain import Grey
 
@@ -20,8 +22,14 @@ MIN_HEIGHT = 8
 """Pixels (of the working picture) below which ink cannot be read."""
 SHARE = 0.3
 """Of its own darkest: ink fainter than this share is the blur around a stroke."""
-MAX_BLOBS = 300
+SOFT, CRISPER, CRISPEST = 0.04, 75.0, 5.0
+"""Edges wider than this share of the ink's height are unsharp; how much is added per share beyond; at most."""
+MAX_UNSHARP = 120
+"""Pixels: larger ink is sharp enough in any picture that is worth reading, and masking it would cost most."""
+MAX_PIECES = 1000
 """In a cluttered picture only so many pieces of ink, the largest, are looked at: time stays bounded."""
+MAX_BLOBS = 300
+"""So many of them, the tallest, are offered to the reader: what is left of table lines is many and flat."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,21 +84,18 @@ def is_light_on_dark(picture: Grey) -> bool:
 
 
 def find_blobs(ink: Grey) -> list[Blob]:
-    """The connected pieces of ink, lines of the paper's own taken out."""
+    """The connected pieces of ink, tallest first, lines of the paper's own taken out."""
     low = threshold(ink)
     binary = cv2.compare(ink, low, cv2.CMP_GT).astype(np.uint8)
     blobs: list[Blob] = []
-    for x, y, own in components(binary, ink, MAX_BLOBS):
-        level = int(low[y + own.shape[0] // 2, x + own.shape[1] // 2])
+    for x, y, own in components(binary, ink, MAX_PIECES):
         if is_ruled(own, ink.shape):
             rest = without_rules((own > 0).astype(np.uint8), max(ink.shape))
-            for px, py, part in components(rest, own, MAX_BLOBS - len(blobs)):
-                blobs.extend(sharpen(x + px, y + py, part, level))
+            for px, py, part in components(rest, own, MAX_PIECES):
+                blobs.extend(sharpen(x + px, y + py, part))
         else:
-            blobs.extend(sharpen(x, y, own, level))
-        if len(blobs) >= MAX_BLOBS:
-            break
-    return blobs
+            blobs.extend(sharpen(x, y, own))
+    return sorted(blobs, key=lambda b: -b.h)[:MAX_BLOBS]
 
 
 def components(binary: Grey, ink: Grey, limit: int) -> list[tuple[int, int, Grey]]:
@@ -151,32 +156,57 @@ def extent(lines: Grey) -> tuple[int, int, int]:
 def threshold(ink: Grey) -> Grey:
     """For each pixel the contrast that tells ink from paper: well above the paper's own grain thereabouts.
 
-    The grain is the median absolute deviation in tiles, which strokes, being few, do not move.
+    The paper is the emptier half of each tile: in a table of blurred lines the middle of all pixels is no longer paper.
     """
     sample = ink[::3, ::3]
     tile = max(8, max(sample.shape) // 24)
     down, across = max(1, sample.shape[0] // tile), max(1, sample.shape[1] // tile)
     tiles = sample[: down * tile, : across * tile] if min(sample.shape) >= tile else sample
     blocks = tiles.reshape(down, -1, across, tiles.shape[1] // across).swapaxes(1, 2).reshape(down, across, -1)
-    level = np.median(blocks, axis=2)
-    grain = np.median(np.abs(blocks - level[:, :, None]), axis=2)
-    low: Grey = np.clip(level + 5.0 * grain, 14, 64).astype(np.uint8)
+    level, bottom = np.percentile(blocks, (25, 5), axis=2)
+    grain = np.maximum(level - bottom, 1.0)  # about one standard deviation
+    low: Grey = np.clip(level + 4.0 * grain, 14, 64).astype(np.uint8)
     return np.asarray(cv2.resize(low, ink.shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def sharpen(x: int, y: int, own: Grey, low: int) -> list[Blob]:
+def sharpen(x: int, y: int, own: Grey) -> list[Blob]:
     """Cut one piece of ink again at a share of its own darkness; blurred joints fall apart."""
     step = 1 + max(own.shape) // 200  # of large ink a sample is enough
     sample = own[::step, ::step]
-    peak = float(np.percentile(sample[sample > 0], 90)) if sample.any() else float(own.max())
-    scaled = cv2.convertScaleAbs(own, alpha=255.0 / peak).astype(np.uint8, copy=False)
-    if SHARE * peak <= low:
-        return [Blob(x, y, own.shape[1], own.shape[0], scaled, int(peak))]
+    peak = nearly_highest(sample[sample > 0]) if sample.any() else float(own.max())
+    scaled = crisp(cv2.convertScaleAbs(own, alpha=255.0 / peak).astype(np.uint8, copy=False))
     dark = cv2.threshold(scaled, 255 * SHARE, 1, cv2.THRESH_BINARY)[1].astype(np.uint8, copy=False)
     return [
         Blob(x + px, y + py, part.shape[1], part.shape[0], part, int(peak))
-        for px, py, part in components(dark, scaled, MAX_BLOBS)
+        for px, py, part in components(dark, scaled, MAX_PIECES)
     ]
+
+
+def crisp(ink: Grey) -> Grey:
+    """Unsharp masking of one piece of ink, the stronger the wider its edges: the holes of a blurred 8 come back."""
+    height = ink.shape[0]
+    if ink.shape[1] < 3 or not MIN_HEIGHT <= height <= MAX_UNSHARP:
+        return ink
+    amount = min(CRISPEST, CRISPER * (edge_width(ink) / height - SOFT))
+    if amount <= 0:
+        return ink
+    soft = cv2.GaussianBlur(ink, (0, 0), 0.1 * height, borderType=cv2.BORDER_CONSTANT)
+    raised = cv2.addWeighted(ink, 1 + amount, soft, -amount, 0, dtype=cv2.CV_16S)
+    scale = 255 / nearly_highest(raised[raised > 0])
+    return cv2.addWeighted(ink, (1 + amount) * scale, soft, -amount * scale, 0).astype(np.uint8, copy=False)
+
+
+def edge_width(ink: Grey) -> float:
+    """Pixels in which ink (0..255) comes up from nothing at its sharper edges."""
+    steps = np.concatenate((cv2.absdiff(ink[:, 1:], ink[:, :-1]).ravel(), cv2.absdiff(ink[1:], ink[:-1]).ravel()))
+    steps = steps[steps > 8]
+    return 255 / nearly_highest(steps) if steps.size else 0.0
+
+
+def nearly_highest(values: NDArray[Any]) -> float:
+    """The value that nine in ten do not exceed. (np.percentile takes ten times as long on a few hundred values.)"""
+    rank = int(0.9 * (values.size - 1))
+    return float(np.partition(values, rank)[rank])
 
 
 def united(blobs: Sequence[Blob]) -> Blob:
