@@ -165,7 +165,7 @@ def threshold(ink: Grey) -> Grey:
     blocks = tiles.reshape(down, -1, across, tiles.shape[1] // across).swapaxes(1, 2).reshape(down, across, -1)
     level, bottom = np.percentile(blocks, (25, 5), axis=2)
     grain = np.maximum(level - bottom, 1.0)  # about one standard deviation
-    low: Grey = np.clip(level + 4.0 * grain, 14, 64).astype(np.uint8)
+    low: Grey = np.clip(level + 4.0 * grain, 16, 64).astype(np.uint8)
     return np.asarray(cv2.resize(low, ink.shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
