@@ -14,8 +14,7 @@ from edge_daemon.annotate import annotate
 from edge_daemon.domain import Candidate, Classifier, Frame, Number
 from edge_daemon.errors import PictureError
 from edge_daemon.fields import whole
-from edge_daemon.read import read
-from edge_daemon.segment import segment
+from edge_daemon.reader import Reader
 from edge_daemon.sieve import Sieve
 from edge_daemon.sources.files import Picture, pictures
 
@@ -31,12 +30,13 @@ class Answer:
 
 def answers(path: str | PictureError, sieve: Sieve, classifier: Classifier) -> Iterator[Answer | PictureError]:
     """One answer for each image or video frame in `path`, or why there is none."""
+    reader = Reader(sieve, classifier, look_round_every=0.0)  # a video keeps its way up, pictures each have their own
     for picture in [path] if isinstance(path, PictureError) else pictures([path]):
         if isinstance(picture, PictureError):
             yield picture
         else:
             frame = Frame(picture.index or 0, 0.0, 0.0, picture.pixels)
-            yield Answer(picture, read(segment(whole(frame), sieve.sift), classifier))
+            yield Answer(picture, reader.read(whole(frame)))
 
 
 def as_json(answer: Answer) -> str:

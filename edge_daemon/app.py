@@ -22,8 +22,7 @@ from edge_daemon.courier import Board, Courier
 from edge_daemon.domain import Classifier, Event, Reading, Record, Request, Source
 from edge_daemon.fields import Fields
 from edge_daemon.outbox import Outbox
-from edge_daemon.read import read
-from edge_daemon.segment import segment
+from edge_daemon.reader import Reader
 from edge_daemon.sieve import Sieve
 from edge_daemon.sinks.mqtt import MqttSink
 from edge_daemon.sources import open_source
@@ -42,8 +41,7 @@ class App:
 
     source: Source
     fields: Fields
-    sieve: Sieve
-    classifier: Classifier
+    reader: Reader
     voter: Voter
     outbox: Outbox
     courier: Courier
@@ -63,7 +61,7 @@ def run(app: App) -> Request:
                 return request
             if frame is not None:
                 for patch in app.fields.cut(frame):
-                    app.voter.observe(patch, read(segment(patch, app.sieve.sift), app.classifier))
+                    app.voter.observe(patch, app.reader.read(patch))
             for record in app.voter.due(frame.mono if frame else time.monotonic()):
                 tell(record)
                 app.outbox.put(record)
@@ -77,7 +75,7 @@ def main(config: Config) -> None:
     """
     inbox: SimpleQueue[Request] = SimpleQueue()
     with signals(inbox), build(config, inbox) as app:
-        log.info("%s: reading with %s on %s", config.device, app.classifier.name, app.classifier.backend)
+        log.info("%s: reading with %s on %s", config.device, app.reader.classifier.name, app.reader.classifier.backend)
         run(app)
         app.systemd.stopping()
         log.info("stopping")
@@ -99,7 +97,7 @@ def build(config: Config, inbox: SimpleQueue[Request]) -> Iterator[App]:
         voter = Voter(config.fields, classifier.name, classifier.backend)
         courier.start()
         stack.callback(leave, courier)
-        yield App(source, Fields(config.fields), sieve, classifier, voter, outbox, courier, systemd, inbox)
+        yield App(source, Fields(config.fields), Reader(sieve, classifier), voter, outbox, courier, systemd, inbox)
 
 
 def facts(config: Config, classifier: Classifier) -> dict[str, object]:

@@ -129,18 +129,18 @@ def read_all(camera: SimulatedCamera) -> list[tuple[str, str | None]]:
     from edge_daemon import classifiers
     from edge_daemon.classifiers import Options as Model
     from edge_daemon.fields import Fields
-    from edge_daemon.read import read
-    from edge_daemon.segment import segment
+    from edge_daemon.reader import Reader
     from edge_daemon.sieve import Sieve
     from edge_daemon.vote import Voter
 
-    classifier, fields, sieve = classifiers.load(Model()), Fields([]), Sieve()
+    classifier, fields = classifiers.load(Model()), Fields([])
+    reader = Reader(Sieve(), classifier)
     voter = Voter([], classifier.name, classifier.backend)
     found: list[tuple[str, str | None]] = []
     for frame in camera.frames(1.0):
         assert isinstance(frame, Frame)
         for patch in fields.cut(frame):
-            voter.observe(patch, read(segment(patch, sieve.sift), classifier))
+            voter.observe(patch, reader.read(patch))
         found += [(r.field or "", getattr(r, "text", None)) for r in voter.due(frame.mono)]
     return found
 

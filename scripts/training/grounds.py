@@ -245,7 +245,7 @@ def illuminate(rng: Generator, picture: Map) -> Map:
 def photograph(rng: Generator, picture: Map) -> Grey:
     """Defocus or motion, exposure, sensor noise, JPEG."""
     if rng.random() < 0.75:
-        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), np.exp(rng.uniform(-1.0, 0.8))), np.float32)
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), np.exp(rng.uniform(-1.0, 1.1))), np.float32)
     if rng.random() < 0.1:
         length = int(rng.integers(3, 9))
         kernel = np.zeros((length, length), np.float32)

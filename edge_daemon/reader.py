@@ -1,0 +1,98 @@
+"""Patch -> [Number]: segment and read; a whole frame that reads badly is also looked at from its other three sides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edge_daemon.domain import Box, Classifier, Grey, Line, Number, Patch
+from edge_daemon.read import read
+from edge_daemon.segment import segment
+from edge_daemon.sieve import Sieve
+
+TELLING = frozenset("2345679")
+"""Digits that look otherwise on their side or upside down. 0 and 8 do not, and any bar is a 1 to somebody."""
+SURE = 0.93
+"""A frame whose digits are this sure on average stands the right way up."""
+CLEARLY, AT_LEAST = 1.25, 1.0
+"""Another side must have so many times the evidence of the present one, and so many digits on top."""
+
+
+@dataclass(slots=True)
+class Reader:
+    """The eyes of the daemon: the networks, and which way up unconfigured frames stand."""
+
+    sieve: Sieve
+    classifier: Classifier
+    look_round_every: float = 10.0
+    """Seconds (of frames' monotonic time) between two looks from the other sides at frames that read badly."""
+    turn: int = 0
+    """Quarter turns to the left that unconfigured frames need, as last found out."""
+    _next_look: float = 0.0
+
+    def read(self, patch: Patch) -> list[Number]:
+        """The numbers of a patch in reading order, boxes in pixels of the patch."""
+        if patch.field is not None:
+            return self._seen(patch, 0)[0]
+        numbers, pieces = self._seen(patch, self.turn)
+        if patch.frame.mono < self._next_look or reads_well(numbers, pieces):
+            return numbers
+        self._next_look = patch.frame.mono + self.look_round_every
+        others = {turn: self._seen(patch, turn)[0] for turn in range(4) if turn != self.turn}
+        best = max(others, key=lambda turn: evidence(others[turn]))
+        if evidence(others[best]) <= CLEARLY * evidence(numbers) + AT_LEAST:
+            return numbers
+        self.turn = best
+        return others[best]
+
+    def _seen(self, patch: Patch, turn: int) -> tuple[list[Number], int]:
+        """The numbers after `turn` quarter turns to the left, and how many pieces of ink were looked at."""
+        lines = segment(replace(patch, pixels=turned(patch.pixels, turn)), self.sieve.sift)
+        numbers = [turned_back(n, patch.pixels.shape, turn) for n in read(lines, self.classifier)]
+        return numbers, pieces_of(lines)
+
+
+def pieces_of(lines: Sequence[Line]) -> int:
+    return sum(line.nodes - 1 for line in lines)
+
+
+def reads_well(numbers: Sequence[Number], pieces: int) -> bool:
+    """Whether most of the ink was read, and surely; also when there is none."""
+    digits = sum(len(number.text) for number in numbers)
+    sure = sum(sureness(number) * len(number.text) for number in numbers)
+    return digits >= 0.5 * pieces and sure >= SURE * digits
+
+
+def sureness(number: Number) -> float:
+    """0 at even odds, 1 when there is no doubt."""
+    return max(0.0, 2 * number.confidence - 1)
+
+
+def evidence(numbers: Sequence[Number]) -> float:
+    """In sure digits: how much speaks for standing the right way up."""
+    return sum(sureness(number) * sum(digit in TELLING for digit in number.text) for number in numbers)
+
+
+def turned(pixels: Grey, turn: int) -> Grey:
+    """`turn` quarter turns to the left."""
+    return np.ascontiguousarray(np.rot90(pixels, turn)) if turn else pixels
+
+
+def turned_back(number: Number, shape: tuple[int, ...], turn: int) -> Number:
+    """Boxes of a turned picture as boxes of the picture, whose (height, width) is `shape`."""
+    if not turn:
+        return number
+    digits = tuple(replace(digit, box=box_back(digit.box, shape, turn)) for digit in number.digits)
+    return replace(number, box=box_back(number.box, shape, turn), digits=digits)
+
+
+def box_back(box: Box, shape: tuple[int, ...], turn: int) -> Box:
+    x, y, w, h = box
+    height, width = shape[:2]
+    if turn == 1:
+        return width - y - h, x, h, w
+    if turn == 2:
+        return width - x - w, height - y - h, w, h
+    return y, height - x - w, h, w
