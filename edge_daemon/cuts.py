@@ -90,4 +90,4 @@ def trimmed(ink: Grey, blob: Blob, offset: int) -> Blob | None:
     x, y, w, h = cv2.boundingRect((ink > 40).astype(np.uint8))
     if h < MIN_HEIGHT or w < 2:
         return None
-    return Blob(blob.x + offset + x, blob.y + y, w, h, ink[y : y + h, x : x + w], blob.peak)
+    return Blob(blob.x + offset + x, blob.y + y, w, h, ink[y : y + h, x : x + w], blob.peak, blob.chance)

@@ -74,6 +74,8 @@ class Glyph:
     """In pixels of the patch."""
     ink: Grey
     """(h, w): 0 is paper, 255 the darkest ink; only this glyph's strokes, its neighbours blanked out."""
+    chance: float = 0.5
+    """That its ink is a digit's, judged by what is around it; even where nobody looked."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -44,8 +44,8 @@ class Blob:
     """(h, w), 0 where there is paper or another blob, up to 255 at its darkest."""
     peak: int
     """How much darker than the paper its ink is, 0..255."""
-    chance: float = 1.0
-    """That it is a digit's, as the sieve sees it; 1 where no sieve was asked."""
+    chance: float = 0.5
+    """That it is a digit's, as the sieve sees it; even where no sieve was asked."""
 
     @property
     def right(self) -> int:

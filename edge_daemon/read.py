@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.domain import DIGITS, NOT_A_DIGIT, Candidate, Classifier, Digit, Line, Number, outline
+from edge_daemon.domain import DIGITS, NOT_A_DIGIT, Candidate, Classifier, Digit, Glyph, Line, Number, outline
 
 BEAM = 8
 """Texts kept at each node while candidates are collected."""
@@ -23,6 +23,11 @@ LEAST = 0.5
 """Confidence of the best text below which ink is not called a number."""
 FLOOR = 1e-4
 """No classifier is surer than this: keeps one glyph from vetoing a whole line."""
+HEARSAY = 0.02
+"""Surroundings are never surer than this that ink is a digit, or none."""
+BAR = 0.5
+"""Any bar is a 1 to a classifier that sees the bar alone. So its shape counts as no digit's with this share of what it
+counts as a 1's, and its surroundings decide: slashes, brackets and table lines are bars too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +43,22 @@ def read(lines: Sequence[Line], classifier: Classifier) -> list[Number]:
     glyphs = [glyph for line in lines for glyph in line.glyphs]
     if not glyphs:
         return []
-    scores = np.maximum(classifier.classify(glyphs), FLOOR)
+    scores = np.maximum(weighed(classifier.classify(glyphs), glyphs), FLOOR)
     numbers: list[Number] = []
     first = 0
     for line in lines:
         numbers.extend(numbers_of(line, scores[first : first + len(line.glyphs)]))
         first += len(line.glyphs)
     return numbers
+
+
+def weighed(scores: NDArray[np.float32], glyphs: Sequence[Glyph]) -> NDArray[np.float32]:
+    """`scores` (glyphs, 11) with what the surroundings say: Bayes, as if the two were independent."""
+    chances = np.clip([glyph.chance for glyph in glyphs], HEARSAY, 1 - HEARSAY)
+    joint = scores.copy()
+    bar = BAR * joint[:, 1] * (joint[:, :NOT_A_DIGIT].argmax(axis=1) == 1)
+    joint[:, NOT_A_DIGIT] = np.maximum(joint[:, NOT_A_DIGIT], bar) * (1 - chances) / chances
+    return np.asarray(joint / joint.sum(axis=1, keepdims=True), np.float32)
 
 
 def numbers_of(line: Line, scores: NDArray[np.float32]) -> list[Number]:

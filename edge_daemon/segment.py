@@ -240,4 +240,5 @@ def may_be_one(group: Sequence[Blob]) -> bool:
 def glyph(group: Sequence[Blob], scale: float) -> Glyph:
     """One hypothesis: all of the group's ink as one glyph, its box in pixels of the patch."""
     one = united(group)
-    return Glyph((round(one.x / scale), round(one.y / scale), round(one.w / scale), round(one.h / scale)), one.ink)
+    box = round(one.x / scale), round(one.y / scale), round(one.w / scale), round(one.h / scale)
+    return Glyph(box, one.ink, one.chance)

@@ -31,9 +31,9 @@ class Scripted:
         return rows
 
 
-def line(*edges: tuple[int, int], priors: Sequence[float] = ()) -> Line:
+def line(*edges: tuple[int, int], priors: Sequence[float] = (), chance: float = 0.5) -> Line:
     """A line whose i-th glyph spans the nodes of `edges[i]` and has i as the left edge of its box."""
-    glyphs = tuple(Glyph((i, 0, 10, 20), np.full((20, 10), 255, np.uint8)) for i in range(len(edges)))
+    glyphs = tuple(Glyph((i, 0, 10, 20), np.full((20, 10), 255, np.uint8), chance) for i in range(len(edges)))
     return Line((0, 0, 100, 20), glyphs, edges, tuple(priors) or (0.0,) * len(edges))
 
 
@@ -69,8 +69,8 @@ def test_a_touching_pair_is_read_apart() -> None:
 
 def test_confidence_counts_what_else_the_ink_could_be() -> None:
     """Two equally good ways through the lattice share the confidence, as candidates of different length."""
-    (number,) = read([line((0, 2), (0, 1), (1, 2))], Scripted({8: 1}, {1: 1}, {3: 1}))
-    assert {t for t, _ in number.candidates[:2]} == {"8", "13"}
+    (number,) = read([line((0, 2), (0, 1), (1, 2))], Scripted({8: 1}, {7: 1}, {3: 1}))
+    assert {t for t, _ in number.candidates[:2]} == {"8", "73"}
     assert number.confidence == pytest.approx(0.5, abs=0.02)
 
 
@@ -81,15 +81,29 @@ def test_a_doubtful_digit_lowers_the_confidence() -> None:
     assert number.confidence == pytest.approx(0.55, abs=0.02)
 
 
+@pytest.mark.parametrize(("chance", "found"), [(0.95, ["1"]), (0.2, [])])
+def test_surroundings_say_whether_a_bar_is_a_1(chance: float, found: list[str]) -> None:
+    """However sure the classifier is of a 1, it takes the surroundings to tell it from a slash."""
+    assert texts([line((0, 1), chance=chance)], {1: 1}) == found
+
+
+def test_surroundings_lift_a_doubtful_digit() -> None:
+    """A blurred 6 that the classifier would refuse is read where everything around says digit."""
+    assert texts([line((0, 1), chance=0.97)], {6: 0.2, NOT_A_DIGIT: 0.8}) == ["6"]
+    assert texts([line((0, 1), chance=0.5)], {6: 0.2, NOT_A_DIGIT: 0.8}) == []
+
+
 def test_geometry_weighs_against_a_cut() -> None:
     """A hypothesis with a poor geometric prior loses against an ordinary one that reads as well."""
-    assert texts([line((0, 2), (0, 1), (1, 2), priors=(0, -1, -1))], {0: 1}, {1: 1}, {1: 1}) == ["0"]
+    assert texts([line((0, 2), (0, 1), (1, 2), priors=(0, -1, -1))], {0: 1}, {7: 1}, {7: 1}) == ["0"]
 
 
 def test_long_lines_stay_cheap_and_exact() -> None:
     """Sixty digits are one number of sixty, although ten to the sixty texts are possible."""
     n = 60
-    (number,) = read([line(*((i, i + 1) for i in range(n)))], Scripted(*({i % 10: 0.9, 1: 0.1} for i in range(n))))
+    (number,) = read(
+        [line(*((i, i + 1) for i in range(n)), chance=0.99)], Scripted(*({i % 10: 0.9, 1: 0.1} for i in range(n)))
+    )
     assert number.text == "".join(str(i % 10) for i in range(n))
 
 
