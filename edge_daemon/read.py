@@ -62,15 +62,23 @@ def weighed(scores: NDArray[np.float32], glyphs: Sequence[Glyph]) -> NDArray[np.
 
 
 def numbers_of(line: Line, scores: NDArray[np.float32]) -> list[Number]:
-    """The numbers of one line; `scores` (glyphs, 11) are probabilities above 0."""
+    """The numbers of one line; `scores` (glyphs, 11) are probabilities above 0.
+
+    A number that has lost a digit is a false number: what stands right beside one and was taken for no digit takes as
+    much from its confidence as it may have been one.
+    """
     found = []
     run: list[int] = []
+    ends = 1.0
     for step in [*best_path(line, scores), Step(-1, False)]:
         if step.is_digit:
             run.append(step.glyph)
-        elif run:
-            found += number(line, scores, run)
+            continue
+        beside = float(scores[step.glyph, NOT_A_DIGIT]) if step.glyph >= 0 else 1.0
+        if run:
+            found += number(line, scores, run, ends * beside)
             run = []
+        ends = beside
     return found
 
 
@@ -93,15 +101,16 @@ def best_path(line: Line, scores: NDArray[np.float32]) -> list[Step]:
     return steps[::-1]
 
 
-def number(line: Line, scores: NDArray[np.float32], run: Sequence[int]) -> list[Number]:
+def number(line: Line, scores: NDArray[np.float32], run: Sequence[int], ends: float) -> list[Number]:
     """The number that the glyphs of `run` spell, with what else could stand between its two ends.
 
-    A text's confidence is its share among all texts there, times the probability that the glyphs are digits at all.
+    A text's confidence is its share among all texts there, times the probability that the glyphs are digits at all,
+    times `ends`, that the number begins and ends where the run does.
     Empty when the best text is too unsure to be called a reading.
     """
     texts = likely_texts(line, scores, line.edges[run[0]][0], line.edges[run[-1]][1])
     are_digits = float(np.prod(1 - scores[list(run), NOT_A_DIGIT] / scores[list(run)].sum(axis=1)))
-    share = are_digits / sum(texts.values())
+    share = ends * are_digits / sum(texts.values())
     best = sorted(texts.items(), key=lambda item: -item[1])[:3]
     candidates = tuple((text, round(likelihood * share, 4)) for text, likelihood in best)
     if candidates[0][1] < LEAST:
