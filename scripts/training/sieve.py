@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from edge_daemon.ink import Blob, contrast, find_blobs
 from edge_daemon.networks import find_interpreter
 from edge_daemon.segment import MAY_BE, looks_like_writing
 from edge_daemon.sources import strokes
-from scripts.training import convert, fonts, hands, manifest, pages, runtimes, scenes, sets
+from scripts.training import convert, fonts, hands, manifest, pages, photos, runtimes, scenes, sets
 
 NAME = "sieve"
 BATCH = 256
@@ -99,27 +99,45 @@ def label_of(blob: Blob, ids: pages.Ids, near: pages.Ids, whole: NDArray[np.int6
     return 1 + int(labels[1 + int(held.argmax())]) if is_digit else None
 
 
-_work: list[tuple[pages.Sources, int]] = []
+Maker = Callable[[np.random.Generator], scenes.Scene]
+
+_work: list[tuple[Maker, int]] = []
 
 
-def _adopt(source: pages.Sources, seed: int) -> None:
-    _work[:] = [(source, seed)]
+def _adopt(maker: Maker, seed: int) -> None:
+    _work[:] = [(maker, seed)]
 
 
 def _samples(index: int) -> Samples:
-    source, seed = _work[0]
-    return labelled(scenes.scene(np.random.default_rng([seed, index]), source))
+    maker, seed = _work[0]
+    return labelled(maker(np.random.default_rng([seed, index])))
 
 
-def make(source: pages.Sources, count: int, seed: int, path: Path) -> Samples:
+def make(maker: Maker, count: int, seed: int, path: Path) -> Samples:
     """Samples of `count` scenes, kept at `path`."""
     if not path.exists():
         cv2.setNumThreads(1)  # before any fork: a child that inherits OpenCV's running threads waits for ever
-        with multiprocessing.get_context("fork").Pool(os.cpu_count(), _adopt, (source, seed)) as pool:
+        with multiprocessing.get_context("fork").Pool(os.cpu_count(), _adopt, (maker, seed)) as pool:
             made = pool.map(_samples, range(count), chunksize=10)
         np.savez(path, x=np.concatenate([m.x for m in made]), y=np.concatenate([m.y for m in made]))
     with np.load(path) as kept:
         return Samples(kept["x"], kept["y"])
+
+
+def writing(data: Path, held: bool = False) -> Maker:
+    """Makes scenes with writing; `held`: by writers and in fonts that are kept from training."""
+    source = sources(data, held)
+    return lambda rng: scenes.scene(rng, source)
+
+
+def world(held: bool = False) -> Maker:
+    """Makes scenes out of photographs; every fifth photograph is kept from training."""
+    paths = [path for i, path in enumerate(photos.files()) if (i % 5 == 4) == held]
+    return lambda rng: photos.scene(rng, paths)
+
+
+def both(one: Samples, other: Samples) -> Samples:
+    return Samples(np.concatenate((one.x, other.x)), np.concatenate((one.y, other.y)))
 
 
 def build(batch: int | None = None) -> Any:
@@ -242,16 +260,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.training.sieve", description=__doc__)
     add = parser.add_argument
     add("--data", type=Path, required=True, help="folder of the training sets (models/README.md names them)")
-    add("--scenes", type=int, default=9000, help="made once; kept in the work folder")
-    add("--epochs", type=int, default=14)
+    add("--scenes", type=int, default=10_000, help="made once; kept in the work folder")
+    add("--photos", type=int, default=2000, help="parts of photographs, the same")
+    add("--epochs", type=int, default=16)
     add("--out", type=Path, default=Path("models"), help="where the model goes (default: models/)")
     add("--work", type=Path, default=Path(".training"), help="samples and the trained network (default: .training/)")
     add("--version", default="0.1.0", help="version of the model")
     add("--seed", type=int, default=1)
     args = parser.parse_args(argv)
     args.work.mkdir(parents=True, exist_ok=True)
-    check = make(sources(args.data, held=True), CHECK, args.seed + 1000, args.work / "sieve-check.npz")
-    samples = make(sources(args.data), args.scenes, args.seed, args.work / f"sieve-{args.scenes}.npz")
+    check = both(
+        make(writing(args.data, held=True), CHECK, args.seed + 1000, args.work / "sieve-check.npz"),
+        make(world(held=True), CHECK // 4, args.seed + 1000, args.work / "sieve-check-photos.npz"),
+    )
+    samples = both(
+        make(writing(args.data), args.scenes, args.seed, args.work / f"sieve-{args.scenes}.npz"),
+        make(world(), args.photos, args.seed, args.work / f"sieve-photos-{args.photos}.npz"),
+    )
     print(f"{len(samples.y)} pieces of ink, {100 * (samples.y > 0).mean():.0f} % of them digits'", flush=True)
     model = train(samples, check, args.epochs, args.seed)
     model.save(args.work / "sieve.keras")
