@@ -25,7 +25,7 @@ FLOOR = 1e-4
 """No classifier is surer than this: keeps one glyph from vetoing a whole line."""
 HEARSAY = 0.02
 """Surroundings are never surer than this that ink is a digit, or none."""
-BAR = 0.5
+BAR = 0.2
 """Any bar is a 1 to a classifier that sees the bar alone. So its shape counts as no digit's with this share of what it
 counts as a 1's, and its surroundings decide: slashes, brackets and table lines are bars too."""
 

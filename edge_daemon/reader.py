@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from edge_daemon.domain import Box, Classifier, Grey, Line, Number, Patch
@@ -12,12 +13,15 @@ from edge_daemon.read import read
 from edge_daemon.segment import segment
 from edge_daemon.sieve import Sieve
 
-TELLING = frozenset("2345679")
-"""Digits that look otherwise on their side or upside down. 0 and 8 do not, and any bar is a 1 to somebody."""
-SURE = 0.93
+ON_ITS_SIDE, UPSIDE_DOWN = ("2345679", 1.0), ("347", 3.0)
+"""Digits that are none when turned so, and of how many more it takes to leave the present way up. A 2 on its head is a
+2, a 6 a 9; 0 and 8 stay what they are any way round, and any bar is a 1 to somebody."""
+SURE = 0.8
 """A frame whose digits are this sure on average stands the right way up."""
-CLEARLY, AT_LEAST = 1.25, 1.0
-"""Another side must have so many times the evidence of the present one, and so many digits on top."""
+GLANCE = 640
+"""Pixels on the longer side of what is looked at from the other sides: it only has to tell the way up."""
+CLEARLY = 1.25
+"""Another way up must have so many times the evidence of the present one, and some digits on top."""
 
 
 @dataclass(slots=True)
@@ -40,12 +44,16 @@ class Reader:
         if patch.frame.mono < self._next_look or reads_well(numbers, pieces):
             return numbers
         self._next_look = patch.frame.mono + self.look_round_every
-        others = {turn: self._seen(patch, turn)[0] for turn in range(4) if turn != self.turn}
-        best = max(others, key=lambda turn: evidence(others[turn]))
-        if evidence(others[best]) <= CLEARLY * evidence(numbers) + AT_LEAST:
+        small = replace(patch, pixels=shrunk(patch.pixels, GLANCE))
+        others = {turn: self._seen(small, (self.turn + turn) % 4)[0] for turn in (1, 2, 3)}
+        gains = {
+            turn: gain(numbers, seen, *(UPSIDE_DOWN if turn == 2 else ON_ITS_SIDE)) for turn, seen in others.items()
+        }
+        best = max(gains, key=lambda turn: gains[turn])
+        if gains[best] <= 0:
             return numbers
-        self.turn = best
-        return others[best]
+        self.turn = (self.turn + best) % 4
+        return self._seen(patch, self.turn)[0]
 
     def _seen(self, patch: Patch, turn: int) -> tuple[list[Number], int]:
         """The numbers after `turn` quarter turns to the left, and how many pieces of ink were looked at."""
@@ -70,9 +78,21 @@ def sureness(number: Number) -> float:
     return max(0.0, 2 * number.confidence - 1)
 
 
-def evidence(numbers: Sequence[Number]) -> float:
-    """In sure digits: how much speaks for standing the right way up."""
-    return sum(sureness(number) * sum(digit in TELLING for digit in number.text) for number in numbers)
+def gain(present: Sequence[Number], other: Sequence[Number], telling: str, at_least: float) -> float:
+    """In sure digits: how much more speaks for the other way up than it takes to leave the present one."""
+    return evidence(other, telling) - CLEARLY * evidence(present, telling) - at_least
+
+
+def evidence(numbers: Sequence[Number], telling: str) -> float:
+    return sum(sureness(number) * sum(digit in telling for digit in number.text) for number in numbers)
+
+
+def shrunk(pixels: Grey, side: int) -> Grey:
+    """To at most `side` px on the longer side."""
+    scale = side / max(pixels.shape)
+    if scale >= 1:
+        return pixels
+    return np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def turned(pixels: Grey, turn: int) -> Grey:

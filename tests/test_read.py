@@ -81,7 +81,7 @@ def test_a_doubtful_digit_lowers_the_confidence() -> None:
     assert number.confidence == pytest.approx(0.55, abs=0.02)
 
 
-@pytest.mark.parametrize(("chance", "found"), [(0.95, ["1"]), (0.2, [])])
+@pytest.mark.parametrize(("chance", "found"), [(0.95, ["1"]), (0.1, [])])
 def test_surroundings_say_whether_a_bar_is_a_1(chance: float, found: list[str]) -> None:
     """However sure the classifier is of a 1, it takes the surroundings to tell it from a slash."""
     assert texts([line((0, 1), chance=chance)], {1: 1}) == found

@@ -48,6 +48,14 @@ def test_a_picture_on_its_side_or_head_is_read(turn: int) -> None:
     assert (picture < 100).mean() < 1e-4
 
 
+def test_numbers_that_read_both_ways_stay_as_they_stand() -> None:
+    """2019 on its head is a fair 6102: without a 3, 4 or 7 nobody can say, and the picture is left as it is."""
+    eyes = reader()
+    found = texts(eyes, patch(np.ascontiguousarray(np.rot90(page([("2019", 60, 60)], height=60, pen=5), 2))))
+    assert eyes.turn == 0
+    assert "2019" not in found
+
+
 def test_the_way_up_is_remembered() -> None:
     """What was found out at one frame holds for the next without looking round again."""
     turned = np.ascontiguousarray(np.rot90(page(PAGE, height=60, pen=5), 1))

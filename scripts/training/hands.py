@@ -104,7 +104,7 @@ class Stroked:
     def __init__(self, rng: Generator, height: float, pen: float) -> None:
         self.height, self._rng, self._pen = height, rng, pen
         self._writer = strokes.Writer(int(rng.integers(1 << 31)))
-        self._gap = rng.uniform(-0.15, 0.05) if rng.random() < 0.2 else rng.uniform(0.05, 0.35)
+        self._gap = some_gap(rng, -0.15)
         self._slant = rng.normal(0.05, 0.12)
 
     def mark(self, char: str) -> Mark:
@@ -131,8 +131,8 @@ class Cropped:
         """`inks` by digit."""
         self.height, self._rng, self._inks = height, rng, inks
         self._level = rng.uniform(0.25, 0.6)
-        self._shear, self._wide = rng.normal(0, 0.15), float(np.exp(rng.normal(0, 0.2)))
-        self._gap = rng.uniform(-0.25, 0.0) if rng.random() < 0.2 else rng.uniform(-0.05, 0.4)
+        self._shear, self._wide = rng.normal(0, 0.15), float(np.exp(rng.normal(0.05, 0.3)))
+        self._gap = some_gap(rng, -0.25)
         self._signs = Stroked(rng, height, max(1.2, height * rng.uniform(0.06, 0.14)))
 
     def mark(self, char: str) -> Mark:
@@ -160,6 +160,14 @@ class Cropped:
         level = self._level * float(np.percentile(big, 99 if scale > 1 else 97))
         big = np.clip((big.astype(np.float32) - level) * max(1.5, scale / 2) + 128, 0, 255).astype(np.uint8)
         return Mark(np.asarray(big, np.uint8), 0.0, -size, width + self._gap * self.height)
+
+
+def some_gap(rng: Generator, least: float) -> float:
+    """Between neighbours, in heights: some hands run together, most do not, some put digits far apart."""
+    kind = rng.random()
+    if kind < 0.2:
+        return float(rng.uniform(least, 0.0))
+    return float(rng.uniform(-0.05, 0.4) if kind < 0.7 else rng.uniform(0.3, 1.1))
 
 
 def inked(lines: Sequence[strokes.Stroke], pen: float, height: float, gap: float) -> Mark:
