@@ -30,7 +30,7 @@ SHARD = 10_000
 """Strips in one file."""
 CHECK = 4_000
 """Strips by held-back writers and fonts, for calibration and figures."""
-WIDTHS = (96, 128, 176, WIDTH)
+WIDTHS = (*range(48, 176, 16), 192, WIDTH)
 """Of batches in px: short lines need not pay for the emptiness behind them."""
 
 
@@ -89,18 +89,18 @@ def batches(samples: shipped.Samples, rng: Generator) -> Iterator[Batch]:
 
 
 def degraded(x: NDArray[np.uint8], used: NDArray[np.int64], rng: Generator) -> NDArray[np.float32]:
-    """Strips (n, HEIGHT, width), of which `used` columns are, as (n, HEIGHT, width, 1) in 0..1: each moved along and by
-    up to 1 px up or down, its greys bent, with noise; all of a batch stretched alike."""
+    """Strips (n, HEIGHT, width), of which `used` columns are, as (n, HEIGHT, width', 1) in 0..1.
+
+    Each is moved along and by up to 1 px up or down, its greys bent, with noise; all of a batch are stretched alike.
+    """
     n, _, width = x.shape
-    scale = float(rng.uniform(0.85, 1.0 if used.max() > 0.9 * width else 1.15))
-    wide = max(4, round(width * scale))
+    wide = round(width * rng.uniform(0.85, 1.15))
+    room = 8 * (wide // 8 + 2)
     flat = cv2.resize(x.reshape(n * HEIGHT, width), (wide, n * HEIGHT), interpolation=cv2.INTER_LINEAR)
-    moved = np.zeros((n, HEIGHT + 2, width), np.uint8)
-    for row, strip, end in zip(
-        moved, flat.reshape(n, HEIGHT, wide), np.ceil(used * wide / width).astype(int), strict=True
-    ):
-        end = min(end, width)
-        at, down = int(rng.integers(0, width - end + 1)), int(rng.choice([0, 1, 1, 2]))
+    moved = np.zeros((n, HEIGHT + 2, room), np.uint8)
+    ends = np.minimum(wide, np.ceil(used * wide / width).astype(int))
+    for row, strip, end in zip(moved, flat.reshape(n, HEIGHT, wide), ends, strict=True):
+        at, down = int(rng.integers(0, room - end + 1)), int(rng.choice([0, 1, 1, 2]))
         row[down : down + HEIGHT, at : at + end] = strip[:, :end]
     bent = (moved[:, 1:-1] * np.float32(1 / 255)) ** np.exp(rng.normal(0, 0.3, (n, 1, 1))).astype(np.float32)
     noise = rng.uniform(-0.06, 0.06, (n, 1, 1)).clip(0).astype(np.float32)
