@@ -12,11 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_daemon import networks, strips
-from edge_daemon.domain import Grey
 from edge_daemon.errors import ModelError
-from edge_daemon.ink import contrast
-from edge_daemon.sources import strokes
+from edge_daemon.sources.strokes import Writer
 from edge_daemon.strips import NONE, StripReader
+from scripts.training.strips_shipped import drawn
 
 FRAMES = 5
 
@@ -42,18 +41,6 @@ def by_hand(said: NDArray[np.float32]) -> list[tuple[str, float]]:
         text = "".join(str(digit) for digit, _ in itertools.groupby(way) if digit != NONE)
         found[text] = found.get(text, 0.0) + chance
     return sorted(found.items(), key=lambda item: -item[1])[:3]
-
-
-def written(text: str, seed: int, gap: float = 6.0) -> Grey:
-    """A number by the project's own writer on plain paper, as a strip; digits `gap` px apart, below 0 overlapping."""
-    writer, page, x = strokes.Writer(seed), np.full((60, 400), 215, np.uint8), 12.0
-    for char in text:
-        number = writer.number(char, 36)
-        strokes.draw(page, [s + np.array([x, 12], np.float32) for s in number.strokes], 3.5, 60)
-        x += number.boxes[0][2] + 3.5 + gap
-    strip = strips.cut(contrast(page), (0, 0, int(x - gap + 10), 60))
-    assert strip is not None
-    return strip
 
 
 def test_the_same_digit_in_neighbouring_frames_is_one_and_in_parted_frames_two() -> None:
@@ -118,7 +105,7 @@ def test_boxes_lie_where_the_spans_say() -> None:
 @pytest.mark.parametrize(("text", "seed"), [("2021", 1), ("90", 2), ("58000", 3), ("7346", 6)])
 def test_written_strips_are_read(reader: StripReader, text: str, seed: int) -> None:
     """Numbers by the project's own writers, and a span for each digit."""
-    spelled = reader.read(written(text, seed))
+    spelled = reader.read(drawn(Writer(seed), text))
     assert spelled.candidates[0][0] == text
     assert len(spelled.spans) == len(text)
 
@@ -126,7 +113,7 @@ def test_written_strips_are_read(reader: StripReader, text: str, seed: int) -> N
 @pytest.mark.parametrize(("text", "seed"), [("2000", 1), ("3585", 2), ("60068", 3)])
 def test_touching_digits_are_read(reader: StripReader, text: str, seed: int) -> None:
     """The same when each digit's stroke runs into the next one's."""
-    assert reader.read(written(text, seed, gap=-3.5)).candidates[0][0] == text
+    assert reader.read(drawn(Writer(seed), text, gap=-0.22)).candidates[0][0] == text
 
 
 def test_an_empty_strip_says_nothing(reader: StripReader) -> None:
