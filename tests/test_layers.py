@@ -19,6 +19,7 @@ RANKS = {
     "networks": 2,
     "ink": 2,
     "sieve": 3,
+    "strips": 3,
     "cuts": 3,
     "segment": 4,
     "read": 4,

@@ -1,0 +1,176 @@
+"""Train the strip reader, edge_daemon/strips.py's network: `scripts/train_strips --help`.
+
+Strips are written and cut once, in shards that stay in the work folder; every epoch shows them moved, stretched and
+degraded anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from edge_daemon.domain import Grey
+from edge_daemon.strips import HEIGHT, WIDTH
+from scripts.training import strips_net as net
+from scripts.training import strips_shipped as shipped
+from scripts.training import strips_sources
+from scripts.training import strips_written as written
+
+BATCH = 128
+SHARD = 10_000
+"""Strips in one file."""
+CHECK = 4_000
+"""Strips by held-back writers and fonts, for calibration and figures."""
+WIDTHS = (*range(48, 176, 16), 192, WIDTH)
+"""Of batches in px: short lines need not pay for the emptiness behind them."""
+
+
+_work: list[tuple[strips_sources.Sources, int]] = []
+
+
+def _adopt(source: strips_sources.Sources, seed: int) -> None:
+    _work[:] = [(source, seed)]
+
+
+def _strip(index: int) -> tuple[Grey, str]:
+    source, seed = _work[0]
+    return written.strip(np.random.default_rng([seed, index]), source)
+
+
+def make(source: strips_sources.Sources, first: int, count: int, seed: int, path: Path) -> None:
+    """Write strips number `first` to `first + count` of a seed to `path`, unless they are there."""
+    if path.exists():
+        return
+    cv2.setNumThreads(1)  # before any fork: a child that inherits OpenCV's running threads waits for ever
+    workers = int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))
+    with multiprocessing.get_context("fork").Pool(workers, _adopt, (source, seed)) as pool:
+        made = pool.map(_strip, range(first, first + count), chunksize=100)
+    unready = path.with_suffix(".part.npz")
+    np.savez(unready, x=np.stack([x for x, _ in made]), texts=np.array([text for _, text in made]))
+    unready.rename(path)
+
+
+def load(paths: Sequence[Path]) -> shipped.Samples:
+    xs, texts = [], []
+    for path in paths:
+        with np.load(path) as kept:
+            xs.append(kept["x"])
+            texts += [str(text) for text in kept["texts"]]
+    return shipped.Samples(np.concatenate(xs), texts)
+
+
+Batch = tuple[NDArray[np.float32], NDArray[np.int32]]
+
+
+def batches(samples: shipped.Samples, rng: Generator) -> Iterator[Batch]:
+    """For ever, in a new order each time round."""
+    truth = net.targets(samples.texts)
+    used = WIDTH - samples.x.any(axis=1)[:, ::-1].argmax(axis=1)
+    groups = [
+        np.flatnonzero((used > least) & (used <= most)) for least, most in zip((0, *WIDTHS), WIDTHS, strict=False)
+    ]
+    while True:
+        chosen = []
+        for group, width in zip(groups, WIDTHS, strict=True):
+            order = rng.permutation(group)
+            chosen += [(order[i : i + BATCH], width) for i in range(0, len(order) - BATCH + 1, BATCH)]
+        for i in rng.permutation(len(chosen)):
+            which, width = chosen[i]
+            yield degraded(samples.x[which, :, :width], used[which], rng), truth[which]
+
+
+def degraded(x: NDArray[np.uint8], used: NDArray[np.int64], rng: Generator) -> NDArray[np.float32]:
+    """Strips (n, HEIGHT, width), of which `used` columns are, as (n, HEIGHT, width', 1) in 0..1.
+
+    Each is moved along and by up to 1 px up or down, its greys bent, with noise; all of a batch are stretched alike.
+    """
+    n, _, width = x.shape
+    wide = round(width * rng.uniform(0.85, 1.15))
+    room = 8 * (wide // 8 + 2)
+    flat = cv2.resize(x.reshape(n * HEIGHT, width), (wide, n * HEIGHT), interpolation=cv2.INTER_LINEAR)
+    moved = np.zeros((n, HEIGHT + 2, room), np.uint8)
+    ends = np.minimum(wide, np.ceil(used * wide / width).astype(int))
+    for row, strip, end in zip(moved, flat.reshape(n, HEIGHT, wide), ends, strict=True):
+        at, down = int(rng.integers(0, room - end + 1)), int(rng.choice([0, 1, 1, 2]))
+        row[down : down + HEIGHT, at : at + end] = strip[:, :end]
+    bent = (moved[:, 1:-1] * np.float32(1 / 255)) ** np.exp(rng.normal(0, 0.3, (n, 1, 1))).astype(np.float32)
+    noise = rng.uniform(-0.06, 0.06, (n, 1, 1)).clip(0).astype(np.float32)
+    bent += noise * rng.standard_normal(bent.shape, np.float32) * (moved[:, 1:-1] > 0)
+    return np.asarray(np.clip(bent, 0, 1)[..., None], np.float32)
+
+
+def train(samples: shipped.Samples, check: shipped.Samples, args: argparse.Namespace) -> Any:
+    """A trained Keras model; goes on where it was interrupted."""
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(args.seed)
+    keras.mixed_precision.set_global_policy("mixed_bfloat16" if args.bfloat16 else "float32")
+    model = net.build()
+    steps = args.per_epoch // BATCH
+    total = args.epochs * steps
+    rate = keras.optimizers.schedules.CosineDecay(
+        1e-4, total - total // 10, alpha=0.005, warmup_target=3e-3, warmup_steps=total // 10
+    )
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-2, clipnorm=5.0)
+    model.compile(optimizer, net.loss, jit_compile=False)
+    known = check.x[..., None].astype(np.float32) / 255, net.targets(check.texts)
+    shapes = (tf.TensorSpec((BATCH, HEIGHT, None, 1), tf.float32), tf.TensorSpec((BATCH, net.LONGEST), tf.int32))
+    shown = tf.data.Dataset.from_generator(
+        lambda: batches(samples, np.random.default_rng(args.seed)), output_signature=shapes
+    )
+    model.fit(
+        shown.prefetch(4),
+        epochs=args.epochs,
+        steps_per_epoch=steps,
+        validation_data=known,
+        validation_batch_size=250,
+        callbacks=[keras.callbacks.BackupAndRestore(str(args.work / "strips-state"), delete_checkpoint=False)],
+        verbose=2,
+    )
+    keras.mixed_precision.set_global_policy("float32")
+    trained = net.build()
+    trained.set_weights(model.get_weights())
+    return trained
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="scripts/train_strips", description=__doc__)
+    add = parser.add_argument
+    add("--data", type=Path, required=True, help="folder of the training sets (models/README.md names them)")
+    add("--count", type=int, default=400_000, help="strips to write, once")
+    add("--epochs", type=int, default=12)
+    add("--per-epoch", type=int, default=120_000, help="strips shown in an epoch")
+    add("--bfloat16", action="store_true", help="train with half the precision: faster where the processor knows it")
+    add("--out", type=Path, default=Path("models"), help="where the model goes (default: models/)")
+    add("--work", type=Path, default=Path(".training"), help="strips, state and network (default: .training/)")
+    add("--version", default="0.1.0", help="version of the model")
+    add("--seed", type=int, default=1)
+    args = parser.parse_args(argv)
+    args.work.mkdir(parents=True, exist_ok=True)
+    held = args.work / "strips-check.npz"
+    make(strips_sources.sources(args.data, held=True), 0, CHECK, args.seed + 1000, held)
+    shards = [args.work / f"strips-{args.seed}-{i:03}.npz" for i in range(max(1, args.count // SHARD))]
+    source = strips_sources.sources(args.data)
+    for i, path in enumerate(shards):
+        make(source, i * SHARD, SHARD, args.seed, path)
+        print(f"{(i + 1) * SHARD} strips written", flush=True)
+    samples, check = load(shards), load([held])
+    model = train(samples, check, args)
+    model.save(args.work / "strips.keras")
+    sample = samples.x[:: max(1, len(samples.x) // 1000)]
+    print(f"wrote {shipped.write(args.out, args.work / 'strips', args.version, model, sample, check)}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

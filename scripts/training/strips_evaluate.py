@@ -1,0 +1,106 @@
+"""How well the shipped strip network reads a folder of pictures that each hold one line:
+`python -m scripts.training.strips_evaluate --help`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from edge_daemon import strips
+from edge_daemon.domain import Grey
+from edge_daemon.ink import contrast
+
+
+class Read(NamedTuple):
+    """One picture."""
+
+    name: str
+    truth: str
+    text: str
+    confidence: float
+
+
+def pictures(folder: Path) -> list[tuple[str, str, Grey]]:
+    """(name, digits, picture) by the folder's truth.json."""
+    truth = json.loads((folder / "truth.json").read_text())
+    shown = [
+        (name, said["digits"], cv2.imread(str(folder / name), cv2.IMREAD_GRAYSCALE)) for name, said in truth.items()
+    ]
+    return [(name, digits, np.asarray(picture, np.uint8)) for name, digits, picture in shown if picture is not None]
+
+
+def strip_of(picture: Grey) -> Grey | None:
+    return strips.cut(contrast(picture), (0, 0, picture.shape[1], picture.shape[0]))
+
+
+def read(reader: strips.StripReader, folder: Path) -> list[Read]:
+    found = []
+    for name, truth, picture in pictures(folder):
+        strip = strip_of(picture)
+        text, chance = reader.read(strip).candidates[0] if strip is not None else ("", 0.0)
+        found.append(Read(name, truth, text, chance))
+    return found
+
+
+def edits(a: str, b: str) -> int:
+    """Levenshtein distance."""
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        before, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (x != y))
+    return row[-1]
+
+
+def sure_from(found: Sequence[Read], precision: float) -> tuple[float, float]:
+    """The lowest confidence from which on so many are right, and the share of all pictures that it lets through."""
+    ranked = sorted(found, key=lambda r: -r.confidence)
+    right = np.cumsum([r.text == r.truth for r in ranked]) / np.arange(1, len(ranked) + 1)
+    enough = np.flatnonzero(right >= precision)
+    last = int(enough[-1]) if len(enough) else -1
+    return (ranked[last].confidence, (last + 1) / len(ranked)) if last >= 0 else (1.0, 0.0)
+
+
+def speed(reader: strips.StripReader, folder: Path) -> float:
+    """Median microseconds from strip to texts."""
+    shown = [strip for strip in (strip_of(picture) for _, _, picture in pictures(folder)) if strip is not None]
+    times = []
+    for strip in shown:
+        began = time.perf_counter()
+        reader.read(strip)
+        times.append(time.perf_counter() - began)
+    return 1e6 * float(np.median(times))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m scripts.training.strips_evaluate", description=__doc__)
+    parser.add_argument("folder", type=Path, help="pictures and truth.json: by name {digits: ...}")
+    parser.add_argument("--model", type=Path, help="manifest (default: the shipped one)")
+    parser.add_argument("--kind", default="int8", choices=("int8", "float32"))
+    parser.add_argument("--misses", action="store_true", help="name the pictures that were read wrong")
+    args = parser.parse_args(argv)
+    cv2.setNumThreads(1)
+    reader = strips.StripReader(args.model, args.kind)
+    found = read(reader, args.folder)
+    right = [r.text == r.truth for r in found]
+    wrong = sum(edits(r.text, r.truth) for r in found)
+    level, share = sure_from(found, 0.98)
+    print(f"exact {100 * np.mean(right):.1f} % of {len(found)}")
+    print(f"characters {100 * (1 - wrong / sum(len(r.truth) for r in found)):.2f} %")
+    print(f"98 % right from confidence {level:.3f} on: {100 * share:.1f} % of all")
+    print(f"{speed(reader, args.folder):.0f} us a strip")
+    for r in sorted(found, key=lambda r: -r.confidence) if args.misses else ():
+        if r.text != r.truth:
+            print(f"  {r.truth:>9} read as {r.text:<9} {r.confidence:.2f}  {r.name}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

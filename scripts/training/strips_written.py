@@ -1,0 +1,218 @@
+"""Strips to train on: a line by one hand or press, on some ground, photographed, cut as the daemon cuts it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from edge_daemon.domain import DIGITS, Box, Grey
+from edge_daemon.ink import contrast
+from edge_daemon.sources import strokes
+from edge_daemon.strips import SQUEEZE, WIDTH, cut
+from scripts.training import grounds, hands, pages
+from scripts.training.strips_grounds import ground
+from scripts.training.strips_hands import Exemplars, Line, Written, other, scaled
+from scripts.training.strips_sources import HANDS, Sources
+
+LENGTHS = (0.09, 0.10, 0.14, 0.18, 0.16, 0.12, 0.07, 0.05, 0.03, 0.03, 0.015, 0.015)
+"""How often a number has 1, 2, ... digits."""
+EMPTY = 0.12
+"""Share of strips without any digit."""
+STROKED, PRINTED = 0.15, 0.14
+"""How often the hand is one of our own strokes, beside HANDS; how often it is a press."""
+MARKS = ".,-=*+:()x÷%"
+"""Signs that are no digits. No slash: in some hands it is a 1."""
+
+
+def strip(rng: Generator, source: Sources) -> tuple[Grey, str]:
+    """One strip (strips.HEIGHT, strips.WIDTH) and the digits on it."""
+    while True:
+        written = nothing(rng, source) if rng.random() < EMPTY else number(rng, source)
+        picture, box = photographed(rng, written)
+        found = cut(contrast(picture), box)
+        if found is not None:
+            return found, written.text
+
+
+def number(rng: Generator, source: Sources) -> Written:
+    """A number with its marks, by a hand or a press."""
+    text = dressed(rng, digits(rng))
+    height = float(rng.uniform(22, 46))
+    if rng.random() < PRINTED:
+        return tilted(rng, press(rng, source, text, height), 0.05, 0.8)
+    return tilted(rng, penned(rng, source, text, height), 0.2, 1.8)
+
+
+def digits(rng: Generator) -> str:
+    """Uniform, or an amount (small first digit, zeros behind), or one with digits that recur."""
+    count = 1 + int(rng.choice(len(LENGTHS), p=np.array(LENGTHS) / sum(LENGTHS)))
+    kind = rng.random()
+    if kind < 0.5:
+        found = list(rng.integers(0, 10, count))
+    elif kind < 0.8:
+        found = [1 + int(9 * rng.random() ** 1.6), *rng.integers(0, 10, count - 1)]
+        zeros = min(count - 1, int(rng.geometric(0.4)) - 1)
+        found[count - zeros :] = [0] * zeros
+    else:
+        few = rng.integers(0, 10, int(rng.integers(1, 4)))
+        found = list(rng.choice(few, count))
+    return "".join(map(str, found))
+
+
+def dressed(rng: Generator, text: str) -> str:
+    """With marks between, before and behind the digits."""
+    if rng.random() < 0.3 and len(text) > 3:  # thousands
+        point = str(rng.choice(list(".,' :")))
+        for at in range(len(text) - 3, 0, -3):
+            text = text[:at] + point + text[at:]
+    elif rng.random() < 0.25:
+        at = int(rng.integers(0, len(text) + 1))
+        text = text[:at] + str(rng.choice(list(MARKS))) + text[at:]
+    if rng.random() < 0.25:
+        text += str(rng.choice(["-", ".-", "=", ".", ",", ".=", "_", "_", "._", "*", ":", "%", "#", "+"]))
+    if rng.random() < 0.1:
+        text = str(rng.choice(["$", "*", "#", "-", "=", "(", "$ ", "x", "+"])) + text
+    return text
+
+
+def penned(rng: Generator, source: Sources, text: str, height: float) -> Written:
+    """Marks side by side as a pen sets them: each as near to its neighbour as the hand of this line does."""
+    pen = max(1.3, height * float(np.exp(rng.uniform(np.log(0.04), np.log(0.19)))))
+    total = sum(HANDS.values()) + STROKED
+    own = rng.random() < STROKED / total
+    hand: hands.Hand = hands.Stroked(rng, height, pen) if own else Exemplars(rng, source, height)
+    gap = rng.uniform(*[(-0.22, 0.02), (0.0, 0.12), (0.05, 0.35), (0.3, 1.0)][rng.choice(4, p=[0.3, 0.32, 0.28, 0.1])])
+    loose, wander, drift = rng.uniform(0.01, 0.08), rng.uniform(0.01, 0.08), rng.normal(0, 0.015)
+    sizes = size_of(rng, text)
+    line = Line(height, len(text))
+    joined = rng.uniform(0.2, 0.9) if rng.random() < 0.2 else 0.0
+    for i, char in enumerate(text):
+        if char == " ":
+            line.skip(0.4 * height)
+            continue
+        mark = other(rng, source, char, height, pen) if char in "$#'_" else hand.mark(char)
+        if sizes[i] != 1.0:
+            mark = scaled(mark, float(sizes[i]))
+        rise = (rng.normal(0, wander) + drift * i) * height
+        space = gap + rng.normal(0, loose) if char in DIGITS else rng.uniform(-0.02, 0.2)
+        line.add(mark, rise, space * height)
+        if joined and char in DIGITS and rng.random() < joined:
+            line.join(rng, pen if own else max(1.3, 0.7 * pen))
+    return line.written(text)
+
+
+def size_of(rng: Generator, text: str) -> NDArray[np.float64]:
+    """Of each mark, relative: zeros at the end are at times small, lines grow or shrink."""
+    sizes = np.ones(len(text))
+    kind = rng.random()
+    if kind < 0.12:
+        small = rng.uniform(0.5, 0.85)
+        for i in range(len(text) - 1, 0, -1):
+            if text[i] in "123456789":
+                break
+            sizes[i] = small
+    elif kind < 0.25:
+        sizes *= np.linspace(1, rng.uniform(0.65, 1.15), len(text))
+    elif kind < 0.45:
+        sizes = np.clip(rng.normal(1, 0.12, len(text)), 0.6, 1.3)
+    return sizes
+
+
+def press(rng: Generator, source: Sources, text: str, height: float) -> Written:
+    """Printed."""
+    if not source.fonts:
+        return penned(rng, source, text, height)
+    hand = hands.Printed(source.fonts[rng.integers(len(source.fonts))], height)
+    if rng.random() < 0.4:
+        text = str(rng.choice([" ", "\u2009"])).join(text)
+    cover = hand.mark(text).cover
+    edge = int(0.4 * height)
+    cover = cv2.copyMakeBorder(cover, edge, edge, edge, edge, cv2.BORDER_CONSTANT).astype(np.uint8)
+    box = cv2.boundingRect((cover > 90).view(np.uint8))
+    return Written(cover, "".join(c for c in text if c in DIGITS), height, tuple(box))  # type: ignore[arg-type]
+
+
+def nothing(rng: Generator, source: Sources) -> Written:
+    """A line that holds no digit: nothing at all, letters, signs, scribbles."""
+    height = float(rng.uniform(22, 46))
+    kind = int(rng.choice(5, p=[0.2, 0.3, 0.2, 0.15, 0.15]))
+    line = Line(height, 10)
+    if kind == 1 and source.fonts:
+        count = int(rng.integers(1, 9))
+        word = "".join(pages._PRINT_LETTERS[i] for i in rng.integers(0, len(pages._PRINT_LETTERS), count))
+        word = str(rng.choice(pages._WORDS)) if rng.random() < 0.4 else word
+        if len(word) > 2:
+            return tilted(rng, press(rng, source, word, height * rng.uniform(0.7, 1)), 0.1, 1.0)
+    if kind == 2:
+        for i in rng.integers(0, len(source.characters), int(rng.integers(2, 6))):
+            ink = source.characters[i]
+            by = height / max(ink.shape)
+            how = cv2.INTER_AREA if by < 1 else cv2.INTER_CUBIC
+            cover = np.asarray(cv2.resize(ink, None, fx=by, fy=by, interpolation=how), np.uint8)
+            line.add(hands.Mark(cover, 0, -height, 0), 0.0, height * rng.uniform(0, 0.3))
+    if kind == 3:
+        signs = hands.Stroked(rng, height, max(1.3, height * rng.uniform(0.04, 0.16)))
+        for _ in range(int(rng.integers(1, 4))):
+            line.add(signs.mark(str(rng.choice(list("+-x÷=*.,:<>√%✓)[")))), 0.0, height * rng.uniform(0.1, 0.8))
+    if kind == 4:
+        knots = np.cumsum(rng.normal(0, 0.4 * height, (int(rng.integers(5, 16)), 2)), axis=0)
+        knots = np.column_stack((knots[:, 0], 0.5 * height + 0.6 * (knots[:, 1] - knots[:, 1].mean())))
+        knots[:, 1] = np.clip(knots[:, 1], -0.5 * height, 1.4 * height)
+        knots[:, 0] = np.clip(knots[:, 0] - knots[:, 0].min(), 0, 8 * height)
+        line.add(hands.inked([strokes._smooth(knots).astype(np.float32)], rng.uniform(1.3, 6), height, 0), 0.0, 0.0)
+    made = line.written("")
+    if made.box[2] < 0.2 * height or made.box[3] < 4:
+        wide = int(height * np.exp(rng.uniform(-0.3, 1.8)))
+        made = Written(made.cover, "", height, (int(0.5 * height), int(0.9 * height), wide, int(height)))
+    return tilted(rng, made, 0.2, 1.8)
+
+
+def tilted(rng: Generator, made: Written, shear: float, turn: float) -> Written:
+    """The line sheared, turned (sd `turn` degrees), stretched; cropped to what is written, with margins of a height."""
+    x, y, w, h = made.box
+    lean, angle = rng.normal(0.06, shear) if shear > 0.1 else rng.normal(0, shear), np.radians(rng.normal(0, turn))
+    wide = float(np.exp(rng.normal(0, 0.14)))
+    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ np.array(
+        [[wide, -lean], [0.0, 1.0]]
+    )
+    corners = np.array([(x, y), (x + w, y), (x, y + h), (x + w, y + h)], np.float64) @ matrix.T
+    margin = 0.8 * made.height
+    corner = corners.min(axis=0) - margin
+    size = np.ceil(corners.max(axis=0) + margin - corner).astype(int)
+    cover = np.asarray(cv2.warpAffine(made.cover, np.column_stack((matrix, -corner)), size.tolist()), np.uint8)
+    box = cv2.boundingRect((cover > 90).view(np.uint8)) if made.text else None
+    if box is None or box[2] == 0:
+        box = (int(margin), int(margin), int(size[0] - 2 * margin), int(size[1] - 2 * margin))
+    return Written(cover, made.text, made.height, tuple(box))  # type: ignore[arg-type]
+
+
+def photographed(rng: Generator, made: Written) -> tuple[Grey, Box]:
+    """A picture of the line on some ground, and the box that a segmenter, or a person, would put around it."""
+    box = around(rng, made)
+    x, y, w, h = box
+    if rng.random() < 0.6:  # nothing but the box, as on a cropped picture
+        left, top, right, bottom = max(0, x), max(0, y), x + w, y + h
+        made = Written(made.cover[top:bottom, left:right], made.text, made.height, made.box)
+        box = (x - left, y - top, w, h)
+    page = ground(rng, made.cover, made.height, made.box[1] + made.box[3] - (y if box[1] != y else 0))
+    if rng.random() < 0.3:  # falling light, soft shade
+        page = page * np.clip(1 + np.float32(rng.uniform(0, 0.4)) * grounds.noise(rng, page.shape, 200), 0.3, None)  # type: ignore[arg-type]
+    picture = grounds.photograph(rng, page)
+    if rng.random() < 0.45:
+        by = rng.uniform(11, 30) / made.height
+        if by < 1:
+            picture = np.asarray(cv2.resize(picture, None, fx=by, fy=by, interpolation=cv2.INTER_AREA), np.uint8)
+            box = tuple(round(v * by) for v in box)  # type: ignore[assignment]
+    return picture, box
+
+
+def around(rng: Generator, made: Written) -> Box:
+    """A box around what is written: tight to generous, at times into the ink; not longer than a strip may be."""
+    x, y, w, h = made.box
+    reach = float(rng.choice([0.08, 0.2, 0.45]))
+    above, below = rng.uniform(-0.04, reach, 2) * made.height
+    before, behind = rng.uniform(-0.04, 1.6 * reach, 2) * made.height
+    tall = max(h + above + below, (w + before + behind) / (WIDTH * SQUEEZE / 32) + 1)
+    return round(x - before), round(y - above), round(w + before + behind), round(tall)

@@ -1,0 +1,124 @@
+"""The making of strips to train on: what is written is what it is called. Needs neither the sets nor TensorFlow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_daemon import strips
+from edge_daemon.domain import Grey
+from edge_daemon.sources.strokes import Writer, coverage
+from scripts.training import strips as training
+from scripts.training import strips_evaluate, strips_net, strips_sources, strips_written
+from scripts.training.strips_evaluate import Read
+from scripts.training.strips_hands import Line, repenned
+from scripts.training.strips_shipped import Samples
+
+
+def digit(char: str, seed: int = 3) -> Grey:
+    strokes = [s * 40 + np.array([10, 10], np.float32) for s in Writer(seed).digit(char)]
+    return coverage((60, 60), strokes, 4.0)
+
+
+@pytest.fixture(scope="module")
+def source() -> strips_sources.Sources:
+    inks = [digit(str(n)) for n in range(10)]
+    crops = {name: [[ink] for ink in inks] for name in strips_sources.HANDS if name != "cheque"}
+    return strips_sources.Sources((), (inks, np.arange(10)), crops, [digit("4")])
+
+
+def test_a_seed_writes_the_same_strip_again(source: strips_sources.Sources) -> None:
+    """Strips have the daemon's size, at most so many digits as the network is trained for, and come back by seed."""
+    texts = set()
+    for seed in range(40):
+        strip, text = strips_written.strip(np.random.default_rng(seed), source)
+        assert strip.shape == (strips.HEIGHT, strips.WIDTH)
+        assert len(text) <= strips_net.LONGEST
+        texts.add(text)
+    again, text = strips_written.strip(np.random.default_rng(39), source)
+    assert np.array_equal(again, strip)
+    assert text in texts
+    assert "" in texts
+    assert len(texts) > 20
+
+
+def test_marks_are_written_and_not_transcribed(source: strips_sources.Sources) -> None:
+    """Points and dashes leave ink, the text holds the digits alone."""
+    made = strips_written.penned(np.random.default_rng(1), source, "$1.234,-", 40.0)
+    assert made.text == "1234"
+    bare = strips_written.penned(np.random.default_rng(1), source, "1234", 40.0)
+    assert made.box[2] > bare.box[2]
+
+
+def test_marks_on_a_line_keep_their_distance() -> None:
+    """Two bars set 10 px apart are 10 px apart, set -3 px apart they run into each other."""
+    from scripts.training.hands import Mark
+
+    bar = Mark(np.full((40, 6), 255, np.uint8), 0.0, -40.0, 6.0)
+    for space, gaps in ((10.0, [10]), (-3.0, [])):
+        line = Line(40.0, 2)
+        line.add(bar, 0.0, 0.0)
+        line.add(bar, 0.0, space)
+        columns = np.flatnonzero(line.written("11").cover.any(axis=0))
+        assert [step - 1 for step in np.diff(columns).tolist() if step > 1] == [
+            pytest.approx(gap, abs=1) for gap in gaps
+        ]
+
+
+def test_a_pen_makes_strokes_of_its_own_width() -> None:
+    """A 4 px bar becomes about 8 px, and about 2 px."""
+    bar = np.zeros((60, 30), np.uint8)
+    bar[10:50, 13:17] = 255
+    for pen in (8, 2):
+        row = repenned(bar, pen)[30] / 255
+        assert row.sum() == pytest.approx(pen, abs=1.6)
+
+
+def test_cheque_crops_with_a_neighbour_in_them_are_left_out() -> None:
+    """A digit alone passes, with a bit of its neighbour at the edge it passes less that bit, two digits do not."""
+    alone = np.zeros((48, 48), np.uint8)
+    alone[4:44, 4:44] = digit("0")[7:47, 2:42]
+    beside = alone.copy()
+    beside[8:40, :2] = 255
+    assert strips_sources.is_one(alone, 3)
+    assert not strips_sources.stands_alone(beside)
+    assert strips_sources.is_one(strips_sources.without_neighbours(beside), 3)
+    both = np.hstack((alone[:, 10:34], alone[:, 10:34]))
+    assert not strips_sources.is_one(strips_sources.without_neighbours(both), 3)
+
+
+def test_batches_hold_whole_strips_with_their_digits() -> None:
+    """However it is moved and stretched, a strip's ink stays in its batch, and its digits with it."""
+    x = np.zeros((256, strips.HEIGHT, strips.WIDTH), np.uint8)
+    for i in range(256):
+        x[i, :, : 20 + i % 60] = 200
+    texts = [str(i % 60) for i in range(256)]
+    batches = training.batches(Samples(x, texts), np.random.default_rng(0))
+    for _ in range(4):
+        shown, truth = next(batches)
+        assert shown.shape[:2] == (training.BATCH, strips.HEIGHT)
+        assert shown.shape[2] % 4 == 0
+        for strip, digits in zip(shown, truth, strict=True):
+            wide = 20 + int("".join(str(d) for d in digits if d >= 0))
+            assert 0.8 * wide < np.count_nonzero(strip[16] > 0.1) < 1.25 * wide + 2
+
+
+def test_edits_and_the_confidence_that_is_enough() -> None:
+    """Known distances; of four readings the two surest are right, so half pass at 98 %."""
+    assert strips_evaluate.edits("1000", "100") == 1
+    assert strips_evaluate.edits("", "12") == 2
+    assert strips_evaluate.edits("123", "321") == 2
+    found = [Read("a", "1", "1", 0.9), Read("b", "2", "2", 0.8), Read("c", "3", "8", 0.7), Read("d", "4", "4", 0.6)]
+    assert strips_evaluate.sure_from(found, 0.98) == (0.8, 0.5)
+
+
+def test_a_folder_is_read_by_its_truth(tmp_path: Path) -> None:
+    """Pictures named in truth.json, with their digits."""
+    import cv2
+
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((50, 100), 200, np.uint8))
+    (tmp_path / "truth.json").write_text('{"a.png": {"digits": "12"}}')
+    ((name, truth, picture),) = strips_evaluate.pictures(tmp_path)
+    assert (name, truth, picture.shape) == ("a.png", "12", (50, 100))
