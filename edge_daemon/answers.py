@@ -17,6 +17,7 @@ from edge_daemon.fields import whole
 from edge_daemon.reader import Reader
 from edge_daemon.sieve import Sieve
 from edge_daemon.sources.files import Picture, pictures
+from edge_daemon.strips import StripReader
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,9 +29,13 @@ class Answer:
     """In reading order; boxes in pixels of the picture."""
 
 
-def answers(path: str | PictureError, sieve: Sieve, classifier: Classifier) -> Iterator[Answer | PictureError]:
+def answers(
+    path: str | PictureError, sieve: Sieve, classifier: Classifier, strips: StripReader
+) -> Iterator[Answer | PictureError]:
     """One answer for each image or video frame in `path`, or why there is none."""
-    reader = Reader(sieve, classifier, look_round_every=0.0)  # a video keeps its way up, pictures each have their own
+    reader = Reader(
+        sieve, classifier, strips, look_round_every=0.0
+    )  # a video keeps its way up, pictures each have their own
     for picture in [path] if isinstance(path, PictureError) else pictures([path]):
         if isinstance(picture, PictureError):
             yield picture

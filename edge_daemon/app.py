@@ -26,6 +26,7 @@ from edge_daemon.reader import Reader
 from edge_daemon.sieve import Sieve
 from edge_daemon.sinks.mqtt import MqttSink
 from edge_daemon.sources import open_source
+from edge_daemon.strips import StripReader
 from edge_daemon.systemd import Systemd
 from edge_daemon.vote import Voter
 
@@ -85,7 +86,8 @@ def main(config: Config) -> None:
 def build(config: Config, inbox: SimpleQueue[Request]) -> Iterator[App]:
     """Put the daemon together; on the way out deliver what can be delivered, say offline, release everything."""
     with ExitStack() as stack:
-        classifier, sieve = classifiers.load(config.model), Sieve()
+        classifier = classifiers.load(config.model)
+        reader = Reader(Sieve(), classifier, StripReader())
         systemd = stack.enter_context(closing(Systemd()))
         outbox = stack.enter_context(closing(Outbox(state_folder(), config.device, config.outbox)))
         availability = partial(wire.availability, config.device)
@@ -97,7 +99,7 @@ def build(config: Config, inbox: SimpleQueue[Request]) -> Iterator[App]:
         voter = Voter(config.fields, classifier.name, classifier.backend)
         courier.start()
         stack.callback(leave, courier)
-        yield App(source, Fields(config.fields), Reader(sieve, classifier), voter, outbox, courier, systemd, inbox)
+        yield App(source, Fields(config.fields), reader, voter, outbox, courier, systemd, inbox)
 
 
 def facts(config: Config, classifier: Classifier) -> dict[str, object]:

@@ -25,6 +25,7 @@ from edge_daemon.errors import BrokerError, ConfigError, EdgeDaemonError
 from edge_daemon.networks import find_interpreter
 from edge_daemon.sieve import Sieve
 from edge_daemon.sources import open_source
+from edge_daemon.strips import StripReader
 
 FLAT = 16
 """Grey levels: a frame that spans less shows nothing."""
@@ -87,6 +88,7 @@ def _runtime(_: Config) -> Iterator[Found]:
 
 def _model(config: Config) -> Iterator[Found]:
     Sieve()
+    StripReader()
     classifier = TfliteClassifier(config.model)
     yield Level.OK, f"{classifier.name} on {classifier.backend}: undamaged, and reads its golden pictures right"
 

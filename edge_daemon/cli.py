@@ -117,11 +117,12 @@ def read(paths: tuple[str, ...], as_json: bool, folder: Path | None, model: str)
     from edge_daemon.classifiers.tflite import Options, TfliteClassifier
     from edge_daemon.sieve import Sieve
     from edge_daemon.sources.files import expand
+    from edge_daemon.strips import StripReader
 
-    sieve, classifier = Sieve(), TfliteClassifier(Options(model))
+    sieve, classifier, strips = Sieve(), TfliteClassifier(Options(model)), StripReader()
     failed = False
     with _progress(expand(paths)) as found:
-        for answer in (answer for path in found for answer in answers.answers(path, sieve, classifier)):
+        for answer in (answer for path in found for answer in answers.answers(path, sieve, classifier, strips)):
             if isinstance(answer, PictureError):
                 _complain(answer)
                 failed = True

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from edge_daemon.domain import Box, Classifier, Grey, Line, Number, Patch
-from edge_daemon.read import read
+from edge_daemon import strips
+from edge_daemon.domain import Box, Classifier, Digit, Grey, Line, Number, Patch, outline
+from edge_daemon.ink import contrast
+from edge_daemon.read import LEAST, read
 from edge_daemon.segment import segment
 from edge_daemon.sieve import Sieve
 
@@ -20,6 +23,10 @@ SURE = 0.8
 """A frame whose digits are this sure on average stands the right way up."""
 GLANCE = 640
 """Pixels on the longer side of what is looked at from the other sides: it only has to tell the way up."""
+SETTLED = 0.97
+"""A line that its glyphs tell so surely is not read as a strip as well."""
+ONE_LINE = 128
+"""Pixels of height up to which a picture wider than high is taken for one line of writing, as a field is."""
 CLEARLY = 1.25
 """Another way up must have so many times the evidence of the present one, and some digits on top."""
 
@@ -30,6 +37,7 @@ class Reader:
 
     sieve: Sieve
     classifier: Classifier
+    strips: strips.StripReader
     look_round_every: float = 10.0
     """Seconds (of frames' monotonic time) between two looks from the other sides at frames that read badly."""
     turn: int = 0
@@ -38,6 +46,9 @@ class Reader:
 
     def read(self, patch: Patch) -> list[Number]:
         """The numbers of a patch in reading order, boxes in pixels of the patch."""
+        if is_one_line(patch):
+            numbers, pieces = self._seen(patch, 0)
+            return self._as_one_line(patch, joint(numbers, pieces)) or numbers
         if patch.field is not None:
             return self._seen(patch, 0)[0]
         numbers, pieces = self._seen(patch, self.turn)
@@ -55,11 +66,39 @@ class Reader:
         self.turn = (self.turn + best) % 4
         return self._seen(patch, self.turn)[0]
 
+    def _as_one_line(self, patch: Patch, known: float) -> list[Number]:
+        """The whole patch read as a strip, if that is surer than what is `known`; empty otherwise."""
+        height, width = patch.pixels.shape
+        ink, box = contrast(patch.pixels), (0, 0, width, height)
+        strip = strips.cut(ink, box) if known < SETTLED else None
+        if strip is None:
+            return []
+        said = self.strips.read(strip)
+        text, sure = said.candidates[0]
+        if not text or sure < max(LEAST, known):
+            return []
+        where = strips.boxes(box, ink, said.spans)
+        digits = tuple(Digit(((digit, sure),), at) for digit, at in zip(text, where, strict=True))
+        return [Number(outline(where), tuple(c for c in said.candidates if c[0]), digits)]
+
     def _seen(self, patch: Patch, turn: int) -> tuple[list[Number], int]:
         """The numbers after `turn` quarter turns to the left, and how many pieces of ink were looked at."""
         lines = segment(replace(patch, pixels=turned(patch.pixels, turn)), self.sieve.sift)
         numbers = [turned_back(n, patch.pixels.shape, turn) for n in read(lines, self.classifier)]
         return numbers, pieces_of(lines)
+
+
+def is_one_line(patch: Patch) -> bool:
+    """Whether a patch can be one line and nothing else: wider than high, and a field, or a small picture."""
+    height, width = patch.pixels.shape
+    return width > 1.3 * height and (patch.field is not None or height <= ONE_LINE)
+
+
+def joint(numbers: Sequence[Number], pieces: int) -> float:
+    """How likely it is that all of a line was read, and rightly, going by the glyphs."""
+    sure = math.prod(number.confidence for number in numbers)
+    digits = sum(len(number.text) for number in numbers)
+    return sure * min(1.0, digits / pieces) if pieces else 0.0
 
 
 def pieces_of(lines: Sequence[Line]) -> int:

@@ -131,10 +131,11 @@ def read_all(camera: SimulatedCamera) -> list[tuple[str, str | None]]:
     from edge_daemon.fields import Fields
     from edge_daemon.reader import Reader
     from edge_daemon.sieve import Sieve
+    from edge_daemon.strips import StripReader
     from edge_daemon.vote import Voter
 
     classifier, fields = classifiers.load(Model()), Fields([])
-    reader = Reader(Sieve(), classifier)
+    reader = Reader(Sieve(), classifier, StripReader())
     voter = Voter([], classifier.name, classifier.backend)
     found: list[tuple[str, str | None]] = []
     for frame in camera.frames(1.0):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import cache
 
 import numpy as np
@@ -12,14 +13,15 @@ from edge_daemon.classifiers import Options
 from edge_daemon.domain import Classifier, Frame, Grey, Patch
 from edge_daemon.reader import Reader, box_back
 from edge_daemon.sieve import Sieve
+from edge_daemon.strips import StripReader
 from tests.paper import page
 
 PAGE = [("2357", 40, 60), ("4946", 360, 200), ("7234", 60, 340)]
 
 
 @cache
-def networks() -> tuple[Sieve, Classifier]:
-    return Sieve(), classifiers.load(Options())
+def networks() -> tuple[Sieve, Classifier, StripReader]:
+    return Sieve(), classifiers.load(Options()), StripReader()
 
 
 def reader() -> Reader:
@@ -86,3 +88,15 @@ def test_a_box_turned_and_turned_back_is_itself(turn: int) -> None:
     ys, xs = np.nonzero(np.rot90(picture, turn))
     found = int(xs.min()), int(ys.min()), int(np.ptp(xs)) + 1, int(np.ptp(ys)) + 1
     assert box_back(found, picture.shape, turn) == (30, 10, 7, 15)
+
+
+def test_touching_digits_in_a_field_are_read_as_a_line() -> None:
+    """Zeros that run into each other in a loose box round a number are read, each with a box of its own."""
+    canvas = np.full((64, 200), 210, np.uint8)
+    for left, digit in ((14, "7"), (40, "0"), (58, "0"), (76, "0")):
+        one = page([(digit, left, 14)], height=36, size=(200, 64), pen=3)
+        canvas = np.minimum(canvas, one)
+    (number,) = reader().read(patch(canvas, field="amount"))
+    assert number.text == "7000"
+    assert len(number.digits) == 4
+    assert all(a.box[0] < b.box[0] for a, b in itertools.pairwise(number.digits))
