@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -26,8 +26,6 @@ INTERPRETERS = {"ai-edge-litert": "ai_edge_litert.interpreter", "tflite-runtime"
 GOLDEN_TOLERANCE = 0.1
 """How far a golden picture's probability may be from the manifest's: runtimes round int8 differently."""
 
-Facts = TypeVar("Facts", bound=msgspec.Struct)
-
 
 class ModelFile(msgspec.Struct, frozen=True):
     """One file that a manifest names."""
@@ -35,6 +33,20 @@ class ModelFile(msgspec.Struct, frozen=True):
     name: str
     sha256: str
     bytes: int
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What is known of any model without loading it. Keys that are not named are for people."""
+
+    name: str
+    version: str
+    files: dict[str, ModelFile]
+    """By kind: int8 and float32 (.tflite), golden (.png)."""
+    temperature: dict[str, float]
+    """By kind: logits are divided by it, so that of what is said with 0.9, nine in ten are right."""
+
+
+Facts = TypeVar("Facts", bound=Manifest)
 
 
 class Runtime(NamedTuple):
@@ -151,6 +163,23 @@ class Network:
             self._interpreter.invoke()
             row[:] = self._interpreter.get_tensor(self._out)[0]
         return (rows - self._zero) * self._scale
+
+
+def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    """Rows of logits -> rows of probabilities, summing to 1."""
+    scaled = logits / np.float32(temperature)
+    raised = np.exp(scaled - scaled.max(axis=-1, keepdims=True, initial=-np.inf))
+    return np.asarray(raised / raised.sum(axis=-1, keepdims=True), np.float32)
+
+
+def open_network(path: Path, facts: Manifest, kind: str, load: Callable[[Any, bytes, str], Network]) -> Network:
+    """The network of a kind that the manifest at `path` names, its bytes checked, on the interpreter at hand.
+
+    `load` makes a Network of (interpreter, content, name). Raises ModelError, or RuntimeMissingError.
+    """
+    file = facts.files[kind]
+    content = read_file(path.parent, file)
+    return load(find_interpreter().interpreter, content, str(path.with_name(file.name)))
 
 
 def _check(verb: str, name: str, tensor: Any, shape: tuple[int, ...], dtypes: tuple[Any, ...]) -> None:

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.domain import Grey
 from edge_daemon.errors import ModelError
 from edge_daemon.ink import Blob
-from edge_daemon.networks import ModelFile, Network, bundled, compare, decode, find_interpreter, read_file
+from edge_daemon.networks import Manifest, Network, bundled, compare, decode, open_network, read_file
 
 if TYPE_CHECKING:
     from cv2.typing import MatLike
@@ -38,15 +37,9 @@ _HOW = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 _PEAK = 200.0  # the darkness of the piece's own ink in all views: what is darker around it stays darker
 
 
-class Manifest(msgspec.Struct, frozen=True):
-    """What is known of a sieve without loading it. Keys that are not named here are for people."""
+class SieveManifest(Manifest, frozen=True):
+    """What is known of a sieve."""
 
-    name: str
-    version: str
-    files: dict[str, ModelFile]
-    """By kind: int8 and float32 (.tflite), golden (.png)."""
-    temperature: dict[str, float]
-    """By kind: logits are divided by it, so that of what is said with 0.9, nine in ten are digits."""
     views: int
     golden: list[float]
     """The probability that the float32 network gives each picture on the golden sheet."""
@@ -59,9 +52,7 @@ class Sieve:
         """Raises ModelError, or RuntimeMissingError without an interpreter."""
         path = manifest or bundled("sieve")
         facts = read_manifest(path)
-        file = facts.files[kind]
-        content = read_file(path.parent, file)
-        self._network = network(find_interpreter().interpreter, content, str(path.with_name(file.name)))
+        self._network = open_network(path, facts, kind, network)
         self._temperature = np.float32(facts.temperature[kind])
         shown = golden_views(read_file(path.parent, facts.files["golden"]), len(facts.golden))
         compare(path, self._probabilities(shown), facts.golden)
@@ -78,9 +69,9 @@ class Sieve:
         return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(path: Path) -> SieveManifest:
     """Read and check a manifest. Raises ModelError naming the file and what is wrong."""
-    manifest = decode(path, Manifest)
+    manifest = decode(path, SieveManifest)
     if manifest.views != VERSION:
         raise ModelError(
             f"{path} was trained with views {manifest.views}, this program has {VERSION}:"

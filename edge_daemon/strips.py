@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.domain import DIGITS, Box, Candidate, Grey
 from edge_daemon.errors import ModelError
-from edge_daemon.networks import ModelFile, Network, bundled, compare, decode, find_interpreter, read_file
+from edge_daemon.networks import Manifest, Network, bundled, compare, decode, open_network, read_file, softmax
 
 VERSION = 1
 """Goes up whenever `cut` changes: a network only works with the version that it was trained with."""
@@ -42,15 +41,9 @@ FAINT = 1e-3
 """A digit less likely than this in a frame does not start a text of its own."""
 
 
-class Manifest(msgspec.Struct, frozen=True):
-    """What is known of a strip network without loading it. Keys that are not named here are for people."""
+class StripManifest(Manifest, frozen=True):
+    """What is known of a strip network."""
 
-    name: str
-    version: str
-    files: dict[str, ModelFile]
-    """By kind: int8 (.tflite; training keeps a float32 beside it, to compare), golden (.png)."""
-    temperature: dict[str, float]
-    """By kind: logits are divided by it, so that of the texts said with 0.9, nine in ten are right."""
     strip: int
     """VERSION of `cut` that the network was trained with."""
     golden: list[list[float]]
@@ -74,9 +67,7 @@ class StripReader:
         """Raises ModelError, or RuntimeMissingError without an interpreter."""
         path = manifest or bundled("strips")
         facts = read_manifest(path)
-        file = facts.files[kind]
-        content = read_file(path.parent, file)
-        self._network = network(find_interpreter().interpreter, content, str(path.with_name(file.name)))
+        self._network = open_network(path, facts, kind, network)
         self._temperature = facts.temperature[kind]
         shown = golden_strips(read_file(path.parent, facts.files["golden"]), len(facts.golden))
         said = np.array([self.probabilities(strip).max(axis=0) for strip in shown], np.float32)
@@ -93,9 +84,9 @@ class StripReader:
         return softmax(self._network.logits(strip[None])[0].reshape(FRAMES, SCORES), self._temperature)
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(path: Path) -> StripManifest:
     """Raises ModelError when it cannot be read, or does not fit this program."""
-    manifest = decode(path, Manifest)
+    manifest = decode(path, StripManifest)
     kinds = {"int8"}
     if (
         manifest.strip != VERSION
@@ -117,13 +108,6 @@ def golden_strips(sheet: bytes, count: int) -> list[Grey]:
     if picture is None or count == 0 or picture.shape != (HEIGHT * count, WIDTH):
         raise ModelError(f"the golden sheet does not hold {count} strips; reinstall the model")
     return list(np.asarray(picture, np.uint8).reshape(count, HEIGHT, WIDTH))
-
-
-def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
-    """Rows of logits -> rows of probabilities."""
-    scaled = logits / np.float32(temperature)
-    powers = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), np.float32)
 
 
 def cut(ink: Grey, box: Box) -> Grey | None:

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.classifiers import normalise
 from edge_daemon.domain import DIGITS, NOT_A_DIGIT, Glyph, Grey
 from edge_daemon.errors import ModelError
-from edge_daemon.networks import ModelFile, Network, bundled, compare, decode, find_interpreter, read_file
+from edge_daemon.networks import Manifest, Network, bundled, compare, decode, open_network, read_file, softmax
 
 BUNDLED = "bundled"
 _INPUT = (normalise.SIDE, normalise.SIDE, 1)
@@ -35,16 +34,10 @@ class Options:
     """"bundled" for the model that came with the program, or a manifest (.json) beside its .tflite files."""
 
 
-class Manifest(msgspec.Struct, frozen=True):
-    """What is known of a model without loading it. Keys that are not named here are for people."""
+class DigitManifest(Manifest, frozen=True):
+    """What is known of a digit model."""
 
-    name: str
-    version: str
-    files: dict[str, ModelFile]
-    """By kind: int8 and float32 (.tflite), golden (.png)."""
     labels: list[str]
-    temperature: dict[str, float]
-    """By kind: logits are divided by it, so that of what is said with 0.9, nine in ten are right."""
     normaliser: int
     golden: list[list[float]]
     """For each picture on the golden sheet the 11 probabilities that the float32 network gives it."""
@@ -65,9 +58,9 @@ def locate(path: str) -> tuple[Path, str]:
     )
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(path: Path) -> DigitManifest:
     """Read and check a manifest. Raises ModelError naming the file and what is wrong."""
-    manifest = decode(path, Manifest)
+    manifest = decode(path, DigitManifest)
     if manifest.labels != [*DIGITS, "not"]:
         raise ModelError(f"{path}: the labels are {manifest.labels}, not 0 to 9 and 'not'; is it a digit model?")
     if manifest.normaliser != normalise.VERSION:
@@ -76,13 +69,6 @@ def read_manifest(path: Path) -> Manifest:
             " use the model that came with it, or retrain (scripts/train)"
         )
     return manifest
-
-
-def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
-    """Logits (n, 11) -> probabilities (n, 11), rows summing to 1."""
-    scaled = logits / np.float32(temperature)
-    raised = np.exp(scaled - scaled.max(axis=1, keepdims=True, initial=-np.inf))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True), np.float32)
 
 
 def digit_network(interpreter: Any, content: bytes, name: str) -> Network:
@@ -101,11 +87,9 @@ class TfliteClassifier:
         manifest = read_manifest(path)
         if kind not in manifest.files or kind not in manifest.temperature:
             raise ModelError(f"{path} names no {kind} network, only {', '.join(sorted(manifest.temperature))}")
-        file = manifest.files[kind]
-        runtime = find_interpreter()
         self.name = f"{manifest.name}@{manifest.version}"
         self._temperature = manifest.temperature[kind]
-        self._network = digit_network(runtime.interpreter, read_file(path.parent, file), str(path.with_name(file.name)))
+        self._network = open_network(path, manifest, kind, digit_network)
         self._try(path, manifest)
 
     def classify(self, glyphs: Sequence[Glyph]) -> NDArray[np.float32]:
@@ -115,7 +99,7 @@ class TfliteClassifier:
     def _probabilities(self, inks: Sequence[Grey]) -> NDArray[np.float32]:
         return softmax(self._network.logits([normalise.normalise(ink) for ink in inks]), self._temperature)
 
-    def _try(self, path: Path, manifest: Manifest) -> None:
+    def _try(self, path: Path, manifest: DigitManifest) -> None:
         """Read the golden pictures: a model can load and yet be wrong. Raises ModelError."""
         if "golden" not in manifest.files:
             raise ModelError(f"{path} names no golden pictures; reinstall the model")

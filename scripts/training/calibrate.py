@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.classifiers.tflite import softmax
+from edge_daemon.networks import softmax
 from scripts.training import evaluate
 from scripts.training.sets import Labels
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.classifiers import normalise
-from edge_daemon.classifiers.tflite import digit_network, softmax
+from edge_daemon.classifiers.tflite import digit_network
 from edge_daemon.domain import DIGITS
-from edge_daemon.networks import find_interpreter
+from edge_daemon.networks import find_interpreter, softmax
 from scripts.training import golden, sets
 
 NAME = "digits"

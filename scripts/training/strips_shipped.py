@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edge_daemon import strips
 from edge_daemon.domain import Grey
 from edge_daemon.ink import contrast
-from edge_daemon.networks import find_interpreter
+from edge_daemon.networks import find_interpreter, softmax
 from edge_daemon.sources import strokes
 from scripts.training import convert, manifest, runtimes
 from scripts.training import strips_net as net
@@ -42,7 +42,7 @@ def write(folder: Path, work: Path, version: str, model: Any, sample: NDArray[np
     heat = {kind: temperature(out, check.texts) for kind, out in said.items()}
     golden = golden_strips()
     sheet = cv2.imencode(".png", golden.reshape(-1, strips.WIDTH))[1].tobytes()
-    shown = strips.softmax(logits(networks["int8"], golden), heat["int8"])
+    shown = softmax(logits(networks["int8"], golden), heat["int8"])
     facts = {
         "temperature": heat,
         "strip": strips.VERSION,
@@ -72,7 +72,7 @@ def temperature(said: NDArray[np.float32], texts: Sequence[str]) -> float:
 
 def figures(said: NDArray[np.float32], heat: float, texts: Sequence[str]) -> dict[str, float]:
     """On held-back strips: right texts, and how far confidence is from the share that is right."""
-    best = [strips.texts(strips.softmax(out, heat))[0] for out in said]
+    best = [strips.texts(softmax(out, heat))[0] for out in said]
     right = np.array([text == truth for (text, _), truth in zip(best, texts, strict=True)])
     sure = np.array([chance for _, chance in best])
     place = np.minimum((sure * 15).astype(int), 14)
@@ -85,7 +85,7 @@ def differences(networks: dict[str, bytes], x: NDArray[np.uint8]) -> dict[str, f
     read = {}
     for name, out in runtimes.answers(networks, x, strips.network).items():
         rows = out.reshape(-1, strips.FRAMES, strips.SCORES)
-        read[name] = [strips.texts(strips.softmax(row, 1.0))[0][0] for row in rows]
+        read[name] = [strips.texts(softmax(row, 1.0))[0][0] for row in rows]
     return {
         f"{a} = {b}": round(float(np.mean([p == q for p, q in zip(read[a], read[b], strict=True)])), 4)
         for a, b in combinations(read, 2)
