@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 
 from edge_daemon.annotate import annotate
-from edge_daemon.domain import Candidate, Classifier, Frame, Number
+from edge_daemon.domain import Candidate, Frame, Number
 from edge_daemon.errors import PictureError
 from edge_daemon.fields import whole
 from edge_daemon.reader import Reader
-from edge_daemon.sieve import Sieve
 from edge_daemon.sources.files import Picture, pictures
-from edge_daemon.strips import StripReader
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,13 +27,9 @@ class Answer:
     """In reading order; boxes in pixels of the picture."""
 
 
-def answers(
-    path: str | PictureError, sieve: Sieve, classifier: Classifier, strips: StripReader
-) -> Iterator[Answer | PictureError]:
+def answers(path: str | PictureError, reader: Reader) -> Iterator[Answer | PictureError]:
     """One answer for each image or video frame in `path`, or why there is none."""
-    reader = Reader(
-        sieve, classifier, strips, look_round_every=0.0
-    )  # a video keeps its way up, pictures each have their own
+    reader = replace(reader)  # a video keeps its way up, pictures each have their own
     for picture in [path] if isinstance(path, PictureError) else pictures([path]):
         if isinstance(picture, PictureError):
             yield picture

@@ -115,14 +115,15 @@ def read(paths: tuple[str, ...], as_json: bool, folder: Path | None, model: str)
     """
     from edge_daemon import answers
     from edge_daemon.classifiers.tflite import Options, TfliteClassifier
+    from edge_daemon.reader import Reader
     from edge_daemon.sieve import Sieve
     from edge_daemon.sources.files import expand
     from edge_daemon.strips import StripReader
 
-    sieve, classifier, strips = Sieve(), TfliteClassifier(Options(model)), StripReader()
+    reader = Reader(Sieve(), TfliteClassifier(Options(model)), StripReader(), look_round_every=0.0)
     failed = False
     with _progress(expand(paths)) as found:
-        for answer in (answer for path in found for answer in answers.answers(path, sieve, classifier, strips)):
+        for answer in (answer for path in found for answer in answers.answers(path, reader)):
             if isinstance(answer, PictureError):
                 _complain(answer)
                 failed = True

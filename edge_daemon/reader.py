@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from edge_daemon import strips
 from edge_daemon.domain import Box, Classifier, Digit, Grey, Line, Number, Patch, outline
 from edge_daemon.ink import contrast
 from edge_daemon.read import LEAST, read
 from edge_daemon.segment import segment
 from edge_daemon.sieve import Sieve
+from edge_daemon.strips import StripReader, boxes, cut
 
 ON_ITS_SIDE, UPSIDE_DOWN = ("2345679", 1.0), ("347", 3.0)
 """Digits that are none when turned so, and of how many more it takes to leave the present way up. A 2 on its head is a
@@ -37,7 +37,7 @@ class Reader:
 
     sieve: Sieve
     classifier: Classifier
-    strips: strips.StripReader
+    strips: StripReader
     look_round_every: float = 10.0
     """Seconds (of frames' monotonic time) between two looks from the other sides at frames that read badly."""
     turn: int = 0
@@ -46,13 +46,12 @@ class Reader:
 
     def read(self, patch: Patch) -> list[Number]:
         """The numbers of a patch in reading order, boxes in pixels of the patch."""
-        if is_one_line(patch):
-            numbers, pieces = self._seen(patch, 0)
-            return self._as_one_line(patch, joint(numbers, pieces)) or numbers
-        if patch.field is not None:
-            return self._seen(patch, 0)[0]
-        numbers, pieces = self._seen(patch, self.turn)
-        if patch.frame.mono < self._next_look or reads_well(numbers, pieces):
+        one_line = is_one_line(patch)
+        as_it_stands = one_line or patch.field is not None
+        numbers, pieces = self._seen(patch, 0 if as_it_stands else self.turn)
+        if one_line and (known := joint(numbers, pieces)) < SETTLED:
+            return self._as_one_line(patch, known) or numbers
+        if as_it_stands or patch.frame.mono < self._next_look or reads_well(numbers, pieces):
             return numbers
         self._next_look = patch.frame.mono + self.look_round_every
         small = replace(patch, pixels=shrunk(patch.pixels, GLANCE))
@@ -70,14 +69,14 @@ class Reader:
         """The whole patch read as a strip, if that is surer than what is `known`; empty otherwise."""
         height, width = patch.pixels.shape
         ink, box = contrast(patch.pixels), (0, 0, width, height)
-        strip = strips.cut(ink, box) if known < SETTLED else None
+        strip = cut(ink, box)
         if strip is None:
             return []
         said = self.strips.read(strip)
         text, sure = said.candidates[0]
         if not text or sure < max(LEAST, known):
             return []
-        where = strips.boxes(box, ink, said.spans)
+        where = boxes(box, ink, said.spans)
         digits = tuple(Digit(((digit, sure),), at) for digit, at in zip(text, where, strict=True))
         return [Number(outline(where), tuple(c for c in said.candidates if c[0]), digits)]
 

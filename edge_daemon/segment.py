@@ -56,8 +56,11 @@ def segment(patch: Patch, sift: Sift | None = None) -> list[Line]:
     blobs = [blob for blob in find_blobs(ink) if looks_like_writing(blob, picture.shape)]
     if sift is not None:
         blobs = [replace(b, chance=float(c)) for b, c in zip(blobs, sift(ink, blobs), strict=True)]
-    others = [blob for blob in blobs if not may_be_digit(blob)]
-    lines = [part for row in rows(assemble(list(filter(may_be_digit, blobs)))) for part in split_at_marks(row, others)]
+    digits: list[Blob] = []
+    others: list[Blob] = []
+    for blob in blobs:
+        (digits if may_be_digit(blob) else others).append(blob)
+    lines = [part for row in rows(assemble(digits)) for part in split_at_marks(row, others)]
     numbers = [number for line in lines for number in split_at_gaps(line)]
     chains = [number for number in numbers if max(blob.chance for blob in number) >= MAY_BE]
     return [lattice(chain, scale) for chain in reading_order(chains)]
