@@ -36,3 +36,21 @@ environment() {
     }
     cksum < "$root/pyproject.toml" > "$stamp"
 }
+
+# training MODULE "SOURCE..." ARGUMENT...: runs a training in .venv-train, with the Debian packages that its sources (modules
+# of scripts.training) draw from. -h prints the comment at the head of the script that called.
+training() {
+    local module=$1 sources=$2 source missing=""
+    shift 2
+    case "${1:-}" in -h | --help)
+        sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "$0"
+        exit
+        ;;
+    esac
+    environment train train
+    cd "$root" || exit
+    for source in $sources; do missing+=" $("$env/bin/python" -m "scripts.training.$source")"; done
+    # shellcheck disable=SC2086
+    [ -z "${missing// /}" ] || apt_install $missing
+    TF_CPP_MIN_LOG_LEVEL=${TF_CPP_MIN_LOG_LEVEL:-3} exec nice -n 10 "$env/bin/python" -m "scripts.training.$module" "$@"
+}

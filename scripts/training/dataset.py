@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
 from edge_daemon.classifiers import normalise
 from edge_daemon.domain import NOT_A_DIGIT, Grey
-from scripts.training import augment, fonts, negatives, sets
+from scripts.training import augment, fonts, negatives, pool, sets
 
 Pictures = NDArray[np.uint8]
 
@@ -58,7 +57,6 @@ class Stock:
 
 def make(data: Path, extra: Path | None, cache: Path, seed: int, workers: int) -> tuple[list[Part], Part]:
     """(parts to train on, the held-out part). Made anew only when crops or the code that makes them changed."""
-    cv2.setNumThreads(1)  # before any fork: a child that inherits OpenCV's running threads waits for them for ever
     path = cache / f"pictures-{_fingerprint(data, extra, seed)}.npz"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
@@ -137,21 +135,12 @@ def _pair(name: str, share: float, stock: Stock, seed: int, workers: int, copies
 
 def _part(job: Job, stock: Stock, seed: int, workers: int) -> Part:
     print(f"  {job.name}: {job.count} pictures", flush=True)
-    with multiprocessing.get_context("fork").Pool(workers, _adopt, (job, stock, seed)) as pool:
-        made = pool.map(_picture, range(job.count), chunksize=500)
+    made = pool.each(partial(_picture, job, stock, seed), range(job.count), workers, chunksize=500)
     return Part(job.name, job.share, np.array([x for x, _ in made]), np.array([y for _, y in made]))
 
 
-_work: list[tuple[Job, Stock, int]] = []  # what a worker process makes pictures of
-
-
-def _adopt(job: Job, stock: Stock, seed: int) -> None:
-    _work[:] = [(job, stock, seed)]
-
-
-def _picture(index: int) -> tuple[Grey, int]:
+def _picture(job: Job, stock: Stock, seed: int, index: int) -> tuple[Grey, int]:
     """Picture `index` of the job: the same whoever makes it."""
-    job, stock, seed = _work[0]
     rng = np.random.default_rng([seed, index, *job.name.encode()])
     ink, label = ink_for(job.kind, stock, index, rng)
     return normalise.normalise(ink), label

@@ -181,6 +181,13 @@ def inked(lines: Sequence[strokes.Stroke], pen: float, height: float, gap: float
     return Mark(cover, 0.0, float(top) - height, float(right - left) + gap)
 
 
+def resized(ink: Grey, side: float) -> Grey:
+    """Ink with its longer side `side` px."""
+    scale = side / max(ink.shape)
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(ink, None, fx=scale, fy=scale, interpolation=how), np.uint8)
+
+
 def by_digit(inks: Sequence[Grey], labels: NDArray[np.int64]) -> list[list[Grey]]:
     """Crops in ten lists."""
     return [[ink for ink, label in zip(inks, labels, strict=True) if label == digit] for digit in range(10)]

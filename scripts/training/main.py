@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from scripts.training import calibrate, convert, dataset, manifest, net, report, runtimes
+from scripts.training import calibrate, convert, dataset, manifest, net, options, report, runtimes
 
 PER_EPOCH = 200_000
 BATCH = 128
@@ -48,16 +48,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="scripts/train", description=__doc__)
+    parser = options.parser("scripts/train", __doc__, "0.1.0", "pictures, checkpoint and report")
     add = parser.add_argument
-    add("--data", type=Path, required=True, help="folder of the training sets (models/README.md names them)")
     add("--extra", type=Path, help="folder of your own crops: sub-folders 0 to 9 and `not` of pictures")
     add("--epochs", type=int, default=16)
     add("--per-epoch", type=int, default=PER_EPOCH, help="pictures in an epoch")
-    add("--out", type=Path, default=Path("models"), help="where the model goes (default: models/)")
-    add("--work", type=Path, default=Path(".training"), help="pictures, checkpoint and report (default: .training/)")
-    add("--version", default="0.1.0", help="version of the model")
-    add("--seed", type=int, default=1)
     return parser.parse_args(argv)
 
 

@@ -368,9 +368,7 @@ def characters(page: Page) -> None:
         for _ in range(int(rng.integers(1, 8))):
             if page.sources.characters and rng.random() < 0.7:
                 ink_of = page.sources.characters[rng.integers(len(page.sources.characters))]
-                scale = height / max(ink_of.shape)
-                how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-                cover = np.asarray(cv2.resize(ink_of, None, fx=scale, fy=scale, interpolation=how), np.uint8)
+                cover = hands.resized(ink_of, height)
                 page.paste(cover, x, base - height, ink)
                 x += cover.shape[1] * rng.uniform(0.7, 1.3)
             else:

@@ -133,3 +133,11 @@ def light_on_black(crop: Grey) -> Grey:
     """Ink of a crop of either polarity: the border of a crop is mostly paper."""
     border = np.concatenate((crop[0], crop[-1], crop[:, 0], crop[:, -1]))
     return ink_of(crop) if np.median(border) > 127 else crop
+
+
+def is_clean(ink: Grey, level: float = 0.35, most: float = 0.45) -> bool:
+    """Whether a crop shows strokes on nothing: on cheques the paper's pattern may have come along.
+
+    At most the share `most` of it is then darker than `level` of its darkest.
+    """
+    return float((ink > level * max(1, int(ink.max()))).mean()) < most

@@ -1,13 +1,10 @@
-"""Train the sieve, edge_daemon/sieve.py's network: `python -m scripts.training.sieve --help`.
+"""Train the sieve, edge_daemon/sieve.py's network: `scripts/train_sieve --help`.
 
 Scenes are made, the daemon's own ink.py looks for ink in them, and each piece of ink is a sample: of a digit, or not.
 """
 
 from __future__ import annotations
 
-import argparse
-import multiprocessing
-import os
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -18,12 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon import sieve
-from edge_daemon.domain import Grey
 from edge_daemon.ink import Blob, contrast, find_blobs
 from edge_daemon.networks import find_interpreter
 from edge_daemon.segment import MAY_BE, looks_like_writing
 from edge_daemon.sources import strokes
-from scripts.training import convert, fonts, hands, manifest, pages, photos, runtimes, scenes, sets
+from scripts.training import convert, fonts, hands, manifest, options, pages, photos, pool, runtimes, scenes, sets
 
 NAME = "sieve"
 BATCH = 256
@@ -61,17 +57,12 @@ def sources(data: Path, held: bool = False) -> pages.Sources:
     for entry in sets.SETS:
         inks, labels = sets.load(entry, data)
         if entry.file in CROPS:
-            mine = [i for i in range(len(inks)) if (i % 10 == 9) == held and is_clean(inks[i])]
+            mine = [i for i in range(len(inks)) if (i % 10 == 9) == held and sets.is_clean(inks[i])]
             crops.append(hands.by_digit([inks[i] for i in mine], labels[mine]))
             shares.append(CROPS[entry.file])
         elif entry.file != "semeion":
             characters += inks[int(held) :: 2]
     return pages.Sources(chosen, crops, shares, characters)
-
-
-def is_clean(ink: Grey) -> bool:
-    """Whether a crop shows strokes on nothing: on cheques the paper's pattern may have come along."""
-    return float((ink > 0.35 * max(1, int(ink.max()))).mean()) < 0.45
 
 
 def labelled(made: scenes.Scene) -> Samples:
@@ -101,24 +92,11 @@ def label_of(blob: Blob, ids: pages.Ids, near: pages.Ids, whole: NDArray[np.int6
 
 Maker = Callable[[np.random.Generator], scenes.Scene]
 
-_work: list[tuple[Maker, int]] = []
-
-
-def _adopt(maker: Maker, seed: int) -> None:
-    _work[:] = [(maker, seed)]
-
-
-def _samples(index: int) -> Samples:
-    maker, seed = _work[0]
-    return labelled(maker(np.random.default_rng([seed, index])))
-
 
 def make(maker: Maker, count: int, seed: int, path: Path) -> Samples:
     """Samples of `count` scenes, kept at `path`."""
     if not path.exists():
-        cv2.setNumThreads(1)  # before any fork: a child that inherits OpenCV's running threads waits for ever
-        with multiprocessing.get_context("fork").Pool(os.cpu_count(), _adopt, (maker, seed)) as pool:
-            made = pool.map(_samples, range(count), chunksize=10)
+        made = pool.each(lambda index: labelled(maker(np.random.default_rng([seed, index]))), range(count))
         np.savez(path, x=np.concatenate([m.x for m in made]), y=np.concatenate([m.y for m in made]))
     with np.load(path) as kept:
         return Samples(kept["x"], kept["y"])
@@ -257,16 +235,11 @@ def chance(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m scripts.training.sieve", description=__doc__)
+    parser = options.parser("scripts/train_sieve", __doc__, "0.3.0", "samples and the trained network")
     add = parser.add_argument
-    add("--data", type=Path, required=True, help="folder of the training sets (models/README.md names them)")
     add("--scenes", type=int, default=8000, help="made once; kept in the work folder")
     add("--photos", type=int, default=2000, help="parts of photographs, the same")
     add("--epochs", type=int, default=14)
-    add("--out", type=Path, default=Path("models"), help="where the model goes (default: models/)")
-    add("--work", type=Path, default=Path(".training"), help="samples and the trained network (default: .training/)")
-    add("--version", default="0.3.0", help="version of the model")
-    add("--seed", type=int, default=1)
     args = parser.parse_args(argv)
     args.work.mkdir(parents=True, exist_ok=True)
     check = both(

@@ -7,9 +7,9 @@ degraded anew.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import Grey
 from edge_daemon.strips import HEIGHT, WIDTH
+from scripts.training import options, pool, strips_sources
 from scripts.training import strips_net as net
 from scripts.training import strips_shipped as shipped
-from scripts.training import strips_sources
 from scripts.training import strips_written as written
 
 BATCH = 128
@@ -34,15 +34,7 @@ WIDTHS = (*range(48, 176, 16), 192, WIDTH)
 """Of batches in px: short lines need not pay for the emptiness behind them."""
 
 
-_work: list[tuple[strips_sources.Sources, int]] = []
-
-
-def _adopt(source: strips_sources.Sources, seed: int) -> None:
-    _work[:] = [(source, seed)]
-
-
-def _strip(index: int) -> tuple[Grey, str]:
-    source, seed = _work[0]
+def _strip(source: strips_sources.Sources, seed: int, index: int) -> tuple[Grey, str]:
     return written.strip(np.random.default_rng([seed, index]), source)
 
 
@@ -50,10 +42,9 @@ def make(source: strips_sources.Sources, first: int, count: int, seed: int, path
     """Write strips number `first` to `first + count` of a seed to `path`, unless they are there."""
     if path.exists():
         return
-    cv2.setNumThreads(1)  # before any fork: a child that inherits OpenCV's running threads waits for ever
     workers = int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))
-    with multiprocessing.get_context("fork").Pool(workers, _adopt, (source, seed)) as pool:
-        made = pool.map(_strip, range(first, first + count), chunksize=100)
+    strip = partial(_strip, source, seed)
+    made = pool.each(strip, range(first, first + count), workers, chunksize=100)
     unready = path.with_suffix(".part.npz")
     np.savez(unready, x=np.stack([x for x, _ in made]), texts=np.array([text for _, text in made]))
     unready.rename(path)
@@ -144,17 +135,12 @@ def train(samples: shipped.Samples, check: shipped.Samples, args: argparse.Names
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="scripts/train_strips", description=__doc__)
+    parser = options.parser("scripts/train_strips", __doc__, "0.1.0", "strips, state and network")
     add = parser.add_argument
-    add("--data", type=Path, required=True, help="folder of the training sets (models/README.md names them)")
     add("--count", type=int, default=400_000, help="strips to write, once")
     add("--epochs", type=int, default=12)
     add("--per-epoch", type=int, default=120_000, help="strips shown in an epoch")
     add("--bfloat16", action="store_true", help="train with half the precision: faster where the processor knows it")
-    add("--out", type=Path, default=Path("models"), help="where the model goes (default: models/)")
-    add("--work", type=Path, default=Path(".training"), help="strips, state and network (default: .training/)")
-    add("--version", default="0.1.0", help="version of the model")
-    add("--seed", type=int, default=1)
     args = parser.parse_args(argv)
     args.work.mkdir(parents=True, exist_ok=True)
     held = args.work / "strips-check.npz"

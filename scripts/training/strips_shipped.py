@@ -16,7 +16,7 @@ from edge_daemon.domain import Grey
 from edge_daemon.ink import contrast
 from edge_daemon.networks import find_interpreter, softmax
 from edge_daemon.sources import strokes
-from scripts.training import convert, manifest, runtimes
+from scripts.training import convert, evaluate, manifest, runtimes
 from scripts.training import strips_net as net
 
 NAME = "strips"
@@ -75,9 +75,10 @@ def figures(said: NDArray[np.float32], heat: float, texts: Sequence[str]) -> dic
     best = [strips.texts(softmax(out, heat))[0] for out in said]
     right = np.array([text == truth for (text, _), truth in zip(best, texts, strict=True)])
     sure = np.array([chance for _, chance in best])
-    place = np.minimum((sure * 15).astype(int), 14)
-    off = sum(abs((right[place == b] - sure[place == b]).sum()) for b in range(15)) / len(right)
-    return {"right": round(float(right.mean()), 4), "calibration error": round(float(off), 4)}
+    return {
+        "right": round(float(right.mean()), 4),
+        "calibration error": round(evaluate.calibration_gap(sure, right), 4),
+    }
 
 
 def differences(networks: dict[str, bytes], x: NDArray[np.uint8]) -> dict[str, float]:

@@ -17,6 +17,8 @@ HANDS = {"cheque": 0.27, "mnist_train": 0.22, "bhmsds_digits": 0.14, "hwd1000": 
 """How often a strip is written with each set's crops; `cheque` takes neighbours from the same cheque."""
 MARGIN = 4
 """Of a cheque crop in px."""
+CLEAN = 0.3, 0.38
+"""Of sets.is_clean: stricter than for scenes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +46,11 @@ def sources(data: Path, held: bool = False) -> Sources:
             clean = [i for i in range(len(inks)) if (i >= 0.9 * len(inks)) == held and is_one(inks[i], int(labels[i]))]
             cheque = [full(inks[i]) for i in clean], labels[clean]
         elif entry.file in HANDS:
-            mine = [i for i in range(len(inks)) if (i % 10 == 9) == held and is_clean(inks[i])]
+            mine = [i for i in range(len(inks)) if (i % 10 == 9) == held and sets.is_clean(inks[i], *CLEAN)]
             crops[entry.file] = hands.by_digit([full(inks[i]) for i in mine], labels[mine])
         else:
             characters += inks[int(held) :: 2]
     return Sources(fonts.split(fonts.files())[int(held)], cheque, crops, characters)
-
-
-def is_clean(ink: Grey) -> bool:
-    """Whether a crop shows strokes on nothing: on cheques the paper's pattern may have come along."""
-    return float((ink > 0.3 * max(1, int(ink.max()))).mean()) < 0.38
 
 
 def without_neighbours(ink: Grey) -> Grey:
@@ -73,7 +70,7 @@ def without_neighbours(ink: Grey) -> Grey:
 def stands_alone(ink: Grey) -> bool:
     """Whether a cheque crop is clean and hardly any ink leaves it on the left or right."""
     inked = ink > 0.35 * max(1, int(ink.max()))
-    return is_clean(ink) and int(inked[:, [0, 1, -2, -1]].sum(axis=0).max()) <= 4
+    return sets.is_clean(ink, *CLEAN) and int(inked[:, [0, 1, -2, -1]].sum(axis=0).max()) <= 4
 
 
 def is_one(ink: Grey, digit: int) -> bool:

@@ -147,10 +147,7 @@ def nothing(rng: Generator, source: Sources) -> Written:
             return tilted(rng, press(rng, source, word, height * rng.uniform(0.7, 1)), 0.1, 1.0)
     if kind == 2:
         for i in rng.integers(0, len(source.characters), int(rng.integers(2, 6))):
-            ink = source.characters[i]
-            by = height / max(ink.shape)
-            how = cv2.INTER_AREA if by < 1 else cv2.INTER_CUBIC
-            cover = np.asarray(cv2.resize(ink, None, fx=by, fy=by, interpolation=how), np.uint8)
+            cover = hands.resized(source.characters[i], height)
             line.add(hands.Mark(cover, 0, -height, 0), 0.0, height * rng.uniform(0, 0.3))
     if kind == 3:
         signs = hands.Stroked(rng, height, max(1.3, height * rng.uniform(0.04, 0.16)))
