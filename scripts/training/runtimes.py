@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import multiprocessing
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from itertools import combinations
 from typing import Any
 
@@ -19,13 +22,13 @@ def logits(content: bytes, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     return digit_network(find_interpreter().interpreter, content, "the network").logits(pictures)
 
 
-def installed() -> dict[str, Any]:
-    """Interpreter classes by package."""
-    found = {}
+def installed() -> list[str]:
+    """Packages of interpreters that are there."""
+    found = []
     for package, module in INTERPRETERS.items():
-        try:
-            found[package] = importlib.import_module(module).Interpreter
-        except ImportError:
+        if importlib.util.find_spec(module.partition(".")[0]):
+            found.append(package)
+        else:
             print(f"  {package} is not installed here: not compared")
     return found
 
@@ -33,12 +36,23 @@ def installed() -> dict[str, Any]:
 def answers(
     networks: dict[str, bytes], pictures: NDArray[np.uint8], load: Callable[[Any, bytes, str], Network]
 ) -> dict[str, NDArray[np.float32]]:
-    """The logits that each network gives on each interpreter, by "kind on package"."""
-    return {
-        f"{kind} on {package}": load(interpreter, content, kind).logits(pictures)
-        for package, interpreter in installed().items()
-        for kind, content in networks.items()
-    }
+    """The logits that each network gives on each interpreter, by "kind on package".
+
+    Each interpreter has a process of its own: in one process with the other and TensorFlow, tflite-runtime fails.
+    """
+    said: dict[str, NDArray[np.float32]] = {}
+    for package in installed():
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as alone:
+            rows = alone.submit(_answers, package, networks, pictures, load).result()
+        said |= {f"{kind} on {package}": out for kind, out in rows.items()}
+    return said
+
+
+def _answers(
+    package: str, networks: dict[str, bytes], pictures: NDArray[np.uint8], load: Callable[[Any, bytes, str], Network]
+) -> dict[str, NDArray[np.float32]]:
+    interpreter = importlib.import_module(INTERPRETERS[package]).Interpreter
+    return {kind: load(interpreter, content, kind).logits(pictures) for kind, content in networks.items()}
 
 
 def compare(networks: dict[str, bytes], pictures: NDArray[np.uint8]) -> dict[str, float]:
