@@ -32,6 +32,8 @@ def slices(blob: Blob) -> tuple[list[Blob], list[float]]:
     pieces, costs = [], []
     rest, offset = blob.ink, 0
     for column in cut_columns(blob.ink, round(PITCH * blob.h)):
+        if column - offset < -(blob.h // 4):
+            continue  # a seam that leant far to the right has passed it
         seam, crossed = best_seam(rest, column - offset, blob.h // 4)
         left = np.arange(rest.shape[1])[None, :] < seam[:, None]
         piece = trimmed(np.where(left, rest, 0).astype(np.uint8), blob, offset)

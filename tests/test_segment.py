@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge_daemon.cuts import slices
 from edge_daemon.domain import Grey, Line
 from edge_daemon.ink import Blob
 from edge_daemon.segment import WORK_SIDE, Sift, segment
@@ -128,3 +129,12 @@ def test_thin_ink_the_sieve_doubts_is_not_read() -> None:
     """The bar beside a sure 2 is turned down: a slash looks like a 1."""
     first, _ = segment(patch(broad_and_thin()), doubting((2, 0.02)))
     assert first.box[0] + first.box[2] < 190
+
+
+def test_a_blob_with_a_wide_gap_is_cut_once() -> None:
+    """Two bars with nothing between, as under a bar that was taken away: after the first cut the others are past."""
+    ink = np.zeros((60, 100), np.uint8)
+    ink[:, :5] = ink[:, 95:] = 255
+    pieces, costs = slices(Blob(0, 0, 100, 60, ink, 200))
+    assert [piece.x for piece in pieces] == [0, 95]
+    assert len(costs) == 1
