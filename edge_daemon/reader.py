@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -23,8 +22,6 @@ SURE = 0.8
 """A frame whose digits are this sure on average stands the right way up."""
 GLANCE = 640
 """Pixels on the longer side of what is looked at from the other sides: it only has to tell the way up."""
-SETTLED = 0.97
-"""A line that its glyphs tell so surely is not read as a strip as well."""
 ONE_LINE = 128
 """Pixels of height up to which a picture wider than high is taken for one line of writing, as a field is."""
 CLEARLY = 1.25
@@ -47,10 +44,10 @@ class Reader:
     def read(self, patch: Patch) -> list[Number]:
         """The numbers of a patch in reading order, boxes in pixels of the patch."""
         one_line = is_one_line(patch)
+        if one_line and (numbers := self._as_one_line(patch)):
+            return numbers
         as_it_stands = one_line or patch.field is not None
         numbers, pieces = self._seen(patch, 0 if as_it_stands else self.turn)
-        if one_line and (known := joint(numbers, pieces)) < SETTLED:
-            return self._as_one_line(patch, known) or numbers
         if as_it_stands or patch.frame.mono < self._next_look or reads_well(numbers, pieces):
             return numbers
         self._next_look = patch.frame.mono + self.look_round_every
@@ -65,8 +62,8 @@ class Reader:
         self.turn = (self.turn + best) % 4
         return self._seen(patch, self.turn)[0]
 
-    def _as_one_line(self, patch: Patch, known: float) -> list[Number]:
-        """The whole patch read as a strip, if that is surer than what is `known`; empty otherwise."""
+    def _as_one_line(self, patch: Patch) -> list[Number]:
+        """The whole patch read as a strip; empty where that says nothing, or not surely enough."""
         height, width = patch.pixels.shape
         ink, box = contrast(patch.pixels), (0, 0, width, height)
         strip = cut(ink, box)
@@ -74,7 +71,7 @@ class Reader:
             return []
         said = self.strips.read(strip)
         text, sure = said.candidates[0]
-        if not text or sure < max(LEAST, known):
+        if not text or sure < LEAST:
             return []
         where = boxes(box, ink, said.spans)
         digits = tuple(Digit(((digit, sure),), at) for digit, at in zip(text, where, strict=True))
@@ -91,13 +88,6 @@ def is_one_line(patch: Patch) -> bool:
     """Whether a patch can be one line and nothing else: wider than high, and a field, or a small picture."""
     height, width = patch.pixels.shape
     return width > 1.3 * height and (patch.field is not None or height <= ONE_LINE)
-
-
-def joint(numbers: Sequence[Number], pieces: int) -> float:
-    """How likely it is that all of a line was read, and rightly, going by the glyphs."""
-    sure = math.prod(number.confidence for number in numbers)
-    digits = sum(len(number.text) for number in numbers)
-    return sure * min(1.0, digits / pieces) if pieces else 0.0
 
 
 def pieces_of(lines: Sequence[Line]) -> int:

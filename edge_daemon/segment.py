@@ -28,6 +28,8 @@ MAY_BE = 0.1
 MAY_FOLLOW = 0.01
 """The same for broad ink in line with a digit: a number that lost one digit would be a false number. It is left to
 the classifier, which knows a broad 2 from a plus; for bars, slashes and brackets only their surroundings speak."""
+FAINT = 0.4
+"""Of its left neighbour's darkness: what is fainter was not written with it."""
 LINE_GAP = 4.0
 """Marks further apart than this, in heights of the taller, are not on one line."""
 JOIN_GAP = 1.0
@@ -130,15 +132,15 @@ def right_neighbours(blobs: Sequence[Blob]) -> dict[int, int]:
     """For each blob the index of the one that follows it on its line, where there is one.
 
     The nearest mark to the right on the same line decides: another glyph continues it, a dash or a bracket (too
-    flat, too tall) ends it. Each blob follows at most one other.
+    flat, too tall) ends it, a crease of the paper (too faint) does neither. Each blob follows at most one other.
     """
-    x, y, w, h = np.array([(b.x, b.y, b.w, b.h) for b in blobs], np.float32).T
+    x, y, w, h, peak = np.array([(b.x, b.y, b.w, b.h, b.peak) for b in blobs], np.float32).T
     taller, shorter = np.maximum(h[:, None], h), np.minimum(h[:, None], h)
     overlap = np.minimum((y + h)[:, None], y + h) - np.maximum(y[:, None], y)
     gap = x - (x + w)[:, None]
     later = (x + w / 2) > (x + w / 2)[:, None]
     speck = np.maximum(w, h) < 0.3 * h[:, None]
-    in_the_way = later & (overlap > 0.4 * shorter) & ~speck
+    in_the_way = later & (overlap > 0.4 * shorter) & ~speck & (peak > FAINT * peak[:, None])
     distance = np.where(in_the_way, gap, np.inf)
     nearest = distance.argmin(axis=1)
     alike = (shorter > 0.45 * taller) & (gap < LINE_GAP * taller)

@@ -23,15 +23,15 @@ from edge_daemon.networks import Manifest, Network, bundled, compare, decode, op
 if TYPE_CHECKING:
     from cv2.typing import MatLike
 
-VERSION = 1
+VERSION = 2
 """Goes up whenever `views` changes: a network only works with the version that it was trained with."""
 SIDE = 32
 """Width and height in px of what the network sees."""
-VIEWS = 3
-"""The piece of ink itself; what is around it, near and far."""
+VIEWS = 4
+"""The piece of ink itself; what is around it, in each of WINDOWS."""
 PICTURE = (SIDE, SIDE, VIEWS)
-NEAR, FAR = 2.0, 6.0
-"""Sides of the two windows, in longer sides of the piece of ink."""
+WINDOWS = 2.0, 6.0, 18.0
+"""Sides in longer sides of the piece of ink: what hangs on it, its word or number, the page that it stands on."""
 _FIT = 28
 _HOW = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 _PEAK = 200.0  # the darkness of the piece's own ink in all views: what is darker around it stays darker
@@ -90,7 +90,7 @@ def network(interpreter: Any, content: bytes, name: str) -> Network:
 
 def golden_views(sheet: bytes, count: int) -> NDArray[np.uint8]:
     """A PNG of `count` views side by side, a channel for each, -> (count, SIDE, SIDE, VIEWS). Raises ModelError."""
-    picture = cv2.imdecode(np.frombuffer(sheet, np.uint8), cv2.IMREAD_COLOR)
+    picture = cv2.imdecode(np.frombuffer(sheet, np.uint8), cv2.IMREAD_UNCHANGED)
     if picture is None or count == 0 or picture.shape != (SIDE, SIDE * count, VIEWS):
         raise ModelError(f"the sieve's golden sheet does not hold {count} pictures; reinstall the model")
     return np.asarray(picture, np.uint8).reshape(SIDE, count, SIDE, VIEWS).swapaxes(0, 1)
@@ -101,8 +101,7 @@ def views(ink: Grey, blobs: Sequence[Blob]) -> NDArray[np.uint8]:
     shown = np.empty((len(blobs), SIDE, SIDE, VIEWS), np.uint8)
     levels = pyramid(ink)
     for blob, view in zip(blobs, shown, strict=True):
-        near, far = around(levels, blob, NEAR), around(levels, blob, FAR)
-        cv2.merge((alone(blob), near, far), view)
+        cv2.merge((alone(blob), *(around(levels, blob, reach) for reach in WINDOWS)), view)
     return shown
 
 

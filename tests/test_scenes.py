@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_daemon.domain import NOT_A_DIGIT
-from scripts.training import grounds, pages, scenes
+from scripts.training import grounds, layouts, pages, scenes
 from scripts.training.pages import Sources
 
 STROKES = Sources(fonts=())
@@ -16,7 +16,7 @@ def scene(seed: int) -> scenes.Scene:
     return scenes.scene(np.random.default_rng(seed), STROKES)
 
 
-def written(maker: pages.Maker, seed: int = 0) -> scenes.Scene:
+def written(maker: layouts.Maker, seed: int = 0) -> scenes.Scene:
     """One way of writing on plain paper, seen by a good camera."""
     rng = np.random.default_rng(seed)
     page = pages.blank(rng, STROKES, np.full((480, 640), 0.9, np.float32))
@@ -68,19 +68,19 @@ def test_every_ground_can_be_made(ground: grounds.Ground) -> None:
         assert np.isfinite(made).all()
 
 
-@pytest.mark.parametrize("maker", [m for m, _ in (*pages.WRITING, *pages.BESIDE)], ids=lambda m: m.__name__)
-def test_every_layout_can_be_written(maker: pages.Maker) -> None:
+@pytest.mark.parametrize("maker", [m for m, _ in (*layouts.WRITING, *layouts.BESIDE)], ids=lambda m: m.__name__)
+def test_every_layout_can_be_written(maker: layouts.Maker) -> None:
     """Five seeds each give a picture; what is beside numbers holds none."""
     for seed in range(5):
         made = written(maker, seed)
         assert made.picture.shape == (480, 640)
-        if maker in [m for m, _ in pages.BESIDE]:
+        if maker in [m for m, _ in layouts.BESIDE]:
             assert made.numbers == ()
 
 
 def test_glyph_samples_are_digits_and_what_is_none() -> None:
     """Lines of numbers give crops labelled with their digits; scenery gives none but 'not a digit'."""
-    found = [label for seed in range(6) for _, label in scenes.glyph_samples(written(pages.rows, seed))]
+    found = [label for seed in range(6) for _, label in scenes.glyph_samples(written(layouts.rows, seed))]
     assert len([label for label in found if label != NOT_A_DIGIT]) > 30
     rng = np.random.default_rng(0)
     bare = scenes.shoot(rng, pages.blank(rng, STROKES, grounds.leaves(rng, (480, 640))))

@@ -14,8 +14,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from edge_daemon.domain import NOT_A_DIGIT, Box, Frame, Grey, Patch
-from edge_daemon.segment import segment
-from scripts.training import grounds, pages
+from edge_daemon.segment import Sift, segment
+from scripts.training import beside, grounds, layouts
 from scripts.training.pages import Ids, Page, Sources, blank
 
 WITHOUT = 0.3
@@ -50,19 +50,19 @@ def scene(rng: Generator, sources: Sources) -> Scene:
     if rng.random() < 0.5 * WITHOUT:
         return shoot(rng, blank(rng, sources, grounds.scenery(rng, size)))
     with_digits = rng.random() > 0.5 * WITHOUT
-    maker = pages.pick(rng, pages.WRITING)
-    if maker is pages.cheque and with_digits:
+    maker = layouts.pick(rng, layouts.WRITING)
+    if maker is layouts.cheque and with_digits:
         size = int(rng.integers(90, 260)), int(rng.integers(200, 640))
     sheet = grounds.SHEETS[rng.integers(len(grounds.SHEETS))](rng, size)
     page = blank(rng, sources, sheet)
     if rng.random() < 0.25:
-        pages.ruled(page)
+        beside.ruled(page)
     if with_digits:
         maker(page)
     for _ in range(int(rng.choice([0, 1, 2]) if with_digits else rng.integers(1, 4))):
         if with_digits and rng.random() < 0.5:
             continue
-        pages.pick(rng, pages.BESIDE)(page)
+        layouts.pick(rng, layouts.BESIDE)(page)
     return shoot(rng, page)
 
 
@@ -133,7 +133,7 @@ def placed(page: Page, ids: Ids) -> tuple[Placed, ...]:
     return tuple(found)
 
 
-def glyph_samples(made: Scene) -> list[tuple[Grey, int]]:
+def glyph_samples(made: Scene, sift: Sift | None = None) -> list[tuple[Grey, int]]:
     """The glyph hypotheses that segment() offers for a scene, with their digit, or NOT_A_DIGIT.
 
     What is clutter, half a digit or two is no digit. What is neither clearly (a digit with a bit of a line or of its
@@ -142,7 +142,7 @@ def glyph_samples(made: Scene) -> list[tuple[Grey, int]]:
     patch = Patch(None, Frame(0, 0.0, 0.0, made.picture), made.picture, np.eye(3))
     whole = np.bincount(made.ids.ravel(), minlength=len(made.labels))
     samples = []
-    for line in segment(patch):
+    for line in segment(patch, sift):
         for glyph in line.glyphs:
             label = label_of(glyph.box, glyph.ink, made, whole)
             if label is not None:

@@ -19,7 +19,7 @@ from edge_daemon.ink import Blob, contrast, find_blobs
 from edge_daemon.networks import find_interpreter
 from edge_daemon.segment import MAY_BE, looks_like_writing
 from edge_daemon.sources import strokes
-from scripts.training import convert, fonts, hands, manifest, options, pages, photos, pool, runtimes, scenes, sets
+from scripts.training import convert, manifest, options, pages, photos, pool, runtimes, scenes, sets
 
 NAME = "sieve"
 BATCH = 256
@@ -37,8 +37,6 @@ HANGS, WHOLE = 0.35, 0.7
 """A digit that hangs on a line is one too: this much of the ink is its own, and this much of its ink is there."""
 BARE = 2.0
 """Weight of a 1 in training: most bars are none, and yet it must not be lost."""
-CROPS = {"mnist_train": 0.3, "bhmsds_digits": 0.25, "hwd1000": 0.1, "orand_raw": 0.35}
-"""Sets that scenes are written with, and how often."""
 
 
 class Samples(NamedTuple):
@@ -48,21 +46,6 @@ class Samples(NamedTuple):
     """(n, SIDE, SIDE, VIEWS)"""
     y: NDArray[np.uint8]
     """(n,): 1 + the digit for digits' ink, 0 for any other."""
-
-
-def sources(data: Path, held: bool = False) -> pages.Sources:
-    """What scenes are written with; `held`: by writers and in fonts that are kept from training."""
-    chosen = fonts.split(fonts.files())[int(held)]
-    crops, shares, characters = [], [], []
-    for entry in sets.SETS:
-        inks, labels = sets.load(entry, data)
-        if entry.file in CROPS:
-            mine = [i for i in range(len(inks)) if (i % 10 == 9) == held and sets.is_clean(inks[i])]
-            crops.append(hands.by_digit([inks[i] for i in mine], labels[mine]))
-            shares.append(CROPS[entry.file])
-        elif entry.file != "semeion":
-            characters += inks[int(held) :: 2]
-    return pages.Sources(chosen, crops, shares, characters)
 
 
 def labelled(made: scenes.Scene) -> Samples:
@@ -104,7 +87,7 @@ def make(maker: Maker, count: int, seed: int, path: Path) -> Samples:
 
 def writing(data: Path, held: bool = False) -> Maker:
     """Makes scenes with writing; `held`: by writers and in fonts that are kept from training."""
-    source = sources(data, held)
+    source = pages.sources(data, held)
     return lambda rng: scenes.scene(rng, source)
 
 
@@ -128,10 +111,10 @@ def build(batch: int | None = None) -> Any:
         return layers.ReLU()(layers.BatchNormalization(momentum=0.98)(x))
 
     picture = keras.Input(batch_shape=(batch, *sieve.PICTURE))
-    x = block(block(picture, 12, 5, 2), 16, 3, 2)
-    x = block(block(x, 24), 24, 3, 2)
+    x = block(block(picture, 16, 5, 2), 24, 3, 2)
+    x = block(block(x, 32), 40, 3, 2)
     x = layers.Dropout(0.1)(layers.Flatten()(x))
-    x = layers.ReLU()(layers.Dense(16)(x))
+    x = layers.ReLU()(layers.Dense(32)(x))
     return keras.Model(picture, layers.Dense(1)(x))
 
 

@@ -8,10 +8,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from edge_daemon.domain import DIGITS, Box, Grey
-from edge_daemon.ink import contrast
+from edge_daemon.ink import MIN_HEIGHT, contrast
 from edge_daemon.sources import strokes
 from edge_daemon.strips import SQUEEZE, WIDTH, cut
-from scripts.training import grounds, hands, pages
+from scripts.training import beside, grounds, hands
 from scripts.training.strips_grounds import ground
 from scripts.training.strips_hands import Exemplars, Line, Written, other, scaled
 from scripts.training.strips_sources import HANDS, Sources
@@ -22,6 +22,8 @@ EMPTY = 0.12
 """Share of strips without any digit."""
 STROKED, PRINTED = 0.15, 0.14
 """How often the hand is one of our own strokes, beside HANDS; how often it is a press."""
+STRANGERS = 0.2
+"""How often other writing reaches into the box."""
 MARKS = ".,-=*+:()x÷%"
 """Signs that are no digits. No slash: in some hands it is a 1."""
 
@@ -30,8 +32,8 @@ def strip(rng: Generator, source: Sources) -> tuple[Grey, str]:
     """One strip (strips.HEIGHT, strips.WIDTH) and the digits on it."""
     while True:
         written = nothing(rng, source) if rng.random() < EMPTY else number(rng, source)
-        picture, box = photographed(rng, written)
-        found = cut(contrast(picture), box)
+        picture, box = photographed(rng, source, written)
+        found = cut(contrast(picture), box) if min(picture.shape) >= MIN_HEIGHT else None
         if found is not None:
             return found, written.text
 
@@ -107,15 +109,15 @@ def size_of(rng: Generator, text: str) -> NDArray[np.float64]:
     """Of each mark, relative: zeros at the end are at times small, lines grow or shrink."""
     sizes = np.ones(len(text))
     kind = rng.random()
-    if kind < 0.12:
-        small = rng.uniform(0.5, 0.85)
+    if kind < 0.18:
+        small = rng.uniform(0.4, 0.85)
         for i in range(len(text) - 1, 0, -1):
             if text[i] in "123456789":
                 break
             sizes[i] = small
-    elif kind < 0.25:
+    elif kind < 0.3:
         sizes *= np.linspace(1, rng.uniform(0.65, 1.15), len(text))
-    elif kind < 0.45:
+    elif kind < 0.5:
         sizes = np.clip(rng.normal(1, 0.12, len(text)), 0.6, 1.3)
     return sizes
 
@@ -141,8 +143,8 @@ def nothing(rng: Generator, source: Sources) -> Written:
     line = Line(height, 10)
     if kind == 1 and source.fonts:
         count = int(rng.integers(1, 9))
-        word = "".join(pages._PRINT_LETTERS[i] for i in rng.integers(0, len(pages._PRINT_LETTERS), count))
-        word = str(rng.choice(pages._WORDS)) if rng.random() < 0.4 else word
+        word = "".join(beside.PRINT_LETTERS[i] for i in rng.integers(0, len(beside.PRINT_LETTERS), count))
+        word = str(rng.choice(beside.WORDS)) if rng.random() < 0.4 else word
         if len(word) > 2:
             return tilted(rng, press(rng, source, word, height * rng.uniform(0.7, 1)), 0.1, 1.0)
     if kind == 2:
@@ -185,9 +187,11 @@ def tilted(rng: Generator, made: Written, shear: float, turn: float) -> Written:
     return Written(cover, made.text, made.height, tuple(box))  # type: ignore[arg-type]
 
 
-def photographed(rng: Generator, made: Written) -> tuple[Grey, Box]:
+def photographed(rng: Generator, source: Sources, made: Written) -> tuple[Grey, Box]:
     """A picture of the line on some ground, and the box that a segmenter, or a person, would put around it."""
     box = around(rng, made)
+    if rng.random() < STRANGERS:
+        made = beside_others(rng, source, made, box)
     x, y, w, h = box
     if rng.random() < 0.6:  # nothing but the box, as on a cropped picture
         left, top, right, bottom = max(0, x), max(0, y), x + w, y + h
@@ -203,6 +207,44 @@ def photographed(rng: Generator, made: Written) -> tuple[Grey, Box]:
             picture = np.asarray(cv2.resize(picture, None, fx=by, fy=by, interpolation=cv2.INTER_AREA), np.uint8)
             box = tuple(round(v * by) for v in box)  # type: ignore[assignment]
     return picture, box
+
+
+def beside_others(rng: Generator, source: Sources, made: Written, box: Box) -> Written:
+    """With parts of what is written above, below, before or behind reaching into `box`: nothing that could be read."""
+    cover = made.cover.copy()
+    x, y, w, h = box
+    height = made.height
+    for _ in range(int(rng.choice([1, 1, 2]))):
+        text = "".join(map(str, rng.integers(0, 10, int(rng.integers(1, 6)))))
+        ink = penned(rng, source, text, height * rng.uniform(0.8, 1.1))
+        left, top, wide, tall = ink.box
+        other = ink.cover[top : top + tall, left : left + wide]
+        seen = rng.uniform(0.06, 0.28)
+        side = int(rng.choice(4, p=[0.25, 0.25, 0.2, 0.3]))
+        gap = rng.uniform(0.08, 0.3) * height
+        if side < 2:  # above, below: it comes near, but does not cross what is written
+            place = x + int(rng.uniform(-0.5, 0.9) * w)
+            if side == 0:
+                at = place, int(min(y + seen * height, made.box[1] - gap) - tall)
+            else:
+                at = place, int(max(y + h - seen * height, made.box[1] + made.box[3] + gap))
+        elif side == 2:
+            at = int(min(x + seen * height, made.box[0] - gap) - wide), y + int(rng.normal(0.1, 0.1) * height)
+        else:
+            right = made.box[0] + made.box[2] + gap
+            at = int(max(x + w - seen * height, right)), y + int(rng.normal(0.1, 0.1) * height)
+        paste(cover, other, at)
+    return Written(cover, made.text, made.height, made.box)
+
+
+def paste(cover: Grey, mark: Grey, at: tuple[int, int]) -> None:
+    """Lay `mark` with its corner at (x, y) over `cover`, in place, as far as it lies on it."""
+    x, y = at
+    left, top = max(0, x), max(0, y)
+    right, bottom = min(cover.shape[1], x + mark.shape[1]), min(cover.shape[0], y + mark.shape[0])
+    if left < right and top < bottom:
+        window = cover[top:bottom, left:right]
+        np.maximum(window, mark[top - y : bottom - y, left - x : right - x], out=window)
 
 
 def around(rng: Generator, made: Written) -> Box:
