@@ -26,6 +26,8 @@ SOFT, CRISPER, CRISPEST = 0.04, 75.0, 5.0
 """Edges wider than this share of the ink's height are unsharp; how much is added per share beyond; at most."""
 MAX_UNSHARP = 120
 """Pixels: larger ink is sharp enough in any picture that is worth reading, and masking it would cost most."""
+DARKER = 1.5
+"""Times a rule's darkness: what is darker was written over it."""
 MAX_PIECES = 1000
 """In a cluttered picture only so many pieces of ink, the largest, are looked at: time stays bounded."""
 MAX_BLOBS = 300
@@ -90,7 +92,9 @@ def find_blobs(ink: Grey) -> list[Blob]:
     blobs: list[Blob] = []
     for x, y, own in components(binary, ink, MAX_PIECES):
         if is_ruled(own, ink.shape):
-            rest = without_rules((own > 0).astype(np.uint8), max(ink.shape))
+            inked = (own > 0).astype(np.uint8)
+            rest = without_rules(inked, max(ink.shape))
+            rest |= written_over(own, inked & ~rest)
             for px, py, part in components(rest, own, MAX_PIECES):
                 blobs.extend(sharpen(x + px, y + py, part))
         else:
@@ -134,6 +138,14 @@ def without_rules(binary: Grey, side: int) -> Grey:
     kept_upright = cv2.morphologyEx(off_upright, cv2.MORPH_CLOSE, np.ones((1, thick + 3), np.uint8)).astype(np.uint8)
     rest: Grey = binary & (off_level | kept_level) & (off_upright | kept_upright)
     return rest
+
+
+def written_over(own: Grey, rules: Grey) -> Grey:
+    """Ink on the rules (0, 1) that is clearly darker than they are: strokes that cross them or run along them."""
+    if not rules.any():
+        return rules
+    level = DARKER * float(np.median(own[rules > 0]))
+    return np.asarray((own > level) & (rules > 0), np.uint8)
 
 
 def straight_runs(binary: Grey, length: int, thick: int) -> Grey:

@@ -1,9 +1,7 @@
-"""How well a shipped model reads crop sets that it was not trained on: `scripts/evaluate_crops --help`."""
+"""How well a digit model reads crop sets that it was not trained on; scripts/evaluate shows it."""
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.classifiers import Options, load
 from edge_daemon.domain import NOT_A_DIGIT, Classifier, Glyph, Grey
 from scripts.training import sets
 
@@ -97,25 +94,3 @@ def evaluate(classifier: Classifier, crops: Path, data: Path) -> dict[str, Any]:
     operators = scores(classifier, load_npz(crops / "operators_misc.npz")[0])
     figures["operators false accept"] = accepted(operators, figures["score at 1 % false reject"])
     return figures
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="scripts/evaluate_crops", description=__doc__)
-    parser.add_argument("--crops", type=Path, required=True, help="folder of the crop sets to measure on (.npz)")
-    parser.add_argument("--data", type=Path, required=True, help="folder of the training sets, for held-back omniglot")
-    parser.add_argument("--model", default="bundled", help="manifest or .tflite file (default: the shipped int8 model)")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    args = parser.parse_args(argv)
-    classifier = load(Options(path=args.model))
-    figures = evaluate(classifier, args.crops, args.data)
-    if args.json:
-        print(json.dumps({"model": classifier.name, **figures}, indent=1))
-        return 0
-    print(classifier.name)
-    for name, value in figures.items():
-        print(f"  {name:28} {100 * value:6.2f} %")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,0 +1,89 @@
+"""Why a number was not read right, told from texts alone: the truth of most sets has no boxes.
+
+What is written and what was said, both in reading order, are aligned as sequences of numbers (Needleman and Wunsch,
+1970). A written number stands beside the same number, beside another (a wrong digit), beside several that spell it
+(wrongly split), beside one that spells several (wrongly joined), or beside nothing (not found); what was said and
+stands beside nothing is false. The same number missed in one place and said in another stood in the wrong order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from scripts.evaluation.scores import Scored, edits
+
+CAUSES = ("not found", "wrongly split", "wrongly joined", "wrong digit", "wrong order", "false digit")
+MOST = 4
+"""Parts that one number may have fallen into."""
+ALONE, RESHAPED, OTHER = 0.6, 0.3, 0.2
+"""Prices: of a number beside nothing; of a split or a join; of two numbers that differ, on top of by how much."""
+
+Step = tuple[str, tuple[str, ...], tuple[str, ...]]
+"""(cause or "", what is written, what was said)."""
+
+
+def count(pictures: Iterable[Scored]) -> Counter[str]:
+    """How often each cause spoilt a written number, or made a false one ("false digit")."""
+    found: Counter[str] = Counter()
+    for picture in pictures:
+        for cause, written, _ in explain(picture.truth, picture.said):
+            found[cause] += len(written) or 1
+    del found[""]
+    return found
+
+
+def explain(truth: Sequence[str], said: Sequence[str]) -> list[Step]:
+    """The alignment in reading order, a cause for each step that is not right."""
+    steps = list(align(truth, said))
+    missed = Counter(w for cause, written, _ in steps for w in written if cause == "not found")
+    strays = Counter(s for cause, _, spoken in steps for s in spoken if cause == "false digit")
+    moved = missed & strays
+    ordered = []
+    for cause, written, spoken in steps:
+        text = (written or spoken)[0]
+        if cause in ("not found", "false digit") and text in moved:
+            if cause == "not found":
+                ordered.append(("wrong order", written, spoken))
+            continue
+        ordered.append((cause, written, spoken))
+    return ordered
+
+
+def align(truth: Sequence[str], said: Sequence[str]) -> Iterator[Step]:
+    """The cheapest alignment, from its beginning."""
+    best: list[list[tuple[float, Step | None]]] = [[(math.inf, None)] * (len(said) + 1) for _ in range(len(truth) + 1)]
+    best[0][0] = (0.0, None)
+    for i in range(len(truth) + 1):
+        for j in range(len(said) + 1):
+            for price, step in ways_on(truth, said, i, j):
+                here = best[i + len(step[1])][j + len(step[2])]
+                if best[i][j][0] + price < here[0]:
+                    best[i + len(step[1])][j + len(step[2])] = (best[i][j][0] + price, step)
+    steps: list[Step] = []
+    i, j = len(truth), len(said)
+    while (last := best[i][j][1]) is not None:
+        steps.append(last)
+        i, j = i - len(last[1]), j - len(last[2])
+    return reversed(steps)
+
+
+def ways_on(truth: Sequence[str], said: Sequence[str], i: int, j: int) -> Iterator[tuple[float, Step]]:
+    """What may come next after i written and j said numbers, with its price."""
+    if i < len(truth):
+        yield ALONE, ("not found", (truth[i],), ())
+    if j < len(said):
+        yield ALONE, ("false digit", (), (said[j],))
+    if i == len(truth) or j == len(said):
+        return
+    if truth[i] == said[j]:
+        yield 0.0, ("", (truth[i],), (said[j],))
+    else:
+        off = edits(truth[i], said[j]) / max(len(truth[i]), len(said[j]))
+        yield OTHER + off * (2 * ALONE - OTHER), ("wrong digit", (truth[i],), (said[j],))
+    for many in range(2, MOST + 1):
+        if "".join(said[j : j + many]) == truth[i] and j + many <= len(said):
+            yield RESHAPED, ("wrongly split", (truth[i],), tuple(said[j : j + many]))
+        if "".join(truth[i : i + many]) == said[j] and i + many <= len(truth):
+            yield RESHAPED, ("wrongly joined", tuple(truth[i : i + many]), (said[j],))

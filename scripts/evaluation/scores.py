@@ -1,0 +1,112 @@
+"""What was read beside what is written: counts for a picture, measures for a set.
+
+A picture's truth (an entry of truth.json) is one of three kinds: `lines`, lists of numbers in reading order; `grid`,
+rows of single digits, 0 where nothing stands, neighbours may be read as one number; `digits`, one number whose points
+and commas are not told, so that all that was read counts as one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_daemon.domain import Number
+
+Texts = list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One picture."""
+
+    name: str
+    truth: Texts
+    said: Texts
+    confidences: tuple[float, ...]
+    """One for each of `said`."""
+    edits: int
+    """Between all digits said and all that are written, in reading order."""
+
+    @property
+    def matched(self) -> int:
+        return sum((Counter(self.truth) & Counter(self.said)).values())
+
+    @property
+    def right(self) -> list[bool]:
+        """For each number said whether it is written there; each written number answers for one, the surest first."""
+        left = Counter(self.truth)
+        found = [False] * len(self.said)
+        for i in sorted(range(len(self.said)), key=lambda i: -self.confidences[i]):
+            found[i] = left[self.said[i]] > 0
+            left[self.said[i]] -= found[i]
+        return found
+
+
+def truths(folder: Path) -> dict[str, tuple[str, Texts]]:
+    """By picture (kind, numbers) of a set's truth.json. Raises FileNotFoundError, or ValueError naming the picture."""
+    entries: dict[str, Any] = json.loads((folder / "truth.json").read_text())
+    return {name: truth_of(name, entry) for name, entry in entries.items()}
+
+
+def truth_of(name: str, entry: Any) -> tuple[str, Texts]:
+    if "lines" in entry:
+        return "lines", [run for line in entry["lines"] for text in line for run in runs(str(text))]
+    if "grid" in entry:
+        return "grid", [str(digit) for row in entry["grid"] for digit in row if digit]
+    if "digits" in entry:
+        return "digits", ["".join(runs(str(entry["digits"])))] if entry["digits"] else []
+    raise ValueError(f"truth.json: {name} has neither lines nor grid nor digits")
+
+
+def runs(text: str) -> Texts:
+    """What stands together in digits."""
+    return re.findall("[0-9]+", text)
+
+
+def score(name: str, kind: str, truth: Texts, said: Sequence[Number]) -> Scored:
+    """`said` in reading order; texts may hold other characters, which part numbers."""
+    parts = [(run, number.confidence) for number in said for run in runs(number.text)]
+    if kind == "grid":
+        parts = [(digit, sure) for run, sure in parts for digit in run]
+    elif kind == "digits" and parts:
+        parts = [("".join(run for run, _ in parts), min(sure for _, sure in parts))]
+    texts = [text for text, _ in parts]
+    return Scored(name, truth, texts, tuple(sure for _, sure in parts), edits("".join(texts), "".join(truth)))
+
+
+def edits(a: str, b: str) -> int:
+    """Levenshtein distance."""
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        before, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (x != y))
+    return row[-1]
+
+
+def measures(pictures: Sequence[Scored]) -> dict[str, float | int | None]:
+    """Of a set, sums over all pictures first; None where there is nothing to divide by."""
+    matched = sum(p.matched for p in pictures)
+    truth, said = sum(len(p.truth) for p in pictures), sum(len(p.said) for p in pictures)
+    digits = sum(len("".join(p.truth)) for p in pictures)
+    empty = [p for p in pictures if not p.truth]
+    return {
+        "pictures": len(pictures),
+        "numbers": truth,
+        "recall": share(matched, truth),
+        "precision": share(matched, said),
+        "f1": share(2 * matched, truth + said),
+        "characters": max(0.0, 1 - sum(p.edits for p in pictures) / digits) if digits else None,
+        "exact": sum(p.said == p.truth for p in pictures),
+        "false numbers a picture": (said - matched) / len(pictures),
+        "said where nothing is written": share(sum(len(p.said) for p in empty), len(empty)),
+    }
+
+
+def share(part: float, whole: float) -> float | None:
+    return part / whole if whole else None

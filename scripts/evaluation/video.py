@@ -1,0 +1,27 @@
+"""Videos whose frames all show the same numbers: these stand in the file's name, parted by _ (indoor_2021_2019.mp4)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edge_daemon.answers import Answer, answers
+from edge_daemon.classifiers import Options, load
+from edge_daemon.reader import Reader
+from edge_daemon.sieve import Sieve
+from edge_daemon.strips import StripReader
+
+
+def figures(folder: Path) -> dict[str, Any]:
+    """By file: frames, those in which all numbers were read, those in which they were read and nothing else."""
+    reader = Reader(Sieve(), load(Options()), StripReader())
+    found = {}
+    for path in sorted(folder.glob("*.mp4")):
+        written = sorted(part for part in path.stem.split("_") if part.isdigit())
+        said = [sorted(n.text for n in a.numbers) for a in answers(str(path), reader) if isinstance(a, Answer)]
+        found[path.name] = {
+            "frames": len(said),
+            "all": sum(all(said_now.count(w) >= written.count(w) for w in written) for said_now in said),
+            "only": sum(said_now == written for said_now in said),
+        }
+    return found
