@@ -30,6 +30,9 @@ MAY_FOLLOW = 0.01
 the classifier, which knows a broad 2 from a plus; for bars, slashes and brackets only their surroundings speak."""
 FAINT = 0.4
 """Of its left neighbour's darkness: what is fainter was not written with it."""
+UNSAID = 0.5
+"""Of a slice, or several pieces together, the sieve knows at most that there is nothing against it: that the ink is
+digits' does not say that it is one digit's."""
 LINE_GAP = 4.0
 """Marks further apart than this, in heights of the taller, are not on one line."""
 JOIN_GAP = 1.0
@@ -224,7 +227,9 @@ def lattice(chain: Sequence[Blob], scale: float) -> Line:
         whole = wholes.get((i, j))
         if whole is None and (j - i > MAX_PARTS or not may_be_one(parts[i:j])):
             continue
-        glyphs.append(glyph([whole] if whole else parts[i:j], scale))
+        one = glyph([whole] if whole else parts[i:j], scale)
+        sole = whole is not None and j == i + 1
+        glyphs.append(one if sole else replace(one, chance=min(one.chance, UNSAID)))
         edges.append((i, j))
         # a cut is paid half by either side; ink that was apart and is put together pays for that
         joins = sum(0.4 for k in range(i + 1, j) if costs[k] == 0.0)
