@@ -180,6 +180,21 @@ def check(section: str | None, config: Path | None, as_json: bool) -> None:
     sys.exit(EXIT_CONFIG if "config" in failed else EXIT_FAILED if failed else 0)
 
 
+@cli.command()
+@json_option
+def bench(as_json: bool) -> None:
+    """Measure how long each stage takes on this machine, on the simulated camera.
+
+    Frames of three sizes, with ten digits and with none, beside the least that any program could take. It needs up to
+    half a minute, and nothing else running.
+    """
+    from edge_daemon import bench as engine
+
+    with _bar(range(engine.ROUNDS), "measuring") as rounds:
+        result = engine.measure(rounds)
+    _say(asdict(result) if as_json else engine.as_table(result))
+
+
 # Saying it
 
 
@@ -196,9 +211,12 @@ def _complain(problem: object) -> None:
 
 def _progress(found: Sequence[T]) -> AbstractContextManager[Iterable[T]]:
     """`found`, with a bar on stderr where a person waits for many and does not see the answers themselves."""
-    if len(found) < MANY or not sys.stderr.isatty() or sys.stdout.isatty():
-        return nullcontext(found)
-    return click.progressbar(found, label="reading", file=sys.stderr)
+    return nullcontext(found) if len(found) < MANY or sys.stdout.isatty() else _bar(found, "reading")
+
+
+def _bar(found: Sequence[T], label: str) -> AbstractContextManager[Iterable[T]]:
+    """`found`, with a bar on stderr where that is a terminal."""
+    return click.progressbar(found, label=label, file=sys.stderr) if sys.stderr.isatty() else nullcontext(found)
 
 
 def _line(finding: Finding) -> str:

@@ -39,8 +39,8 @@ class Options:
     """Frames a second."""
     surface: Literal["paper", "whiteboard", "blackboard", "mixed"] = "mixed"
     """What the numbers are written on; mixed: the seed chooses."""
-    numbers: Annotated[int, Meta(ge=1, le=6)] = 3
-    """How many numbers are on view at once."""
+    numbers: Annotated[int, Meta(ge=0, le=6)] = 3
+    """How many numbers are on view at once; 0: an empty page."""
     hold: Annotated[float, Meta(gt=0, le=1e6)] = 8.0
     """Seconds from one writing of a number to the next, give or take a quarter."""
     truth: str = ""
