@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_daemon.classifiers.normalise import SIDE, normalise
+from edge_daemon.classifiers.normalise import SIDE, VIEWS, normalise
 from edge_daemon.domain import DIGITS, Grey
 from edge_daemon.sources.strokes import Writer, coverage
 
@@ -33,18 +33,28 @@ def likeness(one: Grey, other: Grey) -> float:
     return float(np.corrcoef(a, b)[0, 1])
 
 
+def figure(ink: Grey) -> Grey:
+    """The first view: what is left when size, pen and slant are taken out."""
+    return normalise(ink)[..., 0]
+
+
+def as_it_is(ink: Grey) -> Grey:
+    """The second view."""
+    return normalise(ink)[..., 1]
+
+
 @pytest.mark.parametrize("char", DIGITS)
 def test_size_pen_and_darkness_do_not_matter(char: str) -> None:
     """The same digit, small and thin or large, fat and faint, gives nearly the same picture."""
-    small = normalise(write(char, height=24, pen=0.09))
-    large = normalise((write(char, height=300, pen=0.12) // 3).astype(np.uint8))
+    small = figure(write(char, height=24, pen=0.09))
+    large = figure((write(char, height=300, pen=0.12) // 3).astype(np.uint8))
     assert likeness(small, large) > 0.93
 
 
 @pytest.mark.parametrize("char", ["1", "2", "7"])
 def test_slant_does_not_matter(char: str) -> None:
     """A leaning digit is set upright."""
-    assert likeness(normalise(write(char)), normalise(write(char, slant=0.35))) > 0.9
+    assert likeness(figure(write(char)), figure(write(char, slant=0.35))) > 0.9
 
 
 def test_margin_does_not_matter() -> None:
@@ -55,13 +65,23 @@ def test_margin_does_not_matter() -> None:
 
 def test_strokes_get_one_width() -> None:
     """A thin and a fat pen end with about the same amount of ink."""
-    thin, fat = (float(normalise(write("2", height=100, pen=pen)).sum()) for pen in PENS)
+    thin, fat = (float(figure(write("2", height=100, pen=pen)).sum()) for pen in PENS)
     assert 0.8 < thin / fat < 1.25
+
+
+def test_the_ink_as_it_is_keeps_slant_and_pen() -> None:
+    """The second view keeps what the first takes out; its longer side is of standard size all the same."""
+    assert likeness(as_it_is(write("1")), as_it_is(write("1", slant=0.35))) < 0.9
+    thin, fat = (float(as_it_is(write("2", height=100, pen=pen)).sum()) for pen in PENS)
+    assert fat > 1.5 * thin
+    for height in (24, 300):
+        _, _, w, h = cv2.boundingRect((as_it_is(write("3", height=height)) > 40).view(np.uint8))
+        assert 18 <= max(w, h) <= 22
 
 
 def test_the_mass_is_in_the_middle() -> None:
     """The centre of mass is within a pixel of the picture's centre, however lopsided the digit."""
-    moments = cv2.moments(normalise(write("7")))
+    moments = cv2.moments(figure(write("7")))
     assert abs(moments["m10"] / moments["m00"] - (SIDE - 1) / 2) < 1.2
     assert abs(moments["m01"] / moments["m00"] - (SIDE - 1) / 2) < 1.2
 
@@ -71,10 +91,10 @@ def test_dirt_is_left_out_and_broken_strokes_are_kept() -> None:
     ink = write("0", height=100, margin=40)
     dirty = ink.copy()
     dirty[2:6, 2:6] = 255
-    assert likeness(normalise(ink), normalise(dirty)) > 0.99
+    assert likeness(figure(ink), figure(dirty)) > 0.99
     broken = ink.copy()
     broken[len(ink) // 2 : len(ink) // 2 + 3] = 0
-    assert likeness(normalise(ink), normalise(broken)) > 0.97
+    assert likeness(figure(ink), figure(broken)) > 0.97
 
 
 @pytest.mark.parametrize(
@@ -107,10 +127,10 @@ def test_dirt_is_left_out_and_broken_strokes_are_kept() -> None:
     ],
 )
 def test_survives(ink: Grey) -> None:
-    """Whatever is cut out of a picture, a 28x28 picture comes back, and the crop is not written to."""
+    """Whatever is cut out of a picture, two 28x28 pictures come back, and the crop is not written to."""
     before = ink.copy()
     picture = normalise(ink)
-    assert picture.shape == (SIDE, SIDE)
+    assert picture.shape == (SIDE, SIDE, VIEWS)
     assert picture.dtype == np.uint8
     assert np.array_equal(ink, before)
     assert bool(picture.any()) == bool(ink.any())

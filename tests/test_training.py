@@ -49,18 +49,18 @@ def test_the_shares_of_negatives_are_whole() -> None:
 
 def test_an_epoch_holds_each_part_in_its_share() -> None:
     """Three quarters of one part and a quarter of the other, whatever their sizes."""
-    big = dataset.Part("big", 0.3, np.zeros((50, 28, 28), np.uint8), np.zeros(50, np.int64))
-    small = dataset.Part("small", 0.9, np.zeros((3, 28, 28), np.uint8), np.ones(3, np.int64))
+    big = dataset.Part("big", 0.3, np.zeros((50, 28, 28, 2), np.uint8), np.zeros(50, np.int64))
+    small = dataset.Part("small", 0.9, np.zeros((3, 28, 28, 2), np.uint8), np.ones(3, np.int64))
     x, y = dataset.draw([big, small], 400, np.random.default_rng(0))
-    assert x.shape == (400, 28, 28)
+    assert x.shape == (400, 28, 28, 2)
     assert np.bincount(y).tolist() == [100, 300]
 
 
 def test_a_shift_moves_by_at_most_one_pixel() -> None:
     """A dot stays within one pixel of where it was."""
-    x = np.zeros((90, 28, 28), np.uint8)
+    x = np.zeros((90, 28, 28, 2), np.uint8)
     x[:, 14, 14] = 255
-    _, ys, xs = np.nonzero(dataset.shift(x, np.random.default_rng(1)))
+    _, ys, xs, _ = np.nonzero(dataset.shift(x, np.random.default_rng(1)))
     assert set(ys) == set(xs) == {13, 14, 15}
 
 

@@ -1,8 +1,9 @@
-"""One glyph's ink -> the 28x28 picture that the network knows. The ONE normaliser of training and daemon.
+"""One glyph's ink -> the two 28x28 pictures that the network knows. The ONE normaliser of training and daemon.
 
 Writers differ in pen, slant, size and proportion; digits do not. So all four are taken out before the network
 looks: ink of any size and pen becomes an upright figure of about 20x20 px, drawn with a pen of about 2.5 px, its
-centre of mass in the middle. A network trained on one kind of ink then reads the others.
+centre of mass in the middle. A network trained on one kind of ink then reads the others. What that takes away is at
+times what tells a fat 1 from a blob; so the network sees the ink beside it as it is, only of standard size.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from edge_daemon.domain import Grey
 if TYPE_CHECKING:
     from cv2.typing import MatLike
 
-VERSION = 2
+VERSION = 3
 """Goes up whenever the output changes: a model only works with the version it was trained with."""
 SIDE = 28
 """Width and height of the result in px."""
+VIEWS = 2
+"""Channels of the result: the figure with all that writers differ in taken out; the ink as it is."""
 
 _INK = 0.3  # of the darkest: less is paper
 _CRUMB = 0.08  # of the largest component's area: less is dirt or a bit of a neighbour
@@ -40,20 +43,22 @@ _NEAR = np.ones((5, 5), np.uint8)
 
 
 def normalise(ink: Grey) -> Grey:
-    """One glyph's ink, (h, w) uint8 of any size, 0 = paper, 255 = darkest ink -> (28, 28) uint8, alike.
+    """One glyph's ink, (h, w) uint8 of any size, 0 = paper, 255 = darkest ink -> (28, 28, VIEWS) uint8, alike.
 
-    No ink gives an all-zero picture. Pure; a margin of paper, the ink's darkness and the size hardly matter.
+    No ink gives all-zero pictures. Pure; a margin of paper, the ink's darkness and the size hardly matter.
     """
     cleaned = _clean(_fit(ink))
     if cleaned is None:
-        return np.zeros((SIDE, SIDE), np.uint8)
+        return np.zeros((SIDE, SIDE, VIEWS), np.uint8)
     grey, mask, whole = cleaned
+    plain = _as_it_is(grey)
     area = float(cv2.countNonZero(mask))
     pen = _pen(cv2.distanceTransform(mask, cv2.DIST_L2, 3), area)
     if pen < _HAIR:
         grey = cv2.dilate(grey, _RIM)
     fine = cv2.warpAffine(grey, _placement(mask, pen, upright=whole), (SIDE * _FINE, SIDE * _FINE))
-    return np.asarray(cv2.resize(_even_strokes(fine), (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+    figure = cv2.resize(_even_strokes(fine), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.merge((figure, plain)), np.uint8)
 
 
 def _fit(ink: Grey) -> MatLike:
@@ -83,6 +88,18 @@ def _clean(grey: MatLike) -> tuple[MatLike, MatLike, bool] | None:
         joined = np.concatenate(([0], kept * 255)).astype(np.uint8)[labels]
         grey, mask = cv2.bitwise_and(grey, joined), cv2.bitwise_and(mask, joined)
     return grey, mask, int(kept.sum()) == 1
+
+
+def _as_it_is(grey: MatLike) -> MatLike:
+    """The ink in a SIDE x SIDE picture, its longer side _FIT px, its mass about the middle: MNIST's customary way."""
+    scale = _FIT / _WORK
+    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    moments = cv2.moments(small)
+    h, w = small.shape
+    mass = max(moments["m00"], 1.0)
+    x = min(SIDE - w, max(0, round(SIDE / 2 - 0.5 - moments["m10"] / mass)))
+    y = min(SIDE - h, max(0, round(SIDE / 2 - 0.5 - moments["m01"] / mass)))
+    return cv2.copyMakeBorder(small, y, SIDE - h - y, x, SIDE - w - x, cv2.BORDER_CONSTANT)
 
 
 def _placement(mask: MatLike, pen: float, *, upright: bool) -> NDArray[np.float64]:

@@ -22,7 +22,7 @@ from edge_daemon.errors import ModelError
 from edge_daemon.networks import Manifest, Network, bundled, compare, decode, open_network, read_file, softmax
 
 BUNDLED = "bundled"
-_INPUT = (normalise.SIDE, normalise.SIDE, 1)
+_INPUT = (normalise.SIDE, normalise.SIDE, normalise.VIEWS)
 _CLASSES = NOT_A_DIGIT + 1
 
 

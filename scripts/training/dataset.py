@@ -12,16 +12,36 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from edge_daemon import cuts, ink, segment, sieve
 from edge_daemon.classifiers import normalise
 from edge_daemon.domain import NOT_A_DIGIT, Grey
-from scripts.training import augment, fonts, negatives, pool, sets
+from scripts.training import (
+    augment,
+    beside,
+    cutouts,
+    fonts,
+    grounds,
+    hands,
+    layouts,
+    negatives,
+    pages,
+    pool,
+    scenes,
+    sets,
+)
 
 Pictures = NDArray[np.uint8]
 
 HELD_OUT = 25
 """Every 25th crop of each set is kept from training: early stopping and calibration look at those only."""
+BLIND = 0.3
+"""Share of training pictures that show only the first view."""
 PRINTED, LETTERS, SYNTHETIC, EXTRA = 0.12, 0.04, 0.08, 0.10
 """Shares of training beside those of sets.py. --extra comes on top, with its share."""
+SCENES, CHECK_SCENES = 4_000, 200
+"""Scenes that glyphs are cut from, to train on and to look at."""
+CUT_DIGITS, CUT_OTHERS = 0.25, 0.08
+"""Shares of the digits in scenes, and of what is none there: clutter that passed the sieve, halves, pairs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +51,7 @@ class Part:
     name: str
     share: float
     x: Pictures
-    """(n, 28, 28)"""
+    """(n, 28, 28, VIEWS)"""
     y: sets.Labels
 
 
@@ -55,12 +75,12 @@ class Stock:
     fonts: list[Path]
 
 
-def make(data: Path, extra: Path | None, cache: Path, seed: int, workers: int) -> tuple[list[Part], Part]:
+def make(data: Path, extra: Path | None, work: Path, seed: int, workers: int) -> tuple[list[Part], Part]:
     """(parts to train on, the held-out part). Made anew only when crops or the code that makes them changed."""
-    path = cache / f"pictures-{_fingerprint(data, extra, seed)}.npz"
+    path = work / f"pictures-{_fingerprint(data, extra, seed)}.npz"
     if not path.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        for old in cache.glob("pictures-*.npz"):
+        work.mkdir(parents=True, exist_ok=True)
+        for old in work.glob("pictures-*.npz"):
             old.unlink()
         parts = list(_make(data, extra, seed, workers))
         arrays = {f"{i}{key}": value for i, p in enumerate(parts) for key, value in (("x", p.x), ("y", p.y))}
@@ -74,7 +94,8 @@ def make(data: Path, extra: Path | None, cache: Path, seed: int, workers: int) -
 
 
 def draw(parts: list[Part], count: int, rng: Generator) -> tuple[Pictures, sets.Labels]:
-    """About `count` pictures, from each part its share, shifted by up to 1 px, shuffled."""
+    """About `count` pictures, from each part its share, shifted by up to 1 px, shuffled; BLIND of them without the ink
+    as it is, so that the network does not lean on it: it is there that writers differ."""
     total = sum(part.share for part in parts)
     xs, ys = [], []
     for part in parts:
@@ -82,7 +103,9 @@ def draw(parts: list[Part], count: int, rng: Generator) -> tuple[Pictures, sets.
         xs.append(part.x[chosen])
         ys.append(part.y[chosen])
     order = rng.permutation(sum(map(len, ys)))
-    return shift(np.concatenate(xs)[order], rng), np.concatenate(ys)[order]
+    x = shift(np.concatenate(xs)[order], rng)
+    x[rng.random(len(x)) < BLIND, :, :, 1] = 0
+    return x, np.concatenate(ys)[order]
 
 
 def shift(x: Pictures, rng: Generator) -> Pictures:
@@ -111,6 +134,8 @@ def _make(data: Path, extra: Path | None, seed: int, workers: int) -> Iterator[P
     yield _part(Job("printed", PRINTED, "printed", 35_000), digits, seed, workers)
     yield _part(Job("letters", LETTERS, "letters", 15_000), digits, seed, workers)
     yield _part(Job("synthetic", SYNTHETIC, "synthetic", 40_000), digits, seed, workers)
+    yield from _cut(data, SCENES, seed, workers)
+    checks += _cut(data, CHECK_SCENES, seed + 1, workers, held=True)
     strange = Stock(digits.inks[::7], digits.labels[::7], held)
     for kind in ("printed", "letters", "synthetic"):
         checks.append(_part(Job(kind, 0.0, kind, 1_000), strange, seed + 1, workers))
@@ -139,6 +164,17 @@ def _part(job: Job, stock: Stock, seed: int, workers: int) -> Part:
     return Part(job.name, job.share, np.array([x for x, _ in made]), np.array([y for _, y in made]))
 
 
+def _cut(data: Path, count: int, seed: int, workers: int, held: bool = False) -> list[Part]:
+    """Glyphs as the daemon cuts them out of pictures: the digits, and what is none."""
+    print(f"  glyphs cut from {count} scenes", flush=True)
+    x, y = cutouts.make(pages.sources(data, held), count, seed, workers)
+    digits = y < NOT_A_DIGIT
+    return [
+        Part("digits in scenes", CUT_DIGITS, x[digits], y[digits]),
+        Part("others in scenes", CUT_OTHERS, x[~digits], y[~digits]),
+    ]
+
+
 def _picture(job: Job, stock: Stock, seed: int, index: int) -> tuple[Grey, int]:
     """Picture `index` of the job: the same whoever makes it."""
     rng = np.random.default_rng([seed, index, *job.name.encode()])
@@ -161,7 +197,9 @@ def ink_for(kind: str, stock: Stock, index: int, rng: Generator) -> tuple[Grey, 
 
 def _fingerprint(data: Path, extra: Path | None, seed: int) -> str:
     """Of everything that the pictures depend on."""
-    ours = [Path(str(module.__file__)) for module in (normalise, augment, fonts, negatives, sets)]
+    made_by = (normalise, augment, beside, cutouts, fonts, grounds, hands, layouts, negatives, pages, scenes, sets)
+    seen_by = (cuts, ink, segment, sieve)
+    ours = [Path(str(module.__file__)) for module in (*made_by, *seen_by)]
     digest = hashlib.sha256(str(seed).encode())
     for path in (*ours, Path(__file__)):
         digest.update(path.read_bytes())

@@ -48,10 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = options.parser("scripts/train", __doc__, "0.1.0", "pictures, checkpoint and report")
+    parser = options.parser("scripts/train", __doc__, "0.3.0", "pictures, checkpoint and report")
     add = parser.add_argument
     add("--extra", type=Path, help="folder of your own crops: sub-folders 0 to 9 and `not` of pictures")
-    add("--epochs", type=int, default=16)
+    add("--epochs", type=int, default=8)
     add("--per-epoch", type=int, default=PER_EPOCH, help="pictures in an epoch")
     return parser.parse_args(argv)
 
@@ -69,12 +69,12 @@ def train(parts: list[dataset.Part], held_out: dataset.Part, args: argparse.Name
         say(f"going on after epoch {len(history)}")
     else:
         model = net.trainer(args.epochs * args.per_epoch // BATCH, args.seed)
-    check = held_out.x[..., None], np.eye(net.CLASSES, dtype=np.float32)[held_out.y]
+    check = held_out.x, np.eye(net.CLASSES, dtype=np.float32)[held_out.y]
     while len(history) < args.epochs and not stale([h["val_loss"] for h in history]):
         began = time.monotonic()
         x, y = dataset.draw(parts, args.per_epoch, np.random.default_rng([args.seed, len(history)]))
         targets = np.eye(net.CLASSES, dtype=np.float32)[y]
-        run = model.fit(x[..., None], targets, batch_size=BATCH, validation_data=check, verbose=0).history
+        run = model.fit(x, targets, batch_size=BATCH, validation_data=check, verbose=0).history
         history.append({name: float(values[0]) for name, values in run.items()})
         now = history[-1]
         say(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from edge_daemon.classifiers import normalise
 from edge_daemon.domain import NOT_A_DIGIT
 
+PICTURE = (normalise.SIDE, normalise.SIDE, normalise.VIEWS)
 CLASSES = NOT_A_DIGIT + 1
 WIDTHS = (24, 48, 80, 80)  # multiples of 8: vector units work in eights, 76 channels took longer than 80
 
 
 def build(batch: int | None = None) -> Any:
-    """A Keras model, input (batch, 28, 28, 1) in 0..1, output logits (batch, 11). batch=1 is what ships."""
+    """A Keras model, input (batch, *PICTURE) in 0..1, output logits (batch, 11). batch=1 is what ships."""
     import keras
     from keras import layers
 
@@ -19,7 +21,7 @@ def build(batch: int | None = None) -> Any:
         x = layers.Conv2D(width, 3, padding="same", use_bias=False)(x)
         return layers.ReLU()(layers.BatchNormalization(momentum=0.98)(x))
 
-    picture = keras.Input(batch_shape=(batch, 28, 28, 1))
+    picture = keras.Input(batch_shape=(batch, *PICTURE))
     x = layers.MaxPooling2D()(block(picture, WIDTHS[0]))
     x = layers.MaxPooling2D()(block(x, WIDTHS[1]))
     x = layers.MaxPooling2D()(block(block(x, WIDTHS[2]), WIDTHS[3]))
@@ -35,7 +37,7 @@ def trainer(steps: int, seed: int) -> Any:
     import keras
 
     keras.utils.set_random_seed(seed)
-    model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Rescaling(1 / 255), build()])
+    model = keras.Sequential([keras.Input(PICTURE), keras.layers.Rescaling(1 / 255), build()])
     warm = max(1, steps // 5)
     rate = keras.optimizers.schedules.CosineDecay(1e-4, max(1, steps - warm), warmup_target=3e-3, warmup_steps=warm)
     model.compile(

@@ -88,7 +88,7 @@ def worst(found: NDArray[np.float32], held_out: Part, path: Path) -> None:
     for axes in grid.flat:
         axes.axis("off")
     for axes, i in zip(grid.flat, chosen, strict=False):
-        axes.imshow(held_out.x[i], cmap="gray")
+        axes.imshow(np.hstack(list(np.moveaxis(held_out.x[i], -1, 0))), cmap="gray")
         title = f"{NAMES[held_out.y[i]]} as {NAMES[said[i]]} {found[i].max():.2f}"
         axes.set_title(title, fontsize=8)
     save(figure, path)

@@ -18,7 +18,7 @@ from edge_daemon.networks import INTERPRETERS, Network, find_interpreter
 
 
 def logits(content: bytes, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(n, 28, 28) -> (n, 11) on the interpreter that the daemon would take."""
+    """(n, 28, 28, VIEWS) -> (n, 11) on the interpreter that the daemon would take."""
     return digit_network(find_interpreter().interpreter, content, "the network").logits(pictures)
 
 

@@ -218,11 +218,11 @@ def chance(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = options.parser("scripts/train_sieve", __doc__, "0.3.0", "samples and the trained network")
+    parser = options.parser("scripts/train_sieve", __doc__, "0.4.0", "samples and the trained network")
     add = parser.add_argument
-    add("--scenes", type=int, default=8000, help="made once; kept in the work folder")
-    add("--photos", type=int, default=2000, help="parts of photographs, the same")
-    add("--epochs", type=int, default=14)
+    add("--scenes", type=int, default=12000, help="made once; kept in the work folder")
+    add("--photos", type=int, default=4000, help="parts of photographs, the same")
+    add("--epochs", type=int, default=9)
     args = parser.parse_args(argv)
     args.work.mkdir(parents=True, exist_ok=True)
     check = both(
