@@ -19,7 +19,7 @@ from types import FrameType
 from edge_daemon import __version__, classifiers, wire
 from edge_daemon.config import Config, state_folder
 from edge_daemon.courier import Board, Courier
-from edge_daemon.domain import Classifier, Event, Reading, Record, Request, Source
+from edge_daemon.domain import Classifier, Event, Reading, Record, Request, Source, Status
 from edge_daemon.fields import Fields
 from edge_daemon.outbox import Outbox
 from edge_daemon.reader import Reader
@@ -61,8 +61,9 @@ def run(app: App) -> Request:
             if request := next_request(app.inbox):
                 return request
             if frame is not None:
-                for patch in app.fields.cut(frame):
-                    app.voter.observe(patch, app.reader.read(patch))
+                for patch in app.fields.cut(frame, app.voter.undecided):
+                    app.voter.observe(patch, app.reader.read(patch) if patch.status is Status.OK else [])
+                app.source.hurry(app.fields.is_stirring(frame.mono) or bool(app.voter.undecided))
             for record in app.voter.due(frame.mono if frame else time.monotonic()):
                 tell(record)
                 app.outbox.put(record)

@@ -140,7 +140,7 @@ def read_all(camera: SimulatedCamera) -> list[tuple[str, str | None]]:
     found: list[tuple[str, str | None]] = []
     for frame in camera.frames(1.0):
         assert isinstance(frame, Frame)
-        for patch in fields.cut(frame):
+        for patch in fields.cut(frame, voter.undecided):
             voter.observe(patch, reader.read(patch))
         found += [(r.field or "", getattr(r, "text", None)) for r in voter.due(frame.mono)]
     return found

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_daemon.domain import Box, Frame, Grey
-from edge_daemon.fields import Fields, Options, cut
+from edge_daemon.domain import Box, Frame, Grey, Patch
+from edge_daemon.fields import Fields, Options
 from edge_daemon.vote import box_in_frame
 
 
@@ -19,6 +19,12 @@ def frame_with(mark: Box, size: tuple[int, int] = (320, 240)) -> Frame:
     return Frame(0, 0.0, 0.0, pixels)
 
 
+def cut(frame: Frame, field: Options) -> Patch:
+    """The first patch of a field."""
+    (patch,) = Fields([field]).cut(frame, set())
+    return patch
+
+
 def dark_box(pixels: Grey) -> Box:
     x, y, w, h = cv2.boundingRect((pixels < 128).astype(np.uint8))
     return x, y, w, h
@@ -27,7 +33,7 @@ def dark_box(pixels: Grey) -> Box:
 def test_without_fields_the_whole_frame_is_the_patch() -> None:
     """No configuration: one patch without a name, the frame's own pixels."""
     frame = frame_with((10, 10, 5, 5))
-    (patch,) = Fields([]).cut(frame)
+    (patch,) = Fields([]).cut(frame, set())
     assert patch.field is None
     assert patch.pixels is frame.pixels
 

@@ -1,0 +1,57 @@
+"""How far a picture has shifted since another was taken of the same place."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_daemon.domain import Grey
+
+LARGEST = 160
+"""Pixels on the longer side of what is compared: more would only cost."""
+ALIKE = 0.55
+"""Correlation of the two, the shift undone, from which it is believed."""
+STRUCTURE = 2.0
+"""A picture whose details stand out of the noise less than so many times has nothing to hold on to."""
+
+
+def drift(now: Grey, then: Grey, noise: float) -> tuple[float, float] | None:
+    """(x, y) in pixels by which what `then` shows (h, w) has moved in `now`; None where that cannot be told.
+
+    By phase correlation (Kuglin and Hines 1975) under a Hann window, believed only if the two are alike once the
+    shift is undone. `noise` is the standard deviation of the difference of two frames.
+    """
+    shrink = max(1.0, max(now.shape) / LARGEST)
+    size = (max(8, round(now.shape[1] / shrink)), max(8, round(now.shape[0] / shrink)))
+    a, b = (_details(p, size) for p in (then, now))
+    if min(float(a.std()), float(b.std())) < STRUCTURE * noise / (1.4 * shrink):
+        return None
+    (x, y), _ = cv2.phaseCorrelate(a, b, cv2.createHanningWindow(size, cv2.CV_32F))
+    if alike(b, a, round(x), round(y)) < ALIKE:
+        return None
+    return x * now.shape[1] / size[0], y * now.shape[0] / size[1]
+
+
+def shifted(picture: Grey, x: float, y: float) -> Grey:
+    """The picture moved by (x, y) pixels; what comes in at its edges repeats them."""
+    move = np.array([[1, 0, x], [0, 1, y]], np.float32)
+    return np.asarray(cv2.warpAffine(picture, move, picture.shape[::-1], borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def alike(now: NDArray[np.float32], then: NDArray[np.float32], x: int, y: int) -> float:
+    """The correlation, -1..1, of what both show when `then` has moved by (x, y) whole pixels; 0 where they part."""
+    height, width = now.shape
+    if abs(x) > width // 2 or abs(y) > height // 2:
+        return 0.0
+    here = now[max(0, y) : height + min(0, y), max(0, x) : width + min(0, x)]
+    there = then[max(0, -y) : height + min(0, -y), max(0, -x) : width + min(0, -x)]
+    size = float(np.sqrt((here * here).sum() * (there * there).sum()))
+    return float((here * there).sum()) / size if size else 0.0
+
+
+def _details(picture: Grey, size: tuple[int, int]) -> NDArray[np.float32]:
+    """What light and shadow leave: the picture shrunk, less its surroundings, smoothed a little against noise."""
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    plain = cv2.GaussianBlur(small.astype(np.float32), (0, 0), 0.8)
+    return np.asarray(plain - cv2.blur(plain, (15, 15)), np.float32)

@@ -1,0 +1,160 @@
+"""One field over time: where it is now, whether it has changed, and how well it can be seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from edge_daemon import gate, quality, regions
+from edge_daemon.domain import Box, Frame, Grey, Patch, Status
+from edge_daemon.drift import drift, shifted
+
+AGAIN = 60.0
+"""Seconds after which an unchanged field is looked at all the same."""
+ACCEPT = 300.0
+"""Seconds after which a scene that cannot be read because it is not what it was (glare, blurred, obstructed, moved)
+is taken as it is: it is the new reference."""
+FOLLOW = 0.3
+"""A field follows what shifts by up to this share of its shorter side; what shifts further has moved."""
+TREMBLE = 3.0
+"""Pixels by which any picture may shift without being looked at anew."""
+MARGIN = 0.15
+"""Of its shorter side, around a field: what comes in there is a hand on its way to the field."""
+NOWHERE: regions.Shift = (0.0, 0.0)
+
+Place = Callable[[int, int], regions.Corners]
+"""Width and height of the frame -> the field's corners."""
+
+
+class Lookout:
+    """Keeps what a field looked like. Pictures given to it are the frame at half size, `noise` is that of two of them.
+
+    Without a `place` the field is the whole frame: it has no surroundings, and nothing to be judged against.
+    """
+
+    def __init__(self, name: str | None = None, place: Place | None = None) -> None:
+        self.name, self._place = name, place
+        self._size = (0, 0)
+
+    def is_due(self, frame: Frame) -> bool:
+        """Whether it must be looked at even if it has not changed. To be asked first of every frame."""
+        height, width = frame.pixels.shape
+        if self._size != (width, height):
+            self._begin(width, height)
+        return self._last is None or frame.mono >= self._due
+
+    def _begin(self, width: int, height: int) -> None:
+        """For frames of this size, anew."""
+        self._size = (width, height)
+        everything = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+        self._corners = self._place(width, height) if self._place else everything
+        side = regions.shorter_side(self._corners)
+        self._furthest = FOLLOW * side
+        self._window = halved(regions.bounds(self._corners, side, self._size))
+        self._core = halved(regions.bounds(self._corners, MARGIN * side, self._size))
+        self._shift = self._last_shift = self._home_shift = NOWHERE
+        self._last: Grey | None = None  # field and surroundings when they were looked at last
+        self._home: Grey | None = None  # the same when it had shifted by `_home_shift`: what shifts are measured from
+        self._sight: quality.Sight | None = None  # as it was looked at last, if it could be read
+        self._good: quality.Sight | None = None  # as it was when its number was decided
+        self._bad_since: float | None = None
+        self._lost_since: float | None = None
+        self._due = 0.0
+
+    def has_changed(self, small: Grey, strikes: Grey, noise: float) -> bool:
+        """Whether it shows something else than when it was looked at last; what only shifts a little is followed.
+
+        `strikes` is where the picture has moved at all, as the glance says.
+        """
+        if self._last is None or cv2.countNonZero(self._inner(self._part(strikes), self._shift)) < gate.FEW // 2:
+            return False
+        now = self._part(small)
+        if not self._differs(now, self._last, noise):
+            return False
+        step = drift(now, self._last, noise)
+        if step is None or 2 * max(map(abs, step)) > max(TREMBLE, self._furthest / 2 if self._place else 0):
+            return True
+        self._shift = added(self._last_shift, step)
+        return self._differs(now, shifted(self._last, *step), noise)
+
+    def look(self, frame: Frame, small: Grey, noise: float) -> Patch:
+        """What it looks like now, upright, and whether it can be read."""
+        now = self._part(small)
+        status = self._judge(now, small, noise, frame.mono)
+        self._last, self._last_shift, self._due = now, self._shift, frame.mono + AGAIN
+        if self._place is None:
+            return Patch(None, frame, frame.pixels, np.eye(3), status)
+        points = self._corners + np.array(self._shift, np.float32)
+        return Patch(self.name, frame, *regions.cut(frame.pixels, points), status)
+
+    def trust(self) -> None:
+        """What was looked at last stands fast by now: so the field looks when it is read."""
+        self._good = self._sight or self._good
+
+    def _judge(self, now: Grey, small: Grey, noise: float, mono: float) -> Status:
+        if self._place is None:
+            return quality.judge_light(quality.light_of(now), None)
+        if self._bad_since is not None and mono - self._bad_since > ACCEPT:
+            self._home, self._good, self._bad_since = None, None, None
+            self._shift = NOWHERE
+        has_moved = self._has_moved(now, noise, mono)
+        sight = quality.sight(self._inner(now, self._shift), cv2.mean(small)[0], noise)
+        status = quality.judge(sight, self._good)
+        if has_moved and status not in (Status.TOO_DARK, Status.TOO_BRIGHT):
+            status = Status.CAMERA_MOVED
+        if status is not Status.OK:
+            self._sight = None
+            self._bad_since = mono if self._bad_since is None else self._bad_since
+            return status
+        self._sight, self._bad_since = sight, None
+        if self._home is None:
+            self._home, self._home_shift, self._lost_since = now, self._shift, None
+        return status
+
+    def _has_moved(self, now: Grey, noise: float, mono: float) -> bool:
+        """Whether it has shifted too far from home to be followed; a smaller shift is.
+
+        When home cannot be made out any more for long, there is a new one where the field is now.
+        """
+        if self._home is None:
+            return False
+        step = drift(now, self._home, noise)
+        if step is None:
+            self._lost_since = mono if self._lost_since is None else self._lost_since
+            if mono - self._lost_since > ACCEPT:
+                self._home = None
+            return False
+        self._lost_since = None
+        shift = added(self._home_shift, step)
+        if max(map(abs, shift)) > self._furthest:
+            return True
+        self._shift = shift
+        return False
+
+    def _differs(self, now: Grey, then: Grey, noise: float) -> bool:
+        return gate.differs(self._inner(now, self._shift), self._inner(then, self._shift), noise)
+
+    def _part(self, small: Grey) -> Grey:
+        """The field and its surroundings."""
+        x, y, w, h = self._window
+        return small[y : y + h, x : x + w]
+
+    def _inner(self, part: Grey, shift: regions.Shift) -> Grey:
+        """Of `_part` the field itself with a narrow margin, where it has shifted to; always of the same size."""
+        x, y, w, h = self._core
+        left = min(max(0, x - self._window[0] + round(shift[0] / 2)), part.shape[1] - w)
+        top = min(max(0, y - self._window[1] + round(shift[1] / 2)), part.shape[0] - h)
+        return part[top : top + h, left : left + w]
+
+
+def added(shift: regions.Shift, step: tuple[float, float]) -> regions.Shift:
+    """A shift in pixels of the frame, and a step more in pixels of half its size."""
+    return shift[0] + 2 * step[0], shift[1] + 2 * step[1]
+
+
+def halved(box: Box) -> Box:
+    """A box of the frame as one of the frame at half size, which may be a pixel short; at least one pixel is left."""
+    x, y, w, h = box
+    return x // 2, y // 2, max(1, w // 2), max(1, h // 2)
