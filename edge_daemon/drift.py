@@ -1,6 +1,8 @@
-"""How far a picture has shifted since another was taken of the same place."""
+"""How far what a picture shows has shifted."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -8,15 +10,58 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import Grey
 
+Shift = tuple[float, float]
+"""x and y in pixels."""
+
 LARGEST = 160
 """Pixels on the longer side of what is compared: more would only cost."""
 ALIKE = 0.55
 """Correlation of the two, the shift undone, from which it is believed."""
+LOST = 300.0
+"""Seconds after which pictures that cannot be compared with the first any more get a new one to be compared with."""
 STRUCTURE = 2.0
 """A picture whose details stand out of the noise less than so many times has nothing to hold on to."""
 
 
-def drift(now: Grey, then: Grey, noise: float) -> tuple[float, float] | None:
+@dataclass(slots=True)
+class Anchor:
+    """A place whose shift is measured from how it looked at first, so that errors do not add up.
+
+    When so much is new there that its home cannot be made out, it is measured from how it looked a moment ago; when
+    that lasts, there is a new home.
+    """
+
+    alike: float = ALIKE
+    """How alike two pictures must be for a shift to be believed."""
+    shift: Shift = (0.0, 0.0)
+    """As last made out, in pixels of the pictures."""
+    _home: tuple[Grey, Shift] | None = None
+    _last: tuple[Grey, Shift] | None = None
+    _lost: float | None = None
+
+    def measure(self, now: Grey, noise: float, mono: float) -> Shift | None:
+        """The shift of `now`, the first of which is home; None when it cannot be made out."""
+        shift = self._from(self._home, now, noise)
+        if shift is not None:
+            self._lost = None
+        else:
+            shift = self._from(self._last, now, noise)
+            self._lost = mono if self._lost is None else self._lost
+        if self._home is None or (self._lost is not None and mono - self._lost > LOST):
+            shift = shift or self.shift
+            self._home, self._lost = (now, shift), None
+        if shift is not None:
+            self.shift, self._last = shift, (now, shift)
+        return shift
+
+    def _from(self, before: tuple[Grey, Shift] | None, now: Grey, noise: float) -> Shift | None:
+        if before is None:
+            return None
+        step = drift(now, before[0], noise, self.alike)
+        return None if step is None else added(before[1], step)
+
+
+def drift(now: Grey, then: Grey, noise: float, least: float = ALIKE) -> Shift | None:
     """(x, y) in pixels by which what `then` shows (h, w) has moved in `now`; None where that cannot be told.
 
     By phase correlation (Kuglin and Hines 1975) under a Hann window, believed only if the two are alike once the
@@ -28,9 +73,13 @@ def drift(now: Grey, then: Grey, noise: float) -> tuple[float, float] | None:
     if min(float(a.std()), float(b.std())) < STRUCTURE * noise / (1.4 * shrink):
         return None
     (x, y), _ = cv2.phaseCorrelate(a, b, cv2.createHanningWindow(size, cv2.CV_32F))
-    if alike(b, a, round(x), round(y)) < ALIKE:
+    if alike(b, a, round(x), round(y)) < least:
         return None
     return x * now.shape[1] / size[0], y * now.shape[0] / size[1]
+
+
+def added(shift: Shift, step: Shift) -> Shift:
+    return shift[0] + step[0], shift[1] + step[1]
 
 
 def shifted(picture: Grey, x: float, y: float) -> Grey:

@@ -11,9 +11,11 @@ import msgspec
 import numpy as np
 
 from edge_daemon import regions
-from edge_daemon.domain import Frame, Patch
+from edge_daemon.domain import Frame, Grey, Patch, Status
+from edge_daemon.drift import Anchor, Shift
 from edge_daemon.gate import Glance, half
 from edge_daemon.lookout import Lookout
+from edge_daemon.quality import judge_light, light_of
 from edge_daemon.regions import Point as Point
 
 # \Z, not $: that would let a line break pass at the end, and names become topics
@@ -53,9 +55,11 @@ class Fields:
     frame is the one patch."""
 
     def __init__(self, options: Sequence[Options]) -> None:
+        self.options = tuple(options)
         self.stirred = -BURST
         """Monotonic time at which something changed last."""
         self._glance = Glance()
+        self._anchor = Anchor()
         self._lookouts = [Lookout(field.name, partial(place, field)) for field in options] or [Lookout()]
 
     def cut(self, frame: Frame, undecided: Collection[str]) -> list[Patch]:
@@ -66,7 +70,7 @@ class Fields:
         """
         small = half(frame.pixels)
         strikes = self._glance.strikes(small)
-        patches = []
+        looking = []
         for lookout in self._lookouts:
             due = lookout.is_due(frame)
             changed = strikes is not None and lookout.has_changed(small, strikes, self._glance.noise)
@@ -76,8 +80,15 @@ class Fields:
             elif not wanted:
                 lookout.trust()
             if changed or wanted or due:
-                patches.append(lookout.look(frame, small, self._glance.noise))
-        return patches
+                looking.append(lookout)
+        camera = self._camera_shift(small, frame.mono) if looking and self.options else None
+        return [lookout.look(frame, small, self._glance.noise, camera) for lookout in looking]
+
+    def _camera_shift(self, small: Grey, mono: float) -> Shift | None:
+        """How far the whole picture has shifted since it was seen first; None when that cannot be told."""
+        if judge_light(light_of(small), None) is not Status.OK:
+            return None
+        return self._anchor.measure(small, self._glance.noise, mono)
 
     def is_stirring(self, mono: float) -> bool:
         """Whether something has changed a moment ago, so that it is worth looking closely."""

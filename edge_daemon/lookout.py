@@ -1,4 +1,4 @@
-"""One field over time: where it is now, whether it has changed, and how well it can be seen."""
+"""One field over time: where it is now, whether it has changed, and whether it can be read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_daemon import gate, quality, regions
 from edge_daemon.domain import Box, Frame, Grey, Patch, Status
-from edge_daemon.drift import drift, shifted
+from edge_daemon.drift import Anchor, Shift, added, drift, shifted
 
 AGAIN = 60.0
 """Seconds after which an unchanged field is looked at all the same."""
@@ -18,18 +18,21 @@ ACCEPT = 300.0
 is taken as it is: it is the new reference."""
 FOLLOW = 0.3
 """A field follows what shifts by up to this share of its shorter side; what shifts further has moved."""
-TREMBLE = 3.0
-"""Pixels by which any picture may shift without being looked at anew."""
+TREMBLE = 1.5
+"""Pixels (at half size) by which any picture may shift without being looked at anew."""
+SAME = 0.8
+"""How alike a field must look to itself for its own shift to be believed: rewritten digits are alike by chance."""
 MARGIN = 0.15
 """Of its shorter side, around a field: what comes in there is a hand on its way to the field."""
-NOWHERE: regions.Shift = (0.0, 0.0)
+NOWHERE: Shift = (0.0, 0.0)
 
 Place = Callable[[int, int], regions.Corners]
 """Width and height of the frame -> the field's corners."""
 
 
 class Lookout:
-    """Keeps what a field looked like. Pictures given to it are the frame at half size, `noise` is that of two of them.
+    """Keeps what a field looked like. Pictures given to it are the frame at half size, shifts are in its pixels, and
+    `noise` is that of the difference of two of them.
 
     Without a `place` the field is the whole frame: it has no surroundings, and nothing to be judged against.
     """
@@ -51,17 +54,22 @@ class Lookout:
         everything = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
         self._corners = self._place(width, height) if self._place else everything
         side = regions.shorter_side(self._corners)
-        self._furthest = FOLLOW * side
+        self._furthest = FOLLOW * side / 2
         self._window = halved(regions.bounds(self._corners, side, self._size))
         self._core = halved(regions.bounds(self._corners, MARGIN * side, self._size))
-        self._shift = self._last_shift = self._home_shift = NOWHERE
         self._last: Grey | None = None  # field and surroundings when they were looked at last
-        self._home: Grey | None = None  # the same when it had shifted by `_home_shift`: what shifts are measured from
+        self._last_shift = NOWHERE
+        self._due = 0.0
+        self._forget()
+
+    def _forget(self) -> None:
+        """What it ought to look like, and how far it has shifted: it is where it was configured."""
+        self._shift = NOWHERE
+        self._anchor = Anchor(SAME)
+        self._camera: Shift | None = None  # how far the camera had shifted when the field had not
         self._sight: quality.Sight | None = None  # as it was looked at last, if it could be read
         self._good: quality.Sight | None = None  # as it was when its number was decided
         self._bad_since: float | None = None
-        self._lost_since: float | None = None
-        self._due = 0.0
 
     def has_changed(self, small: Grey, strikes: Grey, noise: float) -> bool:
         """Whether it shows something else than when it was looked at last; what only shifts a little is followed.
@@ -74,64 +82,63 @@ class Lookout:
         if not self._differs(now, self._last, noise):
             return False
         step = drift(now, self._last, noise)
-        if step is None or 2 * max(map(abs, step)) > max(TREMBLE, self._furthest / 2 if self._place else 0):
+        if step is None or max(map(abs, step)) > max(TREMBLE, self._furthest / 2 if self._place else 0):
             return True
         self._shift = added(self._last_shift, step)
         return self._differs(now, shifted(self._last, *step), noise)
 
-    def look(self, frame: Frame, small: Grey, noise: float) -> Patch:
-        """What it looks like now, upright, and whether it can be read."""
+    def look(self, frame: Frame, small: Grey, noise: float, camera: Shift | None) -> Patch:
+        """What it looks like now, upright, and whether it can be read.
+
+        `camera` is how far the whole picture has shifted, where that can be told.
+        """
         now = self._part(small)
-        status = self._judge(now, small, noise, frame.mono)
+        status = self._judge(now, small, noise, frame.mono, camera)
         self._last, self._last_shift, self._due = now, self._shift, frame.mono + AGAIN
         if self._place is None:
             return Patch(None, frame, frame.pixels, np.eye(3), status)
-        points = self._corners + np.array(self._shift, np.float32)
+        points = self._corners + 2 * np.array(self._shift, np.float32)
         return Patch(self.name, frame, *regions.cut(frame.pixels, points), status)
 
     def trust(self) -> None:
         """What was looked at last stands fast by now: so the field looks when it is read."""
-        self._good = self._sight or self._good
+        if self._sight is not None:
+            self._good, self._sight = self._sight.after(self._good), None
 
-    def _judge(self, now: Grey, small: Grey, noise: float, mono: float) -> Status:
-        if self._place is None:
-            return quality.judge_light(quality.light_of(now), None)
+    def _judge(self, now: Grey, small: Grey, noise: float, mono: float, camera: Shift | None) -> Status:
+        light = quality.judge_light(quality.light_of(now), None)
+        if self._place is None or light is not Status.OK:
+            return light
         if self._bad_since is not None and mono - self._bad_since > ACCEPT:
-            self._home, self._good, self._bad_since = None, None, None
-            self._shift = NOWHERE
-        has_moved = self._has_moved(now, noise, mono)
-        sight = quality.sight(self._inner(now, self._shift), cv2.mean(small)[0], noise)
+            self._forget()
+        has_moved = self._has_moved(now, noise, mono, camera)
+        sight = quality.sight(self._inner(now, self._shift), quality.exposure(small))
         status = quality.judge(sight, self._good)
         if has_moved and status not in (Status.TOO_DARK, Status.TOO_BRIGHT):
             status = Status.CAMERA_MOVED
-        if status is not Status.OK:
-            self._sight = None
-            self._bad_since = mono if self._bad_since is None else self._bad_since
-            return status
-        self._sight, self._bad_since = sight, None
-        if self._home is None:
-            self._home, self._home_shift, self._lost_since = now, self._shift, None
+        if status is Status.OK:
+            self._sight, self._bad_since = sight, None
+        else:
+            self._sight, self._bad_since = None, mono if self._bad_since is None else self._bad_since
         return status
 
-    def _has_moved(self, now: Grey, noise: float, mono: float) -> bool:
-        """Whether it has shifted too far from home to be followed; a smaller shift is.
+    def _has_moved(self, now: Grey, noise: float, mono: float, camera: Shift | None) -> bool:
+        """Whether the camera has moved too far for the field to be followed; it follows what is less.
 
-        When home cannot be made out any more for long, there is a new one where the field is now.
+        What the field itself tells goes before what the whole picture tells: the paper may shift under the camera.
         """
-        if self._home is None:
-            return False
-        step = drift(now, self._home, noise)
-        if step is None:
-            self._lost_since = mono if self._lost_since is None else self._lost_since
-            if mono - self._lost_since > ACCEPT:
-                self._home = None
-            return False
-        self._lost_since = None
-        shift = added(self._home_shift, step)
-        if max(map(abs, shift)) > self._furthest:
-            return True
-        self._shift = shift
+        own = self._anchor.measure(now, noise, mono)
+        if camera is not None:
+            self._camera = self._camera or camera
+            camera = camera[0] - self._camera[0], camera[1] - self._camera[1]
+            if self._is_far(camera):
+                return True
+        shift = camera if own is None or self._is_far(own) else own
+        self._shift = shift or self._shift
         return False
+
+    def _is_far(self, shift: Shift) -> bool:
+        return max(map(abs, shift)) > self._furthest
 
     def _differs(self, now: Grey, then: Grey, noise: float) -> bool:
         return gate.differs(self._inner(now, self._shift), self._inner(then, self._shift), noise)
@@ -141,17 +148,12 @@ class Lookout:
         x, y, w, h = self._window
         return small[y : y + h, x : x + w]
 
-    def _inner(self, part: Grey, shift: regions.Shift) -> Grey:
+    def _inner(self, part: Grey, shift: Shift) -> Grey:
         """Of `_part` the field itself with a narrow margin, where it has shifted to; always of the same size."""
         x, y, w, h = self._core
-        left = min(max(0, x - self._window[0] + round(shift[0] / 2)), part.shape[1] - w)
-        top = min(max(0, y - self._window[1] + round(shift[1] / 2)), part.shape[0] - h)
+        left = min(max(0, x - self._window[0] + round(shift[0])), part.shape[1] - w)
+        top = min(max(0, y - self._window[1] + round(shift[1])), part.shape[0] - h)
         return part[top : top + h, left : left + w]
-
-
-def added(shift: regions.Shift, step: tuple[float, float]) -> regions.Shift:
-    """A shift in pixels of the frame, and a step more in pixels of half its size."""
-    return shift[0] + 2 * step[0], shift[1] + 2 * step[1]
 
 
 def halved(box: Box) -> Box:

@@ -6,7 +6,7 @@ is written does not change it; a hand, a shadow or a reflection does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -19,16 +19,19 @@ BLACK, DIM, DARK = 20, 60, 0.25
 WHITE, FADED, ALL_WHITE, WASHED_OUT = 250, 200, 0.97, 0.6
 """From WHITE on a pixel is saturated. Where nothing is darker than FADED, shares of saturated pixels that are too
 much: in any field, and in one that was not so before."""
-PAPER_SIDE, STROKE = 48, 0.3
-"""Pixels on the shorter side of a field to which its paper is measured, and the share of it that the median spans."""
+PAPER_SIDE, STROKE, BROAD = 48, 0.3, 0.2
+"""Pixels on the shorter side of a field to which its paper is measured; the shares of it that the median spans, and
+from which on something on the paper is broad: thick and dense writing may shine through the median in slivers."""
 FOREIGN, COVERED = 1.4, 0.03
-"""Paper so many times brighter or darker than the light explains is none; the share of a field that is too much."""
+"""Paper so many times brighter or darker than the light explains is none; the share of a field that is too much,
+where it comes in from outside."""
 SHINES, SHONE, SPOT = 245, 235, 0.02
 """Paper brighter than the first that should be darker than the second is a reflection; the share that is too much."""
-SOFTER = 0.55
-"""Edges are blurred when they rise so many times more slowly than they did."""
-EDGES, STANDS_OUT = 30, 6.0
-"""Pixels at the edges of the smallest digit; how many times higher than the noise a step must be to be one."""
+SOFTER, AS_HIGH = 0.55, 0.25
+"""Edges are blurred when they rise so many times more slowly than they did, and at least to this share of their
+height: what a cloth leaves behind is soft too, but faint."""
+EDGES = 30
+"""Pixels at the edges of the smallest digit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +54,17 @@ class Sight:
     paper: NDArray[np.float32]
     """(h, w), at most PAPER_SIDE on the shorter side."""
     crispness: float
-    """How steeply its edges rise, as a share of their height per pixel; 0 where there are none."""
+    """How steeply its highest edges rise, as a share of their height per pixel."""
+    contrast: float
+    """How high they are, as a share of the paper's brightness."""
     exposure: float
-    """Mean of the whole frame: what the lamp and the camera's own exposure explain."""
+    """Of the whole frame, see `exposure`."""
+
+    def after(self, before: Sight | None) -> Sight:
+        """The same, its edges remembered from `before` where hardly any are left: the number was wiped."""
+        if before is None or self.contrast > 0.5 * before.contrast:
+            return self
+        return replace(self, crispness=before.crispness, contrast=before.contrast)
 
 
 def light_of(picture: Grey) -> Light:
@@ -64,10 +75,15 @@ def light_of(picture: Grey) -> Light:
     return Light(float(brightest), float(darkest), float(1 - levels[WHITE - 1] / levels[-1]))
 
 
-def sight(core: Grey, exposure: float, noise: float) -> Sight:
-    """Measure a field (h, w) at half size. `noise` is the standard deviation of the difference of two frames."""
+def exposure(small: Grey) -> float:
+    """The middle brightness of a frame: what the lamp and the camera's own exposure explain, whatever a hand covers."""
+    return float(np.median(small[::4, ::4]))
+
+
+def sight(core: Grey, exposure: float) -> Sight:
+    """Measure a field (h, w) at half size, in a frame of that exposure."""
     paper = paper_of(core)
-    return Sight(light_of(core), paper.astype(np.float32), crispness(core, paper, noise), exposure)
+    return Sight(light_of(core), paper.astype(np.float32), *edges(core, paper), exposure)
 
 
 def judge_light(now: Light, good: Light | None) -> Status:
@@ -84,21 +100,29 @@ def judge(now: Sight, good: Sight | None) -> Status:
     if status is not Status.OK or good is None or good.paper.shape != now.paper.shape:
         return status
     expected = good.paper * np.float32(now.exposure / max(1.0, good.exposure))
-    if share((now.paper > SHINES) & (expected < SHONE)) > SPOT:
+    if broad((now.paper > SHINES) & (expected < SHONE)).mean() > SPOT:
         return Status.GLARE
     ratio = (now.paper + 8) / (expected + 8)
-    if share((ratio > FOREIGN) | (ratio < 1 / FOREIGN)) > COVERED:
+    if from_outside(broad((ratio > FOREIGN) | (ratio < 1 / FOREIGN))) > COVERED:
         return Status.OBSTRUCTED
-    if 0 < now.crispness < SOFTER * good.crispness:
+    if now.crispness < SOFTER * good.crispness and now.contrast > AS_HIGH * good.contrast:
         return Status.BLURRED
     return Status.OK
 
 
-def share(mask: NDArray[np.bool_]) -> float:
-    """How much of a picture is covered by what is broad; slivers along edges do not count."""
-    broad = max(3, int(0.1 * min(mask.shape))) | 1
-    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((broad, broad), np.uint8))
-    return cv2.countNonZero(opened) / mask.size
+def broad(mask: NDArray[np.bool_]) -> Grey:
+    """What of a mask is broad, as 0 and 1; slivers along edges go."""
+    side = max(3, int(BROAD * min(mask.shape))) | 1
+    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+    return np.asarray(opened, np.uint8)
+
+
+def from_outside(mask: Grey) -> float:
+    """The share of a picture that is covered by pieces of a mask that reach its border."""
+    height, width = mask.shape
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask)
+    x, y, w, h, area = stats[1:].T
+    return float(area[(x == 0) | (y == 0) | (x + w == width) | (y + h == height)].sum()) / mask.size
 
 
 def paper_of(core: Grey) -> Grey:
@@ -109,20 +133,21 @@ def paper_of(core: Grey) -> Grey:
     return np.asarray(cv2.medianBlur(small, max(3, int(STROKE * min(small.shape))) | 1), np.uint8)
 
 
-def crispness(core: Grey, paper: Grey, noise: float) -> float:
-    """The steepest slopes of what is written against its highest steps, per pixel; 0 where nothing stands out."""
-    if min(core.shape) < 8:
-        return 0.0
+def edges(core: Grey, paper: Grey) -> tuple[float, float]:
+    """Crispness and contrast of what is written: see Sight."""
     level = cv2.resize(paper, core.shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32)
     ink = cv2.GaussianBlur(core / np.maximum(level, 1), (0, 0), 0.7)
     slopes = np.maximum(np.abs(ink[1:-1, 2:] - ink[1:-1, :-2]), np.abs(ink[2:, 1:-1] - ink[:-2, 1:-1])) / 2
     steps = cv2.dilate(ink, _NEAR) - cv2.erode(ink, _NEAR)
-    step = edge(steps)
-    return edge(slopes) / step if step > STANDS_OUT * noise / max(1.0, float(np.median(paper))) else 0.0
+    inside = max(4, min(core.shape) // 8)  # what reaches in from outside shows a step, and no slope
+    contrast = highest(steps[inside:-inside, inside:-inside])
+    return highest(slopes) / max(contrast, 1e-3), contrast
 
 
-def edge(values: NDArray[np.float32]) -> float:
+def highest(values: NDArray[np.float32]) -> float:
     """The value that only so many pixels exceed as the edges of one digit have."""
+    if values.size <= EDGES:
+        return 0.0
     return float(np.partition(values.ravel(), -EDGES)[-EDGES])
 
 

@@ -16,8 +16,6 @@ Region = tuple[float, float, float, float] | tuple[Point, Point, Point, Point]
 frame; otherwise pixels."""
 Corners = NDArray[np.float32]
 """(4, 2) frame pixels of what is the upright patch's top left, top right, bottom right, bottom left."""
-Shift = tuple[float, float]
-"""x and y in pixels of the frame."""
 
 SMALLEST = 8
 """Pixels on a side below which a region cannot hold a number."""
