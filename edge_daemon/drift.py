@@ -50,8 +50,8 @@ class Anchor:
         if self._home is None or (self._lost is not None and mono - self._lost > LOST):
             shift = shift or self.shift
             self._home, self._lost = (now, shift), None
-        if shift is not None:
-            self.shift, self._last = shift, (now, shift)
+        self.shift = shift or self.shift
+        self._last = now, self.shift
         return shift
 
     def _from(self, before: tuple[Grey, Shift] | None, now: Grey, noise: float) -> Shift | None:

@@ -27,7 +27,7 @@ FOREIGN, COVERED = 1.4, 0.03
 where it comes in from outside."""
 SHINES, SHONE, SPOT = 245, 235, 0.02
 """Paper brighter than the first that should be darker than the second is a reflection; the share that is too much."""
-SOFTER, AS_HIGH = 0.55, 0.25
+SOFTER, AS_HIGH = 0.6, 0.25
 """Edges are blurred when they rise so many times more slowly than they did, and at least to this share of their
 height: what a cloth leaves behind is soft too, but faint."""
 EDGES = 30
@@ -61,10 +61,15 @@ class Sight:
     """Of the whole frame, see `exposure`."""
 
     def after(self, before: Sight | None) -> Sight:
-        """The same, its edges remembered from `before` where hardly any are left: the number was wiped."""
-        if before is None or self.contrast > 0.5 * before.contrast:
+        """The same, its edges remembered from `before` where hardly any are left: the number was wiped.
+
+        Nor is what grows soft little by little quickly taken for the best that the lens can do.
+        """
+        if before is None:
             return self
-        return replace(self, crispness=before.crispness, contrast=before.contrast)
+        if self.contrast < 0.5 * before.contrast:
+            return replace(self, crispness=before.crispness, contrast=before.contrast)
+        return replace(self, crispness=max(self.crispness, 0.9 * before.crispness))
 
 
 def light_of(picture: Grey) -> Light:

@@ -65,7 +65,7 @@ def forecast(trouble: Trouble, seconds: float, size: tuple[int, int], pen: Point
         case "glare":
             return Conditions(glare=((1.4 * into - 0.2) * width, 0.45 * height))
         case "blur":
-            return Conditions(blur=0.012 * height * depth)
+            return Conditions(blur=0.018 * height * depth)
         case "nudge":
             return Conditions(nudge=(0.008 * width, -0.006 * height))
         case "knock":
