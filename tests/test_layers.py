@@ -46,6 +46,8 @@ RANKS = {
     "watch": 5,
     "courier": 5,
     "answers": 6,
+    "ring": 6,
+    "explain": 7,
     "config": 5,
     "check": 6,
     "app": 7,
