@@ -12,6 +12,8 @@ from edge_daemon.domain import Grey
 
 Shift = tuple[float, float]
 """x and y in pixels."""
+Details = NDArray[np.float32]
+"""A picture (h, w) less its light and shadow."""
 
 LARGEST = 160
 """Pixels on the longer side of what is compared: more would only cost."""
@@ -19,6 +21,8 @@ ALIKE = 0.55
 """Correlation of the two, the shift undone, from which it is believed."""
 LOST = 300.0
 """Seconds after which pictures that cannot be compared with the first any more get a new one to be compared with."""
+PARTS, AGREE = 4, 0.8
+"""Parts on a side into which a picture is divided, and the share of those with details that must have moved alike."""
 STRUCTURE = 2.0
 """A picture whose details stand out of the noise less than so many times has nothing to hold on to."""
 
@@ -38,21 +42,25 @@ class Anchor:
     _home: tuple[Grey, Shift] | None = None
     _last: tuple[Grey, Shift] | None = None
     _lost: float | None = None
+    _is_lost: bool = True
 
-    def measure(self, now: Grey, noise: float, mono: float) -> Shift | None:
-        """The shift of `now`, the first of which is home; None when it cannot be made out."""
+    def measure(self, now: Grey, noise: float) -> Shift | None:
+        """The shift of `now`; None when it cannot be made out."""
         shift = self._from(self._home, now, noise)
-        if shift is not None:
-            self._lost = None
-        else:
-            shift = self._from(self._last, now, noise)
-            self._lost = mono if self._lost is None else self._lost
-        if self._home is None or (self._lost is not None and mono - self._lost > LOST):
-            shift = shift or self.shift
-            self._home, self._lost = (now, shift), None
+        self._is_lost = shift is None
+        shift = shift or self._from(self._last, now, noise)
         self.shift = shift or self.shift
-        self._last = now, self.shift
         return shift
+
+    def rest(self, now: Grey, mono: float) -> None:
+        """`now`, measured last, shows the place as it is, with nothing in the way: it may be measured from."""
+        self._last = now, self.shift
+        if not self._is_lost:
+            self._lost = None
+        elif self._home is None or (self._lost is not None and mono - self._lost > LOST):
+            self._home, self._lost = self._last, None
+        else:
+            self._lost = mono if self._lost is None else self._lost
 
     def _from(self, before: tuple[Grey, Shift] | None, now: Grey, noise: float) -> Shift | None:
         if before is None:
@@ -73,7 +81,7 @@ def drift(now: Grey, then: Grey, noise: float, least: float = ALIKE) -> Shift | 
     if min(float(a.std()), float(b.std())) < STRUCTURE * noise / (1.4 * shrink):
         return None
     (x, y), _ = cv2.phaseCorrelate(a, b, cv2.createHanningWindow(size, cv2.CV_32F))
-    if alike(b, a, round(x), round(y)) < least:
+    if alike(b, a, round(x), round(y)) < least or not all_agree(b, a, round(x), round(y)):
         return None
     return x * now.shape[1] / size[0], y * now.shape[0] / size[1]
 
@@ -88,18 +96,40 @@ def shifted(picture: Grey, x: float, y: float) -> Grey:
     return np.asarray(cv2.warpAffine(picture, move, picture.shape[::-1], borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
-def alike(now: NDArray[np.float32], then: NDArray[np.float32], x: int, y: int) -> float:
+def alike(now: Details, then: Details, x: int, y: int) -> float:
     """The correlation, -1..1, of what both show when `then` has moved by (x, y) whole pixels; 0 where they part."""
-    height, width = now.shape
-    if abs(x) > width // 2 or abs(y) > height // 2:
-        return 0.0
-    here = now[max(0, y) : height + min(0, y), max(0, x) : width + min(0, x)]
-    there = then[max(0, -y) : height + min(0, -y), max(0, -x) : width + min(0, -x)]
+    here, there = _common(now, x, y), _common(then, -x, -y)
     size = float(np.sqrt((here * here).sum() * (there * there).sum()))
     return float((here * there).sum()) / size if size else 0.0
 
 
-def _details(picture: Grey, size: tuple[int, int]) -> NDArray[np.float32]:
+def all_agree(now: Details, then: Details, x: int, y: int) -> bool:
+    """Whether it is the picture that has moved and not something in it: no part of it looks better unmoved.
+
+    Parts without details have no vote, and a shift by less than two pixels is not worth one.
+    """
+    if max(abs(x), abs(y)) < 2:
+        return True
+    here, there, unmoved = _common(now, x, y), _common(then, -x, -y), _common(then, x, y)
+    if min(here.shape) < PARTS:
+        return False
+    moved, stayed, detail = (_parts(d * d) for d in (here - there, here - unmoved, here))
+    votes = detail > 0.1 * detail.max()
+    return bool((moved < stayed)[votes].mean() >= AGREE)
+
+
+def _common(details: Details, x: int, y: int) -> Details:
+    """Of a picture that has moved by (x, y) what is in both, the one before and this."""
+    height, width = details.shape
+    return details[max(0, y) : max(0, height + min(0, y)), max(0, x) : max(0, width + min(0, x))]
+
+
+def _parts(squares: Details) -> Details:
+    """Means over PARTS by PARTS parts of a picture."""
+    return np.asarray(cv2.resize(squares, (PARTS, PARTS), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _details(picture: Grey, size: tuple[int, int]) -> Details:
     """What light and shadow leave: the picture shrunk, less its surroundings, smoothed a little against noise."""
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
     plain = cv2.GaussianBlur(small.astype(np.float32), (0, 0), 0.8)

@@ -11,11 +11,10 @@ import msgspec
 import numpy as np
 
 from edge_daemon import regions
-from edge_daemon.domain import Frame, Grey, Patch, Status
-from edge_daemon.drift import Anchor, Shift
+from edge_daemon.domain import Frame, Patch, Status
+from edge_daemon.drift import Anchor
 from edge_daemon.gate import Glance, half
 from edge_daemon.lookout import Lookout
-from edge_daemon.quality import judge_light, light_of
 from edge_daemon.regions import Point as Point
 
 # \Z, not $: that would let a line break pass at the end, and names become topics
@@ -81,14 +80,11 @@ class Fields:
                 lookout.trust()
             if changed or wanted or due:
                 looking.append(lookout)
-        camera = self._camera_shift(small, frame.mono) if looking and self.options else None
-        return [lookout.look(frame, small, self._glance.noise, camera) for lookout in looking]
-
-    def _camera_shift(self, small: Grey, mono: float) -> Shift | None:
-        """How far the whole picture has shifted since it was seen first; None when that cannot be told."""
-        if judge_light(light_of(small), None) is not Status.OK:
-            return None
-        return self._anchor.measure(small, self._glance.noise, mono)
+        camera = self._anchor.measure(small, self._glance.noise) if looking and self.options else None
+        patches = [lookout.look(frame, small, self._glance.noise, camera) for lookout in looking]
+        if {patch.status for patch in patches} <= {Status.OK, Status.CAMERA_MOVED}:
+            self._anchor.rest(small, frame.mono)
+        return patches
 
     def is_stirring(self, mono: float) -> bool:
         """Whether something has changed a moment ago, so that it is worth looking closely."""

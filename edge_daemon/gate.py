@@ -18,8 +18,10 @@ FEW = 16
 """So many pixels (at half size) beyond their tolerance are chance; one thin digit is more."""
 GLANCE, SURE = 4.0, 3.5
 """Standard deviations of the noise that a pixel may be off, at a glance and in the comparison."""
-EDGE = 0.25
-"""Of the contrast right around a pixel it may be off as well: edges tremble with the camera."""
+TREMBLE, EDGE = 0.25, 0.35
+"""Of the contrast right around a pixel it may be off as well, likewise: edges tremble, and never quite come back."""
+RIM = 3
+"""Pixels at the border of a picture that are not compared: there, what shifts comes from nowhere."""
 PATCH, IN_PATCH = 5, 6
 """Pixels on a side of a patch, and how many of its pixels must be off: noise is spread out, strokes are not."""
 LIGHT = 1.3
@@ -72,7 +74,7 @@ class Glance:
     def _renew(self, small: Grey) -> None:
         self._before = self._reference = small
         contrast = cv2.subtract(cv2.dilate(small, _AROUND), cv2.erode(small, _AROUND))
-        tolerance = cv2.convertScaleAbs(contrast, alpha=EDGE, beta=max(3.0, GLANCE * self.noise))
+        tolerance = cv2.convertScaleAbs(contrast, alpha=TREMBLE, beta=max(3.0, GLANCE * self.noise))
         self._tolerance = np.asarray(tolerance, np.uint8)
 
 
@@ -90,6 +92,7 @@ def differs(now: Grey, then: Grey, noise: float) -> bool:
     expected = then * cv2.resize(light, now.shape[::-1], interpolation=cv2.INTER_LINEAR)
     contrast = cv2.dilate(expected, _AROUND) - cv2.erode(expected, _AROUND)
     off = np.abs(now - expected) > max(2.5, SURE * noise) + EDGE * contrast
+    off[:RIM], off[-RIM:], off[:, :RIM], off[:, -RIM:] = False, False, False, False
     crowd = cv2.boxFilter(off.astype(np.uint8), -1, (PATCH, PATCH), normalize=False, borderType=cv2.BORDER_CONSTANT)
     return bool(crowd.max() >= IN_PATCH)
 

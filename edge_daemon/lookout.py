@@ -111,30 +111,32 @@ class Lookout:
             return light
         if self._bad_since is not None and mono - self._bad_since > ACCEPT:
             self._forget()
-        has_moved = self._has_moved(now, noise, mono, camera)
+        has_moved = self._has_moved(now, noise, camera)
         sight = quality.sight(self._inner(now, self._shift), quality.exposure(small))
         status = quality.judge(sight, self._good)
         if has_moved and status not in (Status.TOO_DARK, Status.TOO_BRIGHT):
             status = Status.CAMERA_MOVED
         if status is Status.OK:
             self._sight, self._bad_since = sight, None
+            self._anchor.rest(now, mono)
         else:
             self._sight, self._bad_since = None, mono if self._bad_since is None else self._bad_since
         return status
 
-    def _has_moved(self, now: Grey, noise: float, mono: float, camera: Shift | None) -> bool:
+    def _has_moved(self, now: Grey, noise: float, camera: Shift | None) -> bool:
         """Whether the camera has moved too far for the field to be followed; it follows what is less.
 
         What the field itself tells goes before what the whole picture tells: the paper may shift under the camera.
         """
-        own = self._anchor.measure(now, noise, mono)
-        if camera is not None:
-            self._camera = self._camera or camera
-            camera = camera[0] - self._camera[0], camera[1] - self._camera[1]
-            if self._is_far(camera):
+        own = self._anchor.measure(now, noise)
+        self._camera = self._camera or camera
+        if own is not None and not self._is_far(own):
+            self._shift = own
+        elif camera is not None and self._camera is not None:
+            shift = camera[0] - self._camera[0], camera[1] - self._camera[1]
+            if self._is_far(shift):
                 return True
-        shift = camera if own is None or self._is_far(own) else own
-        self._shift = shift or self._shift
+            self._shift = shift
         return False
 
     def _is_far(self, shift: Shift) -> bool:

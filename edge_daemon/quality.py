@@ -25,9 +25,9 @@ from which on something on the paper is broad: thick and dense writing may shine
 FOREIGN, COVERED = 1.4, 0.03
 """Paper so many times brighter or darker than the light explains is none; the share of a field that is too much,
 where it comes in from outside."""
-SHINES, SHONE, SPOT = 245, 235, 0.02
+SHINES, SHONE, SPOT = 245, 222, 0.02
 """Paper brighter than the first that should be darker than the second is a reflection; the share that is too much."""
-SOFTER, AS_HIGH = 0.6, 0.25
+SOFTER, AS_HIGH = 0.6, 0.15
 """Edges are blurred when they rise so many times more slowly than they did, and at least to this share of their
 height: what a cloth leaves behind is soft too, but faint."""
 EDGES = 30
@@ -74,8 +74,8 @@ class Sight:
 
 def light_of(picture: Grey) -> Light:
     """Of a picture (h, w)."""
-    levels = np.cumsum(np.bincount(picture[::2, ::2].ravel(), minlength=256))
-    few = min(EDGES / 4, 0.5 * levels[-1])
+    levels = np.cumsum(np.bincount(picture.ravel(), minlength=256))
+    few = min(EDGES, 0.5 * levels[-1])
     brightest, darkest = np.searchsorted(levels, 0.95 * levels[-1]), np.searchsorted(levels, few)
     return Light(float(brightest), float(darkest), float(1 - levels[WHITE - 1] / levels[-1]))
 
