@@ -70,6 +70,7 @@ class Lookout:
         self._sight: quality.Sight | None = None  # as it was looked at last, if it could be read
         self._good: quality.Sight | None = None  # as it was when its number was decided
         self._bad_since: float | None = None
+        self._moved = False
 
     def has_changed(self, small: Grey, strikes: Grey, noise: float) -> bool:
         """Whether it shows something else than when it was looked at last; what only shifts a little is followed.
@@ -127,17 +128,17 @@ class Lookout:
         """Whether the camera has moved too far for the field to be followed; it follows what is less.
 
         What the field itself tells goes before what the whole picture tells: the paper may shift under the camera.
+        Where neither tells anything it is as it was.
         """
         own = self._anchor.measure(now, noise)
         self._camera = self._camera or camera
         if own is not None and not self._is_far(own):
-            self._shift = own
+            self._shift, self._moved = own, False
         elif camera is not None and self._camera is not None:
             shift = camera[0] - self._camera[0], camera[1] - self._camera[1]
-            if self._is_far(shift):
-                return True
-            self._shift = shift
-        return False
+            self._moved = self._is_far(shift)
+            self._shift = self._shift if self._moved else shift
+        return self._moved
 
     def _is_far(self, shift: Shift) -> bool:
         return max(map(abs, shift)) > self._furthest

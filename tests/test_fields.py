@@ -6,9 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_daemon.domain import Box, Frame, Grey, Patch
+from edge_daemon.domain import Box, Frame, Grey, Patch, Status
 from edge_daemon.fields import Fields, Options
+from edge_daemon.sources.troubles import Conditions
 from edge_daemon.vote import box_in_frame
+from tests.paper import page
+from tests.stage import REGION, Stage
 
 
 def frame_with(mark: Box, size: tuple[int, int] = (320, 240)) -> Frame:
@@ -85,3 +88,32 @@ def test_perspective_is_undone() -> None:
 def test_a_region_outside_the_frame_is_survived() -> None:
     """A camera set to a smaller size than the region was drawn for gives a patch, not an error."""
     assert cut(frame_with((0, 0, 5, 5)), Options("a", (400, 300, 100, 50))).pixels.shape == (50, 100)
+
+
+@pytest.mark.parametrize("nudge", [(4.0, -3.0), (12.0, 9.0), (-14.0, -10.0)])
+def test_a_field_follows_a_small_shift(nudge: tuple[float, float]) -> None:
+    """A camera that was nudged sees the same in its field as before: the patch goes along, within a pixel or two."""
+    stage = Stage()
+    stage.write("2021")
+    stage.watch(6)
+    stage.watch(6, Conditions(nudge=nudge))
+    (now,) = stage.fields.cut(stage.frame(Conditions(nudge=nudge)), {"number"})
+    assert now.status is Status.OK
+    corner = cv2.perspectiveTransform(np.array([[[0.0, 0.0]]]), now.to_frame)[0, 0]
+    drift = stage.scene.drift(stage.seq) - stage.scene.drift(1)
+    assert corner - np.array(REGION[:2]) == pytest.approx(nudge + drift, abs=1.5)
+
+
+def test_a_field_follows_its_paper() -> None:
+    """When the sheet slips under the camera while the desk around it stays, the field goes with the sheet."""
+    desk = np.random.default_rng(0).integers(60, 120, (480, 640)).astype(np.uint8)
+    desk = cv2.GaussianBlur(desk, (0, 0), 3).astype(np.uint8)
+    sheet, corners = page([("2021", 80, 60)], size=(320, 200)), []
+    fields = Fields([Options("number", (190.0, 150.0, 250.0, 90.0))])
+    for i in range(20):
+        pixels, slip = desk.copy(), 0 if i < 10 else 8
+        pixels[120 + slip : 320 + slip, 160:480] = sheet
+        (patch,) = fields.cut(Frame(i, 0.0, i / 5, pixels), {"number"})
+        corners.append(patch.to_frame[1, 2] / patch.to_frame[2, 2])
+    assert corners[9] == pytest.approx(150, abs=0.5)
+    assert corners[-1] == pytest.approx(158, abs=1)
