@@ -21,8 +21,11 @@ ALIKE = 0.55
 """Correlation of the two, the shift undone, from which it is believed."""
 LOST = 300.0
 """Seconds after which pictures that cannot be compared with the first any more get a new one to be compared with."""
-PARTS, AGREE = 4, 0.8
-"""Parts on a side into which a picture is divided, and the share of those with details that must have moved alike."""
+FAR, MUCH = 2, 0.1
+"""Pixels from which on a shift must be a much better fit than none, and by how much less none must be alike."""
+PARTS, AGREE, BETTER, WEIGHT = 4, 0.75, 0.5, 0.1
+"""Parts on a side into which a picture is divided; the share of all details that must have moved alike; how much less
+than unmoved they must differ then; the share of the richest part's details from which on a part has a veto."""
 STRUCTURE = 2.0
 """A picture whose details stand out of the noise less than so many times has nothing to hold on to."""
 
@@ -37,6 +40,8 @@ class Anchor:
 
     alike: float = ALIKE
     """How alike two pictures must be for a shift to be believed."""
+    together: bool = True
+    """Whether they must have moved as a whole: not where paper slips over a desk that stays."""
     shift: Shift = (0.0, 0.0)
     """As last made out, in pixels of the pictures."""
     _home: tuple[Grey, Shift] | None = None
@@ -65,15 +70,16 @@ class Anchor:
     def _from(self, before: tuple[Grey, Shift] | None, now: Grey, noise: float) -> Shift | None:
         if before is None:
             return None
-        step = drift(now, before[0], noise, self.alike)
+        step = drift(now, before[0], noise, self.alike, self.together)
         return None if step is None else added(before[1], step)
 
 
-def drift(now: Grey, then: Grey, noise: float, least: float = ALIKE) -> Shift | None:
+def drift(now: Grey, then: Grey, noise: float, least: float = ALIKE, together: bool = True) -> Shift | None:
     """(x, y) in pixels by which what `then` shows (h, w) has moved in `now`; None where that cannot be told.
 
     By phase correlation (Kuglin and Hines 1975) under a Hann window, believed only if the two are alike once the
-    shift is undone. `noise` is the standard deviation of the difference of two frames.
+    shift is undone, and less so if it is not. `together` asks that the picture has moved as a whole, and not only
+    something in it. `noise` is the standard deviation of the difference of two frames.
     """
     shrink = max(1.0, max(now.shape) / LARGEST)
     size = (max(8, round(now.shape[1] / shrink)), max(8, round(now.shape[0] / shrink)))
@@ -81,7 +87,10 @@ def drift(now: Grey, then: Grey, noise: float, least: float = ALIKE) -> Shift | 
     if min(float(a.std()), float(b.std())) < STRUCTURE * noise / (1.4 * shrink):
         return None
     (x, y), _ = cv2.phaseCorrelate(a, b, cv2.createHanningWindow(size, cv2.CV_32F))
-    if alike(b, a, round(x), round(y)) < least or not all_agree(b, a, round(x), round(y)):
+    if alike(b, a, round(x), round(y)) < least:
+        return None
+    far = max(abs(x), abs(y)) >= FAR
+    if far and (alike(b, a, 0, 0) > least - MUCH or (together and not all_agree(b, a, round(x), round(y)))):
         return None
     return x * now.shape[1] / size[0], y * now.shape[0] / size[1]
 
@@ -104,18 +113,17 @@ def alike(now: Details, then: Details, x: int, y: int) -> float:
 
 
 def all_agree(now: Details, then: Details, x: int, y: int) -> bool:
-    """Whether it is the picture that has moved and not something in it: no part of it looks better unmoved.
+    """Whether it is the picture that has moved and not something in it: nearly all parts fit much better so, each
+    with the weight of its details, and none of weight fits much better unmoved.
 
-    Parts without details have no vote, and a shift by less than two pixels is not worth one.
+    On squared paper a shift by one square fits as well as none, and is none.
     """
-    if max(abs(x), abs(y)) < 2:
-        return True
     here, there, unmoved = _common(now, x, y), _common(then, -x, -y), _common(then, x, y)
     if min(here.shape) < PARTS:
         return False
     moved, stayed, detail = (_parts(d * d) for d in (here - there, here - unmoved, here))
-    votes = detail > 0.1 * detail.max()
-    return bool((moved < stayed)[votes].mean() >= AGREE)
+    against = detail[stayed < BETTER * moved].max(initial=0.0)
+    return bool(detail[moved < BETTER * stayed].sum() > AGREE * detail.sum() and against < WEIGHT * detail.max())
 
 
 def _common(details: Details, x: int, y: int) -> Details:

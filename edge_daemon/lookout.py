@@ -65,7 +65,7 @@ class Lookout:
     def _forget(self) -> None:
         """What it ought to look like, and how far it has shifted: it is where it was configured."""
         self._shift = NOWHERE
-        self._anchor = Anchor(SAME)
+        self._anchor = Anchor(SAME, together=False)
         self._camera: Shift | None = None  # how far the camera had shifted when the field had not
         self._sight: quality.Sight | None = None  # as it was looked at last, if it could be read
         self._good: quality.Sight | None = None  # as it was when its number was decided
