@@ -80,9 +80,11 @@ class Fields:
                 lookout.trust()
             if changed or wanted or due:
                 looking.append(lookout)
-        camera = self._anchor.measure(small, self._glance.noise) if looking and self.options else None
+        if not self.options:
+            return [lookout.look(frame, small, self._glance.noise, None) for lookout in looking]
+        camera = self._anchor.measure(small, self._glance.noise) if looking else None
         patches = [lookout.look(frame, small, self._glance.noise, camera) for lookout in looking]
-        if {patch.status for patch in patches} <= {Status.OK, Status.CAMERA_MOVED}:
+        if patches and {patch.status for patch in patches} <= {Status.OK, Status.CAMERA_MOVED}:
             self._anchor.rest(small, frame.mono)
         return patches
 

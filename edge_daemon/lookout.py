@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import cv2
@@ -10,6 +11,8 @@ import numpy as np
 from edge_daemon import gate, quality, regions
 from edge_daemon.domain import Box, Frame, Grey, Patch, Status
 from edge_daemon.drift import Anchor, Shift, added, drift, shifted
+
+log = logging.getLogger(__name__)
 
 AGAIN = 60.0
 """Seconds after which an unchanged field is looked at all the same."""
@@ -51,12 +54,15 @@ class Lookout:
     def _begin(self, width: int, height: int) -> None:
         """For frames of this size, anew."""
         self._size = (width, height)
+        even = (width // 2 * 2, height // 2 * 2)
         everything = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
         self._corners = self._place(width, height) if self._place else everything
+        if (self._corners < -1).any() or (self._corners > np.array(self._size) + 1).any():
+            log.warning("%s: its region reaches out of the picture of %d x %d; is it right?", self.name, width, height)
         side = regions.shorter_side(self._corners)
         self._furthest = FOLLOW * side / 2
-        self._window = halved(regions.bounds(self._corners, side, self._size))
-        self._core = halved(regions.bounds(self._corners, MARGIN * side, self._size))
+        self._window = halved(regions.bounds(self._corners, side, even))
+        self._core = halved(regions.bounds(self._corners, MARGIN * side, even))
         self._last: Grey | None = None  # field and surroundings when they were looked at last
         self._last_shift = NOWHERE
         self._due = 0.0

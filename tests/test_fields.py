@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -85,9 +87,14 @@ def test_perspective_is_undone() -> None:
     assert (patch.pixels < 128).mean() > 0.97
 
 
-def test_a_region_outside_the_frame_is_survived() -> None:
-    """A camera set to a smaller size than the region was drawn for gives a patch, not an error."""
-    assert cut(frame_with((0, 0, 5, 5)), Options("a", (400, 300, 100, 50))).pixels.shape == (50, 100)
+@pytest.mark.parametrize("size", [(320, 240), (321, 241)])
+def test_a_region_outside_the_frame_is_told(size: tuple[int, int], caplog: pytest.LogCaptureFixture) -> None:
+    """A camera set to a smaller size than the region was drawn for gives a patch and a line in the log, no error."""
+    fields = Fields([Options("a", (400, 300, 100, 50))])
+    for i in range(3):
+        (patch,) = fields.cut(replace(frame_with((0, 0, 5, 5), size), seq=i), {"a"})
+        assert patch.pixels.shape == (50, 100)
+    assert caplog.messages == [f"a: its region reaches out of the picture of {size[0]} x {size[1]}; is it right?"]
 
 
 @pytest.mark.parametrize("nudge", [(4.0, -3.0), (12.0, 9.0), (-14.0, -10.0)])
