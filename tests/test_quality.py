@@ -161,16 +161,32 @@ def regions(camera: SimulatedCamera) -> list[Options]:
     return found
 
 
-@pytest.mark.parametrize("seed", [1, 3, 38])
-def test_ordinary_pictures_raise_no_alarm(seed: int) -> None:
-    """Three numbers written and wiped by turns, in noise, shadow and a trembling camera: every look can be read."""
+def statuses(seed: int, pictures: int = 250) -> list[Status]:
+    """Of all looks at the three numbers of a simulated camera, each undecided for two seconds after a change."""
     camera = SimulatedCamera(Camera(seed=seed))
     fields = Fields(regions(camera))
     seen: dict[str, float] = {}
-    for seq in range(250):
+    found = []
+    for seq in range(pictures):
         now = seq / FPS
         undecided = {f"number-{i}" for i in range(3) if now - seen.get(f"number-{i}", 0.0) < 2}
         for patch in fields.cut(Frame(seq, now, now, camera.picture(seq)), undecided):
-            assert patch.status is OK, (seq, patch.field)
+            found.append(patch.status)
             if patch.field not in undecided:
                 seen[str(patch.field)] = now
+    return found
+
+
+@pytest.mark.parametrize("seed", [1, 3, 38])
+def test_ordinary_pictures_raise_no_alarm(seed: int) -> None:
+    """Three numbers written and wiped by turns, in noise, shadow and a trembling camera: every look can be read."""
+    assert set(statuses(seed)) == {OK}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", [100, 104, 108, 112])
+def test_thousands_of_ordinary_pictures_raise_hardly_an_alarm(first: int) -> None:
+    """Of a thousand pictures of four pages at most two looks are called unreadable: fewer than settling needs."""
+    found = [status for seed in range(first, first + 4) for status in statuses(seed)]
+    assert len(found) > 500
+    assert sum(status is not OK for status in found) <= 2
