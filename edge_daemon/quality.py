@@ -18,14 +18,14 @@ BLACK, DIM, DARK = 20, 60, 0.25
 """The brightest of a field is darker than BLACK; or than DIM, and than this share of what it was: it is too dark."""
 WHITE, FADED, ALL_WHITE, WASHED_OUT = 250, 200, 0.97, 0.6
 """From WHITE on a pixel is saturated. Where nothing is darker than FADED, shares of saturated pixels that are too
-much: in any field, and in one that was not so before."""
+much: in any field, and in one that was far from it before."""
 PAPER_SIDE, STROKE, BROAD = 48, 0.3, 0.2
 """Pixels on the shorter side of a field to which its paper is measured; the shares of it that the median spans, and
 from which on something on the paper is broad: thick and dense writing may shine through the median in slivers."""
 FOREIGN, COVERED = 1.4, 0.03
 """Paper so many times brighter or darker than the light explains is none; the share of a field that is too much,
 where it comes in from outside."""
-SHINES, SHONE, SPOT = 245, 222, 0.02
+SHINES, SHONE, SPOT = 252, 222, 0.02
 """Paper brighter than the first that should be darker than the second is a reflection; the share that is too much."""
 SOFTER, AS_HIGH = 0.6, 0.15
 """Edges are blurred when they rise so many times more slowly than they did, and at least to this share of their
@@ -95,7 +95,7 @@ def judge_light(now: Light, good: Light | None) -> Status:
     """TOO_DARK, TOO_BRIGHT or OK; `good` is the light in which it was read, None where there is nothing to compare."""
     if now.brightest < BLACK or (good and now.brightest < min(DIM, DARK * good.brightest)):
         return Status.TOO_DARK
-    too_much = WASHED_OUT if good and good.white < WASHED_OUT / 2 else ALL_WHITE
+    too_much = WASHED_OUT if good and good.brightest < SHONE else ALL_WHITE
     return Status.TOO_BRIGHT if now.white > too_much and now.darkest > FADED else Status.OK
 
 
