@@ -23,9 +23,9 @@ LOST = 300.0
 """Seconds after which pictures that cannot be compared with the first any more get a new one to be compared with."""
 FAR, MUCH = 2, 0.1
 """Pixels from which on a shift must be a much better fit than none, and by how much less none must be alike."""
-PARTS, AGREE, BETTER, WEIGHT = 4, 0.75, 0.5, 0.1
+PARTS, AGREE, BETTER = 4, 0.75, 0.5
 """Parts on a side into which a picture is divided; the share of all details that must have moved alike; how much less
-than unmoved they must differ then; the share of the richest part's details from which on a part has a veto."""
+than unmoved they must differ then."""
 STRUCTURE = 2.0
 """A picture whose details stand out of the noise less than so many times has nothing to hold on to."""
 
@@ -84,13 +84,14 @@ def drift(now: Grey, then: Grey, noise: float, least: float = ALIKE, together: b
     shrink = max(1.0, max(now.shape) / LARGEST)
     size = (max(8, round(now.shape[1] / shrink)), max(8, round(now.shape[0] / shrink)))
     a, b = (_details(p, size) for p in (then, now))
-    if min(float(a.std()), float(b.std())) < STRUCTURE * noise / (1.4 * shrink):
+    floor = STRUCTURE * noise / (1.4 * shrink)
+    if min(float(a.std()), float(b.std())) < floor:
         return None
     (x, y), _ = cv2.phaseCorrelate(a, b, cv2.createHanningWindow(size, cv2.CV_32F))
     if alike(b, a, round(x), round(y)) < least:
         return None
     far = max(abs(x), abs(y)) >= FAR
-    if far and (alike(b, a, 0, 0) > least - MUCH or (together and not all_agree(b, a, round(x), round(y)))):
+    if far and (alike(b, a, 0, 0) > least - MUCH or (together and not all_agree(b, a, round(x), round(y), floor))):
         return None
     return x * now.shape[1] / size[0], y * now.shape[0] / size[1]
 
@@ -112,9 +113,9 @@ def alike(now: Details, then: Details, x: int, y: int) -> float:
     return float((here * there).sum()) / size if size else 0.0
 
 
-def all_agree(now: Details, then: Details, x: int, y: int) -> bool:
+def all_agree(now: Details, then: Details, x: int, y: int, floor: float) -> bool:
     """Whether it is the picture that has moved and not something in it: nearly all parts fit much better so, each
-    with the weight of its details, and none of weight fits much better unmoved.
+    with the weight of its details, and none with details above the noise's `floor` fits much better unmoved.
 
     On squared paper a shift by one square fits as well as none, and is none.
     """
@@ -123,7 +124,7 @@ def all_agree(now: Details, then: Details, x: int, y: int) -> bool:
         return False
     moved, stayed, detail = (_parts(d * d) for d in (here - there, here - unmoved, here))
     against = detail[stayed < BETTER * moved].max(initial=0.0)
-    return bool(detail[moved < BETTER * stayed].sum() > AGREE * detail.sum() and against < WEIGHT * detail.max())
+    return bool(detail[moved < BETTER * stayed].sum() > AGREE * detail.sum() and against < floor * floor)
 
 
 def _common(details: Details, x: int, y: int) -> Details:

@@ -76,7 +76,7 @@ class Fields:
             wanted = lookout.name in undecided if lookout.name else bool(undecided)
             if changed:
                 self.stirred = frame.mono
-            elif not wanted:
+            if not wanted:
                 lookout.trust()
             if changed or wanted or due:
                 looking.append(lookout)
