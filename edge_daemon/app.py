@@ -17,12 +17,13 @@ from queue import Empty, SimpleQueue
 from types import FrameType
 
 from edge_daemon import __version__, classifiers, wire
-from edge_daemon.config import Config, state_folder
+from edge_daemon.config import Config, runtime_folder, state_folder
 from edge_daemon.courier import Board, Courier
-from edge_daemon.domain import Classifier, Event, Reading, Record, Request, Source
+from edge_daemon.domain import Classifier, Event, Reading, Record, Request, Source, Status
 from edge_daemon.fields import Fields
 from edge_daemon.outbox import Outbox
 from edge_daemon.reader import Reader
+from edge_daemon.ring import Ring
 from edge_daemon.sieve import Sieve
 from edge_daemon.sinks.mqtt import MqttSink
 from edge_daemon.sources import open_source
@@ -45,6 +46,7 @@ class App:
     reader: Reader
     voter: Voter
     outbox: Outbox
+    ring: Ring
     courier: Courier
     systemd: Systemd
     inbox: SimpleQueue[Request]
@@ -61,11 +63,13 @@ def run(app: App) -> Request:
             if request := next_request(app.inbox):
                 return request
             if frame is not None:
-                for patch in app.fields.cut(frame):
-                    app.voter.observe(patch, app.reader.read(patch))
+                for patch in app.fields.cut(frame, app.voter.undecided):
+                    app.voter.observe(patch, app.reader.read(patch) if patch.status is Status.OK else [])
+                    app.ring.saw(patch)
+                app.source.hurry(app.fields.is_stirring(frame.mono) or bool(app.voter.undecided))
             for record in app.voter.due(frame.mono if frame else time.monotonic()):
                 tell(record)
-                app.outbox.put(record)
+                app.ring.keep(app.outbox.put(record), record)
     return Request.STOP
 
 
@@ -95,11 +99,12 @@ def build(config: Config, inbox: SimpleQueue[Request]) -> Iterator[App]:
         board = Board()
         board.post(wire.info(config.device, facts(config, classifier)))
         courier = Courier(outbox, sink, board, partial(wire.encode, config.device, config.mqtt.detail))
+        ring = Ring(runtime_folder() / "explain")
         source = open_source(config.camera.kind, config.camera.options)
         voter = Voter(config.fields, classifier.name, classifier.backend)
         courier.start()
         stack.callback(leave, courier)
-        yield App(source, Fields(config.fields), reader, voter, outbox, courier, systemd, inbox)
+        yield App(source, Fields(config.fields), reader, voter, outbox, ring, courier, systemd, inbox)
 
 
 def facts(config: Config, classifier: Classifier) -> dict[str, object]:

@@ -195,6 +195,30 @@ def bench(as_json: bool) -> None:
     _say(asdict(result) if as_json else engine.as_table(result))
 
 
+@cli.command()
+@click.argument("seq", default="last", metavar="[SEQ|last]")
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also draw it: the patch, each digit, and what else it might be.",
+)
+@json_option
+def explain(seq: str, picture: Path | None, as_json: bool) -> None:
+    """Tell why a recent reading says what it says: its digits, its votes, and what held it back.
+
+    SEQ is the number of the reading, as in its payload; without it, the newest. The daemon on this machine keeps the
+    last few; they never leave it.
+    """
+    from edge_daemon import explain as engine
+    from edge_daemon.config import runtime_folders
+
+    told = engine.find([folder / "explain" for folder in runtime_folders()], seq)
+    _say(engine.as_json(told) if as_json else "\n".join(engine.as_text(told)))
+    if picture:
+        engine.save(engine.drawn(told), picture)
+
+
 # Saying it
 
 

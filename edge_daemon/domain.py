@@ -54,6 +54,21 @@ class Frame:
     """An owned copy: the camera's buffer has been given back."""
 
 
+class Status(StrEnum):
+    """Why a reading is, or is not, what is written there. The spelling is the one on the wire."""
+
+    OK = "ok"
+    LOW_CONFIDENCE = "low_confidence"
+    NO_DIGITS = "no_digits"
+    WRONG_FORMAT = "wrong_format"
+    TOO_DARK = "too_dark"
+    TOO_BRIGHT = "too_bright"
+    GLARE = "glare"
+    BLURRED = "blurred"
+    OBSTRUCTED = "obstructed"
+    CAMERA_MOVED = "camera_moved"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Patch:
     """What one field looked like in one frame, turned upright."""
@@ -64,6 +79,8 @@ class Patch:
     pixels: Grey
     to_frame: NDArray[np.float64]
     """(3, 3) homography: patch pixels to frame pixels."""
+    status: Status = Status.OK
+    """Whether it can be read: what is not OK (too dark, glare, a hand in the way, ...) is never read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,15 +149,6 @@ class Number:
     @property
     def confidence(self) -> float:
         return self.candidates[0][1]
-
-
-class Status(StrEnum):
-    """Why a reading is, or is not, what is written there. The spelling is the one on the wire."""
-
-    OK = "ok"
-    LOW_CONFIDENCE = "low_confidence"
-    NO_DIGITS = "no_digits"
-    WRONG_FORMAT = "wrong_format"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +236,9 @@ class Request(Enum):
 
 class Source(Protocol):
     """Where frames come from."""
+
+    def hurry(self, wanted: bool) -> None:
+        """From the next frame on: frames at the active rate while something happens, at the idle rate while not."""
 
     def frames(self, tick: float) -> Iterator[Frame | None]:
         """Frames as they come; None whenever `tick` seconds went by without one.

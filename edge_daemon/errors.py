@@ -37,6 +37,10 @@ class BrokerError(EdgeDaemonError, ConnectionError):
     """The broker cannot be reached or refuses us for good."""
 
 
+class ExplainError(EdgeDaemonError, LookupError):
+    """There is no such reading to explain, or it cannot be got at."""
+
+
 class OutboxError(EdgeDaemonError, OSError):
     """The durable queue cannot be used: locked by another daemon, disk full, read-only."""
 

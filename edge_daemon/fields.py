@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Literal
 
-import cv2
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from edge_daemon.domain import Frame, Patch
+from edge_daemon import regions
+from edge_daemon.domain import Frame, Patch, Status
+from edge_daemon.drift import Anchor
+from edge_daemon.gate import Glance, half
+from edge_daemon.lookout import Lookout
+from edge_daemon.regions import Point as Point
 
-Point = tuple[float, float]
 # \Z, not $: that would let a line break pass at the end, and names become topics
 Name = Annotated[
     str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z", description="1 to 64 of A-Z a-z 0-9 _ -, in quotes")
 ]
-SMALLEST = 8
-"""Pixels on a side below which a region cannot hold a number."""
+BURST = 5.0
+"""Seconds for which frames come fast after something has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,47 +50,54 @@ class Options:
 
 
 class Fields:
-    """Cuts the configured regions out of each frame; without any, the whole frame is the one patch."""
+    """Cuts the configured regions out of each frame, where they have something new to say; without any, the whole
+    frame is the one patch."""
 
     def __init__(self, options: Sequence[Options]) -> None:
         self.options = tuple(options)
+        self.stirred = -BURST
+        """Monotonic time at which something changed last."""
+        self._glance = Glance()
+        self._anchor = Anchor()
+        self._lookouts = [Lookout(field.name, partial(place, field)) for field in options] or [Lookout()]
 
-    def cut(self, frame: Frame) -> list[Patch]:
-        """One patch for each field, in the order of the configuration."""
+    def cut(self, frame: Frame, undecided: Collection[str]) -> list[Patch]:
+        """A patch for each field that has changed, that is `undecided`, or that was not looked at for long.
+
+        In the order of the configuration. A patch whose status is not OK must not be read. While anything at all is
+        undecided the whole frame is.
+        """
+        small = half(frame.pixels)
+        strikes = self._glance.strikes(small)
+        looking = []
+        for lookout in self._lookouts:
+            due = lookout.is_due(frame)
+            changed = strikes is not None and lookout.has_changed(small, strikes, self._glance.noise)
+            wanted = lookout.name in undecided if lookout.name else bool(undecided)
+            if changed:
+                self.stirred = frame.mono
+            if not wanted:
+                lookout.trust()
+            if changed or wanted or due:
+                looking.append(lookout)
         if not self.options:
-            return [whole(frame)]
-        return [cut(frame, field) for field in self.options]
+            return [lookout.look(frame, small, self._glance.noise, None) for lookout in looking]
+        camera = self._anchor.measure(small, self._glance.noise) if looking else None
+        patches = [lookout.look(frame, small, self._glance.noise, camera) for lookout in looking]
+        if patches and {patch.status for patch in patches} <= {Status.OK, Status.CAMERA_MOVED}:
+            self._anchor.rest(small, frame.mono)
+        return patches
+
+    def is_stirring(self, mono: float) -> bool:
+        """Whether something has changed a moment ago, so that it is worth looking closely."""
+        return mono - self.stirred < BURST
+
+
+def place(field: Options, width: int, height: int) -> regions.Corners:
+    """The field's corners in a frame of this size."""
+    return regions.corners(field.region, field.rotation, (width, height))
 
 
 def whole(frame: Frame) -> Patch:
     """The frame itself as a patch without a field."""
     return Patch(None, frame, frame.pixels, np.eye(3))
-
-
-def cut(frame: Frame, field: Options) -> Patch:
-    """The field's region, its perspective undone, turned upright. What lies outside the frame repeats the edge."""
-    height, width = frame.pixels.shape
-    points = corners(field, width, height)
-    sides = np.linalg.norm(points - np.roll(points, -1, axis=0), axis=1)
-    across, down = (max(SMALLEST, round(float(max(sides[i], sides[i + 2])))) for i in (0, 1))
-    upright = np.array([[0, 0], [across, 0], [across, down], [0, down]], np.float32)
-    to_frame = cv2.getPerspectiveTransform(upright, points).astype(np.float64)
-    pixels = cv2.warpPerspective(
-        frame.pixels,
-        to_frame,
-        (across, down),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    ).astype(np.uint8)
-    return Patch(field.name, frame, pixels, to_frame)
-
-
-def corners(field: Options, width: int, height: int) -> NDArray[np.float32]:
-    """(4, 2) frame pixels of what will be the upright patch's top left, top right, bottom right, bottom left."""
-    region = np.array(field.region, np.float32)
-    if region.ndim == 1:
-        x, y, w, h = region
-        region = np.array([[x, y], [x + w, y], [x + w, y + h], [x, y + h]], np.float32)
-    if region.max() <= 1.0:
-        region = region * np.array([width, height], np.float32)
-    return np.roll(region, field.rotation // 90, axis=0).astype(np.float32)

@@ -146,7 +146,9 @@ class Voter:
         """Take what `read` found in a patch (boxes in patch pixels)."""
         self._mono = patch.frame.mono
         seen = [in_frame(n, patch.to_frame) for n in numbers]
-        if patch.field is None:
+        if patch.status is not Status.OK:
+            self._cannot_see(patch)
+        elif patch.field is None:
             self._follow(patch.frame, seen)
         else:
             opinion = opinion_on(seen, self._options[patch.field].format, patch.frame)
@@ -163,6 +165,23 @@ class Voter:
             if track.name is not None:
                 records += self._say(track.name, track.ballot, mono)
         return records + self._leave()
+
+    @property
+    def undecided(self) -> frozenset[str]:
+        """Fields that want to be looked at although they have not changed: their frames do not agree yet.
+
+        Also a number of the whole frame that is out of sight, until it is back or gone.
+        """
+        fields = {name for name, ballot in self._ballots.items() if ballot.decision() is None}
+        tracks = [t for t in self._tracks if t.ballot.decision() is None or t.seen < self._mono]
+        return frozenset(fields | {t.name or "auto" for t in tracks})
+
+    def _cannot_see(self, patch: Patch) -> None:
+        """The quality gate's word is an opinion. Numbers of the whole frame that cannot be seen have not left."""
+        if patch.field is not None:
+            self._ballots[patch.field].add(Opinion(patch.frame.mono, patch.frame.at, patch.status))
+        for track in self._tracks:
+            track.seen = patch.frame.mono
 
     def _say(self, name: str, ballot: Ballot, mono: float) -> list[Record]:
         due = ballot.due(mono)

@@ -160,7 +160,7 @@ def daemon(folder: Path, url: str, seed: int, frames: int) -> Iterator[subproces
         process = subprocess.Popen(
             [sys.executable, "-m", "edge_daemon", "run", "--config", str(config)],
             stderr=log,
-            env=os.environ | {"STATE_DIRECTORY": str(folder)},
+            env=os.environ | {"STATE_DIRECTORY": str(folder), "RUNTIME_DIRECTORY": str(folder / "runtime")},
             start_new_session=True,  # Ctrl-C is for the demo, which then asks the daemon to stop
         )
         try:

@@ -24,10 +24,13 @@ class Picamera2:
     opened: ClassVar[int] = 0
     open_now: ClassVar[int] = 0
     stride: ClassVar[int] = 64
+    picture: ClassVar[str] = "alive"
+    """How frames look: alive (no two are the same), frozen, or black as in the dark."""
 
     @classmethod
     def reset(cls, frames: list[bool], cameras: int = 1, taken: bool = False) -> None:
         cls.frames, cls.cameras, cls.taken, cls.opened, cls.open_now = frames, cameras, taken, 0, 0
+        cls.picture = "alive"
 
     @classmethod
     def global_camera_info(cls) -> list[dict[str, Any]]:
@@ -75,6 +78,10 @@ class Picamera2:
         padded = -(-width // self.stride) * self.stride
         array = np.full((height * 3 // 2, padded), 128, np.uint8)
         array[:height, :width] = np.arange(width, dtype=np.uint8)
+        if self.picture == "alive":
+            array[:height, :width] += np.uint8(len(self.frames) % 200)
+        if self.picture == "black":
+            array[:height, :width] = 16
         array[:height, width:] = 255  # what is in the padding is not part of the picture
         return array
 

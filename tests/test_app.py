@@ -14,7 +14,8 @@ from typing import Any
 
 import cv2
 
-from edge_daemon.domain import Frame
+from edge_daemon import explain
+from edge_daemon.domain import Frame, Status
 from edge_daemon.sources.simulated import Options, SimulatedCamera, Truth
 from tests.broker import Mosquitto, Recorder
 from tests.paper import page
@@ -31,7 +32,7 @@ def daemon(folder: Path, url: str, camera: str, extra: str = "") -> Iterator[sub
         [sys.executable, "-m", "edge_daemon", "run", "--config", str(config)],
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"STATE_DIRECTORY": str(folder / "state")},
+        env=os.environ | {"STATE_DIRECTORY": str(folder / "state"), "RUNTIME_DIRECTORY": str(folder / "runtime")},
     )
     try:
         yield process
@@ -140,10 +141,28 @@ def read_all(camera: SimulatedCamera) -> list[tuple[str, str | None]]:
     found: list[tuple[str, str | None]] = []
     for frame in camera.frames(1.0):
         assert isinstance(frame, Frame)
-        for patch in fields.cut(frame):
+        for patch in fields.cut(frame, voter.undecided):
             voter.observe(patch, reader.read(patch))
         found += [(r.field or "", getattr(r, "text", None)) for r in voter.due(frame.mono)]
     return found
+
+
+def test_a_hand_is_a_status_and_can_be_explained(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
+    """A subscriber hears that a hand is in the way, not a part of a number; `explain` shows what the camera saw."""
+    camera = 'source = "simulated"\nseed = 3\nsurface = "paper"\ntrouble = "hand"\nhold = 40\nrealtime = false\n'
+    field = '[[field]]\nname = "count"\nregion = [62, 157, 421, 118]\nsettle = "1s"\n'
+    with daemon(tmp_path, broker.url, f"{camera}frames = 600", field) as process:
+        assert process.wait(100) == 0
+    recorder.wait_for(lambda heard: heard[-1] == ("edge_daemon/bench/availability", b"offline"))
+    found = [json.loads(p) for t, p in recorder.heard if t.endswith(("/reading/count", "/history")) and p]
+    in_order = sorted({r["id"]: r for r in found}.values(), key=lambda r: r["seq"])
+    assert "obstructed" in {r["status"] for r in in_order}
+    truth = SimulatedCamera(Options(seed=3, surface="paper", hold=40.0))
+    written = {t.text for seq in range(0, 600, 5) for t in truth.truth_at(seq)}
+    assert {r["text"] for r in in_order if r["status"] == "ok"} <= written
+    seq = next(r["seq"] for r in in_order if r["status"] == "obstructed")
+    told = explain.find([tmp_path / "runtime" / "explain"], str(seq))
+    assert (told.status, told.seen_as) == (Status.OBSTRUCTED, Status.OBSTRUCTED)
 
 
 def test_a_wrong_configuration_is_exit_78(tmp_path: Path) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
-from edge_daemon.domain import Box, Frame, Grey
-from edge_daemon.fields import Fields, Options, cut
+from edge_daemon.domain import Box, Frame, Grey, Patch, Status
+from edge_daemon.fields import Fields, Options
+from edge_daemon.sources.troubles import Conditions
 from edge_daemon.vote import box_in_frame
+from tests.paper import page
+from tests.stage import REGION, Stage
 
 
 def frame_with(mark: Box, size: tuple[int, int] = (320, 240)) -> Frame:
@@ -19,6 +24,12 @@ def frame_with(mark: Box, size: tuple[int, int] = (320, 240)) -> Frame:
     return Frame(0, 0.0, 0.0, pixels)
 
 
+def cut(frame: Frame, field: Options) -> Patch:
+    """The first patch of a field."""
+    (patch,) = Fields([field]).cut(frame, set())
+    return patch
+
+
 def dark_box(pixels: Grey) -> Box:
     x, y, w, h = cv2.boundingRect((pixels < 128).astype(np.uint8))
     return x, y, w, h
@@ -27,7 +38,7 @@ def dark_box(pixels: Grey) -> Box:
 def test_without_fields_the_whole_frame_is_the_patch() -> None:
     """No configuration: one patch without a name, the frame's own pixels."""
     frame = frame_with((10, 10, 5, 5))
-    (patch,) = Fields([]).cut(frame)
+    (patch,) = Fields([]).cut(frame, set())
     assert patch.field is None
     assert patch.pixels is frame.pixels
 
@@ -76,6 +87,40 @@ def test_perspective_is_undone() -> None:
     assert (patch.pixels < 128).mean() > 0.97
 
 
-def test_a_region_outside_the_frame_is_survived() -> None:
-    """A camera set to a smaller size than the region was drawn for gives a patch, not an error."""
-    assert cut(frame_with((0, 0, 5, 5)), Options("a", (400, 300, 100, 50))).pixels.shape == (50, 100)
+@pytest.mark.parametrize("size", [(320, 240), (321, 241)])
+def test_a_region_outside_the_frame_is_told(size: tuple[int, int], caplog: pytest.LogCaptureFixture) -> None:
+    """A camera set to a smaller size than the region was drawn for gives a patch and a line in the log, no error."""
+    fields = Fields([Options("a", (400, 300, 100, 50))])
+    for i in range(3):
+        (patch,) = fields.cut(replace(frame_with((0, 0, 5, 5), size), seq=i), {"a"})
+        assert patch.pixels.shape == (50, 100)
+    assert caplog.messages == [f"a: its region reaches out of the picture of {size[0]} x {size[1]}; is it right?"]
+
+
+@pytest.mark.parametrize("nudge", [(4.0, -3.0), (12.0, 9.0), (-14.0, -10.0)])
+def test_a_field_follows_a_small_shift(nudge: tuple[float, float]) -> None:
+    """A camera that was nudged sees the same in its field as before: the patch goes along, within a pixel or two."""
+    stage = Stage()
+    stage.write("2021")
+    stage.watch(6)
+    stage.watch(6, Conditions(nudge=nudge))
+    (now,) = stage.fields.cut(stage.frame(Conditions(nudge=nudge)), {"number"})
+    assert now.status is Status.OK
+    corner = cv2.perspectiveTransform(np.array([[[0.0, 0.0]]]), now.to_frame)[0, 0]
+    drift = stage.scene.drift(stage.seq) - stage.scene.drift(1)
+    assert corner - np.array(REGION[:2]) == pytest.approx(nudge + drift, abs=1.5)
+
+
+def test_a_field_follows_its_paper() -> None:
+    """When the sheet slips under the camera while the desk around it stays, the field goes with the sheet."""
+    desk = np.random.default_rng(0).integers(60, 120, (480, 640)).astype(np.uint8)
+    desk = cv2.GaussianBlur(desk, (0, 0), 3).astype(np.uint8)
+    sheet, corners = page([("2021", 80, 60)], size=(320, 200)), []
+    fields = Fields([Options("number", (190.0, 150.0, 250.0, 90.0))])
+    for i in range(20):
+        pixels, slip = desk.copy(), 0 if i < 10 else 8
+        pixels[120 + slip : 320 + slip, 160:480] = sheet
+        (patch,) = fields.cut(Frame(i, 0.0, i / 5, pixels), {"number"})
+        corners.append(patch.to_frame[1, 2] / patch.to_frame[2, 2])
+    assert corners[9] == pytest.approx(150, abs=0.5)
+    assert corners[-1] == pytest.approx(158, abs=1)

@@ -255,6 +255,26 @@ def test_camera_ticks(tmp_path: Path) -> None:
     assert got == [0, None, None, 1, None]
 
 
+def test_a_still_picture_comes_slowly_while_nothing_happens(tmp_path: Path) -> None:
+    """A picture once a second and no more; the pages of a folder are turned at their own rate all the same."""
+    for name, wanted in (("a.png", 1.0), ("b.png", 0.2)):
+        _page().save(tmp_path / name)
+        clock = Clock()
+        camera = _camera(tmp_path if name == "b.png" else tmp_path / name, clock, loop=True)
+        camera.hurry(False)
+        assert [frame is not None for frame in islice(camera.frames(tick=9.0), 4)] == [True] * 4
+        assert clock.time == pytest.approx(100 + 3 * wanted)
+
+
+def test_of_a_still_video_few_frames_are_looked_at(tmp_path: Path) -> None:
+    """While nothing happens one frame of each second is, and the video takes as long as ever."""
+    clock = Clock()
+    camera = _camera(_video(tmp_path / "clip.avi"), clock)
+    camera.hurry(False)
+    assert _shades(list(camera.frames(tick=9.0))) == [0, 10, 20]
+    assert clock.time == pytest.approx(103)
+
+
 def test_camera_refuses_what_cannot_be_read(tmp_path: Path) -> None:
     """A path that is not there is refused when the camera is opened, a bad picture when its turn comes."""
     with pytest.raises(PictureError, match="no such file"):

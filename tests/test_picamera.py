@@ -57,7 +57,7 @@ def test_frames_are_grey_and_without_padding() -> None:
     Picamera2.reset([True] * 3)
     first, second, _ = take(Options(size=(100, 80)), 3)
     assert first.pixels.shape == (80, 100)
-    assert (first.pixels == np.arange(100, dtype=np.uint8)).all()
+    assert (np.diff(first.pixels.astype(int)) == 1).all()
     assert first.pixels.base is None
     assert (first.seq, second.seq) == (0, 1)
 
@@ -75,6 +75,46 @@ def test_a_stall_is_mended_by_opening_anew() -> None:
     frames = take(Options(), 4)
     assert [f.seq for f in frames] == [0, 1, 2, 3]
     assert Picamera2.opened == 2
+
+
+def test_a_frozen_camera_is_opened_anew_and_then_an_error() -> None:
+    """The same picture bit for bit for half a minute is no living camera: it is opened once more, then given up."""
+    Picamera2.reset([True] * 1000)
+    Picamera2.picture = "frozen"
+    with pytest.raises(CameraError, match="one and the same frame"):
+        take(Options(), 1000)
+    assert (Picamera2.opened, Picamera2.open_now) == (2, 0)
+    assert 200 < len(Picamera2.frames) < 1000
+
+
+@pytest.mark.parametrize("picture", ["alive", "black"])
+def test_a_living_camera_is_not_frozen_nor_is_the_night(picture: str) -> None:
+    """Frames with noise, or black ones, may come for ever."""
+    Picamera2.reset([True] * 300)
+    Picamera2.picture = picture
+    assert len(take(Options(), 200)) == 200
+    assert Picamera2.opened == 1
+
+
+def test_while_nothing_happens_frames_come_slowly() -> None:
+    """At the idle rate a frame is taken every ten seconds, at the active rate twice a second."""
+    Picamera2.reset([True] * 100)
+    clock = [0.0]
+
+    def sleep(seconds: float) -> None:
+        clock[0] += seconds
+
+    source = PiCamera(Options(active_fps=2.0, idle_fps=0.1), now=lambda: clock[0], sleep=sleep)
+    times = []
+    with closing(source.frames(1.0)) as frames:  # type: ignore[type-var]
+        for frame in frames:
+            if frame is None:
+                continue
+            times.append(frame.mono)
+            source.hurry(len(times) >= 3)
+            if len(times) == 6:
+                break
+    assert np.diff(times) == pytest.approx([10, 10, 0.5, 0.5, 0.5])
 
 
 def test_a_camera_that_stays_dead_is_an_error() -> None:

@@ -189,3 +189,47 @@ def test_opened_by_name() -> None:
     """The table of sources finds the camera and its options by the name that a configuration uses."""
     options = options_type("simulated")(frames=1, realtime=False)
     assert len(list(open_source("simulated", options).frames(1.0))) == 1
+
+
+def test_while_nothing_happens_pictures_are_left_out() -> None:
+    """At the idle rate every fifth picture is shown, in real time as without it."""
+    for realtime in (True, False):
+        clock = Clock()
+        camera = SimulatedCamera(Options(active_fps=5.0, idle_fps=1.0, realtime=realtime), clock.now, clock.sleep)
+        frames = (frame for frame in camera.frames(tick=10.0) if frame)
+        seqs = [next(frames).seq]
+        camera.hurry(False)
+        seqs += [next(frames).seq for _ in range(2)]
+        camera.hurry(True)
+        seqs += [next(frames).seq for _ in range(2)]
+        assert seqs == [0, 5, 10, 11, 12]
+
+
+def test_an_idle_rate_above_the_active_one_is_the_active_one() -> None:
+    """Who wants one picture in four seconds does not get four while nothing happens."""
+    clock = Clock()
+    camera = SimulatedCamera(Options(active_fps=0.25), clock.now, clock.sleep)
+    camera.hurry(False)
+    frames = [frame.mono for frame in islice(camera.frames(tick=9.0), 3) if frame]
+    assert np.diff(frames) == pytest.approx([4, 4])
+
+
+@pytest.mark.parametrize("trouble", ["night", "glare", "blur", "nudge", "knock"])
+def test_trouble_comes_in_the_last_quarter_of_a_minute(trouble: str) -> None:
+    """Before it the pictures are those without trouble, in it they are not, and a pushed truth is pushed too."""
+    calm = SimulatedCamera(Options(seed=3))
+    camera = SimulatedCamera(Options(seed=3, trouble=trouble))  # type: ignore[arg-type]
+    assert np.array_equal(calm.picture(200), camera.picture(200))
+    middle = camera.picture(262)
+    assert np.abs(middle.astype(int) - calm.picture(262)).mean() > 0.5
+    for truth, pushed in zip(calm.truth_at(262), camera.truth_at(262), strict=True):
+        x, y = np.array(pushed.box[:2]) - truth.box[:2]
+        wanted = camera.conditions(262).nudge
+        assert (x, y) == pytest.approx(wanted, abs=1)
+
+
+def test_a_hand_is_there_while_something_is_written() -> None:
+    """With trouble = "hand" there is one from wiping to the last stroke, and none while a number is true."""
+    camera = SimulatedCamera(Options(seed=3, trouble="hand", numbers=1))
+    for seq in range(200):
+        assert (camera.conditions(seq).hand is None) == bool(camera.truth_at(seq))

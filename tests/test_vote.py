@@ -27,12 +27,12 @@ class Scene:
         self.said: list[Reading] = []
         self.events: list[Event] = []
 
-    def show(self, *numbers: Number, seconds: float = 0.2) -> list[Reading]:
+    def show(self, *numbers: Number, seconds: float = 0.2, status: Status = Status.OK) -> list[Reading]:
         """The same numbers for some time; returns the readings said meanwhile."""
         before = len(self.said)
         for _ in range(round(seconds * FPS)):
             frame = Frame(self.seq, 1e9 + self.seq / FPS, self.seq / FPS, PIXELS)
-            self.voter.observe(Patch(self.field, frame, PIXELS, np.eye(3)), numbers)
+            self.voter.observe(Patch(self.field, frame, PIXELS, np.eye(3), status), numbers)
             for record in self.voter.due(frame.mono):
                 (self.said if isinstance(record, Reading) else self.events).append(record)  # type: ignore[arg-type]
             self.seq += 1
@@ -167,3 +167,38 @@ def test_leading_zeros_stay_in_the_text(text: str) -> None:
     scene = Scene(units(settle="1s"))
     (reading,) = scene.show(number(text), seconds=3)
     assert (reading.text, reading.value) == (text, int(text))
+
+
+def test_what_cannot_be_read_is_said_with_its_status() -> None:
+    """A field in the dark keeps its value and says too_dark; when the light is back it says ok again."""
+    scene = Scene(units(settle="1s"))
+    scene.show(number("42"), seconds=3)
+    (dark,) = scene.show(seconds=3, status=Status.TOO_DARK)
+    assert (dark.status, dark.value) == (Status.TOO_DARK, 42)
+    (light,) = scene.show(number("42"), seconds=3)
+    assert (light.status, light.value) == (Status.OK, 42)
+
+
+def test_numbers_in_the_dark_have_not_left() -> None:
+    """Without fields a number that cannot be seen because it is dark is not said to be gone."""
+    scene = Scene()
+    scene.show(number("11"), seconds=3)
+    assert scene.show(seconds=60, status=Status.TOO_DARK) == []
+    assert scene.show(number("11"), seconds=3) == []
+
+
+def test_a_field_is_undecided_until_its_frames_agree() -> None:
+    """At first, and after each change until it has settled; a number out of sight until it is gone."""
+    scene = Scene(units(settle="1s"))
+    assert scene.voter.undecided == {"units"}
+    scene.show(number("7"), seconds=3)
+    assert scene.voter.undecided == set()
+    scene.show(number("8"), seconds=0.4)
+    assert scene.voter.undecided == {"units"}
+    followed = Scene()
+    followed.show(number("7"), seconds=3)
+    assert followed.voter.undecided == set()
+    followed.show(seconds=1)
+    assert followed.voter.undecided == {"auto-1"}
+    followed.show(seconds=5)
+    assert followed.voter.undecided == set()

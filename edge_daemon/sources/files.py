@@ -25,7 +25,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edge_daemon.domain import Frame, Grey
 from edge_daemon.errors import PictureError
-from edge_daemon.sources.pace import wait_until
+from edge_daemon.sources.pace import Pace, wait_until
 
 Colour = NDArray[np.uint8]
 """A colour picture as OpenCV has it, shape (height, width, 3): blue, green, red."""
@@ -51,6 +51,8 @@ class Options:
     """Start again at the end of a folder or video; otherwise the daemon stops there."""
     active_fps: Annotated[float, Meta(gt=0, le=1000)] = 5.0
     """Pictures a second; of a video, at most so many of its frames a second are looked at."""
+    idle_fps: Annotated[float, Meta(ge=0.05, le=1000)] = 1.0
+    """The same while nothing happens. The pictures of a folder come at active_fps all the same."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,10 +78,15 @@ class FilesCamera:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._options, self._now, self._sleep = options, now, sleep
+        self._pace = Pace(options.active_fps, options.idle_fps)
         self._files = expand([options.path])
         for problem in self._files:
             if isinstance(problem, PictureError):
                 raise problem
+
+    def hurry(self, wanted: bool) -> None:
+        """See domain.Source."""
+        self._pace.hurry = wanted
 
     def frames(self, tick: float) -> Iterator[Frame | None]:
         """See domain.Source."""
@@ -94,21 +101,22 @@ class FilesCamera:
         if _is_video(name):
             yield from self._played(name, tick)
             return
-        pixels = _still(name)
+        pixels, several = _still(name), len(self._files) > 1
         while True:
-            due = self._now() + 1 / self._options.active_fps
+            shown = self._now()
             yield pixels.copy()
+            due = shown + (1 / self._options.active_fps if several else self._pace.interval)
             yield from wait_until(due, tick, self._now, self._sleep)
-            if len(self._files) > 1:
+            if several:
                 return
 
     def _played(self, name: str, tick: float) -> Iterator[Grey | None]:
         """A slow consumer misses frames, as with a real camera."""
         start, index = self._now(), 0
         with closing(Video(name)) as video:
-            step = max(1.0, video.fps / self._options.active_fps)
             while (frame := video.frame(index)) is not None:
                 yield _grey(frame)
+                step = max(1.0, video.fps * self._pace.interval)
                 yield from wait_until(start + (index + step) / video.fps, tick, self._now, self._sleep)
                 index = max(index + 1, round((self._now() - start) * video.fps))
 

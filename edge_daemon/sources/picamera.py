@@ -12,17 +12,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import numpy as np
 from msgspec import Meta
 
 from edge_daemon.domain import Frame, Grey
 from edge_daemon.errors import CameraError
-from edge_daemon.sources.pace import wait_until
+from edge_daemon.sources.pace import Pace, wait_until
 
 log = logging.getLogger(__name__)
 
 Side = Annotated[int, Meta(ge=64, le=4608)]
 STALL = 5.0
 """Seconds (or three frame times, whichever is longer) without a frame that are a stall."""
+FROZEN = 30.0
+"""Seconds of one and the same picture, bit for bit, that are a stall too: a living sensor has noise."""
 
 NO_PICAMERA = (
     "picamera2 is not installed. On Raspberry Pi OS: sudo apt install python3-picamera2, and make the environment "
@@ -39,7 +42,9 @@ class Options:
     size: tuple[Side, Side] = (1280, 720)
     """Width and height of the frames in pixels."""
     active_fps: Annotated[float, Meta(gt=0, le=60)] = 5.0
-    """Frames a second."""
+    """Frames a second while something happens."""
+    idle_fps: Annotated[float, Meta(ge=0.05, le=60)] = 1.0
+    """Frames a second while nothing does."""
     camera: Annotated[int, Meta(ge=0, le=15)] = 0
     """Which one, where there are several, as `rpicam-hello --list-cameras` counts them."""
 
@@ -61,32 +66,40 @@ class PiCamera:
             raise CameraError(f"{NO_PICAMERA} ({error})") from None
         self._picamera2 = picamera2
         self._options = options
+        self._pace = Pace(options.active_fps, options.idle_fps)
+
+    def hurry(self, wanted: bool) -> None:
+        """See domain.Source. The sensor runs on as it did: its exposure, and so the picture, stays the same."""
+        self._pace.hurry = wanted
 
     def frames(self, tick: float) -> Iterator[Frame | None]:
         """See domain.Source. Raises CameraError."""
-        interval = 1 / self._options.active_fps
-        stall = max(STALL, 3 * interval)
-        seq, reopened, due = 0, False, self._now()
+        stall = max(STALL, 3 / min(self._options.active_fps, self._options.idle_fps))
+        seq, reopened, due, before = 0, False, self._now(), None
         camera = _Camera(self._picamera2, self._options)
         try:
-            last = self._now()
+            last = fresh = self._now()
             while True:
                 yield from wait_until(due, tick, self._now, self._sleep)
                 pixels = camera.capture(min(tick, stall))
                 now = self._now()
-                if pixels is not None:
+                if pixels is None:
+                    yield None
+                else:
                     yield Frame(seq, time.time(), now, pixels)
-                    seq, reopened, last, due = seq + 1, False, now, max(due + interval, now)
+                    seq, last, due = seq + 1, now, max(due + self._pace.interval, now)
+                    if before is None or not is_repeat(pixels, before):
+                        fresh, before, reopened = now, pixels, False
+                if now - last < stall and now - fresh < FROZEN:
                     continue
-                yield None
-                if now - last < stall:
-                    continue
+                trouble = "no frame" if now - last >= stall else "one and the same frame"
                 if reopened:
-                    raise CameraError(f"camera {self._options.camera} gives no frames, also after it was opened anew")
-                log.warning("no frame for %.0f s; opening the camera anew", now - last)
+                    raise CameraError(f"camera {self._options.camera} gives {trouble}, also after it was opened anew")
+                log.warning("%s for %.0f s; opening the camera anew", trouble, now - min(last, fresh))
                 camera.close()
                 camera = _Camera(self._picamera2, self._options)
                 reopened, last = True, self._now()
+                fresh = last
         finally:
             camera.close()
 
@@ -141,3 +154,11 @@ class _Camera:
         self._camera.cancel_all_and_flush()
         self._camera.stop()
         self._camera.close()
+
+
+def is_repeat(pixels: Grey, before: Grey) -> bool:
+    """Whether two frames are the same bit for bit; never of a flat one, as a sensor gives in the dark."""
+    few, few_before = pixels[::16], before[::16]  # of frames that live, a few rows differ already
+    if not np.array_equal(few, few_before) or few.min() == few.max():
+        return False
+    return np.array_equal(pixels, before)

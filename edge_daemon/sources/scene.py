@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import Box, Grey
 from edge_daemon.sources.strokes import Stroke, coverage
+from edge_daemon.sources.troubles import CLEAR, Conditions, glare, with_hand
 
 Plane = NDArray[np.float32]
 
@@ -78,14 +79,21 @@ class Scene:
             page += (np.float32(pen.reflectance) - page) * cover
         self._lit[part] = page * self._light[part]
 
-    def shot(self, seq: int) -> Grey:
-        """The picture number `seq`, a fresh (h, w) uint8 array."""
+    def shot(self, seq: int, conditions: Conditions = CLEAR) -> Grey:
+        """The picture number `seq`, a fresh (h, w) uint8 array. A camera that was pushed far sees the edge repeated."""
         rng = np.random.default_rng([self._seed, 2, seq])
-        dx, dy = self.drift(seq) - MARGIN
+        lit = self._lit
+        if conditions.hand is not None:
+            x, y = conditions.hand
+            lit = with_hand(lit, self._light, (x + MARGIN, y + MARGIN))
+        dx, dy = self.drift(seq) - MARGIN + conditions.nudge
         move = np.array([[1, 0, dx], [0, 1, dy]], np.float32)
-        moved = cv2.warpAffine(self._lit, move, self._size, flags=cv2.INTER_LINEAR)
+        moved = cv2.warpAffine(lit, move, self._size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         focus = self._focus * (1 + 0.12 * np.sin(seq / 23 + self._phases[4]))
-        picture = cv2.GaussianBlur(moved * self._shadow(seq), (0, 0), focus)
+        light = self._shadow(seq) * np.float32(conditions.light)
+        picture = cv2.GaussianBlur(moved * light, (0, 0), float(np.hypot(focus, conditions.blur)))
+        if conditions.glare is not None:
+            picture = picture + glare(picture.shape, conditions.glare)
         if rng.random() < 0.05:  # somebody walked past
             picture = cv2.blur(picture, (3, 1) if rng.random() < 0.5 else (1, 3))
         x, y = rng.integers(0, 64, 2)

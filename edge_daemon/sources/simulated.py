@@ -20,9 +20,10 @@ from msgspec import Meta
 
 from edge_daemon.domain import DIGITS, Box, Frame, Grey
 from edge_daemon.errors import ConfigError
-from edge_daemon.sources.pace import wait_until
+from edge_daemon.sources.pace import Pace, wait_until
 from edge_daemon.sources.scene import Layer, Pen, Scene
 from edge_daemon.sources.strokes import Stroke, Writer
+from edge_daemon.sources.troubles import Conditions, Trouble, forecast
 
 Side = Annotated[int, Meta(ge=160, le=4096)]
 
@@ -36,13 +37,18 @@ class Options:
     size: tuple[Side, Side] = (640, 480)
     """Width and height of the frames in pixels."""
     active_fps: Annotated[float, Meta(gt=0, le=1000)] = 5.0
-    """Frames a second."""
+    """Frames a second while something happens."""
+    idle_fps: Annotated[float, Meta(ge=0.05, le=1000)] = 1.0
+    """Frames a second while nothing does: of the pictures of active_fps all but every n-th are left out."""
     surface: Literal["paper", "whiteboard", "blackboard", "mixed"] = "mixed"
     """What the numbers are written on; mixed: the seed chooses."""
     numbers: Annotated[int, Meta(ge=0, le=6)] = 3
     """How many numbers are on view at once; 0: an empty page."""
     hold: Annotated[float, Meta(gt=0, le=1e6)] = 8.0
     """Seconds from one writing of a number to the next, give or take a quarter."""
+    trouble: Trouble = "none"
+    """What goes wrong in the last quarter of each minute: night, glare wandering over the page, a lens out of focus,
+    the camera nudged a little or knocked out of place; hand: a hand is in view whenever something is written."""
     truth: str = ""
     """A file to which every change of what is truly written is appended, one line of JSON each."""
     realtime: bool = True
@@ -85,6 +91,7 @@ class SimulatedCamera:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._options, self._now, self._sleep = options, now, sleep
+        self._pace = Pace(options.active_fps, options.idle_fps)
         surface = options.surface
         if surface == "mixed":
             surface = ("paper", "whiteboard", "blackboard")[np.random.default_rng(options.seed).integers(3)]
@@ -95,6 +102,10 @@ class SimulatedCamera:
         self.truth_at: Callable[[int], list[Truth]] = self._truth_at
         if options.truth:
             _append(options.truth, "")
+
+    def hurry(self, wanted: bool) -> None:
+        """See domain.Source."""
+        self._pace.hurry = wanted
 
     def frames(self, tick: float) -> Iterator[Frame | None]:
         """See domain.Source. In real time a slow consumer misses frames, as with a real camera."""
@@ -107,7 +118,7 @@ class SimulatedCamera:
                 at, mono = time.time(), self._now()
             self._tell(seq, at)
             yield Frame(seq, at, mono, self.picture(seq))
-            seq += 1
+            seq += max(1, round(self._pace.interval * fps))
             if self._options.realtime:
                 seq = max(seq, int((self._now() - start) * fps))
 
@@ -118,10 +129,16 @@ class SimulatedCamera:
             if state != self._drawn[i]:
                 slot.draw(*state)
                 self._drawn[i] = state
-        return self._scene.shot(seq)
+        return self._scene.shot(seq, self.conditions(seq))
+
+    def conditions(self, seq: int) -> Conditions:
+        """What the picture `seq` is taken under."""
+        options = self._options
+        pen = next((pen for slot in self._slots if (pen := slot.pen(seq))), None)
+        return forecast(options.trouble, seq / options.active_fps, options.size, pen)
 
     def _truth_at(self, seq: int) -> list[Truth]:
-        dx, dy = np.rint(self._scene.drift(seq)).astype(int).tolist()
+        dx, dy = np.rint(self._scene.drift(seq) + self.conditions(seq).nudge).astype(int).tolist()
         found = [truth for slot in self._slots if (truth := slot.truth(seq))]
         return [t._replace(box=(t.box[0] + dx, t.box[1] + dy, *t.box[2:])) for t in found]
 
@@ -171,6 +188,15 @@ class _Slot:
             return None
         start, ink = self._start(k), self._ink(k)
         return Truth(ink.text, ink.box, start + self._empty + self._busy if start > 0 else 0)
+
+    def pen(self, seq: int) -> tuple[float, float] | None:
+        """Where the pen, or the cloth, is in frame pixels while the number is being rewritten."""
+        k, done = self.state(seq)
+        if done >= 1:
+            return None
+        points = np.vstack(self._ink(k).strokes)
+        x, y = points[min(len(points) - 1, int(done * len(points)))].tolist()
+        return x, y
 
     def draw(self, k: int, done: float) -> None:
         """Wipe the place, write the first `done` of revision k; a board keeps a ghost of the one before."""

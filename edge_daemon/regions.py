@@ -1,0 +1,68 @@
+"""Where a field lies in the frame: corners, the small shift it is followed by, and its upright cut-out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_daemon.domain import Box, Grey
+
+Point = tuple[float, float]
+Region = tuple[float, float, float, float] | tuple[Point, Point, Point, Point]
+"""[x, y, width, height], or four corners clockwise from the top left. All numbers within 0..1: fractions of the
+frame; otherwise pixels."""
+Corners = NDArray[np.float32]
+"""(4, 2) frame pixels of what is the upright patch's top left, top right, bottom right, bottom left."""
+
+SMALLEST = 8
+"""Pixels on a side below which a region cannot hold a number."""
+
+
+def corners(region: Region, rotation: int, size: Sequence[int]) -> Corners:
+    """The corners of `region` in a frame of `size` (width, height), first the one that will be the top left after
+    `rotation` degrees clockwise."""
+    points = np.array(region, np.float32)
+    if points.ndim == 1:
+        x, y, w, h = points
+        points = np.array([[x, y], [x + w, y], [x + w, y + h], [x, y + h]], np.float32)
+    if points.max() <= 1.0:
+        points = points * np.array(size, np.float32)
+    return np.roll(points, rotation // 90, axis=0).astype(np.float32)
+
+
+def cut(pixels: Grey, points: Corners) -> tuple[Grey, NDArray[np.float64]]:
+    """What lies between four corners, upright, and the homography (3, 3) from its pixels to the frame's.
+
+    Its sides are as long as the longer of the two they come from. What lies outside the frame repeats the edge.
+    """
+    sides = np.linalg.norm(points - np.roll(points, -1, axis=0), axis=1)
+    across, down = (max(SMALLEST, round(float(max(sides[i], sides[i + 2])))) for i in (0, 1))
+    upright = np.array([[0, 0], [across, 0], [across, down], [0, down]], np.float32)
+    to_frame = cv2.getPerspectiveTransform(upright, points).astype(np.float64)
+    patch = cv2.warpPerspective(
+        pixels,
+        to_frame,
+        (across, down),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(patch, np.uint8), to_frame
+
+
+def bounds(points: Corners, margin: float, size: Sequence[int]) -> Box:
+    """The box around four corners, `margin` pixels wider on each side, as far as it lies in a frame of `size`.
+
+    At least one pixel is left, also of a region that lies outside the frame.
+    """
+    last = np.array(size) - 1
+    left, top = np.clip(np.floor(points.min(axis=0) - margin).astype(int), 0, last).tolist()
+    right, bottom = np.clip(np.ceil(points.max(axis=0) + margin).astype(int), [left + 1, top + 1], size).tolist()
+    return left, top, right - left, bottom - top
+
+
+def shorter_side(points: Corners) -> float:
+    """Pixels."""
+    return float(np.linalg.norm(points - np.roll(points, -1, axis=0), axis=1).min())
