@@ -11,23 +11,25 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
 from types import FrameType
 
 from edge_daemon import __version__, classifiers, wire
 from edge_daemon.config import Config, state_folder
-from edge_daemon.courier import Board, Courier
+from edge_daemon.courier import Backoff, Board, Courier
 from edge_daemon.domain import Classifier, Event, Reading, Record, Request, Source
 from edge_daemon.fields import Fields
 from edge_daemon.outbox import Outbox
 from edge_daemon.reader import Reader
+from edge_daemon.report import Report
 from edge_daemon.sieve import Sieve
 from edge_daemon.sinks.mqtt import MqttSink
 from edge_daemon.sources import open_source
 from edge_daemon.strips import StripReader
 from edge_daemon.systemd import Systemd
+from edge_daemon.units import seconds
 from edge_daemon.vote import Voter
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ class App:
     voter: Voter
     outbox: Outbox
     courier: Courier
+    report: Report
     systemd: Systemd
     inbox: SimpleQueue[Request]
     """What signals ask for; the path looks once a round."""
@@ -61,11 +64,15 @@ def run(app: App) -> Request:
             if request := next_request(app.inbox):
                 return request
             if frame is not None:
+                started = time.monotonic()
                 for patch in app.fields.cut(frame):
                     app.voter.observe(patch, app.reader.read(patch))
+                app.report.frame(time.monotonic() - started)
             for record in app.voter.due(frame.mono if frame else time.monotonic()):
                 tell(record)
                 app.outbox.put(record)
+                app.report.said(record)
+            app.report.tick()
     return Request.STOP
 
 
@@ -90,16 +97,17 @@ def build(config: Config, inbox: SimpleQueue[Request]) -> Iterator[App]:
         reader = Reader(Sieve(), classifier, StripReader())
         systemd = stack.enter_context(closing(Systemd()))
         outbox = stack.enter_context(closing(Outbox(state_folder(), config.device, config.outbox)))
-        availability = partial(wire.availability, config.device)
-        sink = MqttSink(config.mqtt, f"edge_daemon-{config.device}", availability(True), availability(False))
+        sink = MqttSink(config.mqtt, f"edge_daemon-{config.device}", partial(wire.availability, config.device))
         board = Board()
         board.post(wire.info(config.device, facts(config, classifier)))
-        courier = Courier(outbox, sink, board, partial(wire.encode, config.device, config.mqtt.detail))
+        encode = partial(wire.encode, config.device, config.mqtt.detail)
+        courier = Courier(outbox, sink, board, encode, Backoff(longest=seconds(config.mqtt.longest_wait)))
+        report = Report(config.device, board, outbox, courier, config.mqtt.bare_value)
         source = open_source(config.camera.kind, config.camera.options)
         voter = Voter(config.fields, classifier.name, classifier.backend)
         courier.start()
         stack.callback(leave, courier)
-        yield App(source, Fields(config.fields), reader, voter, outbox, courier, systemd, inbox)
+        yield App(source, Fields(config.fields), reader, voter, outbox, courier, report, systemd, inbox)
 
 
 def facts(config: Config, classifier: Classifier) -> dict[str, object]:
@@ -110,6 +118,12 @@ def facts(config: Config, classifier: Classifier) -> dict[str, object]:
         "backend": classifier.backend,
         "camera": config.camera.kind,
         "fields": [field.name for field in config.fields],
+        # camera and broker stay out: an address may hold a login
+        "config": {
+            "fields": [asdict(field) for field in config.fields],
+            "detail": config.mqtt.detail,
+            "outbox": asdict(config.outbox),
+        },
     }
 
 

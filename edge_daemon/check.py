@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from edge_daemon import link, units
+from edge_daemon.access import Access, access
 from edge_daemon.classifiers.tflite import TfliteClassifier
 from edge_daemon.config import Config, load, state_folder
 from edge_daemon.errors import BrokerError, ConfigError, EdgeDaemonError
@@ -112,7 +113,7 @@ def _camera(config: Config) -> Iterator[Found]:
 
 def _broker(config: Config) -> Iterator[Found]:
     given = config.mqtt
-    to = link.access(given.url, given.username, given.password_file, given.ca_file)
+    to = access(given)
     try:
         _reach(to)
         spoken = _log_in(to)
@@ -151,7 +152,7 @@ SECTIONS: dict[str, Callable[[Config], Iterator[Found]]] = {
 # On the way to the broker
 
 
-def _reach(to: link.Access) -> None:
+def _reach(to: Access) -> None:
     """Name, port, certificate: one after the other, so that the first that fails can be named. Raises OSError."""
     socket.getaddrinfo(to.host, to.port)
     with socket.create_connection((to.host, to.port), timeout=CONNECT) as plain:
@@ -159,7 +160,7 @@ def _reach(to: link.Access) -> None:
             to.tls.wrap_socket(plain, server_hostname=to.host).close()
 
 
-def _log_in(to: link.Access) -> str:
+def _log_in(to: Access) -> str:
     """CONNECT under a name of its own: a client with the daemon's would throw the daemon out. Raises BrokerError."""
     client_id = f"edge-daemon-check-{os.getpid()}-{os.urandom(3).hex()}"
     connection = link.dial(to, client_id, link.Times(connect=CONNECT, connack=CONNECT))
@@ -167,7 +168,7 @@ def _log_in(to: link.Access) -> str:
     return "speaking MQTT 5" if connection.version is link.V5 else "speaking MQTT 3.1.1"
 
 
-def _trouble(to: link.Access, error: Exception) -> tuple[str, str]:
+def _trouble(to: Access, error: Exception) -> tuple[str, str]:
     """What went wrong on the way, and what to do."""
     match error:
         case link.VersionError():

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.resources import files
 from io import TextIOWrapper
 from pathlib import Path
@@ -18,6 +18,7 @@ from edge_daemon import __version__
 from edge_daemon.errors import ConfigError, EdgeDaemonError, PictureError
 
 if TYPE_CHECKING:
+    from edge_daemon.access import Access
     from edge_daemon.check import Finding
 
 T = TypeVar("T")
@@ -146,15 +147,9 @@ def watch(broker: str | None, device: str | None, config: Path | None, as_json: 
     """
     from edge_daemon import logs
     from edge_daemon import watch as engine
-    from edge_daemon.config import load
-    from edge_daemon.link import access
 
     logs.setup(verbose=False)
-    given = load(config).mqtt
-    try:
-        to = access(broker or given.url, given.username, given.password_file, given.ca_file)
-    except ConfigError:  # what is configured has been checked
-        raise click.BadParameter(f"{broker!r}: write mqtt://HOST:PORT", param_hint="--broker") from None
+    to = _access(broker, config)
     for topic, payload in engine.watch(to):
         if device in (None, topic.split("/")[1]):
             _say({"topic": topic, "payload": payload} if as_json else engine.describe(topic, payload))
@@ -178,6 +173,38 @@ def check(section: str | None, config: Path | None, as_json: bool) -> None:
         if finding.level is Level.FAIL:
             failed.add(finding.section)
     sys.exit(EXIT_CONFIG if "config" in failed else EXIT_FAILED if failed else 0)
+
+
+@cli.command()
+@click.argument("name", required=False)
+def schema(name: str | None) -> None:
+    """Print what is sent, as JSON Schema; without NAME, the names and their topics.
+
+    \b
+    edge-daemon schema reading > reading.schema.json
+    """
+    from edge_daemon.schemas import SCHEMAS
+    from edge_daemon.schemas import schema as find
+
+    if name is None:
+        for name, (topic, _) in SCHEMAS.items():
+            _say(f"{name:12}  edge_daemon/<device>/{topic}")
+    elif name in SCHEMAS:
+        click.echo(json.dumps(find(name), indent=2))
+    else:
+        raise click.BadParameter(f"{name!r}: one of {', '.join(SCHEMAS)}", param_hint="NAME")
+
+
+def _access(broker: str | None, config: Path | None) -> Access:
+    """The broker that was named, or else the configured one; the login is the configured one."""
+    from edge_daemon.access import access
+    from edge_daemon.config import load
+
+    given = load(config).mqtt
+    try:
+        return access(replace(given, url=broker) if broker else given)
+    except ConfigError:  # what is configured has been checked
+        raise click.BadParameter(f"{broker!r}: write mqtt://HOST:PORT", param_hint="--broker") from None
 
 
 # Saying it

@@ -31,6 +31,9 @@ _CONNECTING = 300.0
 """The same while it connects: looking up a name can block for minutes and cannot be interrupted."""
 _IDLE = 5.0
 _PAGE = 64
+_SHORT = 10.0
+"""Seconds: so short is a session whose client id somebody else uses too; each throws the other out."""
+_MANY_SHORT = 3
 
 
 class Board:
@@ -117,6 +120,10 @@ class Courier:
         self._leave_at = 0.0
         self._failure: BaseException | None = None
         self._trouble = ""
+        self._short_sessions = 0
+        self._opened = 0.0
+        self.connects = 0
+        """How often a broker has accepted us."""
         # a daemon thread: if it hangs, the process can still end
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
         outbox.on_put = board.on_post = sink.ring
@@ -131,6 +138,19 @@ class Courier:
             raise CourierError(f"delivery has died: {self._failure}") from self._failure
         if time.monotonic() > self._beaten_until:
             raise CourierError("delivery has stopped beating")
+
+    def problems(self) -> dict[str, str]:
+        """Code -> text for a person, of what is wrong with the broker. From any thread."""
+        found: dict[str, str] = {}
+        if self._short_sessions >= _MANY_SHORT and not (self._sink.up and time.monotonic() - self._opened > _SHORT):
+            found["client_id_in_use"] = (
+                f"broker {self._sink.to} keeps ending our sessions: is another device called the same?"
+            )
+        if refused := sorted(self._sink.refused):
+            found["broker_refuses"] = f"broker {self._sink.to} will not take {', '.join(refused[:3])}"
+        if not self._sink.retains:
+            found["no_retain"] = f"broker {self._sink.to} keeps no retained messages: subscribers wait for the next"
+        return found
 
     def stop(self, timeout: float = 8.0) -> bool:
         """Deliver what can be delivered, say `offline`, end. False if `timeout` seconds were not enough."""
@@ -150,7 +170,7 @@ class Courier:
 
     def _connect_and_carry(self) -> None:
         self._beat(_CONNECTING)
-        opened = time.monotonic()
+        self._opened = time.monotonic()
         try:
             self._sink.open()
         except BrokerError as error:
@@ -158,10 +178,12 @@ class Courier:
             return
         log.info("connected to broker %s (%s)", self._sink.to, self._sink.version)
         self._trouble = ""
+        self.connects += 1
         self._carry()
         if not self._stopping.is_set():
-            why = f"broker {self._sink.to} is gone: {self._sink.lost}"
-            self._back_off(why, stood=time.monotonic() - opened)
+            why, stood = f"broker {self._sink.to} is gone: {self._sink.lost}", time.monotonic() - self._opened
+            self._short_sessions = self._short_sessions + 1 if stood < _SHORT else 0
+            self._back_off(why, stood)
 
     def _carry(self) -> None:
         """Deliver until the connection breaks or it is time to stop."""

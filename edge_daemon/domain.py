@@ -207,6 +207,8 @@ class Message:
     retain: bool = False
     expiry: int | None = None
     """Seconds after which the broker may drop it (MQTT 5 only)."""
+    user: tuple[tuple[str, str], ...] = ()
+    """User properties, name and value (MQTT 5 only)."""
 
 
 class Outcome(Enum):

@@ -20,28 +20,52 @@ EVENT_EXPIRY = 3600
 """Seconds after which the broker may forget an event that nobody fetched."""
 
 
-def availability(device: str, online: bool) -> Message:
-    """Whether the daemon is there; the one payload that is plain text."""
-    return Message(f"edge_daemon/{device}/availability", b"online" if online else b"offline", retain=True)
+def base(device: str) -> str:
+    """What all topics of a device begin with."""
+    return f"edge_daemon/{device}"
+
+
+def availability(device: str, online: bool, session: int = 0) -> Message:
+    """Whether the daemon is there, in plain text. `session` tells an `offline` that comes late, from a connection
+    that has been replaced, from one that counts: each connection has its own."""
+    payload, user = b"online" if online else b"offline", (("session", str(session)),)
+    return Message(f"{base(device)}/availability", payload, retain=True, user=user)
 
 
 def info(device: str, facts: Mapping[str, Any]) -> Message:
     """What runs there: version, model, fields. `facts` must hold no secrets."""
-    return Message(f"edge_daemon/{device}/info", msgspec.json.encode(facts), retain=True)
+    return Message(f"{base(device)}/info", msgspec.json.encode(facts), retain=True)
+
+
+def health(device: str, facts: Mapping[str, Any]) -> Message:
+    """How it is doing; said every minute, so that a lost one does no harm."""
+    return Message(f"{base(device)}/health", msgspec.json.encode(facts), qos=0, retain=True)
+
+
+def problem(device: str, problems: Mapping[str, str]) -> Message:
+    """What is wrong, as code -> text for a person; empty: nothing."""
+    said = {"state": "ON" if problems else "OFF", "codes": list(problems), "text": "; ".join(problems.values())}
+    return Message(f"{base(device)}/problem", msgspec.json.encode(said), retain=True)
+
+
+def bare_value(device: str, reading: Reading) -> Message:
+    """The value alone, for consumers that cannot read JSON. Empty, which clears the topic, when it is gone."""
+    payload = b"" if reading.gone else msgspec.json.encode(reading.value)
+    return Message(f"{base(device)}/reading/{reading.field}/value", payload, retain=True)
 
 
 def encode(device: str, detail: Detail, entry: Entry, replayed: bool) -> Message:
     """One record. A replayed reading goes to `history`, so that it never overwrites the retained state."""
     record = entry.record
     if isinstance(record, Event):
-        return Message(f"edge_daemon/{device}/event", msgspec.json.encode(_event(record, entry)), expiry=EVENT_EXPIRY)
+        return Message(f"{base(device)}/event", msgspec.json.encode(_event(record, entry)), expiry=EVENT_EXPIRY)
     said = _reading(record, entry, replayed, detail)
     if replayed:
         # one topic for all fields, so here the payload must name the field
-        return Message(f"edge_daemon/{device}/history", msgspec.json.encode({"field": record.field} | said))
+        return Message(f"{base(device)}/history", msgspec.json.encode({"field": record.field} | said))
     # an empty retained payload is how MQTT clears a retained topic
     payload = b"" if record.gone else msgspec.json.encode(said)
-    return Message(f"edge_daemon/{device}/reading/{record.field}", payload, retain=True)
+    return Message(f"{base(device)}/reading/{record.field}", payload, retain=True)
 
 
 def decode(topic: str, payload: bytes) -> dict[str, Any] | str:

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_daemon import check, cli, link, networks
+from edge_daemon import check, cli, networks
+from edge_daemon.access import Access
 from edge_daemon.check import Finding, Level, checks
 from edge_daemon.domain import Frame
 from edge_daemon.networks import models_folder
@@ -123,7 +124,7 @@ def test_tls_at_a_port_without(tmp_path: Path, broker: Mosquitto) -> None:
 
 def test_names_and_certificates_are_told_apart() -> None:
     """An unknown host and an untrusted certificate have remedies of their own."""
-    to = link.Access("nowhere", 8883, "", "", ssl.create_default_context())
+    to = Access("nowhere", 8883, "", "", ssl.create_default_context())
     untrusted = ssl.SSLCertVerificationError()
     untrusted.verify_message = "certificate has expired"
     what, remedy = check._trouble(to, untrusted)

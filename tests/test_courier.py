@@ -6,6 +6,7 @@ import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,7 @@ class Delivery:
         """`stop_at`: stop, without a flush, when the record with this number is on its way."""
         self.outbox = outbox
         self.board = Board()
-        states = wire.availability("dock3", True), wire.availability("dock3", False)
-        self.sink = MqttSink(Options(url), "edge_daemon-dock3", *states, times)
+        self.sink = MqttSink(Options(url), "edge_daemon-dock3", partial(wire.availability, "dock3"), times)
         self.stop_at = stop_at
         self.courier = Courier(outbox, self.sink, self.board, self.encode, Backoff(first=0.02, longest=0.1))
         self.board.post(wire.info("dock3", {}))

@@ -22,11 +22,11 @@ from edge_daemon.sinks.mqtt import MqttSink, Options
 from tests.broker import Mosquitto, Recorder, free_port, until
 from tests.records import reading
 
-ONLINE, OFFLINE = wire.availability("dock3", True), wire.availability("dock3", False)
+ONLINE = wire.availability("dock3", True)
 
 
 def sink(**options: str) -> MqttSink:
-    return MqttSink(Options(**options), "edge_daemon-dock3", ONLINE, OFFLINE)  # type: ignore[arg-type]
+    return MqttSink(Options(**options), "edge_daemon-dock3", partial(wire.availability, "dock3"))  # type: ignore[arg-type]
 
 
 AMQTT = """
@@ -116,8 +116,7 @@ from edge_daemon import wire
 from edge_daemon.courier import Board, Courier
 from edge_daemon.outbox import Outbox
 from edge_daemon.sinks.mqtt import MqttSink, Options
-states = wire.availability("dock3", True), wire.availability("dock3", False)
-sink = MqttSink(Options(sys.argv[1]), "edge_daemon-dock3", *states)
+sink = MqttSink(Options(sys.argv[1]), "edge_daemon-dock3", partial(wire.availability, "dock3"))
 outbox = Outbox(Path(sys.argv[2]), "dock3")
 Courier(outbox, sink, Board(), partial(wire.encode, "dock3", "candidates")).start()
 time.sleep(60)
