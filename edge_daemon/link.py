@@ -74,15 +74,16 @@ def dial(
     to: Access,
     client_id: str,
     times: Times,
-    first: MQTTProtocolVersion = V5,
     will: Message | None = None,
     bell: socket.socket | None = None,
     largest: int | None = None,
 ) -> Link:
-    """Connect with MQTT 5, and once with 3.1.1 if the broker seems not to know it. Raises BrokerError."""
-    if first is V5:
-        with suppress(VersionError):
-            return Link(to, client_id, V5, times, will, bell, largest)
+    """Connect with MQTT 5, and once with 3.1.1 if the broker seems not to know it. Raises BrokerError.
+
+    What worked is not remembered: a broker may only have been slow, and 3.1.1 has no word for a refused message.
+    """
+    with suppress(VersionError):
+        return Link(to, client_id, V5, times, will, bell, largest)
     return Link(to, client_id, V311, times, will, bell)
 
 

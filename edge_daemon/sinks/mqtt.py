@@ -12,12 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from paho.mqtt.enums import MQTTProtocolVersion
-
 from edge_daemon import access
 from edge_daemon.domain import Message, Outcome
 from edge_daemon.errors import BrokerError
-from edge_daemon.link import V5, Link, Times, dial, silence
+from edge_daemon.link import V311, Link, Times, dial, silence
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +65,6 @@ class MqttSink:
         self._availability = availability
         self._session = 0
         self._times = times or Times()
-        self._version: MQTTProtocolVersion = V5
         self._link: Link | None = None
         self._bell, self._rope = socket.socketpair()
         self._bell.setblocking(False)
@@ -90,18 +87,16 @@ class MqttSink:
     @property
     def version(self) -> str:
         """What is spoken with the broker."""
-        return "MQTT 5" if self._version is V5 else "MQTT 3.1.1"
+        return "MQTT 3.1.1" if self._link is not None and self._link.version is V311 else "MQTT 5"
 
     def open(self) -> None:
         """Connect and say `online`. Raises BrokerError; nothing is open then."""
         if self._link is not None:
             self._link.drop("connecting anew")
         self._link = None
-        first, self._version = self._version, V5
         self._session = max(self._session + 1, int(time.time() * 1000))
         will = self._availability(False, self._session)
-        self._link = dial(self.to, self._client_id, self._times, first, will, self._bell, _LARGEST)
-        self._version = self._link.version  # what worked is tried first next time
+        self._link = dial(self.to, self._client_id, self._times, will, self._bell, _LARGEST)
         if not self._link.acknowledges:
             self._link.close()
             raise BrokerError(f"broker {self.to} acknowledges nothing (its Maximum QoS is 0): readings could be lost")
