@@ -10,15 +10,16 @@ import logging
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
 from types import FrameType
 
-from edge_daemon import __version__, classifiers, wire
+from edge_daemon import __version__, classifiers, discovery, wire
+from edge_daemon.board import Board
 from edge_daemon.config import Config, state_folder
-from edge_daemon.courier import Backoff, Board, Courier
+from edge_daemon.courier import Backoff, Courier
 from edge_daemon.domain import Classifier, Event, Reading, Record, Request, Source
 from edge_daemon.fields import Fields
 from edge_daemon.outbox import Outbox
@@ -97,8 +98,10 @@ def build(config: Config, inbox: SimpleQueue[Request]) -> Iterator[App]:
         reader = Reader(Sieve(), classifier, StripReader())
         systemd = stack.enter_context(closing(Systemd()))
         outbox = stack.enter_context(closing(Outbox(state_folder(), config.device, config.outbox)))
-        sink = MqttSink(config.mqtt, f"edge_daemon-{config.device}", partial(wire.availability, config.device))
+        availability = partial(wire.availability, config.device)
+        sink = MqttSink(config.mqtt, f"edge_daemon-{config.device}", availability, [discovery.BIRTH])
         board = Board()
+        introduce(config, board)
         board.post(wire.info(config.device, facts(config, classifier)))
         encode = partial(wire.encode, config.device, config.mqtt.detail)
         courier = Courier(outbox, sink, board, encode, Backoff(longest=seconds(config.mqtt.longest_wait)))
@@ -125,6 +128,18 @@ def facts(config: Config, classifier: Classifier) -> dict[str, object]:
             "outbox": asdict(config.outbox),
         },
     }
+
+
+def introduce(config: Config, board: Board) -> None:
+    """Tell Home Assistant what there is, and to forget what there no longer is."""
+    mode, path = config.mqtt.home_assistant, state_folder() / "discovery.json"
+    fields = [discovery.Field(field.name, field.unit, field.text) for field in config.fields]
+    found = discovery.components(config.device, fields, raw=config.mqtt.detail != "value")
+    owned = discovery.load_owned(path)
+    for message in discovery.messages(config.device, __version__, found, mode, owned):
+        board.post(message)
+    with suppress(OSError):  # not remembered: `edge-daemon mqtt clean` takes back whatever was told
+        discovery.save_owned(path, owned)
 
 
 def leave(courier: Courier) -> None:

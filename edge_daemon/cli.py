@@ -175,6 +175,27 @@ def check(section: str | None, config: Path | None, as_json: bool) -> None:
     sys.exit(EXIT_CONFIG if "config" in failed else EXIT_FAILED if failed else 0)
 
 
+@cli.group()
+def mqtt() -> None:
+    """What this device has at the broker."""
+
+
+@mqtt.command("clean")
+@click.option("--broker", metavar="URL", help="mqtt://HOST:PORT. Without: the configured one, or localhost.")
+@click.option("--device", metavar="ID", help="Of another device than the configured one.")
+@config_option
+def mqtt_clean(broker: str | None, device: str | None, config: Path | None) -> None:
+    """Clear all topics of the device, and have Home Assistant forget it. The daemon must be stopped.
+
+    Prints each topic that was cleared.
+    """
+    from edge_daemon.clean import clean
+    from edge_daemon.config import load
+
+    for topic in clean(_access(broker, config), device or load(config).device):
+        _say(topic)
+
+
 @cli.command()
 @click.argument("name", required=False)
 def schema(name: str | None) -> None:

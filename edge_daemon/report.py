@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from edge_daemon import machine, wire
-from edge_daemon.courier import Board, Courier
+from edge_daemon.board import Board
+from edge_daemon.courier import Courier
 from edge_daemon.domain import Reading, Record, Status
 from edge_daemon.outbox import Outbox
 

@@ -33,8 +33,8 @@ def certificate(folder: Path, name: str, valid: tuple[str, str] = NOW) -> tuple[
     config.write_text(_CA.format(folder=folder, name=name))
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     _openssl("req", "-new", *curve, "-subj", f"/CN={name}", "-keyout", key, "-out", request)
-    sign: list[str | Path] = ["-config", config, "-batch", "-notext", "-selfsign", "-keyfile", key, "-in", request, "-out", cert]
-    _openssl("ca", *sign, "-startdate", valid[0], "-enddate", valid[1])
+    sign: list[str | Path] = ["-config", config, "-batch", "-notext", "-selfsign", "-keyfile", key]
+    _openssl("ca", *sign, "-in", request, "-out", cert, "-startdate", valid[0], "-enddate", valid[1])
     key.chmod(0o600)
     return cert, key
 

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from edge_daemon import wire
-from edge_daemon.courier import Backoff, Board, Courier
+from edge_daemon.board import Board
+from edge_daemon.courier import Backoff, Courier
+from edge_daemon.discovery import BIRTH
 from edge_daemon.domain import Entry, Message
 from edge_daemon.errors import CourierError
 from edge_daemon.link import Times
@@ -41,7 +43,7 @@ class Delivery:
         """`stop_at`: stop, without a flush, when the record with this number is on its way."""
         self.outbox = outbox
         self.board = Board()
-        self.sink = MqttSink(Options(url), "edge_daemon-dock3", partial(wire.availability, "dock3"), times)
+        self.sink = MqttSink(Options(url), "edge_daemon-dock3", partial(wire.availability, "dock3"), [BIRTH], times)
         self.stop_at = stop_at
         self.courier = Courier(outbox, self.sink, self.board, self.encode, Backoff(first=0.02, longest=0.1))
         self.board.post(wire.info("dock3", {}))

@@ -10,7 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from edge_daemon.courier import Board, Courier
+from edge_daemon.board import Board
+from edge_daemon.courier import Courier
 from edge_daemon.domain import Status
 from edge_daemon.outbox import Options, Outbox
 from edge_daemon.report import EVERY, Report

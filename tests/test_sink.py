@@ -19,7 +19,8 @@ import pytest
 
 from edge_daemon import wire
 from edge_daemon.access import access
-from edge_daemon.courier import Backoff, Board, Courier
+from edge_daemon.board import Board
+from edge_daemon.courier import Backoff, Courier
 from edge_daemon.domain import Message, Outcome
 from edge_daemon.errors import BrokerError, ConfigError
 from edge_daemon.outbox import Outbox
@@ -115,7 +116,8 @@ import sys, time
 from functools import partial
 from pathlib import Path
 from edge_daemon import wire
-from edge_daemon.courier import Board, Courier
+from edge_daemon.board import Board
+from edge_daemon.courier import Courier
 from edge_daemon.outbox import Outbox
 from edge_daemon.sinks.mqtt import MqttSink, Options
 sink = MqttSink(Options(sys.argv[1]), "edge_daemon-dock3", partial(wire.availability, "dock3"))

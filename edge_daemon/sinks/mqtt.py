@@ -15,7 +15,7 @@ from typing import Literal
 from edge_daemon import access
 from edge_daemon.domain import Message, Outcome
 from edge_daemon.errors import BrokerError
-from edge_daemon.link import V311, Link, Times, dial, silence
+from edge_daemon.link import V311, Heard, Link, Times, dial, silence
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,8 @@ class Options(access.Options):
     """How much a reading tells: only the value, also the runners-up, or every digit."""
     bare_value: bool = False
     """Also say the number alone on reading/<field>/value."""
+    home_assistant: Literal["device", "entity", "off"] = "device"
+    """How Home Assistant is told of us: as one device, entity by entity for versions before 2024.12, or not."""
     longest_wait: str = "5m"
     """Tries to reach a broker that is away are at most so far apart."""
 
@@ -55,14 +57,18 @@ class MqttSink:
         options: Options,
         client_id: str,
         availability: Availability,
+        topics: Sequence[str] = (),
         times: Times | None = None,
     ) -> None:
-        """Raises ConfigError."""
+        """`topics` are those that we want to hear beside our own availability. Raises ConfigError."""
         self.to = access.access(options)
         self.refused: dict[str, int] = {}
         """Topic -> the last reason code with which the broker refused a message there for good."""
+        self.heard: deque[Heard] = deque()
+        """What arrived on `topics`; for the caller to take."""
         self._client_id = client_id
         self._availability = availability
+        self._topics = topics
         self._session = 0
         self._times = times or Times()
         self._link: Link | None = None
@@ -100,9 +106,13 @@ class MqttSink:
         if not self._link.acknowledges:
             self._link.close()
             raise BrokerError(f"broker {self.to} acknowledges nothing (its Maximum QoS is 0): readings could be lost")
-        if self.deliver([self._availability(True, self._session)]) == [Outcome.KEEP] and not self.up:
+        if not self.say_online() and not self.up:
             raise BrokerError(f"broker {self.to} dropped the connection: {self.lost}")
-        self._link.subscribe([will.topic])
+        self._link.subscribe([will.topic, *self._topics])
+
+    def say_online(self) -> bool:
+        """Say that we are there; whether that has arrived."""
+        return self.deliver([self._availability(True, self._session)]) == [Outcome.DELIVERED]
 
     def deliver(self, batch: Sequence[Message]) -> list[Outcome]:
         """Send a batch, at most one message per topic in it, and wait for what becomes of each.
@@ -181,3 +191,5 @@ class MqttSink:
             heard = self._link.heard.popleft()
             if (heard.topic, heard.payload) == (offline.topic, offline.payload):
                 self._deliver([self._availability(True, self._session)], self._times.acknowledge)
+            else:
+                self.heard.append(heard)
