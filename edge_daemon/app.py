@@ -7,9 +7,11 @@ second thread, the courier, carries what is due from the outbox to the broker.
 from __future__ import annotations
 
 import logging
+import os
 import signal
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -18,9 +20,12 @@ from types import FrameType
 
 from edge_daemon import __version__, classifiers, discovery, wire
 from edge_daemon.board import Board
+from edge_daemon.commands import Desk
 from edge_daemon.config import Config, state_folder
+from edge_daemon.controls import Controls, Inbox, take
 from edge_daemon.courier import Backoff, Courier
 from edge_daemon.domain import Classifier, Event, Reading, Record, Request, Source
+from edge_daemon.errors import ConfigError
 from edge_daemon.fields import Fields
 from edge_daemon.outbox import Outbox
 from edge_daemon.reader import Reader
@@ -30,6 +35,7 @@ from edge_daemon.sinks.mqtt import MqttSink
 from edge_daemon.sources import open_source
 from edge_daemon.strips import StripReader
 from edge_daemon.systemd import Systemd
+from edge_daemon.transactions import Transactions
 from edge_daemon.units import seconds
 from edge_daemon.vote import Voter
 
@@ -51,8 +57,9 @@ class App:
     courier: Courier
     report: Report
     systemd: Systemd
-    inbox: SimpleQueue[Request]
-    """What signals ask for; the path looks once a round."""
+    inbox: Inbox
+    controls: Controls
+    desk: Desk
 
 
 def run(app: App) -> Request:
@@ -62,55 +69,75 @@ def run(app: App) -> Request:
         for frame in frames:
             app.courier.check()
             app.systemd.watchdog_ping()  # the only ping in the program: a path that hangs is restarted
-            if request := next_request(app.inbox):
+            if request := next_request(app):
                 return request
-            if frame is not None:
+            if frame is not None and app.controls.enabled:
                 started = time.monotonic()
                 for patch in app.fields.cut(frame):
                     app.voter.observe(patch, app.reader.read(patch))
                 app.report.frame(time.monotonic() - started)
-            for record in app.voter.due(frame.mono if frame else time.monotonic()):
+            for record in app.voter.due(frame.mono if frame else time.monotonic()) if app.controls.enabled else ():
                 tell(record)
                 app.outbox.put(record)
                 app.report.said(record)
+                app.controls.said(record)
             app.report.tick()
     return Request.STOP
 
 
-def main(config: Config) -> None:
+def main(load: Callable[[], Config]) -> None:
     """Run the daemon until SIGTERM or SIGINT, or until a file camera has shown its last picture.
 
+    SIGHUP, and the command `reload`: read the configuration again; a wrong one is told, and the old one goes on.
     Raises CameraError, ModelError, OutboxError, CourierError or ConfigError.
     """
-    inbox: SimpleQueue[Request] = SimpleQueue()
-    with signals(inbox), build(config, inbox) as app:
-        log.info("%s: reading with %s on %s", config.device, app.reader.classifier.name, app.reader.classifier.backend)
-        run(app)
-        app.systemd.stopping()
-        log.info("stopping")
+    config, wrong = load(), ""
+    inbox: Inbox = SimpleQueue()
+    with signals(inbox):
+        while True:
+            with build(config, inbox, load, wrong) as app:
+                classifier = app.reader.classifier
+                log.info("%s: reading with %s on %s", config.device, classifier.name, classifier.backend)
+                request = run(app)
+                if request is Request.STOP:
+                    app.systemd.stopping()
+                log.info("leaving: %s", request.value)
+            if request is not Request.RELOAD:
+                break
+            try:
+                config, wrong = load(), ""
+            except ConfigError as error:
+                wrong = str(error)
+                log.error("going on as before: %s", wrong)
+    if request is Request.RESTART:
+        os.execv(sys.executable, sys.orig_argv)  # the same process for who waits for it, and nothing of it left
 
 
 @contextmanager
-def build(config: Config, inbox: SimpleQueue[Request]) -> Iterator[App]:
+def build(config: Config, inbox: Inbox, load: Callable[[], Config], wrong: str = "") -> Iterator[App]:
     """Put the daemon together; on the way out deliver what can be delivered, say offline, release everything."""
     with ExitStack() as stack:
         classifier = classifiers.load(config.model)
         reader = Reader(Sieve(), classifier, StripReader())
         systemd = stack.enter_context(closing(Systemd()))
         outbox = stack.enter_context(closing(Outbox(state_folder(), config.device, config.outbox)))
+        topics = [*wire.request_topics(config.device), discovery.BIRTH]
         availability = partial(wire.availability, config.device)
-        sink = MqttSink(config.mqtt, f"edge_daemon-{config.device}", availability, [discovery.BIRTH])
+        sink = MqttSink(config.mqtt, f"edge_daemon-{config.device}", availability, topics)
         board = Board()
         introduce(config, board)
         board.post(wire.info(config.device, facts(config, classifier)))
         encode = partial(wire.encode, config.device, config.mqtt.detail)
         courier = Courier(outbox, sink, board, encode, Backoff(longest=seconds(config.mqtt.longest_wait)))
-        report = Report(config.device, board, outbox, courier, config.mqtt.bare_value)
+        courier.on_heard = partial(take, inbox)
+        report = Report(config.device, board, outbox, courier, config.mqtt.bare_value, wrong)
+        controls = Controls(config.device, board, outbox, report, inbox, state_folder() / "disabled", load)
+        desk = Desk(config.device, board, controls, Transactions(state_folder() / "transactions"))
         source = open_source(config.camera.kind, config.camera.options)
         voter = Voter(config.fields, classifier.name, classifier.backend)
         courier.start()
         stack.callback(leave, courier)
-        yield App(source, Fields(config.fields), reader, voter, outbox, courier, report, systemd, inbox)
+        yield App(source, Fields(config.fields), reader, voter, outbox, courier, report, systemd, inbox, controls, desk)
 
 
 def facts(config: Config, classifier: Classifier) -> dict[str, object]:
@@ -148,11 +175,15 @@ def leave(courier: Courier) -> None:
         log.warning("the broker did not take leave in time; what is in the outbox is delivered at the next start")
 
 
-def next_request(inbox: SimpleQueue[Request]) -> Request | None:
-    try:
-        return inbox.get_nowait()
-    except Empty:
-        return None
+def next_request(app: App) -> Request | None:
+    """Answer what has arrived, up to the first that asks to leave the path."""
+    with suppress(Empty):
+        while True:
+            asked = app.inbox.get_nowait()
+            if isinstance(asked, Request):
+                return asked
+            app.desk.handle(asked)
+    return None
 
 
 def tell(record: Record) -> None:
@@ -173,14 +204,20 @@ def seen(reading: Reading) -> str:
 
 
 @contextmanager
-def signals(inbox: SimpleQueue[Request]) -> Iterator[None]:
-    """SIGTERM and SIGINT ask the path to stop; a second one ends the process at once, as people expect."""
+def signals(inbox: Inbox) -> Iterator[None]:
+    """SIGTERM and SIGINT ask the path to stop; a second one ends the process at once, as people expect.
+
+    SIGHUP asks for a reload, as daemons have it.
+    """
 
     def ask(number: int, _stack: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            inbox.put(Request.RELOAD)
+            return
         inbox.put(Request.STOP)
         signal.signal(number, signal.SIG_DFL)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
         yield
     finally:

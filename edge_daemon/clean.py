@@ -32,11 +32,7 @@ def clean(broker: Access, device: str, times: Times | None = None) -> list[str]:
 
 def _retained(link: Link, device: str, times: Times) -> dict[str, bytes]:
     """Topic -> payload."""
-    link.subscribe([f"{wire.base(device)}/#", *discovery.topics(device)])
-    deadline = time.monotonic() + times.connack
-    while not link.granted and link.up and (left := deadline - time.monotonic()) > 0:
-        link.pump(left)
-    if not link.granted or not link.granted.popleft():
+    if not link.listen([f"{wire.base(device)}/#", *discovery.topics(device)], times.connack):
         raise BrokerError(f"the broker does not let us look at {wire.base(device)}/# and {discovery.PREFIX}/...")
     found: dict[str, bytes] = {}
     quiet_at = time.monotonic() + QUIET

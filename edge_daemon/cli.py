@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
+from functools import partial
 from importlib.resources import files
 from io import TextIOWrapper
 from pathlib import Path
@@ -85,7 +87,7 @@ def run(config: Path | None, verbose: bool) -> None:
     from edge_daemon.config import load
 
     logs.setup(verbose)
-    app.main(load(config))
+    app.main(partial(load, config))
 
 
 @cli.command("config")
@@ -173,6 +175,46 @@ def check(section: str | None, config: Path | None, as_json: bool) -> None:
         if finding.level is Level.FAIL:
             failed.add(finding.section)
     sys.exit(EXIT_CONFIG if "config" in failed else EXIT_FAILED if failed else 0)
+
+
+@cli.command()
+@click.argument("command")
+@click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--broker", metavar="URL", help="mqtt://HOST:PORT. Without: the configured one, or localhost.")
+@click.option("--device", metavar="ID", help="Another device than the configured one.")
+@config_option
+@json_option
+def call(
+    command: str, arguments: tuple[str, ...], broker: str | None, device: str | None, config: Path | None, as_json: bool
+) -> None:
+    """Ask a running daemon for something, over the broker; print its answer.
+
+    Commands are health_check, read_now, reload and restart. A refusal is told on stderr, with exit code 1.
+    """
+    from edge_daemon.call import call as engine
+    from edge_daemon.config import load
+
+    if not re.fullmatch("[A-Za-z0-9_-]{1,64}", command):
+        raise click.BadParameter(f"{command!r}: expected a name", param_hint="COMMAND")
+    said = engine(_access(broker, config), device or load(config).device, command, dict(map(_argument, arguments)))
+    if as_json:
+        _say(said)
+    elif said["status"] == "ok":
+        _say(json.dumps(said["data"], indent=2) if said["data"] else "ok")
+    else:
+        _complain(said["error"])
+    sys.exit(0 if said["status"] == "ok" else EXIT_FAILED)
+
+
+def _argument(word: str) -> tuple[str, Any]:
+    """KEY=VALUE; the value as JSON where it is some, otherwise as text."""
+    key, equals, value = word.partition("=")
+    if not equals:
+        raise click.BadParameter(f"{word!r}: write KEY=VALUE", param_hint="arguments")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
 
 
 @cli.group()

@@ -17,10 +17,9 @@ from dataclasses import dataclass
 
 from edge_daemon import discovery
 from edge_daemon.board import Board, Notices
-from edge_daemon.domain import Entry, Message, Outcome
+from edge_daemon.domain import Entry, Heard, Message, Outcome
 from edge_daemon.errors import BrokerError, CourierError
 from edge_daemon.lanes import Lane, lanes
-from edge_daemon.link import Heard
 from edge_daemon.outbox import Outbox
 from edge_daemon.sinks.mqtt import MqttSink
 

@@ -77,7 +77,7 @@ def components(device: str, fields: Sequence[Field], raw: bool) -> dict[str, Com
     found["event"] = {
         "platform": "event", "name": "Event", "state_topic": f"{base}/event", "event_types": list(EVENTS)
     }  # fmt: skip
-    return found | _health(f"{base}/health")
+    return found | _controls(base) | _health(f"{base}/health")
 
 
 def messages(device: str, version: str, found: Mapping[str, Component], mode: Mode, owned: Owned) -> list[Message]:
@@ -162,6 +162,26 @@ def _details(field: Field, topic: str, raw: bool) -> dict[str, Component]:
         seen = "{{ value_json.candidates[0][0] if value_json.candidates else none }}"
         found["raw"] = common | {"name": f"{field.name} raw", "value_template": seen}
     return found
+
+
+def _controls(base: str) -> dict[str, Component]:
+    button = {"platform": "button", "payload_press": "{}"}
+    return {
+        "enabled": {
+            "platform": "switch",
+            "name": "Reading",
+            "state_topic": f"{base}/enabled/state",
+            "command_topic": f"{base}/enabled/set",
+        },
+        "read_now": button | {"name": "Read now", "command_topic": f"{base}/request/read_now"},
+        "restart": button
+        | {
+            "name": "Restart",
+            "device_class": "restart",
+            "entity_category": "config",
+            "command_topic": f"{base}/request/restart",
+        },
+    }
 
 
 def _health(topic: str) -> dict[str, Component]:

@@ -141,6 +141,7 @@ class Status(StrEnum):
     LOW_CONFIDENCE = "low_confidence"
     NO_DIGITS = "no_digits"
     WRONG_FORMAT = "wrong_format"
+    DISABLED = "disabled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +210,21 @@ class Message:
     """Seconds after which the broker may drop it (MQTT 5 only)."""
     user: tuple[tuple[str, str], ...] = ()
     """User properties, name and value (MQTT 5 only)."""
+    correlation: bytes | None = None
+    """How who asked knows the answer again (MQTT 5 only)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One message received."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+    """It lay at the broker before we asked."""
+    user: tuple[tuple[str, str], ...] = ()
+    response_topic: str = ""
+    correlation: bytes | None = None
 
 
 class Outcome(Enum):
@@ -223,6 +239,8 @@ class Request(Enum):
     """Why the path was left."""
 
     STOP = "stop"
+    RELOAD = "reload"
+    RESTART = "restart"
 
 
 # The seams. Each is called from one thread, never in parallel; no locks are needed.

@@ -25,7 +25,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_daemon.access import Access
-from edge_daemon.domain import Message
+from edge_daemon.domain import Heard, Message
 from edge_daemon.errors import BrokerError
 
 V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
@@ -55,19 +55,6 @@ class Times:
 
 class VersionError(BrokerError):
     """The broker does not seem to speak this version of MQTT."""
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """One message received."""
-
-    topic: str
-    payload: bytes
-    retain: bool = False
-    """It lay at the broker before we asked."""
-    user: tuple[tuple[str, str], ...] = ()
-    response_topic: str = ""
-    correlation: bytes | None = None
 
 
 def dial(
@@ -165,6 +152,14 @@ class Link:
         """Ask for topics; the answer is in `granted`, what arrives in `heard`."""
         self._client.subscribe([(topic, 1) for topic in topics])
 
+    def listen(self, topics: Sequence[str], patience: float) -> bool:
+        """Ask for topics and wait for the answer; whether all were granted."""
+        self.subscribe(topics)
+        deadline = time.monotonic() + patience
+        while not self.granted and self.up and (left := deadline - time.monotonic()) > 0:
+            self.pump(left)
+        return bool(self.granted) and self.granted.popleft()
+
     def close(self) -> None:
         """Say goodbye, so that the broker keeps the last will to itself, and hang up."""
         self._client.disconnect()
@@ -244,6 +239,8 @@ def _properties(message: Message, kind: int) -> Properties | None:
         properties.MessageExpiryInterval = message.expiry
     if message.user:
         properties.UserProperty = list(message.user)
+    if message.correlation is not None:
+        properties.CorrelationData = message.correlation
     return None if properties.isEmpty() else properties  # type: ignore[no-untyped-call]
 
 

@@ -32,14 +32,16 @@ class Report:
         outbox: Outbox,
         courier: Courier,
         bare_value: bool = False,
+        wrong: str = "",
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`bare_value`: each reading is also told as its number alone."""
+        """`bare_value`: each reading is also told as its number alone. `wrong`: why a configuration was refused."""
         self._device = device
         self._board = board
         self._outbox = outbox
         self._courier = courier
         self._bare_value = bare_value
+        self._wrong = wrong
         self._now = now
         self._started = self._next = now()
         self._frames = 0
@@ -109,6 +111,8 @@ class Report:
             )
         if outbox.dropped:
             found["outbox_dropped"] = f"{outbox.dropped} records were too many or too old and were never sent"
+        if self._wrong:
+            found["config"] = f"the configuration is wrong, the one before goes on: {self._wrong}"
         return found
 
     def _milliseconds(self) -> dict[str, float] | None:

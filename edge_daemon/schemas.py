@@ -103,6 +103,16 @@ HEALTH = _object(
     threads=COUNT,
 )  # fmt: skip
 PROBLEM = _object("state", "codes", "text", state={"enum": ["ON", "OFF"]}, codes=_list(NAME), text=TEXT)
+TRANSACTION: Schema = {"type": ["string", "integer"], "maxLength": 64}
+REQUEST = _object(transaction=_said("seen in the last 10 minutes, it is answered from memory", TRANSACTION)) | {
+    "additionalProperties": True
+}
+RESPONSE: Schema = {
+    "oneOf": [
+        _object("status", "data", status={"const": "ok"}, data={"type": "object"}, transaction=TRANSACTION),
+        _object("status", "error", status={"const": "error"}, error=TEXT, transaction=TRANSACTION),
+    ]
+}
 
 SCHEMAS: dict[str, tuple[str, Schema]] = {
     "availability": ("availability", {"enum": ["online", "offline"]}),
@@ -113,6 +123,9 @@ SCHEMAS: dict[str, tuple[str, Schema]] = {
     "info": ("info", INFO),
     "health": ("health", HEALTH),
     "problem": ("problem", PROBLEM),
+    "enabled": ("enabled/state", {"enum": ["ON", "OFF"]}),
+    "request": ("request/<command>", REQUEST),
+    "response": ("response/<command>", RESPONSE),
 }
 """Name -> its topic below edge_daemon/<device>, and what is sent there. An empty payload clears a retained topic."""
 

@@ -47,11 +47,7 @@ def _listen(link: Link, broker: Access, stopped: Callable[[], bool]) -> Iterator
 def _subscribe(broker: Access) -> Link:
     times = Times()
     link = dial(broker, "", times)
-    link.subscribe(wire.SUBSCRIPTIONS)
-    deadline = time.monotonic() + times.connack
-    while not link.granted and link.up and (left := deadline - time.monotonic()) > 0:
-        link.pump(left)
-    if not link.granted or not link.granted.popleft():
+    if not link.listen(wire.SUBSCRIPTIONS, times.connack):
         link.close()
         raise BrokerError(f"broker {broker} does not let us subscribe to edge_daemon/#")
     return link

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from edge_daemon.schemas import SCHEMAS, schema
 
-PLAIN = {"availability"}
+PLAIN = {"availability", "enabled"}
 
 
 def check_all(heard: Iterable[tuple[str, bytes]]) -> set[str]:

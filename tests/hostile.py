@@ -209,7 +209,7 @@ class HostileBroker:
             elif kind == PUBLISH:
                 topic, mid, payload = _publish(body, five, qos=flags >> 1 & 3)
                 guest.retained += flags & 1
-                if topic.endswith(LATEST_ONLY):
+                if topic.endswith(LATEST_ONLY) or "/response/" in topic:
                     with self._changed:
                         guest.latest[topic] = payload
                         self._changed.notify_all()

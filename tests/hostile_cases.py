@@ -119,6 +119,15 @@ CASES = [
     case("10 MB at once", bad(junk=publish("edge_daemon/bench/availability", b"x" * 10_000_000))),
     case("garbage", bad(junk=bytes(range(256)) * 4)),
     case("an HTTP server", bad(connack=b"HTTP/1.1 400 Bad Request\r\n\r\n", cut=True), bad(connack_311=b"", cut=True)),
+    # What somebody says through it
+    case("a retained restart", bad(say=[publish("edge_daemon/bench/request/restart", b"{}", retain=True)])),
+    case("a request of 10 MB", bad(say=[publish("edge_daemon/bench/request/restart", b"x" * 10_000_000)])),
+    case("a request 3,000 deep", bad(say=[publish("edge_daemon/bench/request/restart", b"[" * 3000)])),
+    case("a request that is no UTF-8", bad(say=[publish("edge_daemon/bench/request/restart", b"\xff\xfe")])),
+    case("1,000 requests at once", bad(say=[publish("edge_daemon/bench/request/read_now", b"")] * 1000)),
+    case("1,000 unknown requests", bad(say=[publish(f"edge_daemon/bench/request/c{n}", b"") for n in range(1000)])),
+    case("a command called a/#", bad(say=[publish("edge_daemon/bench/request/a/#", b"{}")])),
+    case("Home Assistant starts, again and again", bad(say=[publish("homeassistant/status", b"online")] * 50)),
     # MQTT 5 refused: once with 3.1.1
     case("MQTT 5 refused with 0x84", bad(connack=connack(0x84)), log=r"\(MQTT 3\.1\.1\)"),
     case("MQTT 5 refused with 0x01", bad(connack=NOT_5), log=r"\(MQTT 3\.1\.1\)"),

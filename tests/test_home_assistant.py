@@ -107,6 +107,27 @@ def test_home_assistant_shows_the_device(tmp_path: Path, mode: str) -> None:
 @needs_home_assistant
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+def test_home_assistant_acts(tmp_path: Path) -> None:
+    """Its switch turns reading off and on, its buttons are obeyed; the readings say so."""
+    switch = "edge_daemon_bench_enabled"
+    steps = [f"turn_off {switch}", "wait 1", "report", f"turn_on {switch}", "wait 6", "report"]
+    steps += ["press edge_daemon_bench_read_now", "press edge_daemon_bench_restart", "wait 6"]
+    found = report(tmp_path, "device", "exec $RUN", *steps)
+    off, on = found["earlier"]
+    assert (states(off)["enabled"]["state"], states(on)["enabled"]["state"]) == ("off", "on")
+    said = [json.loads(m["payload"]) for m in found["messages"] if m["topic"] == "edge_daemon/bench/reading/tank"]
+    told = [reading["status"] for reading in said]
+    assert told[:2] == ["ok", "disabled"]
+    assert set(told[2:]) == {"ok"}
+    answers = [m["payload"] for m in found["messages"] if m["topic"].startswith("edge_daemon/bench/response/")]
+    assert [json.loads(answer)["status"] for answer in answers] == ["ok", "ok"]
+    assert states(found)["reading_tank"]["state"] == "38"
+    assert found["log"] == []
+
+
+@needs_home_assistant
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_home_assistant_forgets_the_device(tmp_path: Path) -> None:
     """The device survives a restart of Home Assistant; stopped, it is unavailable; after `mqtt clean` it is gone."""
     script = "$RUN & daemon=$!; $HEAR test/stop; kill $daemon; wait $daemon; $HEAR test/clean; "

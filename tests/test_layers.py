@@ -33,6 +33,11 @@ RANKS = {
     "access": 2,
     "discovery": 3,
     "clean": 4,
+    "requests": 2,
+    "transactions": 2,
+    "commands": 6,
+    "controls": 8,
+    "call": 4,
     "machine": 2,
     "schemas": 2,
     "link": 3,
@@ -51,9 +56,9 @@ RANKS = {
     "answers": 6,
     "config": 5,
     "check": 6,
-    "app": 8,
-    "cli": 9,
-    "__main__": 10,
+    "app": 9,
+    "cli": 10,
+    "__main__": 11,
 }
 HARDWARE = {"picamera2", "libcamera", "tflite_runtime", "ai_edge_litert"}
 

@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from edge_daemon import schemas, wire
-from edge_daemon.domain import Entry, Event, Message, Record, Status
+from edge_daemon.domain import Entry, Event, Heard, Message, Record, Status
 from tests import contract
 from tests.records import event, reading
 
@@ -36,15 +36,24 @@ SAID: dict[str, list[Message]] = {
     "history": [encoded(reading(), replayed=True)],
     "event": [encoded(event()), encoded(Event("camera_problem", None, 0.0, {}))],
     "info": [wire.info("dock3", {"version": "0.1.0", "model": "digits@1", "backend": "cpu", "fields": ["units"]})],
+    "enabled": [wire.enabled("dock3", True), wire.enabled("dock3", False)],
+    "response": [
+        wire.response("dock3", "restart", said, Heard("edge_daemon/dock3/request/restart", b""))
+        for said in (wire.success({}), wire.success({"a": 1}, "t"), wire.failure("no", 7), wire.failure("no"))
+    ],
     "problem": [wire.problem("dock3", {}), wire.problem("dock3", {"client_id_in_use": "is it?"})],
 }
 
 
+ANSWERS = {"success", "failure", "response"}
+
+
 def test_nothing_is_left_out() -> None:
-    """Every function of wire.py that makes a message is tried here, or in the test of what makes it."""
+    """Every function of wire.py that makes a message is tried here; health is in the test of what makes it."""
     makers = {name for name, made in inspect.getmembers(wire, inspect.isfunction) if made.__module__ == wire.__name__}
-    makers -= {"base", "decode", "timestamp"} | {name for name in makers if name.startswith("_")}
-    assert makers == {"availability", "encode", "bare_value", "info", "problem", "health"}  # health: test_report
+    makers -= {"base", "decode", "timestamp", "enabled_topic", "request_topics", "requested", "exchange"}
+    makers -= {name for name in makers if name.startswith("_")}
+    assert makers == {"availability", "encode", "bare_value", "info", "problem", "health", "enabled", *ANSWERS}
 
 
 @pytest.mark.parametrize("name", SAID)

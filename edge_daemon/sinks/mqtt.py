@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edge_daemon import access
-from edge_daemon.domain import Message, Outcome
+from edge_daemon.domain import Heard, Message, Outcome
 from edge_daemon.errors import BrokerError
-from edge_daemon.link import V311, Heard, Link, Times, dial, silence
+from edge_daemon.link import V311, Link, Times, dial, silence
 
 log = logging.getLogger(__name__)
 
@@ -106,9 +106,10 @@ class MqttSink:
         if not self._link.acknowledges:
             self._link.close()
             raise BrokerError(f"broker {self.to} acknowledges nothing (its Maximum QoS is 0): readings could be lost")
+        # first, so that who sees us online and asks at once is heard
+        self._link.subscribe([will.topic, *self._topics])
         if not self.say_online() and not self.up:
             raise BrokerError(f"broker {self.to} dropped the connection: {self.lost}")
-        self._link.subscribe([will.topic, *self._topics])
 
     def say_online(self) -> bool:
         """Say that we are there; whether that has arrived."""
@@ -189,7 +190,8 @@ class MqttSink:
         offline = self._availability(False, self._session)
         while self._link is not None and self._link.heard:
             heard = self._link.heard.popleft()
-            if (heard.topic, heard.payload) == (offline.topic, offline.payload):
-                self._deliver([self._availability(True, self._session)], self._times.acknowledge)
+            if heard.topic == offline.topic:
+                if heard.payload == offline.payload and not heard.retain:  # what was retained lay there before
+                    self._deliver([self._availability(True, self._session)], self._times.acknowledge)
             else:
                 self.heard.append(heard)
