@@ -40,7 +40,7 @@ Completion of commands and options in your shell, now and in every new one:
 Exit codes: 0 all well, 1 something failed, 2 wrong usage, 78 wrong configuration.
 """
 
-SECTIONS = ("config", "runtime", "model", "camera", "broker", "state")
+SECTIONS = ("config", "runtime", "model", "camera", "mqtt", "state")
 MANY = 3
 """Files from which on a progress bar is worth the while."""
 
@@ -165,7 +165,7 @@ def check(section: str | None, config: Path | None, as_json: bool) -> None:
     """Tell what is well and what is not, and what to do about it.
 
     Looks at the configuration, the model, the camera and the broker, one line each. SECTION is one of config,
-    runtime, model, camera, broker, state; without it all are checked.
+    runtime, model, camera, mqtt, state; without it all are checked.
     """
     from edge_daemon.check import Level, checks
 

@@ -56,6 +56,7 @@ RANKS = {
     "answers": 6,
     "config": 5,
     "check": 6,
+    "check_mqtt": 5,
     "app": 9,
     "cli": 10,
     "__main__": 11,
