@@ -82,6 +82,8 @@ def run(app: App) -> Request:
                 app.report.said(record)
                 app.controls.said(record)
             app.report.tick()
+            if app.outbox.recovered():
+                return Request.RELOAD
     return Request.STOP
 
 

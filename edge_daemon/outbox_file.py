@@ -7,6 +7,7 @@ is moved aside. A power cut half-way leaves both files, and the next start does 
 
 from __future__ import annotations
 
+import errno
 import logging
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -33,6 +34,9 @@ CREATE INDEX event ON row (seq) WHERE lane = '';
 
 _NOT_DAMAGE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM,
                sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PERM}  # fmt: skip
+
+
+_REFUSED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR}
 
 
 class _Damaged(Exception):
@@ -80,6 +84,21 @@ def as_outbox_error(path: Path) -> Iterator[None]:
         raise
     except (sqlite3.Error, OSError) as error:
         raise OutboxError(f"outbox {path}: {error}; is the disk full, read-only or worn out?") from error
+
+
+def refuses_writing(error: OutboxError) -> bool:
+    """Whether the disk is full, read-only or broken; everything else about a folder can be mended by a person."""
+    cause = error.__cause__
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _REFUSED
+    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+
+
+def in_memory(folder: Path, now: float) -> Opened:
+    """A new queue that is on no disk; the folder is only what it is called."""
+    db = sqlite3.connect(":memory:", check_same_thread=False)
+    db.executescript(_SCHEMA)
+    return Opened(db, folder, epoch=int(now), seq=0, markers={})
 
 
 def pack(row: Row) -> tuple[int, str, bytes]:

@@ -109,6 +109,8 @@ class Report:
             found["outbox_damaged"] = (
                 f"the outbox was damaged: {outbox.salvaged} records were salvaged, {outbox.lost} lost"
             )
+        if outbox.trouble:
+            found["disk"] = outbox.trouble
         if outbox.dropped:
             found["outbox_dropped"] = f"{outbox.dropped} records were too many or too old and were never sent"
         if self._wrong:
