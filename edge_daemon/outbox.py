@@ -5,7 +5,9 @@ next put: they cost no sync of their own; a crash before it means that some are 
 back.
 
 A disk that takes nothing more, because it is full, or worn out and read-only, stops nobody: records are held in memory
-then, and are delivered from there; with the first that the disk takes again, what is still waiting is stored.
+then, and are delivered from there; with the first that the disk takes again, what is still waiting is stored. What
+memory holds is lost when the process is killed, and so is what was delivered meanwhile: some may be sent twice, and an
+older reading as the newest.
 
 Two threads use it, the path (put) and the courier (all the rest), through one connection and one lock: a put
 waits at most for one small query.
@@ -102,7 +104,7 @@ class Outbox:
                 raise
             self._note(str(error))
             self.volatile, self._max_size = True, min(self._max_size, _MEMORY)
-            self._file = in_memory(folder, now())
+            self._file = in_memory(folder)
         self._file.db.execute("CREATE TEMP TABLE held (seq INTEGER PRIMARY KEY, lane TEXT, body BLOB)")
         self._held_from = 0  # the first number that is held in memory; 0: none is
         self._looked = time.monotonic()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import random
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -26,6 +27,8 @@ MARKER = "*"
 
 WAL_PAGES = 1000
 """SQLite's default: at most so many pages, hence rows, are in its log and not yet in its file."""
+
+_MEMORY_EPOCH = 0xF0000000
 
 _SCHEMA = """
 CREATE TABLE row (seq INTEGER PRIMARY KEY, lane TEXT NOT NULL, body BLOB NOT NULL);
@@ -94,11 +97,17 @@ def refuses_writing(error: OutboxError) -> bool:
     return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
-def in_memory(folder: Path, now: float) -> Opened:
-    """A new queue that is on no disk; the folder is only what it is called."""
+def in_memory(folder: Path) -> Opened:
+    """A new queue that is on no disk, for while the folder's takes nothing.
+
+    Its numbers go on from those in the folder, as far as they can be read. Its epoch is above all that are made from
+    the time, and drawn at random: a machine that cannot write may start every time at the same hour.
+    """
     db = sqlite3.connect(":memory:", check_same_thread=False)
     db.executescript(_SCHEMA)
-    return Opened(db, folder, epoch=int(now), seq=0, markers={})
+    heaps = [found for path in folder.glob("outbox-*.db*") for found in rows.find(_read(path))]
+    seq = max((row.seq for row in heaps if isinstance(row, Row)), default=0) + WAL_PAGES
+    return Opened(db, folder, _MEMORY_EPOCH | random.getrandbits(28), seq, markers={})
 
 
 def pack(row: Row) -> tuple[int, str, bytes]:

@@ -85,6 +85,8 @@ def test_start_on_a_disk_that_takes_nothing(tmp_path: Path, how: str) -> None:
         assert outbox.volatile and outbox.trouble, outbox.trouble
         outbox.put(reading(2))
         assert values(outbox.readings(0)) == [2]
+        (entry,) = outbox.readings(0)
+        assert entry.seq > 1 and entry.id.split("/")[1] > "f"
         module._LOOK_AGAIN = 0.0
         assert not outbox.recovered()
         outbox.done(outbox.readings(0))
