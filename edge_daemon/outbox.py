@@ -15,14 +15,12 @@ waits at most for one small query.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,29 +29,25 @@ import msgspec
 
 from edge_daemon import clock, rows, units
 from edge_daemon.domain import Entry, Event, Reading, Record
-from edge_daemon.errors import ConfigError, OutboxError, OutboxInUseError
+from edge_daemon.errors import ConfigError, OutboxError
+from edge_daemon.lock import hold
+from edge_daemon.outbox_cap import EVENT_ROWS, EVENTS, READING_ROWS, Cap
 from edge_daemon.outbox_file import MARKER, as_outbox_error, in_memory, open_file, pack, refuses_writing
 from edge_daemon.rows import Row
 
 log = logging.getLogger(__name__)
 
-_EVENTS = ""
-"""The lane of events; the lane of a reading is its field."""
 _DONE_AT_MOST = 256
 """So many delivered rows may wait for the next put to take them along."""
 _HELD_AT_MOST = 1000
 """So many records are held in memory when the disk takes none; then the oldest go."""
 _LOOK_AGAIN = 60.0
 """Seconds between looks whether a disk that was unusable at the start has become usable."""
-_AGE_CHECK = 60.0
-"""Seconds between looks for records that are too old."""
 _MEMORY = 4_000_000
 """Bytes that the queue may take when it is kept in memory only."""
 _PROBE = 256 * 1024
 """Bytes that must be free on a disk for it to be usable."""
 _FOR_EVER = 2**63 - 1
-_READING_ROWS = f"lane NOT IN ('{_EVENTS}', '{MARKER}')"
-_EVENT_ROWS = f"lane = '{_EVENTS}'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +74,7 @@ class Outbox:
         """
         options = options or Options()
         try:
-            self._max_size = units.size(options.max_size)
-            self._max_age = units.seconds(options.max_age)
+            self._cap = Cap(units.size(options.max_size), units.seconds(options.max_age))
         except ValueError as error:
             raise ConfigError(f"[outbox] {error}") from None
         self._device = device
@@ -96,14 +89,15 @@ class Outbox:
         try:
             with as_outbox_error(folder):
                 folder.mkdir(parents=True, exist_ok=True)
-            self._lock_file = _lock(folder / "outbox.lock")
+            self._lock_file = hold(folder / "outbox.lock")
             self._file = open_file(folder, now())
         except OutboxError as error:
             if not refuses_writing(error):
                 self._unlock()
                 raise
             self._note(str(error))
-            self.volatile, self._max_size = True, min(self._max_size, _MEMORY)
+            self.volatile = True
+            self._cap.max_size = min(self._cap.max_size, _MEMORY)
             self._file = in_memory(folder)
         self._file.db.execute("CREATE TEMP TABLE held (seq INTEGER PRIMARY KEY, lane TEXT, body BLOB)")
         self._held_from = 0  # the first number that is held in memory; 0: none is
@@ -111,7 +105,6 @@ class Outbox:
         self._seq = self._file.seq
         self._markers = self._file.markers  # lane -> last delivered number that is on disk
         self._done: dict[int, str] = {}  # number -> lane: delivered, and not yet deleted
-        self._age_check_due = 0.0
         self.on_put: Callable[[], None] = lambda: None
         """Called after each put, by the path's thread."""
         self.salvaged = self._file.salvaged
@@ -152,15 +145,15 @@ class Outbox:
 
     def readings(self, after: int, until: int = _FOR_EVER, limit: int = 64) -> list[Entry]:
         """Waiting readings numbered after < seq <= until, oldest first."""
-        return self._waiting(_READING_ROWS, after, until, limit)
+        return self._waiting(READING_ROWS, after, until, limit)
 
     def events(self, after: int, limit: int = 64) -> list[Entry]:
         """Waiting events numbered after < seq, oldest first."""
-        return self._waiting(_EVENT_ROWS, after, _FOR_EVER, limit)
+        return self._waiting(EVENT_ROWS, after, _FOR_EVER, limit)
 
     def newest(self, until: int) -> list[Entry]:
         """For each field its newest reading up to `until`, unless that or a newer one has been delivered."""
-        query = f"SELECT lane, max(seq), body FROM {{}} WHERE {_READING_ROWS} AND seq <= ? GROUP BY lane"
+        query = f"SELECT lane, max(seq), body FROM {{}} WHERE {READING_ROWS} AND seq <= ? GROUP BY lane"
         with self._mutex, as_outbox_error(self._file.path):
             found = {lane: (seq, body) for lane, seq, body in self._select(query, (until,))}  # held ones are newer
             said = self._said()
@@ -254,7 +247,7 @@ class Outbox:
             db.execute("INSERT INTO row VALUES (?, ?, ?)", pack(row))
             db.execute("DELETE FROM held")
             done = self._delete_done()
-            dropped = [*self._too_old(row), *self._too_many(row)]
+            dropped = self._cap.make_room(db, row)
         self._forget(done)
         self._count_dropped(dropped)
         self._held_from = 0
@@ -310,47 +303,6 @@ class Outbox:
         self._markers = said
         self._done.clear()
 
-    def _too_old(self, newest: Row) -> list[int]:
-        """Within a transaction: delete what has waited too long, as far as the clock can be believed."""
-        if not newest.synced or time.monotonic() < self._age_check_due:
-            return []
-        self._age_check_due = time.monotonic() + _AGE_CHECK
-        old: list[int] = []
-        oldest = "SELECT body FROM row WHERE lane != '*' ORDER BY seq LIMIT 1000"
-        for (body,) in self._file.db.execute(oldest):
-            row = rows.unpack(body)
-            if row is None or (row.synced and row.stored_at >= newest.stored_at - self._max_age):
-                break
-            if row.synced:
-                old.append(row.seq)
-        return self._delete(old)
-
-    def _too_many(self, newest: Row) -> list[int]:
-        """Within a transaction: delete the oldest readings, then the oldest events, until the rest fits."""
-        dropped: list[int] = []
-        while self._disk() > self._max_size:
-            oldest = self._oldest(_READING_ROWS, newest.seq) or self._oldest(_EVENT_ROWS, newest.seq)
-            if not oldest:
-                break
-            dropped += self._delete(oldest)
-        return dropped
-
-    def _oldest(self, which: str, before: int) -> list[int]:
-        query = f"SELECT seq FROM row WHERE {which} AND seq < ? ORDER BY seq LIMIT 16"
-        return [seq for (seq,) in self._file.db.execute(query, (before,))]
-
-    def _delete(self, seqs: list[int]) -> list[int]:
-        self._file.db.executemany("DELETE FROM row WHERE seq = ?", [(seq,) for seq in seqs])
-        return seqs
-
-    def _disk(self) -> int:
-        """Bytes in use, without what SQLite keeps for re-use."""
-        pages, free, size = (
-            self._file.db.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("page_count", "freelist_count", "page_size")
-        )
-        return int((pages - free) * size)
-
     def _count_dropped(self, seqs: list[int]) -> None:
         if seqs and not self.dropped:
             log.warning("outbox: records are too many or too old; the oldest are being dropped")
@@ -358,28 +310,10 @@ class Outbox:
 
 
 def _lane(record: Record) -> str:
-    return record.field if isinstance(record, Reading) else _EVENTS
+    return record.field if isinstance(record, Reading) else EVENTS
 
 
 def _decode(row: Row) -> Record:
-    if row.lane == _EVENTS:
+    if row.lane == EVENTS:
         return msgspec.json.decode(row.json, type=Event)
     return msgspec.json.decode(row.json, type=Reading)
-
-
-def _lock(path: Path) -> int:
-    """Hold the folder for as long as this process lives. Raises OutboxError naming who holds it."""
-    with as_outbox_error(path):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        holder = os.read(handle, 20).decode(errors="replace").strip() or "unknown"
-        os.close(handle)
-        raise OutboxInUseError(
-            f"{path.parent}: in use by another daemon (pid {holder}); stop it, or give each its own folder"
-        ) from None
-    with suppress(OSError):  # the disk is full: then nobody is told who holds it
-        os.ftruncate(handle, 0)
-        os.write(handle, f"{os.getpid()}\n".encode())
-    return handle

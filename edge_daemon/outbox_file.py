@@ -28,6 +28,9 @@ MARKER = "*"
 WAL_PAGES = 1000
 """SQLite's default: at most so many pages, hence rows, are in its log and not yet in its file."""
 
+_SQLITE_SAYS = (sqlite3.Error, UnicodeDecodeError)
+"""What a damaged file may raise. The second: SQLite's message quotes a schema that is no longer UTF-8."""
+
 _MEMORY_EPOCH = 0xF0000000
 
 _SCHEMA = """
@@ -85,7 +88,7 @@ def as_outbox_error(path: Path) -> Iterator[None]:
         yield
     except OutboxError:
         raise
-    except (sqlite3.Error, OSError) as error:
+    except (*_SQLITE_SAYS, OSError) as error:
         raise OutboxError(f"outbox {path}: {error}; is the disk full, read-only or worn out?") from error
 
 
@@ -143,7 +146,7 @@ def _check(path: Path) -> list[Row]:
     try:
         with _reading(path) as db:
             return list(_checked(db))
-    except sqlite3.Error as error:
+    except _SQLITE_SAYS as error:
         # without a code it comes from Python's own layer: text that is not UTF-8
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _NOT_DAMAGE:
             raise
@@ -213,7 +216,7 @@ def _markers(found: Iterable[Row]) -> dict[str, int]:
 
 def _read_through_sqlite(path: Path) -> Iterator[Row]:
     """What SQLite still reads: also rows too long for one page, which do not lie in one piece."""
-    with suppress(sqlite3.Error), _reading(path) as db:
+    with suppress(*_SQLITE_SAYS), _reading(path) as db:
         for (body,) in db.execute("SELECT body FROM row ORDER BY seq"):
             row = rows.unpack(body) if isinstance(body, bytes) else None
             if row:
