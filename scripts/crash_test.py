@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -75,6 +76,7 @@ class Campaign:
         self._processes = multiprocessing.get_context("forkserver")
         self._processes.set_forkserver_preload(["scripts.crash_worker"])
         self._next = 1
+        self._worker: BaseProcess | None = None
 
     def kills(self, count: int, state: Path, between: Callable[[int], None] = lambda _: None) -> None:
         """So many lives, each ended by SIGKILL; `between` may do something to the disk in the middle of one."""
@@ -100,6 +102,8 @@ class Campaign:
         return judge(stored, self._recorder.heard)
 
     def close(self) -> None:
+        if self._worker is not None:
+            self._worker.kill()
         self._recorder.close()
         self._broker.stop()
 
@@ -107,6 +111,7 @@ class Campaign:
         arguments = (state, self._broker.url, self._ledger, self._next, drain)
         worker = self._processes.Process(target=live, args=arguments)
         worker.start()
+        self._worker = worker
         return worker
 
     def _end(self, worker: BaseProcess) -> None:
@@ -209,13 +214,11 @@ def campaign(kills: int, damage: int, seed: int) -> tuple[bool, dict[str, Any]]:
         folder, dice = Path(name), random.Random(seed)
         started = time.monotonic()
         hurt_files = damage_files(damage, folder, dice)
-        plain = Campaign(folder, dice)
-        plain.kills(kills, folder / "state")
-        verdict = plain.drain(folder / "state")
-        plain.close()
+        with closing(Campaign(folder, dice)) as plain:
+            plain.kills(kills, folder / "state")
+            verdict = plain.drain(folder / "state")
         (folder / "full").mkdir()
-        disk, full = SmallDisk(folder / "disk"), Campaign(folder / "full", dice)
-        try:
+        with closing(SmallDisk(folder / "disk")) as disk, closing(Campaign(folder / "full", dice)) as full:
             for _ in range(max(1, kills // 20)):
                 full.kills(4, disk.folder / "state", disk.change)
                 disk.read_only(True)
@@ -223,9 +226,6 @@ def campaign(kills: int, damage: int, seed: int) -> tuple[bool, dict[str, Any]]:
                 disk.read_only(False)
             disk.clear()
             full_verdict = full.drain(disk.folder / "state")
-        finally:
-            full.close()
-            disk.close()
     failed = plain.failed_starts + full.failed_starts
     report = {
         "kills": {"kills": kills, **asdict(verdict), "failed_starts": plain.failed_starts},
