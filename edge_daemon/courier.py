@@ -152,7 +152,9 @@ class Courier:
             outcomes = self._round(connection)
             self._listen()
             if Outcome.KEEP in outcomes:
-                if self._sink.up:
+                if self._stopping.is_set():
+                    self._sink.wait(0.1)  # the last tries before we leave
+                elif self._sink.up:
                     self._pause(retry.after())
                 continue
             retry = self._retry()

@@ -94,6 +94,8 @@ class Manners:
     """All is sent one byte at a time."""
     slow: bool = False
     """Reads one byte a second."""
+    patience: float | None = None
+    """Hang up after so many seconds without a packet."""
     enough: int | None = None
     """Hang up after so many accepted PUBLISHes."""
 
@@ -167,7 +169,7 @@ class HostileBroker:
                 manners = self._script[min(len(self.guests), len(self._script) - 1)]
                 with self._changed:
                     self.guests.append(Guest())
-                with peer, suppress(ConnectionError):
+                with peer, suppress(ConnectionError, TimeoutError):
                     self._treat(peer, manners)
                     if manners.reset:
                         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -181,6 +183,7 @@ class HostileBroker:
             for piece in [data[i : i + 1] for i in range(len(data))] if manners.crumbs else [data]:
                 peer.sendall(piece)
 
+        peer.settimeout(manners.patience)
         if manners.slow:
             hung_up = select.poll()
             hung_up.register(peer, select.POLLRDHUP)
