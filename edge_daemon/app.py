@@ -7,28 +7,37 @@ second thread, the courier, carries what is due from the outbox to the broker.
 from __future__ import annotations
 
 import logging
+import os
 import signal
+import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import asdict, dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
 from types import FrameType
 
-from edge_daemon import __version__, classifiers, wire
+from edge_daemon import __version__, classifiers, discovery, wire
+from edge_daemon.board import Board
+from edge_daemon.commands import Desk
 from edge_daemon.config import Config, runtime_folder, state_folder
-from edge_daemon.courier import Board, Courier
-from edge_daemon.domain import Classifier, Event, Reading, Record, Request, Source, Status
+from edge_daemon.controls import Controls, Inbox, take
+from edge_daemon.courier import Backoff, Courier
+from edge_daemon.domain import Classifier, Event, Frame, Reading, Record, Request, Source, Status
+from edge_daemon.errors import ConfigError
 from edge_daemon.fields import Fields
 from edge_daemon.outbox import Outbox
 from edge_daemon.reader import Reader
+from edge_daemon.report import Report
 from edge_daemon.ring import Ring
 from edge_daemon.sieve import Sieve
 from edge_daemon.sinks.mqtt import MqttSink
 from edge_daemon.sources import open_source
 from edge_daemon.strips import StripReader
 from edge_daemon.systemd import Systemd
+from edge_daemon.transactions import Transactions
+from edge_daemon.units import seconds
 from edge_daemon.vote import Voter
 
 log = logging.getLogger(__name__)
@@ -48,9 +57,11 @@ class App:
     outbox: Outbox
     ring: Ring
     courier: Courier
+    report: Report
     systemd: Systemd
-    inbox: SimpleQueue[Request]
-    """What signals ask for; the path looks once a round."""
+    inbox: Inbox
+    controls: Controls
+    desk: Desk
 
 
 def run(app: App) -> Request:
@@ -60,51 +71,91 @@ def run(app: App) -> Request:
         for frame in frames:
             app.courier.check()
             app.systemd.watchdog_ping()  # the only ping in the program: a path that hangs is restarted
-            if request := next_request(app.inbox):
+            if request := next_request(app):
                 return request
-            if frame is not None:
-                for patch in app.fields.cut(frame, app.voter.undecided):
-                    app.voter.observe(patch, app.reader.read(patch) if patch.status is Status.OK else [])
-                    app.ring.saw(patch)
-                app.source.hurry(app.fields.is_stirring(frame.mono) or bool(app.voter.undecided))
-            for record in app.voter.due(frame.mono if frame else time.monotonic()):
-                tell(record)
-                app.ring.keep(app.outbox.put(record), record)
+            if frame is not None and app.controls.enabled:
+                look(app, frame)
+            for record in app.voter.due(frame.mono if frame else time.monotonic()) if app.controls.enabled else ():
+                say(app, record)
+            app.report.tick()
+            if app.outbox.recovered():
+                return Request.RELOAD
     return Request.STOP
 
 
-def main(config: Config) -> None:
+def look(app: App, frame: Frame) -> None:
+    """What the fields show in this frame becomes opinions; how soon the next frame is wanted follows from that."""
+    started = time.monotonic()
+    for patch in app.fields.cut(frame, app.voter.undecided):
+        app.voter.observe(patch, app.reader.read(patch) if patch.status is Status.OK else [])
+        app.ring.saw(patch)
+    app.source.hurry(app.fields.is_stirring(frame.mono) or bool(app.voter.undecided))
+    app.report.frame(time.monotonic() - started)
+
+
+def say(app: App, record: Record) -> None:
+    """Into the log, the outbox, and the memories of those who are asked later."""
+    tell(record)
+    app.ring.keep(app.outbox.put(record), record)
+    app.report.said(record)
+    app.controls.said(record)
+
+
+def main(load: Callable[[], Config]) -> None:
     """Run the daemon until SIGTERM or SIGINT, or until a file camera has shown its last picture.
 
+    SIGHUP, and the command `reload`: read the configuration again; a wrong one is told, and the old one goes on.
     Raises CameraError, ModelError, OutboxError, CourierError or ConfigError.
     """
-    inbox: SimpleQueue[Request] = SimpleQueue()
-    with signals(inbox), build(config, inbox) as app:
-        log.info("%s: reading with %s on %s", config.device, app.reader.classifier.name, app.reader.classifier.backend)
-        run(app)
-        app.systemd.stopping()
-        log.info("stopping")
+    config, wrong = load(), ""
+    inbox: Inbox = SimpleQueue()
+    with signals(inbox):
+        while True:
+            with build(config, inbox, load, wrong) as app:
+                classifier = app.reader.classifier
+                log.info("%s: reading with %s on %s", config.device, classifier.name, classifier.backend)
+                request = run(app)
+                if request is Request.STOP:
+                    app.systemd.stopping()
+                log.info("leaving: %s", request.value)
+            if request is not Request.RELOAD:
+                break
+            try:
+                config, wrong = load(), ""
+            except ConfigError as error:
+                wrong = str(error)
+                log.error("going on as before: %s", wrong)
+    if request is Request.RESTART:
+        os.execv(sys.executable, sys.orig_argv)  # the same process for who waits for it, and nothing of it left
 
 
 @contextmanager
-def build(config: Config, inbox: SimpleQueue[Request]) -> Iterator[App]:
+def build(config: Config, inbox: Inbox, load: Callable[[], Config], wrong: str = "") -> Iterator[App]:
     """Put the daemon together; on the way out deliver what can be delivered, say offline, release everything."""
     with ExitStack() as stack:
         classifier = classifiers.load(config.model)
         reader = Reader(Sieve(), classifier, StripReader())
         systemd = stack.enter_context(closing(Systemd()))
         outbox = stack.enter_context(closing(Outbox(state_folder(), config.device, config.outbox)))
+        topics = [*wire.request_topics(config.device), discovery.BIRTH]
         availability = partial(wire.availability, config.device)
-        sink = MqttSink(config.mqtt, f"edge_daemon-{config.device}", availability(True), availability(False))
+        sink = MqttSink(config.mqtt, f"edge_daemon-{config.device}", availability, topics)
         board = Board()
+        introduce(config, board)
         board.post(wire.info(config.device, facts(config, classifier)))
-        courier = Courier(outbox, sink, board, partial(wire.encode, config.device, config.mqtt.detail))
+        encode = partial(wire.encode, config.device, config.mqtt.detail)
+        courier = Courier(outbox, sink, board, encode, Backoff(longest=seconds(config.mqtt.longest_wait)))
+        courier.on_heard = partial(take, inbox)
+        report = Report(config.device, board, outbox, courier, config.mqtt.bare_value, wrong)
+        controls = Controls(config.device, board, outbox, report, inbox, state_folder() / "disabled", load)
+        desk = Desk(config.device, board, controls, Transactions(state_folder() / "transactions"))
         ring = Ring(runtime_folder() / "explain")
         source = open_source(config.camera.kind, config.camera.options)
         voter = Voter(config.fields, classifier.name, classifier.backend)
         courier.start()
         stack.callback(leave, courier)
-        yield App(source, Fields(config.fields), reader, voter, outbox, ring, courier, systemd, inbox)
+        fields = Fields(config.fields)
+        yield App(source, fields, reader, voter, outbox, ring, courier, report, systemd, inbox, controls, desk)
 
 
 def facts(config: Config, classifier: Classifier) -> dict[str, object]:
@@ -115,7 +166,25 @@ def facts(config: Config, classifier: Classifier) -> dict[str, object]:
         "backend": classifier.backend,
         "camera": config.camera.kind,
         "fields": [field.name for field in config.fields],
+        # camera and broker stay out: an address may hold a login
+        "config": {
+            "fields": [asdict(field) for field in config.fields],
+            "detail": config.mqtt.detail,
+            "outbox": asdict(config.outbox),
+        },
     }
+
+
+def introduce(config: Config, board: Board) -> None:
+    """Tell Home Assistant what there is, and to forget what there no longer is."""
+    mode, path = config.mqtt.home_assistant, state_folder() / "discovery.json"
+    fields = [discovery.Field(field.name, field.unit, field.text) for field in config.fields]
+    found = discovery.components(config.device, fields, raw=config.mqtt.detail != "value")
+    owned = discovery.load_owned(path)
+    for message in discovery.messages(config.device, __version__, found, mode, owned):
+        board.post(message)
+    with suppress(OSError):  # not remembered: `edge-daemon mqtt clean` takes back whatever was told
+        discovery.save_owned(path, owned)
 
 
 def leave(courier: Courier) -> None:
@@ -124,11 +193,15 @@ def leave(courier: Courier) -> None:
         log.warning("the broker did not take leave in time; what is in the outbox is delivered at the next start")
 
 
-def next_request(inbox: SimpleQueue[Request]) -> Request | None:
-    try:
-        return inbox.get_nowait()
-    except Empty:
-        return None
+def next_request(app: App) -> Request | None:
+    """Answer what has arrived, up to the first that asks to leave the path."""
+    with suppress(Empty):
+        while True:
+            asked = app.inbox.get_nowait()
+            if isinstance(asked, Request):
+                return asked
+            app.desk.handle(asked)
+    return None
 
 
 def tell(record: Record) -> None:
@@ -149,14 +222,20 @@ def seen(reading: Reading) -> str:
 
 
 @contextmanager
-def signals(inbox: SimpleQueue[Request]) -> Iterator[None]:
-    """SIGTERM and SIGINT ask the path to stop; a second one ends the process at once, as people expect."""
+def signals(inbox: Inbox) -> Iterator[None]:
+    """SIGTERM and SIGINT ask the path to stop; a second one ends the process at once, as people expect.
+
+    SIGHUP asks for a reload, as daemons have it.
+    """
 
     def ask(number: int, _stack: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            inbox.put(Request.RELOAD)
+            return
         inbox.put(Request.STOP)
         signal.signal(number, signal.SIG_DFL)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
         yield
     finally:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon import classifiers, fields
+from edge_daemon import classifiers, fields, regions
 from edge_daemon.domain import Frame, Grey
 from edge_daemon.ink import Blob
 from edge_daemon.networks import ModelFile, Network, find_interpreter, models_folder, read_file
@@ -45,7 +45,7 @@ SIZES = (640, 480), (1280, 720), (1920, 1080)
 PAGES = {10: 3, 0: 0}
 """Digits on the page -> the numbers that PAGE's camera writes to get there."""
 PAGE = Options(seed=0, surface="paper", hold=1e6, realtime=False)
-FIELD = fields.Options("bench", (0.0, 0.0, 1.0, 1.0))
+FIELD = (0.0, 0.0, 1.0, 1.0)
 FLOOR = ModelFile("floor.tflite", "f747e03dd52e71494fcaf9cf419977e178c288f82da03a3564d5e995eab95910", 952)
 """Made by scripts/training/floor.py."""
 FLOOR_PICTURE = (28, 28, 1)
@@ -129,7 +129,7 @@ def look(camera: Iterator[Frame], reader: Reader, floor: Network) -> Lap:
         return watch.time("sieve", reader.sieve.sift, ink, blobs)
 
     frame = watch.time("capture", next, camera)
-    watch.time("cut", fields.cut, frame, FIELD)
+    watch.time("cut", regions.cut, frame.pixels, regions.corners(FIELD, 0, frame.pixels.shape[::-1]))
     patch = fields.whole(frame)
     lines = watch.time("segment", segment, patch, sift)
     watch.time("read", read, lines, classifier)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
-import socket
-import ssl
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,10 +15,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge_daemon import link, units
+from edge_daemon import check_mqtt, units
+from edge_daemon.access import access
 from edge_daemon.classifiers.tflite import TfliteClassifier
 from edge_daemon.config import Config, load, state_folder
-from edge_daemon.errors import BrokerError, ConfigError, EdgeDaemonError
+from edge_daemon.errors import ConfigError, EdgeDaemonError
 from edge_daemon.networks import find_interpreter
 from edge_daemon.sieve import Sieve
 from edge_daemon.sources import open_source
@@ -31,8 +29,6 @@ FLAT = 16
 """Grey levels: a frame that spans less shows nothing."""
 FIRST_FRAME = 5.0
 """Seconds in which a camera must have delivered one."""
-CONNECT = 5.0
-"""Seconds for each step on the way to the broker."""
 
 
 class Level(StrEnum):
@@ -110,16 +106,13 @@ def _camera(config: Config) -> Iterator[Found]:
     yield Level.FAIL, f"{kind} gave no frame within {FIRST_FRAME:.0f} s", "Check its cable and power, then try again."
 
 
-def _broker(config: Config) -> Iterator[Found]:
-    given = config.mqtt
-    to = link.access(given.url, given.username, given.password_file, given.ca_file)
+def _mqtt(config: Config) -> Iterator[Found]:
+    to, home_assistant = access(config.mqtt), config.mqtt.home_assistant != "off"
     try:
-        _reach(to)
-        spoken = _log_in(to)
-    except (OSError, UnicodeError) as error:
-        yield Level.FAIL, *_trouble(to, error)
-    else:
-        yield Level.OK, f"{to} accepts us{f' as {to.username}' if to.username else ''}, {spoken}"
+        yield from ((Level.OK, step) for step in check_mqtt.steps(to, config.device, home_assistant))
+    except check_mqtt.Trouble as trouble:
+        what, remedy = trouble.args
+        yield Level.WARN if what.startswith("retain") else Level.FAIL, what, remedy
 
 
 def _state(config: Config) -> Iterator[Found]:
@@ -143,46 +136,6 @@ SECTIONS: dict[str, Callable[[Config], Iterator[Found]]] = {
     "runtime": _runtime,
     "model": _model,
     "camera": _camera,
-    "broker": _broker,
+    "mqtt": _mqtt,
     "state": _state,
 }
-
-
-# On the way to the broker
-
-
-def _reach(to: link.Access) -> None:
-    """Name, port, certificate: one after the other, so that the first that fails can be named. Raises OSError."""
-    socket.getaddrinfo(to.host, to.port)
-    with socket.create_connection((to.host, to.port), timeout=CONNECT) as plain:
-        if to.tls:
-            to.tls.wrap_socket(plain, server_hostname=to.host).close()
-
-
-def _log_in(to: link.Access) -> str:
-    """CONNECT under a name of its own: a client with the daemon's would throw the daemon out. Raises BrokerError."""
-    client_id = f"edge-daemon-check-{os.getpid()}-{os.urandom(3).hex()}"
-    connection = link.dial(to, client_id, link.Times(connect=CONNECT, connack=CONNECT))
-    connection.close()
-    return "speaking MQTT 5" if connection.version is link.V5 else "speaking MQTT 3.1.1"
-
-
-def _trouble(to: link.Access, error: Exception) -> tuple[str, str]:
-    """What went wrong on the way, and what to do."""
-    match error:
-        case link.VersionError():
-            return str(error), "Is it an MQTT broker? Does that port want mqtts:// in [mqtt] url?"
-        case BrokerError():
-            return str(error), "Check [mqtt] username and password_file, and what the broker's log says."
-        case socket.gaierror() | UnicodeError():
-            return f"no address is known for {to.host}", "Check [mqtt] url and the network (DNS)."
-        case ConnectionRefusedError():
-            return f"{to} refuses connections", "Is the broker running there, and listening to other machines?"
-        case TimeoutError():
-            return f"{to} does not answer", "Check [mqtt] url, the network, and firewalls between here and there."
-        case ssl.SSLCertVerificationError():
-            remedy = "Check [mqtt] ca_file, the name in the url, and this machine's clock."
-            return f"{to} shows a certificate we do not trust: {error.verify_message.rstrip('.')}", remedy
-        case ssl.SSLError() | ConnectionResetError() if to.tls:
-            return f"{to} does not speak TLS with us", "Is that a port for mqtts://? If not, [mqtt] url is mqtt://..."
-    return f"{to} cannot be reached: {error}", "Check [mqtt] url and the network."

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from importlib.resources import files
 from io import TextIOWrapper
 from pathlib import Path
@@ -18,6 +20,7 @@ from edge_daemon import __version__
 from edge_daemon.errors import ConfigError, EdgeDaemonError, PictureError
 
 if TYPE_CHECKING:
+    from edge_daemon.access import Access
     from edge_daemon.check import Finding
 
 T = TypeVar("T")
@@ -37,7 +40,7 @@ Completion of commands and options in your shell, now and in every new one:
 Exit codes: 0 all well, 1 something failed, 2 wrong usage, 78 wrong configuration.
 """
 
-SECTIONS = ("config", "runtime", "model", "camera", "broker", "state")
+SECTIONS = ("config", "runtime", "model", "camera", "mqtt", "state")
 MANY = 3
 """Files from which on a progress bar is worth the while."""
 
@@ -84,7 +87,7 @@ def run(config: Path | None, verbose: bool) -> None:
     from edge_daemon.config import load
 
     logs.setup(verbose)
-    app.main(load(config))
+    app.main(partial(load, config))
 
 
 @cli.command("config")
@@ -146,15 +149,9 @@ def watch(broker: str | None, device: str | None, config: Path | None, as_json: 
     """
     from edge_daemon import logs
     from edge_daemon import watch as engine
-    from edge_daemon.config import load
-    from edge_daemon.link import access
 
     logs.setup(verbose=False)
-    given = load(config).mqtt
-    try:
-        to = access(broker or given.url, given.username, given.password_file, given.ca_file)
-    except ConfigError:  # what is configured has been checked
-        raise click.BadParameter(f"{broker!r}: write mqtt://HOST:PORT", param_hint="--broker") from None
+    to = _access(broker, config)
     for topic, payload in engine.watch(to):
         if device in (None, topic.split("/")[1]):
             _say({"topic": topic, "payload": payload} if as_json else engine.describe(topic, payload))
@@ -168,7 +165,7 @@ def check(section: str | None, config: Path | None, as_json: bool) -> None:
     """Tell what is well and what is not, and what to do about it.
 
     Looks at the configuration, the model, the camera and the broker, one line each. SECTION is one of config,
-    runtime, model, camera, broker, state; without it all are checked.
+    runtime, model, camera, mqtt, state; without it all are checked.
     """
     from edge_daemon.check import Level, checks
 
@@ -217,6 +214,99 @@ def explain(seq: str, picture: Path | None, as_json: bool) -> None:
     _say(engine.as_json(told) if as_json else "\n".join(engine.as_text(told)))
     if picture:
         engine.save(engine.drawn(told), picture)
+
+
+@cli.command()
+@click.argument("command")
+@click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--broker", metavar="URL", help="mqtt://HOST:PORT. Without: the configured one, or localhost.")
+@click.option("--device", metavar="ID", help="Another device than the configured one.")
+@config_option
+@json_option
+def call(
+    command: str, arguments: tuple[str, ...], broker: str | None, device: str | None, config: Path | None, as_json: bool
+) -> None:
+    """Ask a running daemon for something, over the broker; print its answer.
+
+    Commands are health_check, read_now, reload and restart. A refusal is told on stderr, with exit code 1.
+    """
+    from edge_daemon.call import call as engine
+    from edge_daemon.config import load
+
+    if not re.fullmatch("[A-Za-z0-9_-]{1,64}", command):
+        raise click.BadParameter(f"{command!r}: expected a name", param_hint="COMMAND")
+    said = engine(_access(broker, config), device or load(config).device, command, dict(map(_argument, arguments)))
+    if as_json:
+        _say(said)
+    elif said["status"] == "ok":
+        _say(json.dumps(said["data"], indent=2) if said["data"] else "ok")
+    else:
+        _complain(said["error"])
+    sys.exit(0 if said["status"] == "ok" else EXIT_FAILED)
+
+
+def _argument(word: str) -> tuple[str, Any]:
+    """KEY=VALUE; the value as JSON where it is some, otherwise as text."""
+    key, equals, value = word.partition("=")
+    if not equals:
+        raise click.BadParameter(f"{word!r}: write KEY=VALUE", param_hint="arguments")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
+@cli.group()
+def mqtt() -> None:
+    """What this device has at the broker."""
+
+
+@mqtt.command("clean")
+@click.option("--broker", metavar="URL", help="mqtt://HOST:PORT. Without: the configured one, or localhost.")
+@click.option("--device", metavar="ID", help="Of another device than the configured one.")
+@config_option
+def mqtt_clean(broker: str | None, device: str | None, config: Path | None) -> None:
+    """Clear all topics of the device, and have Home Assistant forget it. The daemon must be stopped.
+
+    Prints each topic that was cleared.
+    """
+    from edge_daemon.clean import clean
+    from edge_daemon.config import load
+
+    for topic in clean(_access(broker, config), device or load(config).device):
+        _say(topic)
+
+
+@cli.command()
+@click.argument("name", required=False)
+def schema(name: str | None) -> None:
+    """Print what is sent, as JSON Schema; without NAME, the names and their topics.
+
+    \b
+    edge-daemon schema reading > reading.schema.json
+    """
+    from edge_daemon.schemas import SCHEMAS
+    from edge_daemon.schemas import schema as find
+
+    if name is None:
+        for name, (topic, _) in SCHEMAS.items():
+            _say(f"{name:12}  edge_daemon/<device>/{topic}")
+    elif name in SCHEMAS:
+        click.echo(json.dumps(find(name), indent=2))
+    else:
+        raise click.BadParameter(f"{name!r}: one of {', '.join(SCHEMAS)}", param_hint="NAME")
+
+
+def _access(broker: str | None, config: Path | None) -> Access:
+    """The broker that was named, or else the configured one; the login is the configured one."""
+    from edge_daemon.access import access
+    from edge_daemon.config import load
+
+    given = load(config).mqtt
+    try:
+        return access(replace(given, url=broker) if broker else given)
+    except ConfigError:  # what is configured has been checked
+        raise click.BadParameter(f"{broker!r}: write mqtt://HOST:PORT", param_hint="--broker") from None
 
 
 # Saying it

@@ -10,16 +10,16 @@ import dataclasses
 import os
 import re
 import socket
+import ssl
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_daemon import fields, outbox, units
+from edge_daemon import access, fields, outbox, units
 from edge_daemon.classifiers import tflite
 from edge_daemon.errors import ConfigError
-from edge_daemon.link import access
 from edge_daemon.sinks import mqtt
 from edge_daemon.sources import KINDS, options_type
 from edge_daemon.tables import Check, Document, one_of, show, suggest
@@ -239,29 +239,42 @@ def _url(url: str) -> None:
     if "@" in url:
         raise ValueError('expected a url without a login, which goes to "username" and "password_file"')
     try:
-        access(url)
+        access.parse(url)
     except ConfigError:
         raise ValueError('expected "mqtt://HOST:PORT", or "mqtts://HOST:PORT" for TLS') from None
 
 
 def _ca_file(name: str) -> None:
     try:
-        access("mqtts://localhost", ca_file=name)
+        access.trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), name)
     except ConfigError:
         raise ValueError("expected a readable file of certificates in PEM form") from None
 
 
-def _password_file(name: str) -> None:
-    if not name:
-        return
+def _pem(name: str) -> None:
     try:
-        with Path(name).open() as file:
-            file.read(1)
-            everybody = os.fstat(file.fileno()).st_mode & stat.S_IROTH
-    except (OSError, UnicodeDecodeError):
-        raise ValueError("expected a readable file that holds the password, in UTF-8") from None
-    if everybody:
-        raise ValueError(f"expected a file that only the daemon can read (chmod 600 {name})")
+        if name and "-----BEGIN" not in access.find(name).read_text():
+            raise ValueError
+    except (OSError, ValueError):
+        raise ValueError("expected a readable file in PEM form") from None
+
+
+def _secret(what: str) -> Check:
+    """A check that a file can be read, and not by everybody."""
+
+    def check(name: str) -> None:
+        if not name:
+            return
+        try:
+            with access.find(name).open() as file:
+                file.read(1)
+                everybody = os.fstat(file.fileno()).st_mode & stat.S_IROTH
+        except (OSError, UnicodeDecodeError):
+            raise ValueError(f"expected a readable file that holds {what}, in UTF-8") from None
+        if everybody:
+            raise ValueError(f"expected a file that only the daemon can read (chmod 600 {name})")
+
+    return check
 
 
 def _between(read: Callable[[str], float], low: str, high: str, example: str) -> Check:
@@ -284,7 +297,14 @@ def _duration(low: str, high: str) -> Check:
 
 CHECKS: Mapping[str, Mapping[str, Check]] = {
     "field": {"region": _region, "format": _format, "settle": _duration("0s", "1h")},
-    "mqtt": {"url": _url, "ca_file": _ca_file, "password_file": _password_file},
+    "mqtt": {
+        "url": _url,
+        "ca_file": _ca_file,
+        "cert_file": _pem,
+        "key_file": _secret("the key"),
+        "password_file": _secret("the password"),
+        "longest_wait": _duration("1s", "1h"),
+    },
     "outbox": {
         "max_size": _between(units.size, "1MB", "1000GB", 'a size like "64MB" or "1GB"'),
         "max_age": _duration("1m", "3650d"),

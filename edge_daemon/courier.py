@@ -1,22 +1,25 @@
 """The one thread of ours: carries what is due from the outbox, and the newest of the board, to the sink.
 
-Three lanes leave the outbox. Live: at each connect the newest waiting reading of every field, then whatever
-is put from then on; these go to the retained topics and never wait for the others. Events, in the order they
-happened. Backlog: all older readings, as history. A batch takes at most one message of each topic, so nothing
-of a topic is on its way before the last one of that topic is settled.
+What leaves the outbox goes by lanes (lanes.py): readings of now, which go to the retained topics and never wait for
+the others; events; the backlog. A batch takes at most one message of each topic, so nothing of a topic is on its way
+before the last one of that topic is settled.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import random
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from edge_daemon.domain import Entry, Message, Outcome
+from edge_daemon import discovery
+from edge_daemon.board import Board, Notices
+from edge_daemon.domain import Entry, Heard, Message, Outcome
 from edge_daemon.errors import BrokerError, CourierError
+from edge_daemon.lanes import Lane, lanes
 from edge_daemon.outbox import Outbox
 from edge_daemon.sinks.mqtt import MqttSink
 
@@ -30,28 +33,12 @@ _BEAT = 60.0
 _CONNECTING = 300.0
 """The same while it connects: looking up a name can block for minutes and cannot be interrupted."""
 _IDLE = 5.0
-_PAGE = 64
-
-
-class Board:
-    """Messages of which only the newest per topic counts; sent on every connect and when they change."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._newest: dict[str, Message] = {}
-        self.on_post: Callable[[], None] = lambda: None
-        """Called after each post, by the thread that posts."""
-
-    def post(self, message: Message) -> None:
-        """From any thread."""
-        with self._lock:
-            self._newest[message.topic] = message
-        self.on_post()
-
-    def newest(self) -> list[Message]:
-        """The newest message of each topic."""
-        with self._lock:
-            return list(self._newest.values())
+_SHORT = 10.0
+"""Seconds: so short is a session whose client id somebody else uses too; each throws the other out."""
+_MANY_SHORT = 3
+_BIRTH = (1.0, 10.0)
+"""Seconds, from and to, after Home Assistant's start until all is said again: at random, so that a fleet does not
+answer as one."""
 
 
 @dataclass
@@ -71,36 +58,6 @@ class Backoff:
         return ceiling * random.uniform(0.5, 1.0)
 
 
-class _Lane:
-    """Waiting entries in order, fetched a page at a time."""
-
-    def __init__(
-        self,
-        fetch: Callable[[int], list[Entry]],
-        key: Callable[[Entry], str],
-        replayed: bool = False,
-        head: Sequence[Entry] = (),
-        after: int = 0,
-    ) -> None:
-        """`key` says which entries must stay in order among themselves."""
-        self.replayed = replayed
-        self._fetch = fetch
-        self._key = key
-        self._entries = list(head)
-        self._after = after
-
-    def first_of_each(self) -> list[Entry]:
-        """What may go now."""
-        if len(self._entries) < _PAGE // 2:
-            page = self._fetch(self._after)
-            self._after = page[-1].seq if page else self._after
-            self._entries += page
-        return list({self._key(entry): entry for entry in reversed(self._entries)}.values())
-
-    def settle(self, entry: Entry) -> None:
-        self._entries.remove(entry)
-
-
 class Courier:
     """Delivers until told to stop; whatever is wrong with the broker is waited out."""
 
@@ -109,7 +66,6 @@ class Courier:
     ) -> None:
         self._outbox = outbox
         self._sink = sink
-        self._board = board
         self._encode = encode
         self._backoff = backoff or Backoff()
         self._stopping = threading.Event()
@@ -117,8 +73,16 @@ class Courier:
         self._leave_at = 0.0
         self._failure: BaseException | None = None
         self._trouble = ""
+        self._short_sessions = 0
+        self._opened = 0.0
+        self.connects = 0
+        """How often a broker has accepted us."""
         # a daemon thread: if it hangs, the process can still end
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
+        self._notices = Notices(board)
+        self._again_at = math.inf
+        self.on_heard: Callable[[Heard], None] = lambda _: None
+        """Called by the courier's thread with what arrived for the daemon."""
         outbox.on_put = board.on_post = sink.ring
 
     def start(self) -> None:
@@ -131,6 +95,19 @@ class Courier:
             raise CourierError(f"delivery has died: {self._failure}") from self._failure
         if time.monotonic() > self._beaten_until:
             raise CourierError("delivery has stopped beating")
+
+    def problems(self) -> dict[str, str]:
+        """Code -> text for a person, of what is wrong with the broker. From any thread."""
+        found: dict[str, str] = {}
+        if self._short_sessions >= _MANY_SHORT and not (self._sink.up and time.monotonic() - self._opened > _SHORT):
+            found["client_id_in_use"] = (
+                f"broker {self._sink.to} keeps ending our sessions: is another device called the same?"
+            )
+        if refused := sorted(self._sink.refused):
+            found["broker_refuses"] = f"broker {self._sink.to} will not take {', '.join(refused[:3])}"
+        if not self._sink.retains:
+            found["no_retain"] = f"broker {self._sink.to} keeps no retained messages: subscribers wait for the next"
+        return found
 
     def stop(self, timeout: float = 8.0) -> bool:
         """Deliver what can be delivered, say `offline`, end. False if `timeout` seconds were not enough."""
@@ -150,7 +127,7 @@ class Courier:
 
     def _connect_and_carry(self) -> None:
         self._beat(_CONNECTING)
-        opened = time.monotonic()
+        self._opened = time.monotonic()
         try:
             self._sink.open()
         except BrokerError as error:
@@ -158,52 +135,62 @@ class Courier:
             return
         log.info("connected to broker %s (%s)", self._sink.to, self._sink.version)
         self._trouble = ""
+        self.connects += 1
         self._carry()
         if not self._stopping.is_set():
-            why = f"broker {self._sink.to} is gone: {self._sink.lost}"
-            self._back_off(why, stood=time.monotonic() - opened)
+            why, stood = f"broker {self._sink.to} is gone: {self._sink.lost}", time.monotonic() - self._opened
+            self._short_sessions = self._short_sessions + 1 if stood < _SHORT else 0
+            self._back_off(why, stood)
 
     def _carry(self) -> None:
         """Deliver until the connection breaks or it is time to stop."""
-        lanes = self._lanes()
-        posted: dict[str, Message] = {}
+        connection = lanes(self._outbox)
+        self._notices.begin()
         retry = self._retry()
         while self._sink.up and not self._must_leave():
             self._beat(_BEAT)
-            notices = [message for message in self._board.newest() if posted.get(message.topic) is not message]
-            due = [(lane, entry) for lane in lanes for entry in lane.first_of_each()]
-            if notices or due:
-                batch = notices + [self._encode(entry, lane.replayed) for lane, entry in due]
-                outcomes = self._sink.deliver(batch)
-                for message, outcome in zip(notices, outcomes, strict=False):
-                    if outcome is not Outcome.KEEP:
-                        posted[message.topic] = message
-                for (lane, entry), outcome in zip(due, outcomes[len(notices) :], strict=True):
-                    self._settle(lane, entry, outcome)
-                if Outcome.KEEP not in outcomes:
-                    retry = self._retry()
+            outcomes = self._round(connection)
+            self._listen()
+            if Outcome.KEEP in outcomes:
+                if self._stopping.is_set():
+                    self._sink.wait(0.1)  # the last tries before we leave
                 elif self._sink.up:
                     self._pause(retry.after())
-            elif self._stopping.is_set():
+                continue
+            retry = self._retry()
+            if not outcomes and self._stopping.is_set():
                 return
+            if not outcomes:
+                self._sink.wait(min(_IDLE, max(0.0, self._again_at - time.monotonic())))
+
+    def _round(self, connection: Sequence[Lane]) -> list[Outcome]:
+        """Send what is due, and take note of what becomes of it."""
+        if time.monotonic() >= self._again_at:
+            self._again_at = math.inf
+            self._sink.say_online()
+            self._notices.repeat()
+        due = [(lane, entry) for lane in connection for entry in lane.first_of_each()]
+        records = [self._encode(entry, lane.replayed) for lane, entry in due]
+        notices = self._notices.due(besides={message.topic for message in records})
+        outcomes = self._sink.deliver(notices + records) if notices or records else []
+        for message, outcome in zip(notices, outcomes, strict=False):
+            self._notices.settle(message, outcome)
+        for (lane, entry), message, outcome in zip(due, records, outcomes[len(notices) :], strict=True):
+            self._settle(lane, entry, outcome)
+            if outcome is Outcome.DELIVERED and message.retain:
+                self._notices.retained(message)
+        return outcomes
+
+    def _listen(self) -> None:
+        """Take what has arrived."""
+        while self._sink.heard:
+            heard = self._sink.heard.popleft()
+            if discovery.is_birth(heard.topic, heard.payload):
+                self._again_at = time.monotonic() + random.uniform(*_BIRTH)
             else:
-                self._sink.wait(_IDLE)
+                self.on_heard(heard)
 
-    def _lanes(self) -> list[_Lane]:
-        outbox, now = self._outbox, self._outbox.last
-        newest = outbox.newest(until=now)
-        told = {entry.seq for entry in newest}
-
-        def backlog(after: int) -> list[Entry]:
-            return [entry for entry in outbox.readings(after, until=now) if entry.seq not in told]
-
-        return [
-            _Lane(outbox.readings, key=_field, head=newest, after=now),
-            _Lane(outbox.events, key=lambda _: "event"),
-            _Lane(backlog, key=lambda _: "history", replayed=True),
-        ]
-
-    def _settle(self, lane: _Lane, entry: Entry, outcome: Outcome) -> None:
+    def _settle(self, lane: Lane, entry: Entry, outcome: Outcome) -> None:
         if outcome is Outcome.KEEP:
             return
         lane.settle(entry)
@@ -235,7 +222,3 @@ class Courier:
 
     def _beat(self, good_for: float) -> None:
         self._beaten_until = time.monotonic() + good_for
-
-
-def _field(entry: Entry) -> str:
-    return entry.record.field or ""

@@ -67,6 +67,7 @@ class Status(StrEnum):
     BLURRED = "blurred"
     OBSTRUCTED = "obstructed"
     CAMERA_MOVED = "camera_moved"
+    DISABLED = "disabled"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,6 +216,23 @@ class Message:
     retain: bool = False
     expiry: int | None = None
     """Seconds after which the broker may drop it (MQTT 5 only)."""
+    user: tuple[tuple[str, str], ...] = ()
+    """User properties, name and value (MQTT 5 only)."""
+    correlation: bytes | None = None
+    """How who asked knows the answer again (MQTT 5 only)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One message received."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+    """It lay at the broker before we asked."""
+    user: tuple[tuple[str, str], ...] = ()
+    response_topic: str = ""
+    correlation: bytes | None = None
 
 
 class Outcome(Enum):
@@ -229,6 +247,8 @@ class Request(Enum):
     """Why the path was left."""
 
     STOP = "stop"
+    RELOAD = "reload"
+    RESTART = "restart"
 
 
 # The seams. Each is called from one thread, never in parallel; no locks are needed.

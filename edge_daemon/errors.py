@@ -45,5 +45,13 @@ class OutboxError(EdgeDaemonError, OSError):
     """The durable queue cannot be used: locked by another daemon, disk full, read-only."""
 
 
+class OutboxInUseError(OutboxError):
+    """Another daemon has the folder."""
+
+
+class CommandError(EdgeDaemonError, ValueError):
+    """A command cannot be carried out now."""
+
+
 class CourierError(EdgeDaemonError, RuntimeError):
     """The delivery thread died or stopped beating; the process must restart."""

@@ -16,9 +16,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -26,8 +24,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_daemon.domain import Message
-from edge_daemon.errors import BrokerError, ConfigError
+from edge_daemon.access import Access
+from edge_daemon.domain import Heard, Message
+from edge_daemon.errors import BrokerError
 
 V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
 
@@ -58,68 +57,20 @@ class VersionError(BrokerError):
     """The broker does not seem to speak this version of MQTT."""
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Where the broker is and how to get in."""
-
-    host: str
-    port: int
-    username: str
-    password: str
-    tls: ssl.SSLContext | None
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
-
-
-def access(url: str, username: str = "", password_file: str = "", ca_file: str = "") -> Access:
-    """Take a URL apart and read the files it takes to connect. Raises ConfigError."""
-    host, port, tls = _parse(url)
-    try:
-        password = Path(password_file).read_text().strip("\r\n") if password_file else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"[mqtt] password_file {password_file}: {error}") from None
-    return Access(host, port, username, password, _tls(ca_file) if tls else None)
-
-
-def _tls(ca_file: str) -> ssl.SSLContext:
-    """TLS 1.2 or newer; certificate and host name are checked."""
-    try:
-        return ssl.create_default_context(cafile=ca_file or None)
-    except OSError as error:
-        raise ConfigError(f"[mqtt] ca_file {ca_file}: {error}") from None
-
-
-def _parse(url: str) -> tuple[str, int, bool]:
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ConfigError(f"[mqtt] url {url!r}: {error}") from None
-    if "@" in parts.netloc:
-        raise ConfigError("[mqtt] url: put the login into `username` and `password_file`, not into the url")
-    if parts.scheme not in ("mqtt", "mqtts") or not host or parts.path.strip("/"):
-        raise ConfigError(f"[mqtt] url {url!r}: write mqtt://host:port or mqtts://host:port")
-    tls = parts.scheme == "mqtts"
-    try:
-        host.encode("idna")  # what looking it up will do
-    except UnicodeError as error:
-        raise ConfigError(f"[mqtt] url {url!r}: {error}") from None
-    return host, port or (8883 if tls else 1883), tls
-
-
 def dial(
     to: Access,
     client_id: str,
     times: Times,
-    first: MQTTProtocolVersion = V5,
     will: Message | None = None,
     bell: socket.socket | None = None,
+    largest: int | None = None,
 ) -> Link:
-    """Connect with MQTT 5, and once with 3.1.1 if the broker seems not to know it. Raises BrokerError."""
-    if first is V5:
-        with suppress(VersionError):
-            return Link(to, client_id, V5, times, will, bell)
+    """Connect with MQTT 5, and once with 3.1.1 if the broker seems not to know it. Raises BrokerError.
+
+    What worked is not remembered: a broker may only have been slow, and 3.1.1 has no word for a refused message.
+    """
+    with suppress(VersionError):
+        return Link(to, client_id, V5, times, will, bell, largest)
     return Link(to, client_id, V311, times, will, bell)
 
 
@@ -134,15 +85,17 @@ class Link:
         times: Times,
         will: Message | None = None,
         bell: socket.socket | None = None,
+        largest: int | None = None,
     ) -> None:
-        """Connect. `bell` is a socket that ends a `pump` early when it becomes readable.
+        """Connect. `bell` is a socket that ends a `pump` early when it becomes readable. `largest` is how many bytes
+        a packet may have that the broker sends us (MQTT 5 only).
 
         Raises BrokerError; VersionError if the broker may speak another version of MQTT.
         """
         self.acknowledged: deque[tuple[int, int]] = deque()
         """(message id, reason code) of each PUBACK."""
-        self.heard: deque[tuple[str, bytes]] = deque()
-        """(topic, payload) of each message received."""
+        self.heard: deque[Heard] = deque()
+        """Each message received."""
         self.granted: deque[bool] = deque()
         """Whether all topics were granted, for each `subscribe`."""
         self.lost = ""
@@ -150,14 +103,17 @@ class Link:
         self.window = _WINDOW
         """How many messages may be unacknowledged at once: our limit or the broker's, if that is less."""
         self.version = version
+        self.retains = True
+        """Whether the broker keeps retained messages."""
+        self.acknowledges = True
+        """Whether it takes messages that it must acknowledge (QoS 1)."""
         self._to = to
         self._bell = bell
         self._packet_limit = 2**28
-        self._retain = True
         self._connack: deque[tuple[ReasonCode, Properties | None]] = deque()
         self._client = self._build(client_id, will)
         try:
-            self._connect(times)
+            self._connect(times, largest)
         except BrokerError:
             self.drop("")
             raise
@@ -174,7 +130,8 @@ class Link:
         inside_tls = sock.pending() if isinstance(sock, ssl.SSLSocket) else 0  # read, but not yet by us
         watched = [sock] if self._bell is None else [sock, self._bell]
         writing = [sock] if self._client.want_write() else []
-        readable, writable, _ = select.select(watched, writing, [], 0.0 if inside_tls else timeout)
+        patience = min(timeout, self._client.keepalive / 2)  # a server may want to hear of us every second
+        readable, writable, _ = select.select(watched, writing, [], 0.0 if inside_tls else patience)
         if self._bell is not None and self._bell in readable:
             silence(self._bell)
         if sock in readable or inside_tls:
@@ -185,18 +142,23 @@ class Link:
 
     def publish(self, message: Message) -> int | None:
         """Send a message and return its id; None if the broker has said that it takes none so long."""
-        properties = None
-        if self.version is V5 and message.expiry is not None:
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            properties.MessageExpiryInterval = message.expiry
+        properties = _properties(message, PacketTypes.PUBLISH) if self.version is V5 else None
         if _packet_length(message, properties) > self._packet_limit:
             return None
-        retain = message.retain and self._retain
+        retain = message.retain and self.retains
         return self._client.publish(message.topic, message.payload, message.qos, retain, properties).mid
 
     def subscribe(self, topics: Sequence[str]) -> None:
         """Ask for topics; the answer is in `granted`, what arrives in `heard`."""
         self._client.subscribe([(topic, 1) for topic in topics])
+
+    def listen(self, topics: Sequence[str], patience: float) -> bool:
+        """Ask for topics and wait for the answer; whether all were granted."""
+        self.subscribe(topics)
+        deadline = time.monotonic() + patience
+        while not self.granted and self.up and (left := deadline - time.monotonic()) > 0:
+            self.pump(left)
+        return bool(self.granted) and self.granted.popleft()
 
     def close(self) -> None:
         """Say goodbye, so that the broker keeps the last will to itself, and hang up."""
@@ -221,10 +183,11 @@ class Link:
         if self._to.tls:
             client.tls_set_context(self._to.tls)
         if will:
-            client.will_set(will.topic, will.payload, will.qos, will.retain)
+            properties = _properties(will, PacketTypes.WILLMESSAGE) if self.version is V5 else None
+            client.will_set(will.topic, will.payload, will.qos, will.retain, properties)
         client.on_connect = lambda _c, _u, _flags, code, properties: self._connack.append((code, properties))
         client.on_publish = lambda _c, _u, mid, code, _p: self.acknowledged.append((mid, code.value))
-        client.on_message = lambda _c, _u, message: self.heard.append((message.topic, bytes(message.payload)))
+        client.on_message = lambda _c, _u, message: self.heard.append(_heard(message))
         client.on_subscribe = lambda _c, _u, _mid, codes, _p: self.granted.append(
             not any(code.is_failure for code in codes)
         )
@@ -234,10 +197,14 @@ class Link:
     def _on_disconnect(self, _c: object, _u: object, _flags: object, code: ReasonCode, _p: object) -> None:
         self.lost = self.lost or str(code)
 
-    def _connect(self, times: Times) -> None:
+    def _connect(self, times: Times, largest: int | None) -> None:
         self._client.connect_timeout = times.connect
+        properties = None
+        if self.version is V5 and largest:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties.MaximumPacketSize = largest
         try:
-            self._client.connect(self._to.host, self._to.port, times.keepalive)
+            self._client.connect(self._to.host, self._to.port, times.keepalive, properties=properties)
         except OSError as error:
             raise BrokerError(f"broker {self._to} cannot be reached: {error.strerror or error}") from None
         patience = times.connack_v5 if self.version is V5 else times.connack
@@ -255,13 +222,39 @@ class Link:
             raise kind(f"broker {self._to} refused us: {code}")
         self.window = min(_WINDOW, getattr(properties, "ReceiveMaximum", _WINDOW))
         self._packet_limit = getattr(properties, "MaximumPacketSize", self._packet_limit)
-        self._retain = bool(getattr(properties, "RetainAvailable", 1))
+        self.retains = bool(getattr(properties, "RetainAvailable", 1))
+        self.acknowledges = getattr(properties, "MaximumQoS", 2) > 0
 
 
 def silence(bell: socket.socket) -> None:
     """Take back all that has been rung."""
     with suppress(BlockingIOError):
         bell.recv(4096)
+
+
+def _properties(message: Message, kind: int) -> Properties | None:
+    """What of a message travels beside its payload in MQTT 5."""
+    properties = Properties(kind)  # type: ignore[no-untyped-call]
+    if message.expiry is not None:
+        properties.MessageExpiryInterval = message.expiry
+    if message.user:
+        properties.UserProperty = list(message.user)
+    if message.correlation is not None:
+        properties.CorrelationData = message.correlation
+    return None if properties.isEmpty() else properties  # type: ignore[no-untyped-call]
+
+
+def _heard(message: paho.MQTTMessage) -> Heard:
+    properties = message.properties
+    return Heard(
+        # a topic that is not UTF-8 is nothing that we know
+        bytes(message._topic).decode(errors="replace"),
+        bytes(message.payload),
+        message.retain,
+        tuple(getattr(properties, "UserProperty", ())),
+        getattr(properties, "ResponseTopic", ""),
+        getattr(properties, "CorrelationData", None),
+    )
 
 
 def _packet_length(message: Message, properties: Properties | None) -> int:

@@ -4,40 +4,50 @@ A put is one transaction and on disk when it returns. Delivered rows are deleted
 next put: they cost no sync of their own; a crash before it means that some are sent twice. Numbers never go
 back.
 
+A disk that takes nothing more, because it is full, or worn out and read-only, stops nobody: records are held in memory
+then, and are delivered from there; with the first that the disk takes again, what is still waiting is stored. What
+memory holds is lost when the process is killed, and so is what was delivered meanwhile: some may be sent twice, and an
+older reading as the newest.
+
 Two threads use it, the path (put) and the courier (all the rest), through one connection and one lock: a put
 waits at most for one small query.
 """
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from edge_daemon import clock, rows, units
 from edge_daemon.domain import Entry, Event, Reading, Record
 from edge_daemon.errors import ConfigError, OutboxError
-from edge_daemon.outbox_file import MARKER, as_outbox_error, open_file, pack
+from edge_daemon.lock import hold
+from edge_daemon.outbox_cap import EVENT_ROWS, EVENTS, READING_ROWS, Cap
+from edge_daemon.outbox_file import MARKER, as_outbox_error, in_memory, open_file, pack, refuses_writing
 from edge_daemon.rows import Row
 
 log = logging.getLogger(__name__)
 
-_EVENTS = ""
-"""The lane of events; the lane of a reading is its field."""
 _DONE_AT_MOST = 256
 """So many delivered rows may wait for the next put to take them along."""
-_AGE_CHECK = 60.0
-"""Seconds between looks for records that are too old."""
+_HELD_AT_MOST = 1000
+"""So many records are held in memory when the disk takes none; then the oldest go."""
+_LOOK_AGAIN = 60.0
+"""Seconds between looks whether a disk that was unusable at the start has become usable."""
+_MEMORY = 4_000_000
+"""Bytes that the queue may take when it is kept in memory only."""
+_PROBE = 256 * 1024
+"""Bytes that must be free on a disk for it to be usable."""
 _FOR_EVER = 2**63 - 1
-_READING_ROWS = f"lane NOT IN ('{_EVENTS}', '{MARKER}')"
-_EVENT_ROWS = f"lane = '{_EVENTS}'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,30 +68,43 @@ class Outbox:
     ) -> None:
         """Open, or start, the queue in `folder`; salvages what it can from a damaged one.
 
-        Raises ConfigError for a size or age that cannot be read, OutboxError if the folder cannot be used or
-        another daemon is using it.
+        Raises ConfigError for a size or age that cannot be read, OutboxInUseError if another daemon has the folder,
+        OutboxError if it cannot be one. A disk that is full or read-only is no reason not to start: all is kept in
+        memory then.
         """
         options = options or Options()
         try:
-            self._max_size = units.size(options.max_size)
-            self._max_age = units.seconds(options.max_age)
+            self._cap = Cap(units.size(options.max_size), units.seconds(options.max_age))
         except ValueError as error:
             raise ConfigError(f"[outbox] {error}") from None
         self._device = device
         self._now = now
+        self._folder = folder
         self._mutex = threading.Lock()
-        with as_outbox_error(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        self._lock_file = _lock(folder / "outbox.lock")
+        self.trouble = ""
+        """Why the disk does not take what should be on it; empty: it does."""
+        self.volatile = False
+        """The disk could not be used at the start: there is only memory, until the next start."""
+        self._lock_file = -1
         try:
+            with as_outbox_error(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+            self._lock_file = hold(folder / "outbox.lock")
             self._file = open_file(folder, now())
-        except OutboxError:
-            os.close(self._lock_file)
-            raise
+        except OutboxError as error:
+            if not refuses_writing(error):
+                self._unlock()
+                raise
+            self._note(str(error))
+            self.volatile = True
+            self._cap.max_size = min(self._cap.max_size, _MEMORY)
+            self._file = in_memory(folder)
+        self._file.db.execute("CREATE TEMP TABLE held (seq INTEGER PRIMARY KEY, lane TEXT, body BLOB)")
+        self._held_from = 0  # the first number that is held in memory; 0: none is
+        self._looked = time.monotonic()
         self._seq = self._file.seq
         self._markers = self._file.markers  # lane -> last delivered number that is on disk
         self._done: dict[int, str] = {}  # number -> lane: delivered, and not yet deleted
-        self._age_check_due = 0.0
         self.on_put: Callable[[], None] = lambda: None
         """Called after each put, by the path's thread."""
         self.salvaged = self._file.salvaged
@@ -94,38 +117,52 @@ class Outbox:
         """Records that the broker will not take."""
 
     def put(self, record: Record) -> int:
-        """Store a record for good and return its number. Raises OutboxError if the disk does not take it."""
-        with self._mutex, as_outbox_error(self._file.path):
+        """Store a record for good and return its number; in memory where the disk does not take it."""
+        with self._mutex:
             row = self._row(record)
-            with self._file.db as db:
-                db.execute("INSERT INTO row VALUES (?, ?, ?)", pack(row))
-                done = self._delete_done()
-                dropped = [*self._too_old(row), *self._too_many(row)]
-            self._forget(done)
-            self._count_dropped(dropped)
+            try:
+                with as_outbox_error(self._file.path):
+                    self._store(row)
+            except OutboxError as error:
+                self._note(str(error))
+                self._hold(row)
         self.on_put()
         return row.seq
 
+    def recovered(self) -> bool:
+        """Whether a start would find a usable disk where this one did not, and nothing be lost. Ask now and then."""
+        if not self.volatile or self.waiting or time.monotonic() - self._looked < _LOOK_AGAIN:
+            return False
+        self._looked = time.monotonic()
+        try:
+            with tempfile.TemporaryFile(dir=self._folder) as file:
+                file.write(bytes(_PROBE))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            return False
+        return True
+
     def readings(self, after: int, until: int = _FOR_EVER, limit: int = 64) -> list[Entry]:
         """Waiting readings numbered after < seq <= until, oldest first."""
-        return self._waiting(_READING_ROWS, after, until, limit)
+        return self._waiting(READING_ROWS, after, until, limit)
 
     def events(self, after: int, limit: int = 64) -> list[Entry]:
         """Waiting events numbered after < seq, oldest first."""
-        return self._waiting(_EVENT_ROWS, after, _FOR_EVER, limit)
+        return self._waiting(EVENT_ROWS, after, _FOR_EVER, limit)
 
     def newest(self, until: int) -> list[Entry]:
         """For each field its newest reading up to `until`, unless that or a newer one has been delivered."""
-        query = f"SELECT lane, max(seq), body FROM row WHERE {_READING_ROWS} AND seq <= ? GROUP BY lane"
+        query = f"SELECT lane, max(seq), body FROM {{}} WHERE {READING_ROWS} AND seq <= ? GROUP BY lane"
         with self._mutex, as_outbox_error(self._file.path):
-            found = self._file.db.execute(query, (until,)).fetchall()
+            found = {lane: (seq, body) for lane, seq, body in self._select(query, (until,))}  # held ones are newer
             said = self._said()
-            bodies = [(seq, body) for lane, seq, body in found if seq > said.get(lane, 0)]
+            bodies = [(seq, body) for lane, (seq, body) in found.items() if seq > said.get(lane, 0)]
             return [entry for seq, body in sorted(bodies) if (entry := self._entry(seq, body))]
 
     def done(self, entries: Iterable[Entry]) -> None:
         """These have been delivered."""
-        with self._mutex, as_outbox_error(self._file.path):
+        with self._mutex:
             self._done |= {entry.seq: _lane(entry.record) for entry in entries}
             if len(self._done) >= _DONE_AT_MOST:
                 self._flush()
@@ -147,14 +184,16 @@ class Outbox:
         """How many records have not been delivered."""
         with self._mutex, as_outbox_error(self._file.path):
             stored: int = self._file.db.execute("SELECT count(*) FROM row WHERE lane != ?", (MARKER,)).fetchone()[0]
-            return stored - len(self._done)
+            held = self._file.db.execute("SELECT seq FROM held").fetchall()
+            gone = sum(not self._held_from or seq < self._held_from for seq in self._done)
+            return stored - gone + sum(seq not in self._done for (seq,) in held)
 
     def close(self) -> None:
         """Delete what was delivered and release the folder."""
-        with self._mutex, as_outbox_error(self._file.path):
+        with self._mutex:
             self._flush()
             self._file.db.close()
-            os.close(self._lock_file)
+            self._unlock()
 
     def _row(self, record: Record) -> Row:
         self._seq += 1  # also when it then fails: a gap is harmless, a number given twice is not
@@ -165,10 +204,10 @@ class Outbox:
     def _waiting(self, which: str, after: int, until: int, limit: int) -> list[Entry]:
         if after >= self._seq:
             return []
-        query = f"SELECT seq, body FROM row WHERE {which} AND seq > ? AND seq <= ? ORDER BY seq"
+        query = f"SELECT seq, body FROM {{}} WHERE {which} AND seq > ? AND seq <= ? ORDER BY seq"
         found: list[Entry] = []
         with self._mutex, as_outbox_error(self._file.path):
-            for seq, body in self._file.db.execute(query, (after, until)):
+            for seq, body in self._select(query, (after, until)):
                 if len(found) == limit:
                     break
                 if seq not in self._done and (entry := self._entry(seq, body)):
@@ -195,10 +234,59 @@ class Outbox:
             said[lane] = max(seq, said.get(lane, 0))
         return said
 
-    def _flush(self) -> None:
-        with self._file.db:
+    def _select(self, query: str, bounds: tuple[int, ...]) -> Iterator[tuple[Any, ...]]:
+        """The rows on disk, and those in memory, which are newer."""
+        yield from self._file.db.execute(query.format("row"), bounds)
+        if self._held_from:
+            yield from self._file.db.execute(query.format("held"), bounds)
+
+    def _store(self, row: Row) -> None:
+        """Put a row on the disk, with those that it did not take before."""
+        with self._file.db as db:
+            db.execute("INSERT INTO row SELECT * FROM held")
+            db.execute("INSERT INTO row VALUES (?, ?, ?)", pack(row))
+            db.execute("DELETE FROM held")
             done = self._delete_done()
+            dropped = self._cap.make_room(db, row)
         self._forget(done)
+        self._count_dropped(dropped)
+        self._held_from = 0
+        self._note(self.trouble if self.volatile else "")
+
+    def _hold(self, row: Row) -> None:
+        """Keep a row in memory; those before it that were delivered can go."""
+        self._held_from = self._held_from or row.seq
+        said = self._said()
+        with self._file.db as db:
+            db.execute("INSERT INTO held VALUES (?, ?, ?)", pack(row))
+            db.executemany("DELETE FROM held WHERE seq = ?", [(seq,) for seq in self._done])
+            many = "SELECT seq FROM held ORDER BY seq DESC LIMIT -1 OFFSET ?"
+            dropped = [seq for (seq,) in db.execute(many, (_HELD_AT_MOST,))]
+            db.executemany("DELETE FROM held WHERE seq = ?", [(seq,) for seq in dropped])
+        # of what is no longer there, only the last of each lane need be known
+        self._done = {seq: lane for seq, lane in self._done.items() if seq < self._held_from or said[lane] == seq}
+        self._count_dropped(dropped)
+
+    def _note(self, trouble: str) -> None:
+        if trouble and not self.trouble:
+            log.error("%s; records are kept in memory until it is", trouble)
+        elif self.trouble and not trouble:
+            log.warning("outbox: the disk takes records again")
+        self.trouble = trouble
+
+    def _unlock(self) -> None:
+        if self._lock_file >= 0:
+            os.close(self._lock_file)
+
+    def _flush(self) -> None:
+        """Delete what was delivered; where the disk does not take even that, it will be sent again."""
+        try:
+            with as_outbox_error(self._file.path), self._file.db:
+                done = self._delete_done()
+        except OutboxError as error:
+            self._note(str(error))
+        else:
+            self._forget(done)
 
     def _delete_done(self) -> dict[str, int]:
         """Within a transaction. The last delivered of each lane leaves a marker: an older one that is still
@@ -215,47 +303,6 @@ class Outbox:
         self._markers = said
         self._done.clear()
 
-    def _too_old(self, newest: Row) -> list[int]:
-        """Within a transaction: delete what has waited too long, as far as the clock can be believed."""
-        if not newest.synced or time.monotonic() < self._age_check_due:
-            return []
-        self._age_check_due = time.monotonic() + _AGE_CHECK
-        old: list[int] = []
-        oldest = "SELECT body FROM row WHERE lane != '*' ORDER BY seq LIMIT 1000"
-        for (body,) in self._file.db.execute(oldest):
-            row = rows.unpack(body)
-            if row is None or (row.synced and row.stored_at >= newest.stored_at - self._max_age):
-                break
-            if row.synced:
-                old.append(row.seq)
-        return self._delete(old)
-
-    def _too_many(self, newest: Row) -> list[int]:
-        """Within a transaction: delete the oldest readings, then the oldest events, until the rest fits."""
-        dropped: list[int] = []
-        while self._disk() > self._max_size:
-            oldest = self._oldest(_READING_ROWS, newest.seq) or self._oldest(_EVENT_ROWS, newest.seq)
-            if not oldest:
-                break
-            dropped += self._delete(oldest)
-        return dropped
-
-    def _oldest(self, which: str, before: int) -> list[int]:
-        query = f"SELECT seq FROM row WHERE {which} AND seq < ? ORDER BY seq LIMIT 16"
-        return [seq for (seq,) in self._file.db.execute(query, (before,))]
-
-    def _delete(self, seqs: list[int]) -> list[int]:
-        self._file.db.executemany("DELETE FROM row WHERE seq = ?", [(seq,) for seq in seqs])
-        return seqs
-
-    def _disk(self) -> int:
-        """Bytes in use, without what SQLite keeps for re-use."""
-        pages, free, size = (
-            self._file.db.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("page_count", "freelist_count", "page_size")
-        )
-        return int((pages - free) * size)
-
     def _count_dropped(self, seqs: list[int]) -> None:
         if seqs and not self.dropped:
             log.warning("outbox: records are too many or too old; the oldest are being dropped")
@@ -263,27 +310,10 @@ class Outbox:
 
 
 def _lane(record: Record) -> str:
-    return record.field if isinstance(record, Reading) else _EVENTS
+    return record.field if isinstance(record, Reading) else EVENTS
 
 
 def _decode(row: Row) -> Record:
-    if row.lane == _EVENTS:
+    if row.lane == EVENTS:
         return msgspec.json.decode(row.json, type=Event)
     return msgspec.json.decode(row.json, type=Reading)
-
-
-def _lock(path: Path) -> int:
-    """Hold the folder for as long as this process lives. Raises OutboxError naming who holds it."""
-    with as_outbox_error(path):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        holder = os.read(handle, 20).decode(errors="replace").strip() or "unknown"
-        os.close(handle)
-        raise OutboxError(
-            f"{path.parent}: in use by another daemon (pid {holder}); stop it, or give each its own folder"
-        ) from None
-    os.ftruncate(handle, 0)
-    os.write(handle, f"{os.getpid()}\n".encode())
-    return handle

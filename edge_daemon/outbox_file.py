@@ -7,7 +7,9 @@ is moved aside. A power cut half-way leaves both files, and the next start does 
 
 from __future__ import annotations
 
+import errno
 import logging
+import random
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -26,6 +28,11 @@ MARKER = "*"
 WAL_PAGES = 1000
 """SQLite's default: at most so many pages, hence rows, are in its log and not yet in its file."""
 
+_SQLITE_SAYS = (sqlite3.Error, UnicodeDecodeError)
+"""What a damaged file may raise. The second: SQLite's message quotes a schema that is no longer UTF-8."""
+
+_MEMORY_EPOCH = 0xF0000000
+
 _SCHEMA = """
 CREATE TABLE row (seq INTEGER PRIMARY KEY, lane TEXT NOT NULL, body BLOB NOT NULL);
 CREATE INDEX event ON row (seq) WHERE lane = '';
@@ -33,6 +40,9 @@ CREATE INDEX event ON row (seq) WHERE lane = '';
 
 _NOT_DAMAGE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM,
                sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PERM}  # fmt: skip
+
+
+_REFUSED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR}
 
 
 class _Damaged(Exception):
@@ -78,8 +88,29 @@ def as_outbox_error(path: Path) -> Iterator[None]:
         yield
     except OutboxError:
         raise
-    except (sqlite3.Error, OSError) as error:
+    except (*_SQLITE_SAYS, OSError) as error:
         raise OutboxError(f"outbox {path}: {error}; is the disk full, read-only or worn out?") from error
+
+
+def refuses_writing(error: OutboxError) -> bool:
+    """Whether the disk is full, read-only or broken; everything else about a folder can be mended by a person."""
+    cause = error.__cause__
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _REFUSED
+    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+
+
+def in_memory(folder: Path) -> Opened:
+    """A new queue that is on no disk, for while the folder's takes nothing.
+
+    Its numbers go on from those in the folder, as far as they can be read. Its epoch is above all that are made from
+    the time, and drawn at random: a machine that cannot write may start every time at the same hour.
+    """
+    db = sqlite3.connect(":memory:", check_same_thread=False)
+    db.executescript(_SCHEMA)
+    heaps = [found for path in folder.glob("outbox-*.db*") for found in rows.find(_read(path))]
+    seq = max((row.seq for row in heaps if isinstance(row, Row)), default=0) + WAL_PAGES
+    return Opened(db, folder, _MEMORY_EPOCH | random.getrandbits(28), seq, markers={})
 
 
 def pack(row: Row) -> tuple[int, str, bytes]:
@@ -115,7 +146,7 @@ def _check(path: Path) -> list[Row]:
     try:
         with _reading(path) as db:
             return list(_checked(db))
-    except sqlite3.Error as error:
+    except _SQLITE_SAYS as error:
         # without a code it comes from Python's own layer: text that is not UTF-8
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _NOT_DAMAGE:
             raise
@@ -185,7 +216,7 @@ def _markers(found: Iterable[Row]) -> dict[str, int]:
 
 def _read_through_sqlite(path: Path) -> Iterator[Row]:
     """What SQLite still reads: also rows too long for one page, which do not lie in one piece."""
-    with suppress(sqlite3.Error), _reading(path) as db:
+    with suppress(*_SQLITE_SAYS), _reading(path) as db:
         for (body,) in db.execute("SELECT body FROM row ORDER BY seq"):
             row = rows.unpack(body) if isinstance(body, bytes) else None
             if row:

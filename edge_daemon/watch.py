@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from edge_daemon import wire
+from edge_daemon.access import Access
 from edge_daemon.errors import BrokerError
-from edge_daemon.link import Access, Link, Times, dial
+from edge_daemon.link import Link, Times, dial
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +34,8 @@ def _listen(link: Link, broker: Access, stopped: Callable[[], bool]) -> Iterator
     try:
         while not stopped():
             while link.heard:
-                topic, payload = link.heard.popleft()
-                yield topic, _decode(topic, payload)
+                heard = link.heard.popleft()
+                yield heard.topic, _decode(heard.topic, heard.payload)
             link.pump(0.2)
             if not link.up and not link.heard:
                 log.warning("broker %s is gone: %s; trying to come back", broker, link.lost)
@@ -46,11 +47,7 @@ def _listen(link: Link, broker: Access, stopped: Callable[[], bool]) -> Iterator
 def _subscribe(broker: Access) -> Link:
     times = Times()
     link = dial(broker, "", times)
-    link.subscribe(wire.SUBSCRIPTIONS)
-    deadline = time.monotonic() + times.connack
-    while not link.granted and link.up and (left := deadline - time.monotonic()) > 0:
-        link.pump(left)
-    if not link.granted or not link.granted.popleft():
+    if not link.listen(wire.SUBSCRIPTIONS, times.connack):
         link.close()
         raise BrokerError(f"broker {broker} does not let us subscribe to edge_daemon/#")
     return link

@@ -25,8 +25,8 @@ from typing import Any
 
 import click
 
+from edge_daemon.access import Options, access
 from edge_daemon.domain import Box, outline
-from edge_daemon.link import access
 from edge_daemon.watch import watch
 
 LONG_ENOUGH = 4.0
@@ -215,7 +215,7 @@ def follow(ledger: Ledger, url: str, process: subprocess.Popen[bytes]) -> float:
     """Print readings until the daemon ends or the person has seen enough; returns the time of the last frame."""
     last = 0.0
     try:
-        for topic, payload in watch(access(url), stopped=lambda: process.poll() not in (None, 0)):
+        for topic, payload in watch(access(Options(url)), stopped=lambda: process.poll() not in (None, 0)):
             ledger.update()
             if topic.endswith("/availability") and payload == "offline":
                 break  # the last thing that a daemon says

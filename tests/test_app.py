@@ -17,6 +17,7 @@ import cv2
 from edge_daemon import explain
 from edge_daemon.domain import Frame, Status
 from edge_daemon.sources.simulated import Options, SimulatedCamera, Truth
+from tests import contract
 from tests.broker import Mosquitto, Recorder
 from tests.paper import page
 
@@ -64,13 +65,18 @@ def texts(*wanted: str) -> Callable[[Heard], bool]:
 
 
 def test_a_picture_becomes_retained_readings(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
-    """Two numbers on a sheet arrive as auto-1 and auto-2 with value, boxes and votes, and offline comes last."""
+    """Two numbers on a sheet arrive as auto-1 and auto-2 with value, boxes and votes; offline comes last.
+
+    And every message keeps the schema of its topic.
+    """
     path = picture(tmp_path, ("2021", 60, 80), ("38", 80, 280))
     with daemon(tmp_path, broker.url, f'source = "files"\npath = "{path}"\nloop = true') as process:
         recorder.wait_for(texts("2021", "38"))
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
     recorder.wait_for(lambda heard: heard[-1] == ("edge_daemon/bench/availability", b"offline"))
+    said_of = contract.check_all(recorder.heard)
+    assert said_of >= {"availability", "reading", "event", "info", "health", "problem"}
     first = readings(recorder.heard)[0]
     assert first["value"] == int(first["text"])
     assert first["votes"][0] >= 3
@@ -102,7 +108,7 @@ def test_the_broker_away_for_a_while_loses_nothing(tmp_path: Path, broker: Mosqu
         count_log_lines(process, ": ", 4)
         broker.start()
         recorder.wait_for(lambda heard: heard[-1][1] == b"offline" and len(readings(heard)) > 6, timeout=60)
-    seqs = sorted(json.loads(p)["seq"] for t, p in recorder.heard if p.startswith(b"{") and "/info" not in t)
+    seqs = sorted(json.loads(p)["seq"] for t, p in recorder.heard if b'"seq"' in p)
     cleared = sum(not payload for _, payload in recorder.heard)  # a number that left: its seq is not told
     assert len(set(seqs)) + cleared >= max(seqs)
     for topic in {t for t, _ in recorder.heard}:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
-import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,11 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_daemon import check, cli, link, networks
+from edge_daemon import check, cli, networks
 from edge_daemon.check import Finding, Level, checks
 from edge_daemon.domain import Frame
 from edge_daemon.networks import models_folder
-from tests.broker import Mosquitto, free_port
 
 
 @pytest.fixture(autouse=True)
@@ -25,35 +21,9 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
 
 
-@pytest.fixture
-def guarded(tmp_path: Path) -> Iterator[Mosquitto]:
-    """A broker that lets in only cam with the password hunter2."""
-    passwords = tmp_path / "passwords"
-    for folder in [tmp_path, *tmp_path.parents[:2]]:
-        folder.chmod(0o755)  # started by root, mosquitto becomes a user of its own
-    subprocess.run(["mosquitto_passwd", "-c", "-b", str(passwords), "cam", "hunter2"], check=True, capture_output=True)
-    passwords.chmod(0o644)
-    mosquitto = Mosquitto(tmp_path / "mosquitto", f"allow_anonymous false\npassword_file {passwords}")
-    mosquitto.start()
-    yield mosquitto
-    mosquitto.stop()
-
-
 def found(tmp_path: Path, section: str, text: str) -> list[Finding]:
     (tmp_path / "c.toml").write_text(text)
     return list(checks(tmp_path / "c.toml", section))
-
-
-def of_broker(tmp_path: Path, url: str, more: str = "") -> Finding:
-    [finding] = found(tmp_path, "broker", f'[mqtt]\nurl = "{url}"\n{more}')
-    return finding
-
-
-def login(tmp_path: Path, password: str) -> str:
-    secret = tmp_path / "secret"
-    secret.write_text(password)
-    secret.chmod(0o600)
-    return f'username = "cam"\npassword_file = "{secret}"\n'
 
 
 def test_the_command_line_knows_the_sections() -> None:
@@ -73,65 +43,6 @@ def test_a_right_configuration_is_summed_up(tmp_path: Path) -> None:
     assert finding.level is Level.OK
     assert "dock3" in finding.what
     assert "simulated" in finding.what
-
-
-# Broker
-
-
-def test_broker_that_is_well(tmp_path: Path, broker: Mosquitto) -> None:
-    """A broker that accepts us says with which version."""
-    assert of_broker(tmp_path, broker.url) == Finding(
-        "broker", Level.OK, f"127.0.0.1:{broker.port} accepts us, speaking MQTT 5"
-    )
-
-
-def test_broker_that_wants_a_login(tmp_path: Path, guarded: Mosquitto) -> None:
-    """No login and a wrong one are refused and told so, without the password; the right one is accepted."""
-    for more in ("", login(tmp_path, "wrong-one")):
-        finding = of_broker(tmp_path, guarded.url, more)
-        assert finding.level is Level.FAIL
-        assert "Not authorized" in finding.what
-        assert "password_file" in finding.remedy
-        assert "wrong-one" not in finding.what + finding.remedy
-    assert "accepts us as cam" in of_broker(tmp_path, guarded.url, login(tmp_path, "hunter2")).what
-
-
-def test_broker_that_is_not_running(tmp_path: Path) -> None:
-    """A port where nobody listens refuses."""
-    finding = of_broker(tmp_path, f"mqtt://127.0.0.1:{free_port()}")
-    assert finding.level is Level.FAIL
-    assert finding.what.endswith("refuses connections")
-    assert "running" in finding.remedy
-
-
-def test_broker_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Something that accepts connections and says nothing: silent for MQTT, silent for TLS."""
-    monkeypatch.setattr(check, "CONNECT", 0.2)
-    with socket.create_server(("127.0.0.1", 0)) as deaf:
-        port = deaf.getsockname()[1]
-        plain = of_broker(tmp_path, f"mqtt://127.0.0.1:{port}")
-        assert plain.what.endswith("does not answer")
-        assert "Is it an MQTT broker?" in plain.remedy
-        assert of_broker(tmp_path, f"mqtts://127.0.0.1:{port}").what.endswith("does not answer")
-
-
-def test_tls_at_a_port_without(tmp_path: Path, broker: Mosquitto) -> None:
-    """mqtts:// at a plain port is told as such."""
-    finding = of_broker(tmp_path, f"mqtts://127.0.0.1:{broker.port}")
-    assert finding.what.endswith("does not speak TLS with us")
-
-
-def test_names_and_certificates_are_told_apart() -> None:
-    """An unknown host and an untrusted certificate have remedies of their own."""
-    to = link.Access("nowhere", 8883, "", "", ssl.create_default_context())
-    untrusted = ssl.SSLCertVerificationError()
-    untrusted.verify_message = "certificate has expired"
-    what, remedy = check._trouble(to, untrusted)
-    assert "certificate has expired" in what
-    assert "clock" in remedy
-    what, remedy = check._trouble(to, socket.gaierror())
-    assert "nowhere" in what
-    assert "DNS" in remedy
 
 
 # Model, camera, state

@@ -17,6 +17,7 @@ from edge_daemon import config
 from edge_daemon.config import Camera, Config, load, parse
 from edge_daemon.errors import ConfigError
 from edge_daemon.sources import KINDS, options_type
+from tests.certificates import certificate
 
 DEFAULT = files("edge_daemon").joinpath("default.toml").read_text(encoding="utf-8")
 FIELD = '[[field]]\nname = "units"\nregion = [0.1, 0.2, 0.5, 0.25]\n'
@@ -225,6 +226,17 @@ def test_password_files(tmp_path: Path) -> None:
     [problem] = problems('[mqtt]\npassword_file = "hunter2"\n')
     assert "expected a readable file that holds the password" in problem
     assert "hunter2" not in problem
+
+
+def test_certificates(tmp_path: Path) -> None:
+    """Our certificate must be PEM, and its key readable for the daemon alone."""
+    cert, key = certificate(tmp_path, "dock3")
+    assert parse("c.toml", f'[mqtt]\ncert_file = "{cert}"\nkey_file = "{key}"\n').mqtt.key_file == str(key)
+    [problem] = problems(f'[mqtt]\ncert_file = "{tmp_path / "nothing"}"\n')
+    assert "expected a readable file in PEM form" in problem
+    key.chmod(0o644)
+    [problem] = problems(f'[mqtt]\nkey_file = "{key}"\n')
+    assert "chmod 600" in problem
 
 
 # The file itself

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from edge_daemon import wire
-from edge_daemon.courier import Backoff, Board, Courier
+from edge_daemon.board import Board
+from edge_daemon.courier import Backoff, Courier
+from edge_daemon.discovery import BIRTH
 from edge_daemon.domain import Entry, Message
 from edge_daemon.errors import CourierError
 from edge_daemon.link import Times
@@ -19,7 +23,8 @@ from edge_daemon.outbox import Outbox
 from edge_daemon.sinks.mqtt import MqttSink, Options
 from tests import hostile
 from tests.broker import PATIENCE, Mosquitto, Recorder, free_port, retained, until
-from tests.hostile import CUT, IGNORE, OK, HostileBroker, Manners
+from tests.hostile import OK, HostileBroker, Manners
+from tests.hostile_cases import CASES, Case
 from tests.records import event, reading
 
 READING, HISTORY, EVENT = (
@@ -38,8 +43,7 @@ class Delivery:
         """`stop_at`: stop, without a flush, when the record with this number is on its way."""
         self.outbox = outbox
         self.board = Board()
-        states = wire.availability("dock3", True), wire.availability("dock3", False)
-        self.sink = MqttSink(Options(url), "edge_daemon-dock3", *states, times)
+        self.sink = MqttSink(Options(url), "edge_daemon-dock3", partial(wire.availability, "dock3"), [BIRTH], times)
         self.stop_at = stop_at
         self.courier = Courier(outbox, self.sink, self.board, self.encode, Backoff(first=0.02, longest=0.1))
         self.board.post(wire.info("dock3", {}))
@@ -185,6 +189,23 @@ def test_broker_gone_for_a_while(outbox: Outbox, broker: Mosquitto, recorder: Re
             assert seen == sorted(seen)
 
 
+def test_broker_that_restarts_again_and_again(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
+    """Whatever is put meanwhile arrives, in order on each topic."""
+    with delivering(outbox, broker.url):
+        for number in range(60):
+            outbox.put(reading(number))
+            if number % 10 == 9:
+                broker.restart()
+        recorder.wait_for(lambda _: len({said["seq"] for said in everything(recorder)}) == 60)
+    for topic in ("/units", "/history"):
+        seen = list(dict.fromkeys(said["seq"] for said in recorder.payloads(topic)))
+        assert seen == sorted(seen)
+
+
+def everything(recorder: Recorder) -> list[dict[str, int]]:
+    return recorder.payloads("/units") + recorder.payloads("/history")
+
+
 def test_restart_of_the_daemon_during_a_backlog(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
     """A daemon stopped mid-backlog goes on with it later, and old never becomes the retained state."""
     for number in range(300):
@@ -254,63 +275,40 @@ def test_silence_is_noticed(outbox: Outbox, broker: Mosquitto) -> None:
         delivery.courier._beaten_until = beaten
 
 
-# A hostile broker. Each case: its manners, connection by connection.
-
-GOOD = Manners()
-SURVIVED = {
-    "never answers CONNECT": [Manners(connack=None), Manners(connack=None), GOOD],
-    "hangs up before CONNACK": [Manners(connack=b"", cut=True), Manners(connack=b"", cut=True), GOOD],
-    "hangs up after CONNACK": [Manners(cut=True), GOOD],
-    "server unavailable": [Manners(hostile.connack(0x88)), GOOD],
-    "wrong password": [Manners(hostile.connack(0x86)), GOOD],
-    "unknown CONNACK code": [Manners(hostile.connack(0xEE)), GOOD],
-    "cut between PUBLISH and PUBACK": [Manners(answers=[CUT]), GOOD],
-    "cut on the second": [Manners(answers=[OK, CUT]), Manners(answers=[CUT]), GOOD],
-    "no PUBACK": [Manners(answers=[IGNORE] * 9), GOOD],
-    "0x10, nobody subscribed": [Manners(answers=[0x10] * 3)],
-    "0x80 unspecified": [Manners(answers=[0x80])],
-    "0x83 implementation specific": [Manners(answers=[0x83, OK, 0x83])],
-    "0x97 quota exceeded": [Manners(answers=[0x97, 0x97])],
-    "unknown PUBACK code": [Manners(answers=[0x55, OK]), GOOD],
-    "PUBACK for nothing sent": [Manners(junk=hostile.packet(hostile.PUBACK, b"\x77\x77\x00\x00"))],
-    "malformed packet": [Manners(junk=b"\x40\x01\x00"), GOOD],
-    "reserved packet type": [Manners(junk=b"\xf0\x00"), GOOD],
-    "malformed PUBLISH": [Manners(junk=b"\x32\x04\xff\xff\x00\x00"), GOOD],
-    "length without end": [Manners(junk=b"\x30\xff\xff\xff\xff\xff"), GOOD],
-    "DISCONNECT from the server": [Manners(junk=hostile.packet(hostile.DISCONNECT, b"\x8b\x00")), GOOD],
-    "CONNACK again": [Manners(junk=hostile.connack())],
-}  # fmt: skip
+# A hostile broker
 
 
-@pytest.mark.parametrize("script", SURVIVED.values(), ids=SURVIVED)
-def test_hostile_broker(outbox: Outbox, script: list[Manners]) -> None:
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_hostile_broker(outbox: Outbox, case: Case, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever the broker does, each record is accepted in the end, in order, and the courier lives."""
-    enemy = HostileBroker(*script)
+    caplog.set_level("INFO")
+    enemy = HostileBroker(*case.script, Manners())
     for number in range(3):
         outbox.put(reading(number))
-    with delivering(outbox, enemy.url, QUICK):
+    with delivering(outbox, enemy.url, QUICK) as delivery:
         until(lambda: outbox.waiting == 0)
+        assert {case.problem} <= {"", *delivery.courier.problems()}
     enemy.close()
-    assert outbox.refused == 0
+    assert outbox.refused == case.refused
+    assert re.search(case.log, caplog.text), caplog.text
     state = [json.loads(payload)["value"] for payload in enemy.accepted(READING)]
     history = [json.loads(payload)["value"] for payload in enemy.accepted(HISTORY)]
-    assert {*state, *history} == {0, 1, 2}
+    assert len({*state, *history}) == 3 - case.refused
     assert state == sorted(state)
     assert history == sorted(history)
 
 
-@pytest.mark.parametrize("code", [0x87, 0x90, 0x99])
-def test_refused_for_good(outbox: Outbox, code: int, caplog: pytest.LogCaptureFixture) -> None:
-    """Not authorised, bad topic, bad payload: given up, counted and told; the next ones go out."""
-    enemy = HostileBroker(Manners(answers=[code]))
-    with delivering(outbox, enemy.url):
+def test_a_refusal_is_a_problem_until_it_is_over(outbox: Outbox) -> None:
+    """While the broker will not take a topic that is told; once it takes it again, no longer."""
+    enemy = HostileBroker(Manners(answers=[0x87]))
+    with delivering(outbox, enemy.url) as delivery:
         assert enemy.connected.wait(PATIENCE)
         outbox.put(reading(1))
-        outbox.put(reading(2))
         until(lambda: outbox.waiting == 0)
+        assert READING in delivery.courier.problems()["broker_refuses"]
+        outbox.put(reading(2))
+        until(lambda: not delivery.courier.problems())
     enemy.close()
-    assert outbox.refused == 1
-    assert f"reason code 0x{code:02x}" in caplog.text
     assert [json.loads(payload)["value"] for payload in enemy.accepted(READING)] == [2]
 
 
@@ -337,6 +335,37 @@ def test_receive_maximum(outbox: Outbox, allowed: int, most: int) -> None:
         until(lambda: outbox.waiting == 0)
     enemy.close()
     assert enemy.most_in_flight == most
+
+
+def test_server_keep_alive(outbox: Outbox) -> None:
+    """A broker that wants to hear of us every second does, though there is nothing to say."""
+    enemy = HostileBroker(Manners(hostile.connack(properties=hostile.server_keep_alive(1)), patience=1.5))
+    with delivering(outbox, enemy.url):
+        until(lambda: (enemy.guests and enemy.guests[0].pings >= 2) or len(enemy.guests) > 1)
+    enemy.close()
+    assert len(enemy.guests) == 1
+
+
+def test_no_retain(outbox: Outbox) -> None:
+    """A broker that keeps nothing is asked to keep nothing: it would have to hang up on us."""
+    enemy = HostileBroker(Manners(hostile.connack(properties=hostile.NO_RETAIN)))
+    outbox.put(reading(1))
+    with delivering(outbox, enemy.url):
+        until(lambda: outbox.waiting == 0)
+    enemy.close()
+    assert enemy.guests[0].retained == 0
+
+
+def test_sessions_are_told_apart(outbox: Outbox) -> None:
+    """Each connection's will and `online` carry the same number (MQTT 5), and each connection has its own."""
+    enemy = HostileBroker(Manners(cut=True), Manners(cut=True), Manners())
+    with delivering(outbox, enemy.url):
+        assert enemy.connected.wait(PATIENCE)
+    enemy.close()
+    sessions = [re.search(rb"session\0.(\d+)", guest.will, re.DOTALL) for guest in enemy.guests]
+    numbers = [int(found[1]) for found in sessions if found]
+    assert len(numbers) == 3
+    assert numbers == sorted(set(numbers))
 
 
 def test_one_in_flight_per_topic(outbox: Outbox) -> None:

@@ -368,6 +368,25 @@ def test_lane_that_is_not_utf8(folder: Path) -> None:
     outbox.close()
 
 
+def test_schema_that_is_not_utf8(folder: Path) -> None:
+    """A byte flipped in the text of the schema, which SQLite quotes in its complaint, is damage like any other."""
+    stored = fill(folder, 10)
+    Outbox(folder, "dock3").close()
+    pristine = folder.with_name("pristine")
+    folder.rename(pristine)
+    data = database(pristine).read_bytes()
+    start = data.index(b"CREATE INDEX")
+    for place in range(start, start + 180, 3):
+        shutil.copytree(pristine, folder)
+        hurt = bytearray(data)
+        hurt[place] = 0xD7
+        database(folder).write_bytes(hurt)
+        outbox = check_salvage(folder, stored)
+        assert outbox.waiting == 11
+        outbox.close()
+        shutil.rmtree(folder)
+
+
 def test_delivered_records_stay_delivered_after_damage(folder: Path) -> None:
     """What was delivered and deleted is not raised from the dead by salvaging."""
     outbox = Outbox(folder, "dock3")

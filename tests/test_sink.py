@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import signal
+import socket
+import ssl
 import subprocess
 import sys
+import threading
+import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,20 +18,22 @@ from pathlib import Path
 import pytest
 
 from edge_daemon import wire
-from edge_daemon.courier import Backoff, Board, Courier
+from edge_daemon.access import access
+from edge_daemon.board import Board
+from edge_daemon.courier import Backoff, Courier
 from edge_daemon.domain import Message, Outcome
 from edge_daemon.errors import BrokerError, ConfigError
-from edge_daemon.link import V5, V311
 from edge_daemon.outbox import Outbox
 from edge_daemon.sinks.mqtt import MqttSink, Options
 from tests.broker import Mosquitto, Recorder, free_port, until
+from tests.certificates import FUTURE, NOW, PAST, certificate
 from tests.records import reading
 
-ONLINE, OFFLINE = wire.availability("dock3", True), wire.availability("dock3", False)
+ONLINE = wire.availability("dock3", True)
 
 
 def sink(**options: str) -> MqttSink:
-    return MqttSink(Options(**options), "edge_daemon-dock3", ONLINE, OFFLINE)  # type: ignore[arg-type]
+    return MqttSink(Options(**options), "edge_daemon-dock3", partial(wire.availability, "dock3"))  # type: ignore[arg-type]
 
 
 AMQTT = """
@@ -75,18 +82,14 @@ def test_broker_without_mqtt_5(amqtt: int, tmp_path: Path) -> None:
     outbox.close()
 
 
-def test_version_that_worked_is_tried_first(amqtt: int) -> None:
-    """Against a 3.1.1 broker only the first connection pays for asking with MQTT 5; a failure asks anew."""
+def test_mqtt_5_is_always_tried_first(amqtt: int, broker: Mosquitto) -> None:
+    """That a broker once spoke only 3.1.1 is not held against it: it may have been upgraded, or slow."""
     there = sink(url=f"mqtt://127.0.0.1:{amqtt}")
-    assert there._version is V5
     there.open()
-    assert there._version is V311
+    assert there.version == "MQTT 3.1.1"
+    there.to = replace(there.to, port=broker.port)
     there.open()
-    assert there._version is V311
-    there.to = replace(there.to, port=free_port())
-    with pytest.raises(BrokerError):
-        there.open()
-    assert there._version is V5
+    assert there.version == "MQTT 5"
     there.close(1.0)
 
 
@@ -113,11 +116,11 @@ import sys, time
 from functools import partial
 from pathlib import Path
 from edge_daemon import wire
-from edge_daemon.courier import Board, Courier
+from edge_daemon.board import Board
+from edge_daemon.courier import Courier
 from edge_daemon.outbox import Outbox
 from edge_daemon.sinks.mqtt import MqttSink, Options
-states = wire.availability("dock3", True), wire.availability("dock3", False)
-sink = MqttSink(Options(sys.argv[1]), "edge_daemon-dock3", *states)
+sink = MqttSink(Options(sys.argv[1]), "edge_daemon-dock3", partial(wire.availability, "dock3"))
 outbox = Outbox(Path(sys.argv[2]), "dock3")
 Courier(outbox, sink, Board(), partial(wire.encode, "dock3", "candidates")).start()
 time.sleep(60)
@@ -154,34 +157,38 @@ def test_login(tmp_path: Path) -> None:
     broker.stop()
 
 
-def certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    """A self-signed certificate for a host, and its key."""
-    cert, key = folder / f"{name}.crt", folder / f"{name}.key"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    command += ["-days", "2", "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"]
-    subprocess.run([*command, "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True)
-    return cert, key
+def tls_broker(folder: Path, cert: Path, key: Path, *more: str) -> Mosquitto:
+    """A mosquitto that shows this certificate, running."""
+    broker = Mosquitto(folder / "mosquitto", "\n".join([f"certfile {cert}", f"keyfile {key}", *more]))
+    broker.start()
+    return broker
 
 
 # paho lets go of its socket, without closing it, when the handshake fails; counting references closes it
-@pytest.mark.filterwarnings("ignore:unclosed <ssl:ResourceWarning")
+UNCLOSED = pytest.mark.filterwarnings("ignore:unclosed <ssl:ResourceWarning")
+
+
+@UNCLOSED
 @pytest.mark.parametrize(
-    ("served", "trusted", "trouble"),
+    ("served", "valid", "trusted", "expected", "trouble"),
     [
-        ("localhost", "localhost", ""),
-        ("localhost", "elsewhere", "self-signed certificate"),
-        ("elsewhere", "elsewhere", "[Hh]ostname mismatch"),
-        ("", "localhost", "(?i)wrong version number|reset by peer|EOF"),
+        ("localhost", NOW, "localhost", "", ""),
+        ("broker.site", NOW, "broker.site", "broker.site", ""),
+        ("localhost", NOW, "elsewhere", "", "self-signed certificate"),
+        ("elsewhere", NOW, "elsewhere", "", "[Hh]ostname mismatch"),
+        ("localhost", NOW, "localhost", "broker.site", "[Hh]ostname mismatch"),
+        ("localhost", PAST, "localhost", "", "certificate has expired"),
+        ("localhost", FUTURE, "localhost", "", "certificate is not yet valid"),
     ],
-    ids=["right", "unknown CA", "wrong host", "plaintext port"],
+    ids=["right", "server_name", "unknown CA", "wrong host", "wrong server_name", "expired", "not yet valid"],
 )
-def test_tls(tmp_path: Path, served: str, trusted: str, trouble: str) -> None:
-    """mqtts:// trusts what `ca_file` says, checks the host name, and names the trouble."""
-    certificates = {name: certificate(tmp_path, name) for name in ("localhost", "elsewhere")}
-    cert, key = certificates.get(served, ("", ""))
-    broker = Mosquitto(tmp_path / "mosquitto", f"certfile {cert}\nkeyfile {key}" if served else "")
-    broker.start()
-    there = sink(url=f"mqtts://localhost:{broker.port}", ca_file=str(certificates[trusted][0]))
+def test_tls(tmp_path: Path, served: str, valid: tuple[str, str], trusted: str, expected: str, trouble: str) -> None:
+    """mqtts:// trusts what `ca_file` says, checks the name and the time, and names the trouble."""
+    broker = tls_broker(tmp_path, *certificate(tmp_path / "served", served, valid))
+    ca_file = tmp_path / "served" / f"{trusted}.crt"
+    if trusted != served:
+        ca_file, _ = certificate(tmp_path / "other", trusted)
+    there = sink(url=f"mqtts://localhost:{broker.port}", ca_file=str(ca_file), server_name=expected)
     if trouble:
         with pytest.raises(BrokerError, match=trouble):
             there.open()
@@ -190,6 +197,74 @@ def test_tls(tmp_path: Path, served: str, trusted: str, trouble: str) -> None:
         assert there.deliver([Message("edge_daemon/dock3/event", b"x" * 50_000)]) == [Outcome.DELIVERED]
     there.close(1.0)
     broker.stop()
+
+
+@UNCLOSED
+def test_tls_at_a_plain_port(broker: Mosquitto) -> None:
+    """mqtts:// at a port without TLS is no quiet plain connection."""
+    there = sink(url=f"mqtts://localhost:{broker.port}")
+    with pytest.raises(BrokerError, match=r"(?i)wrong version number|reset by peer|EOF"):
+        there.open()
+    there.close(1.0)
+
+
+@UNCLOSED
+def test_old_tls(tmp_path: Path) -> None:
+    """A broker that knows nothing newer than TLS 1.1 is not spoken to."""
+    cert, key = certificate(tmp_path, "localhost")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with warnings.catch_warnings(action="ignore"):  # that it is old is the point
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.load_cert_chain(cert, key)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            peer, _ = listener.accept()
+            with peer, suppress(OSError):
+                context.wrap_socket(peer, server_side=True)
+
+        server = threading.Thread(target=serve)
+        server.start()
+        there = sink(url=f"mqtts://localhost:{listener.getsockname()[1]}", ca_file=str(cert))
+        with pytest.raises(BrokerError, match=r"(?i)version"):
+            there.open()
+        server.join()
+    there.close(1.0)
+
+
+@UNCLOSED
+@pytest.mark.parametrize("in_one_file", [False, True])
+def test_client_certificate(tmp_path: Path, in_one_file: bool) -> None:
+    """A broker that wants a certificate gets ours, and knows us by its name; without one we are not let in."""
+    cert, key = certificate(tmp_path, "localhost")
+    ours, our_key = certificate(tmp_path / "ours", "dock3")
+    wants = [f"cafile {ours}", "require_certificate true", "use_identity_as_username true"]
+    broker = tls_broker(tmp_path, cert, key, *wants)
+    if in_one_file:
+        ours.write_text(ours.read_text() + our_key.read_text())
+    given = {"cert_file": str(ours)} | ({} if in_one_file else {"key_file": str(our_key)})
+    there = sink(url=f"mqtts://localhost:{broker.port}", ca_file=str(cert), **given)
+    there.open()
+    there.close(1.0)
+    assert any("u'dock3'" in line for line in broker.log)
+    there = sink(url=f"mqtts://localhost:{broker.port}", ca_file=str(cert))
+    with pytest.raises(BrokerError):
+        there.open()
+    there.close(1.0)
+    broker.stop()
+
+
+def test_credentials_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bare name is one of systemd's credentials where there is such; a path is a path."""
+    (tmp_path / "mqtt-password").write_text("s3cret\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert access(Options(password_file="mqtt-password")).password == "s3cret"
+    with pytest.raises(ConfigError, match="password_file other: "):
+        access(Options(password_file="other"))
+    with pytest.raises(ConfigError, match=r"\./mqtt-password"):
+        access(Options(password_file="./mqtt-password"))
 
 
 @pytest.mark.parametrize(
@@ -210,7 +285,7 @@ def test_password_in_the_url() -> None:
     assert "s3cret" not in str(refused.value)
 
 
-@pytest.mark.parametrize("key", ["password_file", "ca_file"])
+@pytest.mark.parametrize("key", ["password_file", "ca_file", "cert_file"])
 def test_files_that_are_missing(key: str) -> None:
     """A missing file is a configuration error that names key and file."""
     with pytest.raises(ConfigError, match=f"{key} /no/such/file: .*No such file"):

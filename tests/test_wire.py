@@ -131,7 +131,8 @@ def test_event() -> None:
 
 def test_availability_and_info() -> None:
     """Both are retained; availability is the one payload in plain text."""
-    assert wire.availability("dock3", True) == Message("edge_daemon/dock3/availability", b"online", retain=True)
+    online = wire.availability("dock3", True, 7)
+    assert online == Message("edge_daemon/dock3/availability", b"online", retain=True, user=(("session", "7"),))
     assert wire.availability("dock3", False).payload == b"offline"
     told = wire.info("dock3", {"version": "0.1.0"})
     assert told == Message("edge_daemon/dock3/info", b'{"version":"0.1.0"}', retain=True)

@@ -7,16 +7,15 @@ import select
 import socket
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from paho.mqtt.enums import MQTTProtocolVersion
-
-from edge_daemon.domain import Message, Outcome
+from edge_daemon import access
+from edge_daemon.domain import Heard, Message, Outcome
 from edge_daemon.errors import BrokerError
-from edge_daemon.link import V5, Link, Times, access, dial, silence
+from edge_daemon.link import V311, Link, Times, dial, silence
 
 log = logging.getLogger(__name__)
 
@@ -26,20 +25,25 @@ format invalid. Others (0x80 unspecified, 0x83 implementation specific, 0x97 quo
 again."""
 
 
+Availability = Callable[[bool, int], Message]
+"""(online, session) -> message; wire.availability with its device filled in."""
+
+_LARGEST = 64 * 1024
+"""Bytes: we ask the broker not to send us more at once. A command has at most 4 KB."""
+
+
 @dataclass(frozen=True, slots=True)
-class Options:
+class Options(access.Options):
     """The [mqtt] table of the configuration."""
 
-    url: str = "mqtt://localhost:1883"
-    """Where the broker is: mqtt://host:port, or mqtts://host:port for TLS."""
-    username: str = ""
-    """Empty: no login."""
-    password_file: str = ""
-    """A file that holds the password; it is never written anywhere else."""
-    ca_file: str = ""
-    """Certificates (PEM) to trust for mqtts://; empty: those of the system."""
     detail: Literal["value", "candidates", "digits"] = "candidates"
     """How much a reading tells: only the value, also the runners-up, or every digit."""
+    bare_value: bool = False
+    """Also say the number alone on reading/<field>/value."""
+    home_assistant: Literal["device", "entity", "off"] = "device"
+    """How Home Assistant is told of us: as one device, entity by entity for versions before 2024.12, or not."""
+    longest_wait: str = "5m"
+    """Tries to reach a broker that is away are at most so far apart."""
 
 
 class MqttSink:
@@ -52,19 +56,21 @@ class MqttSink:
         self,
         options: Options,
         client_id: str,
-        online: Message,
-        offline: Message,
+        availability: Availability,
+        topics: Sequence[str] = (),
         times: Times | None = None,
     ) -> None:
-        """`online` and `offline` are the two states of the availability topic. Raises ConfigError."""
-        self.to = access(options.url, options.username, options.password_file, options.ca_file)
+        """`topics` are those that we want to hear beside our own availability. Raises ConfigError."""
+        self.to = access.access(options)
         self.refused: dict[str, int] = {}
         """Topic -> the last reason code with which the broker refused a message there for good."""
+        self.heard: deque[Heard] = deque()
+        """What arrived on `topics`; for the caller to take."""
         self._client_id = client_id
-        self._online = online
-        self._offline = offline
+        self._availability = availability
+        self._topics = topics
+        self._session = 0
         self._times = times or Times()
-        self._version: MQTTProtocolVersion = V5
         self._link: Link | None = None
         self._bell, self._rope = socket.socketpair()
         self._bell.setblocking(False)
@@ -80,21 +86,34 @@ class MqttSink:
         return self._link.lost if self._link else ""
 
     @property
+    def retains(self) -> bool:
+        """Whether the broker keeps retained messages; True while there is none."""
+        return self._link is None or self._link.retains
+
+    @property
     def version(self) -> str:
         """What is spoken with the broker."""
-        return "MQTT 5" if self._version is V5 else "MQTT 3.1.1"
+        return "MQTT 3.1.1" if self._link is not None and self._link.version is V311 else "MQTT 5"
 
     def open(self) -> None:
         """Connect and say `online`. Raises BrokerError; nothing is open then."""
         if self._link is not None:
             self._link.drop("connecting anew")
         self._link = None
-        first, self._version = self._version, V5
-        self._link = dial(self.to, self._client_id, self._times, first, self._offline, self._bell)
-        self._version = self._link.version  # what worked is tried first next time
-        if self.deliver([self._online]) == [Outcome.KEEP] and not self.up:
+        self._session = max(self._session + 1, int(time.time() * 1000))
+        will = self._availability(False, self._session)
+        self._link = dial(self.to, self._client_id, self._times, will, self._bell, _LARGEST)
+        if not self._link.acknowledges:
+            self._link.close()
+            raise BrokerError(f"broker {self.to} acknowledges nothing (its Maximum QoS is 0): readings could be lost")
+        # first, so that who sees us online and asks at once is heard
+        self._link.subscribe([will.topic, *self._topics])
+        if not self.say_online() and not self.up:
             raise BrokerError(f"broker {self.to} dropped the connection: {self.lost}")
-        self._link.subscribe([self._offline.topic])
+
+    def say_online(self) -> bool:
+        """Say that we are there; whether that has arrived."""
+        return self.deliver([self._availability(True, self._session)]) == [Outcome.DELIVERED]
 
     def deliver(self, batch: Sequence[Message]) -> list[Outcome]:
         """Send a batch, at most one message per topic in it, and wait for what becomes of each.
@@ -122,7 +141,7 @@ class MqttSink:
     def close(self, timeout: float) -> None:
         """Say `offline`, wait for the acknowledgement up to `timeout` seconds, disconnect. For good."""
         if self._link is not None and self._link.up:
-            self._deliver([self._offline], timeout)
+            self._deliver([self._availability(False, self._session)], timeout)
             self._link.close()
         self._bell.close()
         self._rope.close()
@@ -156,6 +175,7 @@ class MqttSink:
 
     def _judge(self, message: Message, code: int) -> Outcome:
         if code < 0x80:
+            self.refused.pop(message.topic, None)
             return Outcome.DELIVERED
         return self._refuse(message, code) if code in _REFUSED else Outcome.KEEP
 
@@ -167,7 +187,11 @@ class MqttSink:
 
     def _contradict(self) -> None:
         """A last will may arrive late, after our `online`: say it again."""
+        offline = self._availability(False, self._session)
         while self._link is not None and self._link.heard:
-            topic, payload = self._link.heard.popleft()
-            if (topic, payload) == (self._offline.topic, self._offline.payload):
-                self._deliver([self._online], self._times.acknowledge)
+            heard = self._link.heard.popleft()
+            if heard.topic == offline.topic:
+                if heard.payload == offline.payload and not heard.retain:  # what was retained lay there before
+                    self._deliver([self._availability(True, self._session)], self._times.acknowledge)
+            else:
+                self.heard.append(heard)

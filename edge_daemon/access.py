@@ -1,0 +1,132 @@
+"""Where the broker is and how to get in: URL, login, TLS. Reads the files it takes, connects to nothing."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from edge_daemon.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The keys of the [mqtt] table that say how to get in.
+
+    A file that is named without a slash is looked for among the service's credentials first: see LoadCredential=
+    in systemd.exec(5).
+    """
+
+    url: str = "mqtt://localhost:1883"
+    """Where the broker is: mqtt://host:port, or mqtts://host:port for TLS."""
+    username: str = ""
+    """Empty: no login."""
+    password_file: str = ""
+    """A file that holds the password; it is never written anywhere else."""
+    ca_file: str = ""
+    """Certificates (PEM) to trust for mqtts://; empty: those of the system."""
+    cert_file: str = ""
+    """Our own certificate (PEM), for brokers that want one; the key may be in the same file."""
+    key_file: str = ""
+    """The key of `cert_file`, where it is not in the same file."""
+    server_name: str = ""
+    """The name that the broker's certificate must show; empty: the host of the url."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What it takes to connect."""
+
+    host: str
+    port: int
+    username: str = ""
+    password: str = ""
+    tls: ssl.SSLContext | None = None
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def access(options: Options) -> Access:
+    """Take the URL apart and read the files. Raises ConfigError."""
+    host, port, tls = parse(options.url)
+    password = read_password(options.password_file) if options.password_file else ""
+    return Access(host, port, options.username, password, _tls(options) if tls else None)
+
+
+def find(name: str) -> Path:
+    """The file of that name: a credential of the service, or a path."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if folder and "/" not in name and (credential := Path(folder) / name).is_file():
+        return credential
+    return Path(name)
+
+
+def read_password(name: str) -> str:
+    """The file's text without the line's end. Raises ConfigError."""
+    try:
+        return find(name).read_text().strip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"[mqtt] password_file {name}: {error}") from None
+
+
+def parse(url: str) -> tuple[str, int, bool]:
+    """Host, port and whether TLS is wanted. Raises ConfigError."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ConfigError(f"[mqtt] url {url!r}: {error}") from None
+    if "@" in parts.netloc:
+        raise ConfigError("[mqtt] url: put the login into `username` and `password_file`, not into the url")
+    if parts.scheme not in ("mqtt", "mqtts") or not host or parts.path.strip("/"):
+        raise ConfigError(f"[mqtt] url {url!r}: write mqtt://host:port or mqtts://host:port")
+    tls = parts.scheme == "mqtts"
+    try:
+        host.encode("idna")  # what looking it up will do
+    except UnicodeError as error:
+        raise ConfigError(f"[mqtt] url {url!r}: {error}") from None
+    return host, port or (8883 if tls else 1883), tls
+
+
+class _Context(ssl.SSLContext):
+    """Expects the certificate of another name than that of the host it is connected to."""
+
+    name = ""
+
+    def wrap_socket(self, *arguments: Any, **options: Any) -> ssl.SSLSocket:
+        if self.name:
+            options["server_hostname"] = self.name
+        return super().wrap_socket(*arguments, **options)
+
+
+def _tls(options: Options) -> ssl.SSLContext:
+    """TLS 1.2 or newer; certificate and host name are checked."""
+    context = _Context(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.name = options.server_name
+    trust(context, options.ca_file)
+    if options.cert_file:
+        try:
+            # a key that asks for a passphrase would wait for a person at the terminal
+            context.load_cert_chain(
+                find(options.cert_file), find(options.key_file) if options.key_file else None, password=lambda: b""
+            )
+        except (OSError, ValueError) as error:
+            names = " and ".join(filter(None, (options.cert_file, options.key_file)))
+            raise ConfigError(f"[mqtt] cert_file {names}: {error}") from None
+    return context
+
+
+def trust(context: ssl.SSLContext, ca_file: str) -> None:
+    """Trust the certificates in a file, or without one the system's. Raises ConfigError."""
+    try:
+        if ca_file:
+            context.load_verify_locations(find(ca_file))
+        else:
+            context.load_default_certs()
+    except OSError as error:
+        raise ConfigError(f"[mqtt] ca_file {ca_file}: {error}") from None

@@ -1,0 +1,60 @@
+"""Take back everything that a device has left at a broker: the engine of `edge-daemon mqtt clean`."""
+
+from __future__ import annotations
+
+import time
+
+from edge_daemon import discovery, wire
+from edge_daemon.access import Access
+from edge_daemon.domain import Message
+from edge_daemon.errors import BrokerError
+from edge_daemon.link import Link, Times, dial
+
+QUIET = 0.5
+"""Seconds without another retained message after which there are no more."""
+
+
+def clean(broker: Access, device: str, times: Times | None = None) -> list[str]:
+    """Clear the device's retained topics, Home Assistant's first; returns them, sorted. Raises BrokerError."""
+    times = times or Times()
+    link = dial(broker, "", times)
+    try:
+        found = _retained(link, device, times)
+        if found.get(f"{wire.base(device)}/availability") == b"online":
+            raise BrokerError(f"{device} is running: stop it first, or it will say all of it again")
+        ours = sorted(found, key=lambda topic: (not topic.startswith(discovery.PREFIX), topic))
+        for topic in ours:
+            _clear(link, topic, times)
+        return sorted(ours)
+    finally:
+        link.close()
+
+
+def _retained(link: Link, device: str, times: Times) -> dict[str, bytes]:
+    """Topic -> payload."""
+    if not link.listen([f"{wire.base(device)}/#", *discovery.topics(device)], times.connack):
+        raise BrokerError(f"the broker does not let us look at {wire.base(device)}/# and {discovery.PREFIX}/...")
+    found: dict[str, bytes] = {}
+    quiet_at = time.monotonic() + QUIET
+    while link.up and (left := quiet_at - time.monotonic()) > 0:
+        link.pump(left)
+        while link.heard:
+            heard = link.heard.popleft()
+            if heard.retain:
+                found[heard.topic] = heard.payload
+                quiet_at = time.monotonic() + QUIET
+    return found
+
+
+def _clear(link: Link, topic: str, times: Times) -> None:
+    mid = link.publish(Message(topic, b"", retain=True))
+    deadline = time.monotonic() + times.acknowledge
+    while link.up and (left := deadline - time.monotonic()) > 0:
+        while link.acknowledged:
+            acknowledged, code = link.acknowledged.popleft()
+            if acknowledged == mid and code < 0x80:
+                return
+            if acknowledged == mid:
+                raise BrokerError(f"the broker does not let us clear {topic}: reason code 0x{code:02x}")
+        link.pump(left)
+    raise BrokerError(f"the broker did not acknowledge that {topic} is cleared")

@@ -1,0 +1,162 @@
+"""What can be asked for over MQTT: a table name -> function, and the desk that answers each request once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from edge_daemon import wire
+from edge_daemon.board import Board
+from edge_daemon.domain import Heard, Request
+from edge_daemon.errors import EdgeDaemonError
+from edge_daemon.requests import Asked, fit, parse
+from edge_daemon.transactions import Transactions
+
+log = logging.getLogger(__name__)
+
+Data = dict[str, Any]
+
+BURST = 20
+"""So many requests may come at once;"""
+PER_SECOND = 2.0
+"""and so many in the long run."""
+
+
+class Controls(Protocol):
+    """What commands can do."""
+
+    def health(self) -> Data: ...
+
+    def read_now(self) -> Data:
+        """Raises EdgeDaemonError."""
+
+    def validate(self) -> None:
+        """Whether a reload would succeed. Raises ConfigError."""
+
+    def enable(self, on: bool) -> None: ...
+
+    def ask(self, request: Request) -> None:
+        """To be done once the request has been answered."""
+
+
+def health_check(controls: Controls) -> Data:
+    """What `health` says, of now."""
+    return controls.health()
+
+
+def read_now(controls: Controls) -> Data:
+    """Say the present reading of each field again."""
+    return controls.read_now()
+
+
+def reload(controls: Controls) -> Data:
+    """Read the configuration again and go on with it; a wrong one is refused."""
+    controls.validate()
+    controls.ask(Request.RELOAD)
+    return {}
+
+
+def restart(controls: Controls) -> Data:
+    """End, and start anew."""
+    controls.ask(Request.RESTART)
+    return {}
+
+
+Table = Mapping[str, Callable[..., Data]]
+COMMANDS: Table = {
+    "health_check": health_check,
+    "read_now": read_now,
+    "reload": reload,
+    "restart": restart,
+}
+"""Arguments, where there are any, are the keyword-only parameters of the function."""
+
+
+class Desk:
+    """Answers each request, and carries it out at most once. Called from the path's thread."""
+
+    def __init__(
+        self,
+        device: str,
+        board: Board,
+        controls: Controls,
+        transactions: Transactions,
+        commands: Table = COMMANDS,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.refused = 0
+        """Requests beyond the rate limit; all but the first of a flood are not even answered."""
+        self._device = device
+        self._board = board
+        self._controls = controls
+        self._transactions = transactions
+        self._commands = commands
+        self._now = now
+        self._left, self._filled_at = float(BURST), now()
+        self._flooded = False
+
+    def handle(self, heard: Heard) -> None:
+        """Whatever has arrived on one of our topics."""
+        if heard.topic == wire.enabled_topic(self._device):
+            self._switch(heard)
+        elif (name := wire.requested(self._device, heard.topic)) is not None:
+            answer = self._answer(name, heard)
+            if answer is not None:
+                self._board.answer(wire.response(self._device, name, answer, heard))
+
+    def _switch(self, heard: Heard) -> None:
+        if heard.payload in (b"ON", b"OFF") and not heard.retain and self._may():
+            self._controls.enable(heard.payload == b"ON")
+
+    def _answer(self, name: str, heard: Heard) -> str | None:
+        """The response as JSON; None: none."""
+        if not self._may():
+            first, self._flooded = not self._flooded, True
+            return wire.failure(f"too many requests: {PER_SECOND:g} a second, please") if first else None
+        self._flooded = False
+        asked: Asked | None = None
+        try:
+            if heard.retain:
+                raise ValueError("a retained request is not carried out: it would be again at every start")
+            asked = parse(heard.payload)
+            return self._carry_out(name, asked)
+        except (EdgeDaemonError, ValueError, OSError) as error:
+            return wire.failure(str(error), asked.transaction if asked else None)
+
+    def _carry_out(self, name: str, asked: Asked) -> str:
+        """Raises EdgeDaemonError, ValueError or OSError where it is refused."""
+        if name not in self._commands:
+            raise ValueError(f"unknown command; known are {', '.join(sorted(self._commands))}")
+        function = self._commands[name]
+        arguments = fit(function, asked.arguments)
+        if asked.transaction is None:
+            return wire.success(self._call(name, function, arguments))
+        key = f"{name}/{asked.transaction!r}"
+        if key in self._transactions:
+            return self._transactions.answer(key) or wire.failure(
+                "it was begun, and interrupted by a restart; it is not begun again", asked.transaction
+            )
+        self._transactions.begin(key)
+        try:
+            answer = wire.success(self._call(name, function, arguments), asked.transaction)
+        except EdgeDaemonError as error:
+            answer = wire.failure(str(error), asked.transaction)
+        self._transactions.finish(key, answer)
+        return answer
+
+    def _call(self, name: str, function: Callable[..., Data], arguments: Data) -> Data:
+        log.info("command %s", name)
+        return function(self._controls, **arguments)
+
+    def _may(self) -> bool:
+        """The token bucket."""
+        now = self._now()
+        self._left = min(float(BURST), self._left + (now - self._filled_at) * PER_SECOND)
+        self._filled_at = now
+        if self._left < 1:
+            self.refused += 1
+            return False
+        self._left -= 1
+        return True
