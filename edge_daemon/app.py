@@ -19,7 +19,7 @@ from types import FrameType
 from edge_daemon import __version__, classifiers, wire
 from edge_daemon.config import Config, state_folder
 from edge_daemon.courier import Board, Courier
-from edge_daemon.domain import Classifier, Event, Reading, Record, Request, Source
+from edge_daemon.domain import Classifier, Event, Frame, Reading, Record, Request, Source, Status
 from edge_daemon.fields import Fields
 from edge_daemon.outbox import Outbox
 from edge_daemon.reader import Reader
@@ -61,12 +61,17 @@ def run(app: App) -> Request:
             if request := next_request(app.inbox):
                 return request
             if frame is not None:
-                for patch in app.fields.cut(frame):
-                    app.voter.observe(patch, app.reader.read(patch))
+                look(frame, app.fields, app.reader, app.voter)
             for record in app.voter.due(frame.mono if frame else time.monotonic()):
                 tell(record)
                 app.outbox.put(record)
     return Request.STOP
+
+
+def look(frame: Frame, fields: Fields, reader: Reader, voter: Voter) -> None:
+    """One frame as far as the votes; what cannot be read is not."""
+    for patch in fields.cut(frame):
+        voter.observe(patch, reader.read(patch) if patch.status is Status.OK else [])
 
 
 def main(config: Config) -> None:
@@ -96,7 +101,7 @@ def build(config: Config, inbox: SimpleQueue[Request]) -> Iterator[App]:
         board.post(wire.info(config.device, facts(config, classifier)))
         courier = Courier(outbox, sink, board, partial(wire.encode, config.device, config.mqtt.detail))
         source = open_source(config.camera.kind, config.camera.options)
-        voter = Voter(config.fields, classifier.name, classifier.backend)
+        voter = Voter(config.fields, classifier.name, classifier.backend, reader.read, outbox.accepted())
         courier.start()
         stack.callback(leave, courier)
         yield App(source, Fields(config.fields), reader, voter, outbox, courier, systemd, inbox)

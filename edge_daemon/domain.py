@@ -54,6 +54,24 @@ class Frame:
     """An owned copy: the camera's buffer has been given back."""
 
 
+class Status(StrEnum):
+    """Why a reading is, or is not, what is written there. The spelling is the one on the wire."""
+
+    OK = "ok"
+    LOW_CONFIDENCE = "low_confidence"
+    NO_DIGITS = "no_digits"
+    WRONG_FORMAT = "wrong_format"
+    NOT_MONOTONE = "not_monotone"
+    RATE_TOO_HIGH = "rate_too_high"
+    OUT_OF_RANGE = "out_of_range"
+    TOO_DARK = "too_dark"
+    TOO_BRIGHT = "too_bright"
+    GLARE = "glare"
+    BLURRED = "blurred"
+    OBSTRUCTED = "obstructed"
+    CAMERA_MOVED = "camera_moved"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Patch:
     """What one field looked like in one frame, turned upright."""
@@ -64,6 +82,8 @@ class Patch:
     pixels: Grey
     to_frame: NDArray[np.float64]
     """(3, 3) homography: patch pixels to frame pixels."""
+    status: Status = Status.OK
+    """Whether it can be read: what is not OK (too dark, glare, a hand in the way, ...) is never read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,15 +152,6 @@ class Number:
     @property
     def confidence(self) -> float:
         return self.candidates[0][1]
-
-
-class Status(StrEnum):
-    """Why a reading is, or is not, what is written there. The spelling is the one on the wire."""
-
-    OK = "ok"
-    LOW_CONFIDENCE = "low_confidence"
-    NO_DIGITS = "no_digits"
-    WRONG_FORMAT = "wrong_format"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -24,7 +25,7 @@ import msgspec
 from edge_daemon import clock, rows, units
 from edge_daemon.domain import Entry, Event, Reading, Record
 from edge_daemon.errors import ConfigError, OutboxError
-from edge_daemon.outbox_file import MARKER, as_outbox_error, open_file, pack
+from edge_daemon.outbox_file import ACCEPTED, MARKER, as_outbox_error, open_file, pack, pack_accepted
 from edge_daemon.rows import Row
 
 log = logging.getLogger(__name__)
@@ -99,12 +100,36 @@ class Outbox:
             row = self._row(record)
             with self._file.db as db:
                 db.execute("INSERT INTO row VALUES (?, ?, ?)", pack(row))
+                self._keep(record, row)
                 done = self._delete_done()
                 dropped = [*self._too_old(row), *self._too_many(row)]
             self._forget(done)
             self._count_dropped(dropped)
         self.on_put()
         return row.seq
+
+    def accepted(self) -> list[Reading]:
+        """Of each field the last reading that was accepted, delivered or not: what it goes on from after a restart."""
+        with self._mutex, as_outbox_error(self._file.path):
+            found = self._file.db.execute("SELECT body FROM accepted ORDER BY lane").fetchall()
+        kept = []
+        for (body,) in found:
+            row = rows.unpack(body)
+            with suppress(msgspec.ValidationError):  # another version wrote it
+                kept += [msgspec.json.decode(row.json, type=Reading)] if row else []
+        return kept
+
+    def _keep(self, record: Record, row: Row) -> None:
+        """Within the transaction that stores a reading: remember what is accepted, so that neither is without the
+        other."""
+        if not isinstance(record, Reading):
+            return
+        lane = ACCEPTED + record.field
+        if record.gone:
+            self._file.db.execute("DELETE FROM accepted WHERE lane = ?", (lane,))
+        elif record.text is not None:
+            kept = pack_accepted(replace(row, lane=lane))
+            self._file.db.execute("INSERT OR REPLACE INTO accepted VALUES (?, ?)", kept)
 
     def readings(self, after: int, until: int = _FOR_EVER, limit: int = 64) -> list[Entry]:
         """Waiting readings numbered after < seq <= until, oldest first."""

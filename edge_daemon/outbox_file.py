@@ -31,6 +31,10 @@ CREATE TABLE row (seq INTEGER PRIMARY KEY, lane TEXT NOT NULL, body BLOB NOT NUL
 CREATE INDEX event ON row (seq) WHERE lane = '';
 """
 
+ACCEPTED = "="
+"""Stands before the lane of a row that keeps what was accepted last; no field's name begins so."""
+_ACCEPTED_TABLE = "CREATE TABLE IF NOT EXISTS accepted (lane TEXT PRIMARY KEY, body BLOB NOT NULL);"
+
 _NOT_DAMAGE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM,
                sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PERM}  # fmt: skip
 
@@ -87,6 +91,11 @@ def pack(row: Row) -> tuple[int, str, bytes]:
     return row.seq, row.lane if row.json else MARKER, rows.pack(row)
 
 
+def pack_accepted(row: Row) -> tuple[str, bytes]:
+    """The columns of a row of the table `accepted`."""
+    return row.lane, rows.pack(row)
+
+
 def _create(folder: Path, epoch: int) -> Opened:
     path = folder / f"outbox-{epoch:08x}.db"
     db = _connect(path)
@@ -104,7 +113,7 @@ def _open(path: Path) -> Opened:
     db = _connect(path)  # from here on SQLite may reset its log
     opened = Opened(db, path, _epoch(path), max((row.seq for row in whole), default=0), _markers(whole))
     # those behind a frame of the log that SQLite did not believe
-    _add(opened, [row for row in in_wal if row.seq > opened.seq])
+    _add(opened, [row for row in in_wal if row.seq > opened.seq and not row.lane.startswith(ACCEPTED)])
     if unclean:
         opened.seq += WAL_PAGES  # whatever numbers a torn log may have held
     return opened
@@ -115,7 +124,7 @@ def _check(path: Path) -> list[Row]:
     try:
         with _reading(path) as db:
             return list(_checked(db))
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter where SQLite quotes a damaged name
         # without a code it comes from Python's own layer: text that is not UTF-8
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _NOT_DAMAGE:
             raise
@@ -127,6 +136,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         # Deleted rows are overwritten, so that a heap of bytes holds few that are done with.
         db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;")
+        db.execute(_ACCEPTED_TABLE)  # files of older versions have none
     except sqlite3.Error:
         db.close()
         raise
@@ -144,9 +154,18 @@ def _checked(db: sqlite3.Connection) -> Iterator[Row]:
         if row is None or pack(row) != columns:
             raise _Damaged(f"row {columns[0]} is not whole")
         yield row
+    for lane, body in _accepted(db):
+        row = rows.unpack(body) if isinstance(body, bytes) else None
+        if row is None or pack_accepted(row) != (lane, body):
+            raise _Damaged(f"what was accepted last for {lane} is not whole")
     verdict = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if verdict != "ok":
         raise _Damaged(verdict)
+
+
+def _accepted(db: sqlite3.Connection) -> list[tuple[str, bytes]]:
+    there = db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'accepted'").fetchone()[0]
+    return db.execute("SELECT lane, body FROM accepted").fetchall() if there else []
 
 
 def _carry_over(path: Path, opened: Opened) -> None:
@@ -164,13 +183,17 @@ def _carry_over(path: Path, opened: Opened) -> None:
 
 def _add(opened: Opened, found: Iterable[Row]) -> int:
     """Put the rows that were found into the file; says how many records were among them."""
+    found = list(found)
+    accepted = sorted((row for row in found if row.lane.startswith(ACCEPTED)), key=lambda row: row.seq)
     # of the two rows with one number, the marker was written later
-    by_seq = {row.seq: row for row in sorted(found, key=lambda row: row.json == b"")}
+    plain = (row for row in found if not row.lane.startswith(ACCEPTED))
+    by_seq = {row.seq: row for row in sorted(plain, key=lambda row: row.json == b"")}
     markers = _markers(by_seq.values())
     keep = [row for row in by_seq.values() if row.json or markers[row.lane] == row.seq]
     with opened.db:
         opened.db.executemany("INSERT OR REPLACE INTO row VALUES (?, ?, ?)", map(pack, keep))
-    opened.seq = max(opened.seq, *by_seq, 0)
+        opened.db.executemany("INSERT OR REPLACE INTO accepted VALUES (?, ?)", map(pack_accepted, accepted))
+    opened.seq = max(opened.seq, *by_seq, *(row.seq for row in accepted), 0)
     opened.markers |= markers
     return sum(row.json != b"" for row in keep)
 
@@ -185,8 +208,9 @@ def _markers(found: Iterable[Row]) -> dict[str, int]:
 
 def _read_through_sqlite(path: Path) -> Iterator[Row]:
     """What SQLite still reads: also rows too long for one page, which do not lie in one piece."""
-    with suppress(sqlite3.Error), _reading(path) as db:
-        for (body,) in db.execute("SELECT body FROM row ORDER BY seq"):
+    with suppress(sqlite3.Error, UnicodeDecodeError), _reading(path) as db:
+        bodies = [body for _, body in _accepted(db)]
+        for body in (*bodies, *(body for (body,) in db.execute("SELECT body FROM row ORDER BY seq"))):
             row = rows.unpack(body) if isinstance(body, bytes) else None
             if row:
                 yield row

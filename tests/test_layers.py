@@ -25,7 +25,14 @@ RANKS = {
     "read": 4,
     "fields": 4,
     "reader": 5,
-    "vote": 5,
+    "formats": 2,
+    "rules": 2,
+    "evidence": 2,
+    "opinions": 3,
+    "perturbed": 4,
+    "ballot": 4,
+    "tracks": 5,
+    "vote": 6,
     "rows": 2,
     "wire": 2,
     "outbox_file": 3,
@@ -44,8 +51,9 @@ RANKS = {
     "config": 5,
     "check": 6,
     "app": 7,
-    "cli": 8,
-    "__main__": 9,
+    "replay": 8,
+    "cli": 9,
+    "__main__": 10,
 }
 HARDWARE = {"picamera2", "libcamera", "tflite_runtime", "ai_edge_litert"}
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edge_daemon.ballot import HEARTBEAT
 from edge_daemon.domain import Box, Digit, Event, Frame, Number, Patch, Reading, Status
 from edge_daemon.fields import Options
-from edge_daemon.vote import AUTO_LIMIT, HEARTBEAT, LEAVES, Voter
+from edge_daemon.tracks import LEAVES, LIMIT
+from edge_daemon.vote import Voter
 
 PIXELS = np.zeros((480, 640), np.uint8)
 FPS = 5.0
@@ -158,7 +160,7 @@ def test_at_most_sixteen_numbers_are_named() -> None:
     """A page with forty numbers publishes sixteen."""
     scene = Scene()
     scene.show(*(number(str(i), box=(30 + 60 * (i % 8), 20 + 60 * (i // 8), 30, 30)) for i in range(40)), seconds=3)
-    assert {r.field for r in scene.said} == {f"auto-{n + 1}" for n in range(AUTO_LIMIT)}
+    assert {r.field for r in scene.said} == {f"auto-{n + 1}" for n in range(LIMIT)}
 
 
 @pytest.mark.parametrize("text", ["007", "0"])
