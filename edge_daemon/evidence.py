@@ -1,10 +1,10 @@
 """What the frames of the last moments say together, and whether that is enough.
 
 Each frame gives its candidates with calibrated confidences. Frames in which the paper looks the same are one view:
-their words are averaged and count once, so that a still picture cannot make a consistent misread certain. Views add up,
-up to a few. A text is accepted when, over the whole settle time, nearly all frames say it and it lies ahead of every other
-text, and of the chance that it is none of them, by a margin: a wide one to change what was accepted, a narrower one to
-stay with it.
+their words are averaged and count once, so that a still picture cannot make a consistent misread certain. Views add
+up, up to a few. A text is accepted when, over the whole settle time, nearly all frames say it and it lies ahead of
+every other text, and of the chance that it is none of them, by a margin: a wide one to change what was accepted, a
+narrower one to stay with it.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ MOST_VIEWS = 3.0
 """More views than these do not add to the evidence: all were read by the same eyes."""
 FLOOR = 0.01
 """No frame holds a text, or that it is none, for less likely than this."""
+MOMENT = 1e-3
+"""Seconds by which the times of frames may be rounded."""
 THUMBNAIL = (48, 24)
 """Columns and rows to which a picture is shrunk before it is compared; sensor noise averages out."""
 ALIKE = 4.0
@@ -84,16 +86,18 @@ class Evidence:
     def add(self, opinion: Opinion) -> None:
         """Take an opinion; those older than the settle time make room, down to the fewest we need."""
         self.opinions.append(opinion)
-        while len(self.opinions) > MIN_FRAMES and opinion.mono - self.opinions[1].mono >= self.settle:
+        while len(self.opinions) > MIN_FRAMES and opinion.mono - self.opinions[1].mono >= self.settle - MOMENT:
             self.opinions.popleft()
 
     def decision(self, accepted: str | None) -> Decision | None:
         """What the frames agree on; None while they do not."""
         asked = len(self.opinions)
-        if asked < MIN_FRAMES or self.opinions[-1].mono - self.opinions[0].mono < self.settle:
+        if asked < MIN_FRAMES:
             return None
         (status, text), votes = Counter((o.status, o.text) for o in self.opinions).most_common(1)[0]
-        if votes < AGREEMENT * asked:
+        times = [o.mono for o in self.opinions if (o.status, o.text) == (status, text)]
+        # from the first to the last that agree: what stood there before must not help to fill the time
+        if votes < AGREEMENT * asked or times[-1] - times[0] < self.settle - MOMENT:
             return None
         if text is None or self.lead(text) >= (STAY if text == accepted else CHANGE):
             return Decision(status, text, (votes, asked))

@@ -1,9 +1,9 @@
 """What may be written in a field: digits as they were read -> the text they stand for, and its value.
 
-    ##??        two to four digits
-    ###.#       three digits, a decimal point, one digit; the point need not be seen, its place is known
-    ##:##       a time: what is neither # nor ? stands where it stands
-    ^20[0-9]+$  a regular expression, for the rest
+##??        two to four digits
+###.#       three digits, a decimal point, one digit; the point need not be seen, its place is known
+##:##       a time: what is neither # nor ? stands where it stands
+^20[0-9]+$  a regular expression, for the rest
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import pytest
 
 from edge_daemon.domain import Box, Frame, Grey
 from edge_daemon.fields import Fields, Options, cut
-from edge_daemon.vote import box_in_frame
+from edge_daemon.opinions import box_in_frame
 
 
 def frame_with(mark: Box, size: tuple[int, int] = (320, 240)) -> Frame:

@@ -108,7 +108,7 @@ class FilesCamera:
         with closing(Video(name)) as video:
             step = max(1.0, video.fps / self._options.active_fps)
             while (frame := video.frame(index)) is not None:
-                yield _grey(frame)
+                yield grey(frame)
                 yield from wait_until(start + (index + step) / video.fps, tick, self._now, self._sleep)
                 index = max(index + 1, round((self._now() - start) * video.fps))
 
@@ -184,7 +184,7 @@ def _read(name: str) -> Iterator[Picture]:
     with closing(Video(name)) as video:
         index = 0
         while (frame := video.frame(index)) is not None:
-            yield Picture(name, index, _grey(frame), frame.copy)
+            yield Picture(name, index, grey(frame), frame.copy)
             index += 1
 
 
@@ -288,7 +288,7 @@ def _check_size(name: str, width: int, height: int) -> None:
         raise PictureError(f"{name}: {width} x {height} pixels; at most {MAX_PIXELS // 10**6} megapixels")
 
 
-def _grey(frame: Colour) -> Grey:
+def grey(frame: Colour) -> Grey:
     return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
