@@ -169,3 +169,40 @@ def test_leading_zeros_stay_in_the_text(text: str) -> None:
     scene = Scene(units(settle="1s"))
     (reading,) = scene.show(number(text), seconds=3)
     assert (reading.text, reading.value) == (text, int(text))
+
+
+def test_the_last_accepted_value_goes_on_after_a_restart() -> None:
+    """A value below the one accepted before the restart is still not monotone; the same one is no change."""
+    before = Scene(units(settle="1s", monotone=True))
+    (kept,) = before.show(number("500"), seconds=3)
+    after = Scene()
+    after.voter = Voter([units(settle="1s", monotone=True)], "digits@1", "cpu", accepted=[kept])
+    after.field = "units"
+    (reading,) = after.show(number("400"), seconds=3)
+    assert (reading.status, reading.value) == (Status.NOT_MONOTONE, 500)
+    (reading,) = after.show(number("500"), seconds=3)
+    assert (reading.status, reading.value) == (Status.OK, 500)
+    assert [e.type for e in after.events] == ["reading_rejected"]
+
+
+def test_a_value_set_by_hand_is_an_event_and_the_rules_go_on_from_it() -> None:
+    """set_value is said at once, and a false high value accepted before no longer stands in the way."""
+    scene = Scene(units(settle="1s", monotone=True, format="###"))
+    scene.show(number("900"), seconds=3)
+    scene.voter.set_value("units", "400", 1e9, scene.seq / FPS)
+    said = scene.show(number("401"), seconds=3)
+    assert [(r.status, r.text) for r in said][-1] == (Status.OK, "401")
+    assert [e.type for e in scene.events] == ["reading_changed", "value_set", "reading_changed"]
+    with pytest.raises(ValueError, match="does not fit"):
+        scene.voter.set_value("units", "40", 1e9, 0.0)
+
+
+def test_undecided_fields_are_named() -> None:
+    """A field wants frames until it is decided, and again when its writing changes."""
+    scene = Scene(units(settle="1s"))
+    scene.show(number("1"), seconds=0.6)
+    assert scene.voter.undecided == {"units"}
+    scene.show(number("1"), seconds=2)
+    assert scene.voter.undecided == frozenset()
+    scene.show(number("2"), seconds=0.6)
+    assert scene.voter.undecided == {"units"}
