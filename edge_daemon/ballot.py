@@ -72,6 +72,8 @@ class Ballot:
     _said_mono: float = -1e9
     _agreed_mono: float | None = None
     _announce: tuple[str, tuple[int, int]] | None = None
+    _overruled: str | None = None
+    """What a person said is not what is written there: not believed until something else has been read."""
 
     def __post_init__(self) -> None:
         self.evidence = Evidence(self.settle)
@@ -85,8 +87,11 @@ class Ballot:
         if decision is None:
             return
         self._agreed_mono = opinion.mono
-        if decision.text is None:
+        if decision.status in (Status.NO_DIGITS, Status.WRONG_FORMAT):
+            self.held = None  # wiped: what comes next begins anew. Being dark or blurred for a while wipes nothing
+        if decision.text is None or decision.text == self._overruled:
             return
+        self._overruled = None
         if self.accepted and decision.text == self.accepted.text:
             self.held, self.value_at = None, opinion.at
             return
@@ -106,6 +111,8 @@ class Ballot:
         """What a person says is written there."""
         self.accepted, self.value_at, self.held = Accepted(text, at, mono), at, None
         self._announce = ("value_set", (0, 0))
+        decision = self.decision
+        self._overruled = decision.text if decision and decision.text != text else None
 
     def needs_proof(self, mono: float) -> bool:
         """Whether what is held back was read for so long that it is to be believed if perturbed views agree."""
@@ -148,6 +155,8 @@ class Ballot:
             return (Status.LOW_CONFIDENCE if lost else None), (0, len(self.evidence.opinions))
         if self.held is not None and decision.text == self.held.text:
             return self.held.status, decision.votes
+        if decision.text is not None and decision.text == self._overruled:
+            return Status.LOW_CONFIDENCE, decision.votes
         return decision.status, decision.votes
 
     @property
@@ -161,7 +170,7 @@ class Ballot:
 
     def is_undecided(self, mono: float) -> bool:
         """Whether more frames are wanted although nothing changes."""
-        return self.decision is None or (self.held is not None and mono >= self.held.proof_due)
+        return self.decision is None or self.needs_proof(mono)
 
     def _objection(self, text: str, opinion: Opinion) -> Status | None:
         value = self.form.value(text)

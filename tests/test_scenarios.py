@@ -85,6 +85,10 @@ SCENARIOS = [
     Scenario("blur does not reset what is held back", [(0, "9000"), (3, "1000"), (10, Status.BLURRED), (15, "1000")],
              30, ["1.0: ok 9000", "4.0: not_monotone 9000", "4.0: reading_rejected 1000", "11.0: blurred 9000",
                   "16.0: not_monotone 9000", "24.0: ok 1000", "24.0: reading_corrected 1000"], MONOTONE),
+    Scenario("wiping does reset it", [(0, "9000"), (3, "1000"), (10, ""), (15, "1000")],
+             40, ["1.0: ok 9000", "4.0: not_monotone 9000", "4.0: reading_rejected 1000", "11.0: no_digits 9000",
+                  "16.0: not_monotone 9000", "16.0: reading_rejected 1000",
+                  "36.0: ok 1000", "36.0: reading_corrected 1000"], MONOTONE),
     Scenario("two fields change together", [(0, {"a": "1", "b": "2"}), (4, {"a": "3", "b": "4"})], 9,
              ["1.0: a ok 1", "1.0: b ok 2", "5.0: a ok 3", "5.0: b ok 4"], fields=("a", "b")),
 ]  # fmt: skip

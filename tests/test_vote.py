@@ -197,6 +197,16 @@ def test_a_value_set_by_hand_is_an_event_and_the_rules_go_on_from_it() -> None:
         scene.voter.set_value("units", "40", 1e9, 0.0)
 
 
+def test_a_person_overrules_a_stubborn_misread() -> None:
+    """After set_value the text that frames still say is low_confidence, until something else is read."""
+    scene = Scene(units(settle="1s"))
+    scene.show(number("900"), seconds=3)
+    scene.voter.set_value("units", "400", 1e9, scene.seq / FPS)
+    said = scene.show(number("900"), seconds=3)
+    assert {(r.status, r.value) for r in said} == {(Status.LOW_CONFIDENCE, 400)}
+    assert [(r.status, r.value) for r in scene.show(number("401"), seconds=3)] == [(Status.OK, 401)]
+
+
 def test_undecided_fields_are_named() -> None:
     """A field wants frames until it is decided, and again when its writing changes."""
     scene = Scene(units(settle="1s"))
