@@ -24,7 +24,7 @@ from edge_daemon.commands import Desk
 from edge_daemon.config import Config, runtime_folder, state_folder
 from edge_daemon.controls import Controls, Inbox, take
 from edge_daemon.courier import Backoff, Courier
-from edge_daemon.domain import Classifier, Event, Frame, Reading, Record, Request, Source, Status
+from edge_daemon.domain import Classifier, Event, Frame, Patch, Reading, Record, Request, Source, Status
 from edge_daemon.errors import ConfigError
 from edge_daemon.fields import Fields
 from edge_daemon.outbox import Outbox
@@ -74,7 +74,7 @@ def run(app: App) -> Request:
             if request := next_request(app):
                 return request
             if frame is not None and app.controls.enabled:
-                look(app, frame)
+                see(app, frame)
             for record in app.voter.due(frame.mono if frame else time.monotonic()) if app.controls.enabled else ():
                 say(app, record)
             app.report.tick()
@@ -83,11 +83,18 @@ def run(app: App) -> Request:
     return Request.STOP
 
 
-def look(app: App, frame: Frame) -> None:
-    """What the fields show in this frame becomes opinions; how soon the next frame is wanted follows from that."""
+def look(frame: Frame, fields: Fields, reader: Reader, voter: Voter) -> list[Patch]:
+    """One frame as far as the votes; what cannot be read is not. Returns what was looked at."""
+    patches = fields.cut(frame, voter.undecided)
+    for patch in patches:
+        voter.observe(patch, reader.read(patch) if patch.status is Status.OK else [])
+    return patches
+
+
+def see(app: App, frame: Frame) -> None:
+    """Look at a frame; how soon the next one is wanted follows from that."""
     started = time.monotonic()
-    for patch in app.fields.cut(frame, app.voter.undecided):
-        app.voter.observe(patch, app.reader.read(patch) if patch.status is Status.OK else [])
+    for patch in look(frame, app.fields, app.reader, app.voter):
         app.ring.saw(patch)
     app.source.hurry(app.fields.is_stirring(frame.mono) or bool(app.voter.undecided))
     app.report.frame(time.monotonic() - started)
@@ -151,7 +158,7 @@ def build(config: Config, inbox: Inbox, load: Callable[[], Config], wrong: str =
         desk = Desk(config.device, board, controls, Transactions(state_folder() / "transactions"))
         ring = Ring(runtime_folder() / "explain")
         source = open_source(config.camera.kind, config.camera.options)
-        voter = Voter(config.fields, classifier.name, classifier.backend)
+        voter = Voter(config.fields, classifier.name, classifier.backend, reader.read, outbox.accepted())
         courier.start()
         stack.callback(leave, courier)
         fields = Fields(config.fields)

@@ -158,6 +158,41 @@ def watch(broker: str | None, device: str | None, config: Path | None, as_json: 
 
 
 @cli.command()
+@click.argument("path", metavar="FOLDER|VIDEO")
+@config_option
+@click.option("--every", metavar="TIME", help='Pictures were taken so far apart, such as "1s".')
+@json_option
+def replay(path: str, config: Path | None, every: str | None, as_json: bool) -> None:
+    """Say what the daemon would have published of a recording, to try fields and rules.
+
+    The clock is the recording's: the time stamps of a video, which begin when its file was last changed; of pictures
+    what --every says, else their EXIF, else when the files were last changed. At most active_fps frames a second of
+    a video are looked at, as of a camera.
+    """
+    from edge_daemon import replay as engine
+    from edge_daemon import wire
+    from edge_daemon.config import load
+    from edge_daemon.units import seconds
+    from edge_daemon.watch import describe
+
+    try:
+        pace = seconds(every) if every else None
+        if pace == 0:
+            raise ValueError
+    except ValueError:
+        raise click.BadParameter(f'{every!r}: write a time such as "1s" or "10m"', param_hint="--every") from None
+    given = load(config)
+    found = engine.recording(path, pace)
+    click.echo(f"clock: {found.clock}", err=True)
+    for _, message in engine.replay(found, given):
+        said = wire.decode(message.topic, message.payload)
+        if not as_json:
+            _say(describe(message.topic, said))
+        else:
+            _say({"topic": message.topic} | (said if isinstance(said, dict) else {"payload": said}))
+
+
+@cli.command()
 @click.argument("section", required=False, type=click.Choice(SECTIONS), metavar="[SECTION]")
 @config_option
 @json_option

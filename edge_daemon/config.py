@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_daemon import access, fields, outbox, units
+from edge_daemon import access, fields, formats, outbox, units
 from edge_daemon.classifiers import tflite
 from edge_daemon.errors import ConfigError
 from edge_daemon.sinks import mqtt
@@ -196,11 +196,28 @@ def _fields(document: Document) -> Iterator[fields.Options]:
         if options is None:
             continue
         yield options
+        _refuse_contradictions(document, i, options)
         line = document.line(("field", i, "name"))
         first = lines.setdefault(options.name, line)
         if first != line:
             problem = f"expected a name of its own; got {show(options.name)}, the name in line {first}"
             document.say(("field", i, "name"), problem)
+
+
+def _refuse_contradictions(document: Document, i: int, options: fields.Options) -> None:
+    """What two keys of a field cannot both ask for."""
+    form = formats.Format(options.format)
+    if options.min is not None and options.max is not None and options.min > options.max:
+        document.say(("field", i, "max"), f"expected at least min, {options.min:g}; got {options.max:g}")
+    if options.wrap and form.turn is None:
+        document.say(("field", i, "wrap"), 'expected a format without "?", such as "#####"; got none to roll over from')
+    if not form.holds_numbers and not options.text:
+        problem = f"expected text = true beside it; got none, and {show(options.format)} is no number"
+        document.say(("field", i, "format"), problem)
+    ruled = [key for key in ("min", "max") if getattr(options, key) is not None]
+    ruled += [key for key in ("monotone", "max_rate", "wrap", "deadband") if getattr(options, key)]
+    if options.text and ruled:
+        document.say(("field", i, ruled[0]), "expected a field that holds numbers; got text = true, which has no value")
 
 
 # What a type cannot say
@@ -230,9 +247,13 @@ def _turn(a: fields.Point, b: fields.Point, c: fields.Point) -> float:
     return (b[0] - a[0]) * (c[1] - b[1]) - (b[1] - a[1]) * (c[0] - b[0])
 
 
-def _format(text: str) -> None:
-    if not re.fullmatch(r"[#?]{0,32}", text):
-        raise ValueError('expected up to 32 of "#", a digit, and "?", a digit that may be missing')
+def _rate(text: str) -> None:
+    try:
+        if not text or 0 < units.rate(text) < 1e12:
+            return
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError('expected a rate like "100/h", or "0.5/m" ("s", "m", "h", "d")')
 
 
 def _url(url: str) -> None:
@@ -296,7 +317,14 @@ def _duration(low: str, high: str) -> Check:
 
 
 CHECKS: Mapping[str, Mapping[str, Check]] = {
-    "field": {"region": _region, "format": _format, "settle": _duration("0s", "1h")},
+    "field": {
+        "region": _region,
+        "format": formats.check,
+        "max_rate": _rate,
+        "settle": _duration("0s", "1h"),
+        "accept_after": _duration("1s", "365d"),
+        "heartbeat": _duration("0s", "30d"),
+    },
     "mqtt": {
         "url": _url,
         "ca_file": _ca_file,

@@ -40,13 +40,29 @@ class Options:
     rotation: Literal[0, 90, 180, 270] = 0
     """Degrees to turn the region clockwise until the number stands upright."""
     format: str = ""
-    """What may be written there: '#' a digit, '?' a digit that may be missing. Empty: any number of digits."""
+    """What may be written there, see formats.py. Empty: any number of digits."""
     text: bool = False
     """The number is an identifier: leading zeros matter, it is sent as text and has no value."""
     settle: str = "2s"
     """How long a new value must stand unchanged before it is published."""
     unit: str = ""
     """Goes along with the value as it is."""
+    min: float | None = None
+    """A lower value is out_of_range."""
+    max: float | None = None
+    """A higher value is out_of_range."""
+    monotone: bool = False
+    """A value below the last one is not_monotone."""
+    max_rate: str = ""
+    """A quicker change is rate_too_high, such as "100/h". Empty: none is."""
+    wrap: bool = False
+    """After the highest value of the format comes 0 again."""
+    accept_after: str = "10m"
+    """A value that breaks a rule is believed when it has been read for so long."""
+    heartbeat: str = "10m"
+    """How often an unchanged reading is published again; "0s": never."""
+    deadband: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    """A change by less is not published before the next heartbeat."""
 
 
 class Fields:

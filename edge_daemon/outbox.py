@@ -21,7 +21,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,16 @@ from edge_daemon.domain import Entry, Event, Reading, Record
 from edge_daemon.errors import ConfigError, OutboxError
 from edge_daemon.lock import hold
 from edge_daemon.outbox_cap import EVENT_ROWS, EVENTS, READING_ROWS, Cap
-from edge_daemon.outbox_file import MARKER, as_outbox_error, in_memory, open_file, pack, refuses_writing
+from edge_daemon.outbox_file import (
+    ACCEPTED,
+    MARKER,
+    as_outbox_error,
+    in_memory,
+    open_file,
+    pack,
+    pack_accepted,
+    refuses_writing,
+)
 from edge_daemon.rows import Row
 
 log = logging.getLogger(__name__)
@@ -122,7 +132,7 @@ class Outbox:
             row = self._row(record)
             try:
                 with as_outbox_error(self._file.path):
-                    self._store(row)
+                    self._store(row, record)
             except OutboxError as error:
                 self._note(str(error))
                 self._hold(row)
@@ -142,6 +152,29 @@ class Outbox:
         except OSError:
             return False
         return True
+
+    def accepted(self) -> list[Reading]:
+        """Of each field the last reading that was accepted, delivered or not: what it goes on from after a restart."""
+        with self._mutex, as_outbox_error(self._file.path):
+            found = self._file.db.execute("SELECT body FROM accepted ORDER BY lane").fetchall()
+        kept = []
+        for (body,) in found:
+            row = rows.unpack(body)
+            with suppress(msgspec.ValidationError):  # another version wrote it
+                kept += [msgspec.json.decode(row.json, type=Reading)] if row else []
+        return kept
+
+    def _keep(self, record: Record, row: Row) -> None:
+        """Within the transaction that stores a reading: remember what is accepted, so that neither is without the
+        other."""
+        if not isinstance(record, Reading):
+            return
+        lane = ACCEPTED + record.field
+        if record.gone:
+            self._file.db.execute("DELETE FROM accepted WHERE lane = ?", (lane,))
+        elif record.text is not None:
+            kept = pack_accepted(replace(row, lane=lane))
+            self._file.db.execute("INSERT OR REPLACE INTO accepted VALUES (?, ?)", kept)
 
     def readings(self, after: int, until: int = _FOR_EVER, limit: int = 64) -> list[Entry]:
         """Waiting readings numbered after < seq <= until, oldest first."""
@@ -240,12 +273,13 @@ class Outbox:
         if self._held_from:
             yield from self._file.db.execute(query.format("held"), bounds)
 
-    def _store(self, row: Row) -> None:
+    def _store(self, row: Row, record: Record) -> None:
         """Put a row on the disk, with those that it did not take before."""
         with self._file.db as db:
             db.execute("INSERT INTO row SELECT * FROM held")
             db.execute("INSERT INTO row VALUES (?, ?, ?)", pack(row))
             db.execute("DELETE FROM held")
+            self._keep(record, row)
             done = self._delete_done()
             dropped = self._cap.make_room(db, row)
         self._forget(done)

@@ -38,6 +38,10 @@ CREATE TABLE row (seq INTEGER PRIMARY KEY, lane TEXT NOT NULL, body BLOB NOT NUL
 CREATE INDEX event ON row (seq) WHERE lane = '';
 """
 
+ACCEPTED = "="
+"""Stands before the lane of a row that keeps what was accepted last; no field's name begins so."""
+_ACCEPTED_TABLE = "CREATE TABLE IF NOT EXISTS accepted (lane TEXT PRIMARY KEY, body BLOB NOT NULL);"
+
 _NOT_DAMAGE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM,
                sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PERM}  # fmt: skip
 
@@ -107,7 +111,7 @@ def in_memory(folder: Path) -> Opened:
     the time, and drawn at random: a machine that cannot write may start every time at the same hour.
     """
     db = sqlite3.connect(":memory:", check_same_thread=False)
-    db.executescript(_SCHEMA)
+    db.executescript(_SCHEMA + _ACCEPTED_TABLE)
     heaps = [found for path in folder.glob("outbox-*.db*") for found in rows.find(_read(path))]
     seq = max((row.seq for row in heaps if isinstance(row, Row)), default=0) + WAL_PAGES
     return Opened(db, folder, _MEMORY_EPOCH | random.getrandbits(28), seq, markers={})
@@ -116,6 +120,11 @@ def in_memory(folder: Path) -> Opened:
 def pack(row: Row) -> tuple[int, str, bytes]:
     """The columns of a row."""
     return row.seq, row.lane if row.json else MARKER, rows.pack(row)
+
+
+def pack_accepted(row: Row) -> tuple[str, bytes]:
+    """The columns of a row of the table `accepted`."""
+    return row.lane, rows.pack(row)
 
 
 def _create(folder: Path, epoch: int) -> Opened:
@@ -135,7 +144,7 @@ def _open(path: Path) -> Opened:
     db = _connect(path)  # from here on SQLite may reset its log
     opened = Opened(db, path, _epoch(path), max((row.seq for row in whole), default=0), _markers(whole))
     # those behind a frame of the log that SQLite did not believe
-    _add(opened, [row for row in in_wal if row.seq > opened.seq])
+    _add(opened, [row for row in in_wal if row.seq > opened.seq and not row.lane.startswith(ACCEPTED)])
     if unclean:
         opened.seq += WAL_PAGES  # whatever numbers a torn log may have held
     return opened
@@ -158,6 +167,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         # Deleted rows are overwritten, so that a heap of bytes holds few that are done with.
         db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;")
+        db.execute(_ACCEPTED_TABLE)  # files of older versions have none
     except sqlite3.Error:
         db.close()
         raise
@@ -175,9 +185,18 @@ def _checked(db: sqlite3.Connection) -> Iterator[Row]:
         if row is None or pack(row) != columns:
             raise _Damaged(f"row {columns[0]} is not whole")
         yield row
+    for lane, body in _accepted(db):
+        row = rows.unpack(body) if isinstance(body, bytes) else None
+        if row is None or pack_accepted(row) != (lane, body):
+            raise _Damaged(f"what was accepted last for {lane} is not whole")
     verdict = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if verdict != "ok":
         raise _Damaged(verdict)
+
+
+def _accepted(db: sqlite3.Connection) -> list[tuple[str, bytes]]:
+    there = db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'accepted'").fetchone()[0]
+    return db.execute("SELECT lane, body FROM accepted").fetchall() if there else []
 
 
 def _carry_over(path: Path, opened: Opened) -> None:
@@ -195,13 +214,17 @@ def _carry_over(path: Path, opened: Opened) -> None:
 
 def _add(opened: Opened, found: Iterable[Row]) -> int:
     """Put the rows that were found into the file; says how many records were among them."""
+    found = list(found)
+    accepted = sorted((row for row in found if row.lane.startswith(ACCEPTED)), key=lambda row: row.seq)
     # of the two rows with one number, the marker was written later
-    by_seq = {row.seq: row for row in sorted(found, key=lambda row: row.json == b"")}
+    plain = (row for row in found if not row.lane.startswith(ACCEPTED))
+    by_seq = {row.seq: row for row in sorted(plain, key=lambda row: row.json == b"")}
     markers = _markers(by_seq.values())
     keep = [row for row in by_seq.values() if row.json or markers[row.lane] == row.seq]
     with opened.db:
         opened.db.executemany("INSERT OR REPLACE INTO row VALUES (?, ?, ?)", map(pack, keep))
-    opened.seq = max(opened.seq, *by_seq, 0)
+        opened.db.executemany("INSERT OR REPLACE INTO accepted VALUES (?, ?)", map(pack_accepted, accepted))
+    opened.seq = max(opened.seq, *by_seq, *(row.seq for row in accepted), 0)
     opened.markers |= markers
     return sum(row.json != b"" for row in keep)
 
@@ -217,7 +240,8 @@ def _markers(found: Iterable[Row]) -> dict[str, int]:
 def _read_through_sqlite(path: Path) -> Iterator[Row]:
     """What SQLite still reads: also rows too long for one page, which do not lie in one piece."""
     with suppress(*_SQLITE_SAYS), _reading(path) as db:
-        for (body,) in db.execute("SELECT body FROM row ORDER BY seq"):
+        bodies = [body for _, body in _accepted(db)]
+        for body in (*bodies, *(body for (body,) in db.execute("SELECT body FROM row ORDER BY seq"))):
             row = rows.unpack(body) if isinstance(body, bytes) else None
             if row:
                 yield row

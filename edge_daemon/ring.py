@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from edge_daemon.domain import Box, Candidate, Digit, Event, Patch, Reading, Record, Status, outline
-from edge_daemon.vote import box_in_frame
+from edge_daemon.opinions import box_in_frame
 
 log = logging.getLogger(__name__)
 

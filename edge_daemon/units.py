@@ -1,4 +1,4 @@
-"""Sizes and durations as people write them in the configuration."""
+"""Sizes, durations and rates as people write them in the configuration."""
 
 from __future__ import annotations
 
@@ -16,6 +16,14 @@ def size(text: str) -> int:
 def seconds(text: str) -> float:
     """Seconds: "10m" is 600.0. Raises ValueError."""
     return _parse(text, _SECONDS)
+
+
+def rate(text: str) -> float:
+    """Per second: "100/h" is 0.0277.... Raises ValueError."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?/ ?([smhd])", text.strip(), re.ASCII)
+    if match is None:
+        raise ValueError(f"{text!r}: write a number, a slash and one of {' '.join(_SECONDS)}")
+    return float(match[1]) / _SECONDS[match[2]]
 
 
 def _parse(text: str, units: dict[str, int]) -> float:

@@ -10,8 +10,8 @@ import pytest
 
 from edge_daemon.domain import Box, Frame, Grey, Patch, Status
 from edge_daemon.fields import Fields, Options
+from edge_daemon.opinions import box_in_frame
 from edge_daemon.sources.troubles import Conditions
-from edge_daemon.vote import box_in_frame
 from tests.paper import page
 from tests.stage import REGION, Stage
 

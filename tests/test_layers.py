@@ -31,7 +31,14 @@ RANKS = {
     "lookout": 3,
     "fields": 4,
     "reader": 5,
-    "vote": 5,
+    "formats": 2,
+    "rules": 2,
+    "evidence": 2,
+    "opinions": 3,
+    "perturbed": 4,
+    "ballot": 4,
+    "tracks": 5,
+    "vote": 6,
     "rows": 2,
     "wire": 2,
     "outbox_file": 3,
@@ -69,8 +76,9 @@ RANKS = {
     "check": 7,
     "check_mqtt": 5,
     "app": 10,
-    "cli": 11,
-    "__main__": 12,
+    "replay": 11,
+    "cli": 12,
+    "__main__": 13,
 }
 HARDWARE = {"picamera2", "libcamera", "tflite_runtime", "ai_edge_litert"}
 

@@ -482,3 +482,50 @@ def test_sigkill_loses_nothing(folder: Path) -> None:
         assert len([seq for seq in told if seq < oldest]) <= 3 * len(told) // 7
         assert (outbox.salvaged, outbox.lost) == (0, 0)
         outbox.close()
+
+
+def test_what_was_accepted_last_survives(folder: Path) -> None:
+    """Delivered and deleted, killed and started again: of each field the last accepted reading is still known."""
+    outbox = Outbox(folder, "dock3")
+    for value in (7, 8):
+        outbox.put(reading(value, field="a"))
+    outbox.put(reading(5, field="b"))
+    outbox.put(reading(field="c", text=None))
+    outbox.put(reading(1, field="auto-1"))
+    outbox.put(reading(1, field="auto-1", gone=True))
+    outbox.done(waiting(outbox))
+    outbox.close()
+    again = Outbox(folder, "dock3")
+    assert [(r.field, r.value) for r in again.accepted()] == [("a", 8), ("b", 5)]
+    assert waiting(again) == []
+    again.close()
+
+
+def test_a_file_of_an_older_version_is_taken_over(folder: Path) -> None:
+    """One without the table of accepted readings is whole, and gets the table."""
+    fill(folder, 3)
+    [path] = folder.glob("outbox-*.db")
+    with sqlite3.connect(path) as db:
+        db.execute("DROP TABLE accepted")
+    db.close()
+    outbox = Outbox(folder, "dock3")
+    assert (len(waiting(outbox)), outbox.accepted(), outbox.salvaged) == (3, [], 0)
+    outbox.close()
+
+
+def test_what_was_accepted_is_salvaged_with_the_rest(folder: Path) -> None:
+    """A damaged file: what was accepted last is carried over, and is not sent as a reading once more."""
+    outbox = Outbox(folder, "dock3")
+    outbox.put(reading(8, field="a"))
+    outbox.done(waiting(outbox))
+    outbox.put(event())
+    outbox.close()
+    [path] = folder.glob("outbox-*.db")
+    data = bytearray(path.read_bytes())
+    at = data.find(b"reading_changed")
+    data[at] ^= 1
+    path.write_bytes(data)
+    again = Outbox(folder, "dock3")
+    assert [r.value for r in again.accepted()] == [8]
+    assert list(again.readings(0)) == []
+    again.close()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edge_daemon.ballot import HEARTBEAT
 from edge_daemon.domain import Box, Digit, Event, Frame, Number, Patch, Reading, Status
 from edge_daemon.fields import Options
-from edge_daemon.vote import AUTO_LIMIT, HEARTBEAT, LEAVES, Voter
+from edge_daemon.tracks import LEAVES, LIMIT
+from edge_daemon.vote import Voter
 
 PIXELS = np.zeros((480, 640), np.uint8)
 FPS = 5.0
@@ -158,7 +160,7 @@ def test_at_most_sixteen_numbers_are_named() -> None:
     """A page with forty numbers publishes sixteen."""
     scene = Scene()
     scene.show(*(number(str(i), box=(30 + 60 * (i % 8), 20 + 60 * (i // 8), 30, 30)) for i in range(40)), seconds=3)
-    assert {r.field for r in scene.said} == {f"auto-{n + 1}" for n in range(AUTO_LIMIT)}
+    assert {r.field for r in scene.said} == {f"auto-{n + 1}" for n in range(LIMIT)}
 
 
 @pytest.mark.parametrize("text", ["007", "0"])
@@ -185,6 +187,42 @@ def test_numbers_in_the_dark_have_not_left() -> None:
     scene.show(number("11"), seconds=3)
     assert scene.show(seconds=60, status=Status.TOO_DARK) == []
     assert scene.show(number("11"), seconds=3) == []
+
+
+def test_the_last_accepted_value_goes_on_after_a_restart() -> None:
+    """A value below the one accepted before the restart is still not monotone; the same one is no change."""
+    before = Scene(units(settle="1s", monotone=True))
+    (kept,) = before.show(number("500"), seconds=3)
+    after = Scene()
+    after.voter = Voter([units(settle="1s", monotone=True)], "digits@1", "cpu", accepted=[kept])
+    after.field = "units"
+    (reading,) = after.show(number("400"), seconds=3)
+    assert (reading.status, reading.value) == (Status.NOT_MONOTONE, 500)
+    (reading,) = after.show(number("500"), seconds=3)
+    assert (reading.status, reading.value) == (Status.OK, 500)
+    assert [e.type for e in after.events] == ["reading_rejected"]
+
+
+def test_a_value_set_by_hand_is_an_event_and_the_rules_go_on_from_it() -> None:
+    """set_value is said at once, and a false high value accepted before no longer stands in the way."""
+    scene = Scene(units(settle="1s", monotone=True, format="###"))
+    scene.show(number("900"), seconds=3)
+    scene.voter.set_value("units", "400", 1e9, scene.seq / FPS)
+    said = scene.show(number("401"), seconds=3)
+    assert [(r.status, r.text) for r in said][-1] == (Status.OK, "401")
+    assert [e.type for e in scene.events] == ["reading_changed", "value_set", "reading_changed"]
+    with pytest.raises(ValueError, match="does not fit"):
+        scene.voter.set_value("units", "40", 1e9, 0.0)
+
+
+def test_a_person_overrules_a_stubborn_misread() -> None:
+    """After set_value the text that frames still say is low_confidence, until something else is read."""
+    scene = Scene(units(settle="1s"))
+    scene.show(number("900"), seconds=3)
+    scene.voter.set_value("units", "400", 1e9, scene.seq / FPS)
+    said = scene.show(number("900"), seconds=3)
+    assert {(r.status, r.value) for r in said} == {(Status.LOW_CONFIDENCE, 400)}
+    assert [(r.status, r.value) for r in scene.show(number("401"), seconds=3)] == [(Status.OK, 401)]
 
 
 def test_a_field_is_undecided_until_its_frames_agree() -> None:

@@ -115,7 +115,7 @@ class FilesCamera:
         start, index = self._now(), 0
         with closing(Video(name)) as video:
             while (frame := video.frame(index)) is not None:
-                yield _grey(frame)
+                yield grey(frame)
                 step = max(1.0, video.fps * self._pace.interval)
                 yield from wait_until(start + (index + step) / video.fps, tick, self._now, self._sleep)
                 index = max(index + 1, round((self._now() - start) * video.fps))
@@ -192,7 +192,7 @@ def _read(name: str) -> Iterator[Picture]:
     with closing(Video(name)) as video:
         index = 0
         while (frame := video.frame(index)) is not None:
-            yield Picture(name, index, _grey(frame), frame.copy)
+            yield Picture(name, index, grey(frame), frame.copy)
             index += 1
 
 
@@ -296,7 +296,7 @@ def _check_size(name: str, width: int, height: int) -> None:
         raise PictureError(f"{name}: {width} x {height} pixels; at most {MAX_PIXELS // 10**6} megapixels")
 
 
-def _grey(frame: Colour) -> Grey:
+def grey(frame: Colour) -> Grey:
     return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8)
 
 

@@ -1,0 +1,191 @@
+"""One field over time: what was accepted, what is held back, and what is due to be said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from edge_daemon.domain import Status
+from edge_daemon.evidence import Decision, Evidence, Opinion
+from edge_daemon.formats import Format
+from edge_daemon.rules import Rules
+
+HEARTBEAT = 600.0
+"""Seconds after which an unchanged reading is said again."""
+ACCEPT_AFTER = 600.0
+"""Seconds of agreement after which a value that broke a rule is believed."""
+DOUBT = 10.0
+"""Seconds, or three settle times, without agreement after which low_confidence is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The last text that was believed."""
+
+    text: str
+    at: float
+    """Wall clock when it was accepted; elapsed time for rates counts from here."""
+    mono: float | None
+    """The same on the monotonic clock; None where that was before a restart."""
+
+    def elapsed(self, opinion: Opinion) -> float:
+        return opinion.mono - self.mono if self.mono is not None else max(0.0, opinion.at - self.at)
+
+
+@dataclass(slots=True)
+class Held:
+    """A text that breaks a rule, and since when it has been read."""
+
+    text: str
+    status: Status
+    since: float
+    proof_due: float
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is due to be published."""
+
+    status: Status
+    votes: tuple[int, int]
+    event: str | None = None
+    """Type of the event that goes with it."""
+
+
+@dataclass(slots=True)
+class Ballot:
+    """The evidence on one field, and what became of it."""
+
+    settle: float
+    form: Format = field(default_factory=lambda: Format(""))
+    rules: Rules = field(default_factory=Rules)
+    text: bool = False
+    unit: str | None = None
+    accept_after: float = ACCEPT_AFTER
+    heartbeat: float = HEARTBEAT
+    deadband: float = 0.0
+    evidence: Evidence = field(init=False)
+    accepted: Accepted | None = None
+    value_at: float | None = None
+    held: Held | None = None
+    _said: Status | None = None
+    _said_value: float | None = None
+    _said_mono: float = -1e9
+    _agreed_mono: float | None = None
+    _announce: tuple[str, tuple[int, int]] | None = None
+    _overruled: str | None = None
+    """What a person said is not what is written there: not believed until something else has been read."""
+
+    def __post_init__(self) -> None:
+        self.evidence = Evidence(self.settle)
+
+    def add(self, opinion: Opinion) -> None:
+        """Take what a frame said; accept, or hold back, what that decides."""
+        self.evidence.add(opinion)
+        if self._agreed_mono is None:
+            self._agreed_mono = opinion.mono
+        decision = self.decision
+        if decision is None:
+            return
+        self._agreed_mono = opinion.mono
+        if decision.status in (Status.NO_DIGITS, Status.WRONG_FORMAT):
+            self.held = None  # wiped: what comes next begins anew. Being dark or blurred for a while wipes nothing
+        if decision.text is None or decision.text == self._overruled:
+            return
+        self._overruled = None
+        if self.accepted and decision.text == self.accepted.text:
+            self.held, self.value_at = None, opinion.at
+            return
+        objection = self._objection(decision.text, opinion)
+        if objection is None:
+            self.accept(decision.text, opinion, "reading_changed", decision.votes)
+        elif self.held is None or (self.held.text, self.held.status) != (decision.text, objection):
+            since = self.held.since if self.held and self.held.text == decision.text else opinion.mono
+            self.held = Held(decision.text, objection, since, since + self.accept_after)
+            self._announce = ("reading_rejected", decision.votes)
+
+    def accept(self, text: str, opinion: Opinion, event: str, votes: tuple[int, int]) -> None:
+        self.accepted, self.value_at, self.held = Accepted(text, opinion.at, opinion.mono), opinion.at, None
+        self._announce = (event, votes)
+
+    def set(self, text: str, at: float, mono: float) -> None:
+        """What a person says is written there."""
+        self.accepted, self.value_at, self.held = Accepted(text, at, mono), at, None
+        self._announce = ("value_set", (0, 0))
+        decision = self.decision
+        self._overruled = decision.text if decision and decision.text != text else None
+
+    def needs_proof(self, mono: float) -> bool:
+        """Whether what is held back was read for so long that it is to be believed if perturbed views agree."""
+        return self.held is not None and mono >= self.held.proof_due and self._reads_held
+
+    def prove(self, agree: bool, opinion: Opinion) -> None:
+        """What the perturbed views said; another try comes later where they did not agree."""
+        if self.held and agree and (decision := self.decision):
+            self.accept(self.held.text, opinion, "reading_corrected", decision.votes)
+        elif self.held:
+            self.held.proof_due = opinion.mono + min(60.0, self.accept_after)
+
+    @property
+    def _reads_held(self) -> bool:
+        return self.held is not None and (decision := self.decision) is not None and decision.text == self.held.text
+
+    def due(self, mono: float) -> Said | None:
+        """What there is to say now; returned once."""
+        status, votes = self._state(mono)
+        announce, self._announce = self._announce, None
+        if announce and (announce[0] != "reading_changed" or self._outside_deadband or self._said is None):
+            return self._say(status or Status.OK, announce[1], mono, announce[0])
+        if status is None or (status is self._said and mono - self._said_mono < (self.heartbeat or float("inf"))):
+            return None
+        return self._say(status, votes, mono)
+
+    def _say(self, status: Status, votes: tuple[int, int], mono: float, event: str | None = None) -> Said:
+        self._said, self._said_mono, self._said_value = status, mono, self.value
+        return Said(status, votes, event)
+
+    @property
+    def _outside_deadband(self) -> bool:
+        value = self.value
+        return value is None or self._said_value is None or abs(value - self._said_value) >= self.deadband
+
+    def _state(self, mono: float) -> tuple[Status | None, tuple[int, int]]:
+        decision = self.decision
+        if decision is None:
+            lost = self._agreed_mono is not None and mono - self._agreed_mono > max(DOUBT, 3 * self.settle)
+            return (Status.LOW_CONFIDENCE if lost else None), (0, len(self.evidence.opinions))
+        if self.held is not None and decision.text == self.held.text:
+            return self.held.status, decision.votes
+        if decision.text is not None and decision.text == self._overruled:
+            return Status.LOW_CONFIDENCE, decision.votes
+        return decision.status, decision.votes
+
+    @property
+    def decision(self) -> Decision | None:
+        return self.evidence.decision(self.accepted.text if self.accepted else None)
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether a text has been agreed on."""
+        return (decision := self.decision) is not None and decision.status is Status.OK
+
+    def is_undecided(self, mono: float) -> bool:
+        """Whether more frames are wanted although nothing changes."""
+        return self.decision is None or self.needs_proof(mono)
+
+    def _objection(self, text: str, opinion: Opinion) -> Status | None:
+        value = self.form.value(text)
+        if self.text or value is None:
+            return None
+        before = self.accepted
+        return self.rules.objection(value, self.value if before else None, before.elapsed(opinion) if before else 0.0)
+
+    @property
+    def value(self) -> int | float | None:
+        return None if self.text or self.accepted is None else self.form.value(self.accepted.text)
+
+    def latest(self, status: Status) -> Opinion | None:
+        """The newest opinion that a reading of this status speaks of; None where nobody has looked yet."""
+        opinions = self.evidence.opinions
+        accepted = self.accepted.text if self.accepted else None
+        fitting = (o for o in reversed(opinions) if status is not Status.OK or o.text == accepted)
+        return next(fitting, opinions[-1] if opinions else None)

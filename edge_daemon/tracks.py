@@ -1,0 +1,88 @@
+"""Numbers of the whole frame, followed as they move."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from edge_daemon.ballot import Ballot
+from edge_daemon.domain import Box, Frame, Number, Status
+from edge_daemon.evidence import Opinion, Views
+
+LIMIT = 16
+"""So many are named and published at once."""
+SETTLE = 1.0
+"""Seconds of agreement before a number is said."""
+LEAVES = 3.0
+"""Seconds out of sight after which a named number is gone."""
+
+
+@dataclass(slots=True)
+class Track:
+    """One number, and where it was seen last."""
+
+    box: Box
+    seen: float
+    ballot: Ballot
+    name: str | None = None
+    views: Views = field(default_factory=Views)
+
+
+class Tracks:
+    """All numbers in view; the named ones are auto-1 ... auto-16."""
+
+    def __init__(self) -> None:
+        self.all: list[Track] = []
+
+    def follow(self, frame: Frame, numbers: Sequence[Number]) -> None:
+        """Give each number (boxes in pixels of the frame) to the track it continues, or to a new one."""
+        pairs = sorted(
+            (distance(track.box, number.box), i, j)
+            for i, track in enumerate(self.all)
+            for j, number in enumerate(numbers)
+        )
+        homes: dict[int, Track] = {}
+        taken: set[int] = set()
+        for cost, i, j in pairs:
+            if cost < 1.0 and i not in taken and j not in homes:
+                taken.add(i)
+                homes[j] = self.all[i]
+        for j, number in enumerate(numbers):
+            track = homes.get(j)
+            if track is None:
+                track = Track(number.box, frame.mono, Ballot(SETTLE))
+                self.all.append(track)
+            track.box, track.seen = number.box, frame.mono
+            view = track.views.count_in(frame.pixels, number.box)
+            track.ballot.add(Opinion(frame.mono, frame.at, Status.OK, number.candidates, number.digits, view))
+
+    def wait(self, mono: float) -> None:
+        """Nothing can be seen: numbers have not left because of that."""
+        for track in self.all:
+            track.seen = mono
+
+    def name_decided(self) -> None:
+        """A number that is decided gets the first free name, while there is one."""
+        for track in self.all:
+            if track.name is None and track.ballot.is_ok:
+                used = {other.name for other in self.all}
+                names = (f"auto-{n + 1}" for n in range(LIMIT))
+                track.name = next((name for name in names if name not in used), None)
+
+    def leave(self, mono: float) -> list[Track]:
+        """Forget, and return, those that have been out of sight for too long."""
+        lost = [t for t in self.all if mono - t.seen > (LEAVES if t.name else SETTLE)]
+        self.all = [t for t in self.all if t not in lost]
+        return lost
+
+
+def distance(a: Box, b: Box) -> float:
+    """Between the centres of two boxes, in heights of the taller; infinite when their heights are not alike."""
+    taller = max(a[3], b[3])
+    if min(a[3], b[3]) < 0.5 * taller:
+        return float("inf")
+    across = (a[0] + a[2] / 2) - (b[0] + b[2] / 2)
+    down = (a[1] + a[3] / 2) - (b[1] + b[3] / 2)
+    return float(np.hypot(across, down)) / taller
