@@ -16,6 +16,7 @@ import numpy as np
 from edge_daemon import strips
 from edge_daemon.domain import Grey
 from edge_daemon.ink import contrast
+from scripts.evaluation.scores import edits
 
 
 class Read(NamedTuple):
@@ -47,16 +48,6 @@ def read(reader: strips.StripReader, folder: Path) -> list[Read]:
         text, chance = reader.read(strip).candidates[0] if strip is not None else ("", 0.0)
         found.append(Read(name, truth, text, chance))
     return found
-
-
-def edits(a: str, b: str) -> int:
-    """Levenshtein distance."""
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        before, row[0] = row[0], i
-        for j, y in enumerate(b, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (x != y))
-    return row[-1]
 
 
 def sure_from(found: Sequence[Read], precision: float) -> tuple[float, float]:
