@@ -10,6 +10,7 @@ import pytest
 from edge_daemon import strips
 from edge_daemon.domain import Grey
 from edge_daemon.sources.strokes import Writer, coverage
+from scripts.evaluation import scores
 from scripts.training import strips as training
 from scripts.training import strips_evaluate, strips_net, strips_sources, strips_written
 from scripts.training.strips_evaluate import Read
@@ -107,9 +108,9 @@ def test_batches_hold_whole_strips_with_their_digits() -> None:
 
 def test_edits_and_the_confidence_that_is_enough() -> None:
     """Known distances; of four readings the two surest are right, so half pass at 98 %."""
-    assert strips_evaluate.edits("1000", "100") == 1
-    assert strips_evaluate.edits("", "12") == 2
-    assert strips_evaluate.edits("123", "321") == 2
+    assert scores.edits("1000", "100") == 1
+    assert scores.edits("", "12") == 2
+    assert scores.edits("123", "321") == 2
     found = [Read("a", "1", "1", 0.9), Read("b", "2", "2", 0.8), Read("c", "3", "8", 0.7), Read("d", "4", "4", 0.6)]
     assert strips_evaluate.sure_from(found, 0.98) == (0.8, 0.5)
 
