@@ -37,7 +37,10 @@ class Tracks:
         self.all: list[Track] = []
 
     def follow(self, frame: Frame, numbers: Sequence[Number]) -> None:
-        """Give each number (boxes in pixels of the frame) to the track it continues, or to a new one."""
+        """Give each number (boxes in pixels of the frame) to the track it continues, or to a new one.
+
+        Not to be seen is an opinion as well: what comes and goes is not agreed on.
+        """
         pairs = sorted(
             (distance(track.box, number.box), i, j)
             for i, track in enumerate(self.all)
@@ -57,6 +60,9 @@ class Tracks:
             track.box, track.seen = number.box, frame.mono
             view = track.views.count_in(frame.pixels, number.box)
             track.ballot.add(Opinion(frame.mono, frame.at, Status.OK, number.candidates, number.digits, view))
+        for track in self.all:
+            if track.seen < frame.mono:
+                track.ballot.add(Opinion(frame.mono, frame.at, Status.NO_DIGITS, view=track.views.count))
 
     def wait(self, mono: float) -> None:
         """Nothing can be seen: numbers have not left because of that."""

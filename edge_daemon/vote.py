@@ -82,7 +82,9 @@ class Voter:
     def due(self, mono: float) -> list[Record]:
         """Readings and events that are to be said at monotonic time `mono`; each is returned once."""
         self._tracks.name_decided()
-        said = [*self._ballots.items(), *((t.name, t.ballot) for t in self._tracks.all if t.name)]
+        # a number of the whole frame that is out of sight is soon back, or gone: no_digits is not said of it
+        in_sight = ((t.name, t.ballot) for t in self._tracks.all if t.name and t.seen >= self._mono)
+        said = [*self._ballots.items(), *in_sight]
         records = [record for name, ballot in said for record in self._say(name, ballot, mono)]
         for track in self._tracks.leave(self._mono):
             if track.name:

@@ -156,6 +156,24 @@ def test_a_number_that_leaves_is_said_to_be_gone_and_frees_its_name() -> None:
     assert (reading.field, reading.text) == ("auto-1", "22")
 
 
+def test_a_number_that_comes_and_goes_is_not_said() -> None:
+    """Without fields, what every other frame sees for a moment, as a ghost of what was wiped off, gets no name."""
+    scene = Scene()
+    for _ in range(20):
+        scene.show(number("1"))
+        scene.show()
+    assert scene.said == []
+
+
+def test_a_number_that_is_hidden_for_a_moment_is_the_same_afterwards() -> None:
+    """Without fields, two seconds out of sight are not worth a word."""
+    scene = Scene()
+    scene.show(number("11"), seconds=3)
+    assert scene.show(seconds=2) == []
+    assert scene.show(number("11"), seconds=5) == []
+    assert [r.text for r in scene.said] == ["11"]
+
+
 def test_at_most_sixteen_numbers_are_named() -> None:
     """A page with forty numbers publishes sixteen."""
     scene = Scene()
