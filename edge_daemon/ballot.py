@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from edge_daemon.domain import Status
-from edge_daemon.evidence import Decision, Evidence, Opinion
+from edge_daemon.evidence import MOMENT, Decision, Evidence, Opinion
 from edge_daemon.formats import Format
 from edge_daemon.rules import Rules
 
@@ -13,6 +13,8 @@ HEARTBEAT = 600.0
 """Seconds after which an unchanged reading is said again."""
 ACCEPT_AFTER = 600.0
 """Seconds of agreement after which a value that broke a rule is believed."""
+PROOF_AGAIN = 60.0
+"""Seconds of agreement until perturbed views that did not say the same are asked again."""
 DOUBT = 10.0
 """Seconds, or three settle times, without agreement after which low_confidence is said."""
 
@@ -33,12 +35,21 @@ class Accepted:
 
 @dataclass(slots=True)
 class Held:
-    """A text that breaks a rule, and since when it has been read."""
+    """A text that breaks a rule, and for how long it, and what it may have come from, has been read."""
 
     text: str
     status: Status
-    since: float
+    value: float
+    last: float
+    """Monotonic time at which it was read last."""
     proof_due: float
+    """Seconds of agreement after which it is put to the proof."""
+    agreed: float = 0.0
+    """Seconds for which it has been agreed on, up to `last`. Night, blur and other interruptions do not count."""
+    interrupted: bool = False
+
+    def agreed_at(self, mono: float) -> float:
+        return self.agreed if self.interrupted else self.agreed + mono - self.last
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +95,8 @@ class Ballot:
         if self._agreed_mono is None:
             self._agreed_mono = opinion.mono
         decision = self.decision
+        if self.held and (decision is None or decision.text is None):
+            self.held.interrupted = True
         if decision is None:
             return
         self._agreed_mono = opinion.mono
@@ -98,10 +111,19 @@ class Ballot:
         objection = self._objection(decision.text, opinion)
         if objection is None:
             self.accept(decision.text, opinion, "reading_changed", decision.votes)
-        elif self.held is None or (self.held.text, self.held.status) != (decision.text, objection):
-            since = self.held.since if self.held and self.held.text == decision.text else opinion.mono
-            self.held = Held(decision.text, objection, since, since + self.accept_after)
+        else:
+            self._hold(decision, objection, opinion.mono)
+
+    def _hold(self, decision: Decision, objection: Status, mono: float) -> None:
+        """A value that goes on from the one that was held goes on with its time: a meter that was read falsely once
+        and keeps counting must not be refused for ever."""
+        before, text = self.held, decision.text or ""
+        value = self.form.value(text) or 0
+        if before is None or (before.text, before.status) != (text, objection):
             self._announce = ("reading_rejected", decision.votes)
+        self.held = Held(text, objection, value, mono, self.accept_after)
+        if before and self.rules.objection_to_change(value, before.value, mono - before.last) is None:
+            self.held.agreed, self.held.proof_due = before.agreed_at(mono), before.proof_due
 
     def accept(self, text: str, opinion: Opinion, event: str, votes: tuple[int, int]) -> None:
         self.accepted, self.value_at, self.held = Accepted(text, opinion.at, opinion.mono), opinion.at, None
@@ -116,14 +138,14 @@ class Ballot:
 
     def needs_proof(self, mono: float) -> bool:
         """Whether what is held back was read for so long that it is to be believed if perturbed views agree."""
-        return self.held is not None and mono >= self.held.proof_due and self._reads_held
+        return self.held is not None and self.held.agreed_at(mono) >= self.held.proof_due - MOMENT and self._reads_held
 
     def prove(self, agree: bool, opinion: Opinion) -> None:
         """What the perturbed views said; another try comes later where they did not agree."""
         if self.held and agree and (decision := self.decision):
             self.accept(self.held.text, opinion, "reading_corrected", decision.votes)
         elif self.held:
-            self.held.proof_due = opinion.mono + min(60.0, self.accept_after)
+            self.held.proof_due = self.held.agreed_at(opinion.mono) + min(PROOF_AGAIN, self.accept_after)
 
     @property
     def _reads_held(self) -> bool:

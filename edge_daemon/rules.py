@@ -28,8 +28,10 @@ class Rules:
         """Why `value` cannot be believed, `elapsed` seconds after `before` was accepted; None if it can."""
         if (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
             return Status.OUT_OF_RANGE
-        if before is None:
-            return None
+        return None if before is None else self.objection_to_change(value, before, elapsed)
+
+    def objection_to_change(self, value: float, before: float, elapsed: float) -> Status | None:
+        """The same of the change alone, wherever the two values lie."""
         change = value - before
         if self.turn and change < 0 and change + self.turn <= ROLL_OVER * self.turn:
             change += self.turn

@@ -41,7 +41,7 @@ class Voter:
         self._ballots = {o.name: ballot(o) for o in options}
         self._views = {o.name: Views() for o in options}
         self._tracks = Tracks()
-        self._mono = 0.0
+        self._mono = self._now = 0.0
         for reading in accepted:
             if reading.field in self._ballots and reading.text is not None and reading.value_at is not None:
                 kept = self._ballots[reading.field]
@@ -50,7 +50,7 @@ class Voter:
 
     def observe(self, patch: Patch, numbers: Sequence[Number]) -> None:
         """Take what `read` found in a patch (boxes in patch pixels); nothing of one that could not be read."""
-        self._mono = patch.frame.mono
+        self._mono = self._now = patch.frame.mono
         if patch.field is None:
             if patch.status is Status.OK:
                 self._tracks.follow(patch.frame, [in_frame(n, patch.to_frame) for n in numbers])
@@ -75,12 +75,13 @@ class Voter:
 
         Also a number of the whole frame that is out of sight, until it is back or gone.
         """
-        wanted = {name for name, ballot in self._ballots.items() if ballot.is_undecided(self._mono)}
+        wanted = {name for name, ballot in self._ballots.items() if ballot.is_undecided(self._now)}
         tracks = [t for t in self._tracks.all if t.ballot.is_undecided(self._mono) or t.seen < self._mono]
         return frozenset(wanted | {t.name or "auto" for t in tracks})
 
     def due(self, mono: float) -> list[Record]:
         """Readings and events that are to be said at monotonic time `mono`; each is returned once."""
+        self._now = mono
         self._tracks.name_decided()
         # a number of the whole frame that is out of sight is soon back, or gone: no_digits is not said of it
         in_sight = ((t.name, t.ballot) for t in self._tracks.all if t.name and t.seen >= self._mono)

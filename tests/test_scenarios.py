@@ -83,8 +83,15 @@ SCENARIOS = [
     Scenario("no roll-over in the middle", [(0, "5000"), (4, "0003")], 9,
              ["1.0: ok 5000", "5.0: not_monotone 5000", "5.0: reading_rejected 0003"], COUNTER),
     Scenario("blur does not reset what is held back", [(0, "9000"), (3, "1000"), (10, Status.BLURRED), (15, "1000")],
-             30, ["1.0: ok 9000", "4.0: not_monotone 9000", "4.0: reading_rejected 1000", "11.0: blurred 9000",
-                  "16.0: not_monotone 9000", "24.0: ok 1000", "24.0: reading_corrected 1000"], MONOTONE),
+             40, ["1.0: ok 9000", "4.0: not_monotone 9000", "4.0: reading_rejected 1000", "11.0: blurred 9000",
+                  "16.0: not_monotone 9000", "30.2: ok 1000", "30.2: reading_corrected 1000"], MONOTONE),
+    Scenario("a meter that counts on is not refused for ever", [(0, "9000"), *((3 + 5 * i, str(1000 + i)) for i in
+             range(12))], 35, ["1.0: ok 9000", *(f"{4 + 5 * i}.0: {said}" for i in range(6) for said in (
+             "not_monotone 9000", f"reading_rejected {1000 + i}")), "30.0: ok 1005", "30.0: reading_corrected 1005",
+             "34.0: ok 1006"], MONOTONE),
+    Scenario("a long night is no agreement", [(0, "9000"), (3, "1000"), (6, Status.TOO_DARK), (100, "1000")], 110,
+             ["1.0: ok 9000", "4.0: not_monotone 9000", "4.0: reading_rejected 1000", "7.0: too_dark 9000",
+              "101.0: not_monotone 9000"], MONOTONE),
     Scenario("wiping does reset it", [(0, "9000"), (3, "1000"), (10, ""), (15, "1000")],
              40, ["1.0: ok 9000", "4.0: not_monotone 9000", "4.0: reading_rejected 1000", "11.0: no_digits 9000",
                   "16.0: not_monotone 9000", "16.0: reading_rejected 1000",
