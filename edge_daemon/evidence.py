@@ -15,11 +15,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_daemon.domain import Box, Candidate, Digit, Grey, Status
+from edge_daemon.gate import differs, half
 
 MIN_FRAMES = 3
 """No text is accepted on fewer frames."""
@@ -35,10 +34,10 @@ FLOOR = 0.01
 """No frame holds a text, or that it is none, for less likely than this."""
 MOMENT = 1e-3
 """Seconds by which the times of frames may be rounded."""
-THUMBNAIL = (48, 24)
-"""Columns and rows to which a picture is shrunk before it is compared; sensor noise averages out."""
-ALIKE = 4.0
-"""Grey levels that two thumbnails of the same view differ at most, light aside, where they differ clearly."""
+MOST_FRAMES = 50
+"""Of one view so many frames are remembered; what is written anew is a new view, and waits for none of them."""
+NOISE = 3.0
+"""Standard deviation of the difference of two frames at half size, in grey levels, where nothing has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +81,14 @@ class Evidence:
 
     settle: float
     opinions: deque[Opinion] = field(default_factory=deque)
+    _in_view: deque[str | None] = field(default_factory=lambda: deque(maxlen=MOST_FRAMES))
+    """What the frames of the present view have said, also before the settle time."""
 
     def add(self, opinion: Opinion) -> None:
         """Take an opinion; those older than the settle time make room, down to the fewest we need."""
+        if self.opinions and opinion.view != self.latest.view:
+            self._in_view.clear()
+        self._in_view.append(opinion.text)
         self.opinions.append(opinion)
         while len(self.opinions) > MIN_FRAMES and opinion.mono - self.opinions[1].mono >= self.settle - MOMENT:
             self.opinions.popleft()
@@ -99,9 +103,15 @@ class Evidence:
         # from the first to the last that agree: what stood there before must not help to fill the time
         if votes < AGREEMENT * asked or times[-1] - times[0] < self.settle - MOMENT:
             return None
+        if text is not None and self._has_been_read_better(text, accepted):
+            return None
         if text is None or self.lead(text) >= (STAY if text == accepted else CHANGE):
             return Decision(status, text, (votes, asked))
         return Decision(Status.LOW_CONFIDENCE, None, (votes, asked))
+
+    def _has_been_read_better(self, text: str, accepted: str | None) -> bool:
+        """Whether most of what the present view has said so far is what was accepted: nothing was written since."""
+        return text != accepted is not None and self._in_view.count(text) <= self._in_view.count(accepted)
 
     def lead(self, text: str) -> float:
         """By how much, in log-odds, the text lies ahead of the best of all others."""
@@ -109,8 +119,10 @@ class Evidence:
         return self._weight(text) - max(self._weight(rival) for rival in (others | {None}) - {text})
 
     def _weight(self, text: str | None) -> float:
-        views = [float(np.mean([o.weight(text) for o in view])) for view in self._views()]
-        return sum(views) * min(1.0, MOST_VIEWS / len(views))
+        views = [[o.weight(text) for o in view] for view in self._views()]
+        full = [min(1.0, len(view) / MIN_FRAMES) for view in views]  # a glimpse is no whole view
+        said = sum(share * float(np.mean(view)) for share, view in zip(full, views, strict=True))
+        return said * min(1.0, MOST_VIEWS / sum(full))
 
     def _views(self) -> Iterator[list[Opinion]]:
         return (list(opinions) for _, opinions in groupby(self.opinions, key=lambda o: o.view))
@@ -125,40 +137,28 @@ class Views:
     """Tells whether a picture shows something new, or the last view once more."""
 
     count: int = 0
-    _last: NDArray[np.float32] | None = None
+    _last: Grey | None = None
     _box: Box | None = None
-    _seen: int = 0
 
     def number(self, pixels: Grey) -> int:
         """The number of the view that these pixels show."""
-        small = thumbnail(pixels)
-        if self._last is None or not alike(small, self._last):
+        small = half(pixels)
+        if self._last is None or small.shape != self._last.shape or differs(small, self._last, NOISE):
             self.count += 1
             self._last = small
         return self.count
 
-    def count_in(self, frame: Grey, box: Box) -> int:
+    def number_in(self, frame: Grey, box: Box) -> int:
         """The same for a box that follows its number: compared is the place where the last view was."""
-        if self._box is None or self.number(cropped(frame, self._box)) != self._seen:
-            self._box = box
-            self._last = thumbnail(cropped(frame, box))
-            self.count = self._seen = max(1, self.count)
+        before = self.count
+        if self._box is None or self.number(around(frame, self._box)) != before:
+            self.count, self._box = before + 1, box
+            self._last = half(around(frame, box))
         return self.count
 
 
-def cropped(frame: Grey, box: Box) -> Grey:
+def around(frame: Grey, box: Box) -> Grey:
+    """A box with as much of its surroundings as another digit would need; at least two pixels on a side."""
     x, y, w, h = box
-    part = frame[max(0, y) : y + h, max(0, x) : x + w]
-    return part if part.size else frame
-
-
-def thumbnail(pixels: Grey) -> NDArray[np.float32]:
-    small = cv2.resize(pixels, THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float32)
-    return np.asarray(small - small.mean(), np.float32)
-
-
-def alike(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:
-    """Whether they differ by no more than noise does. The highest hundredth is left out, for hot pixels."""
-    difference = np.abs(a - b).ravel()
-    most = int(0.99 * difference.size)
-    return float(np.partition(difference, most)[most]) <= ALIKE
+    left, top = min(max(0, x - h // 2), frame.shape[1] - 2), min(max(0, y - h // 2), frame.shape[0] - 2)
+    return frame[top : max(top + 2, y + h + h // 2), left : max(left + 2, x + w + h // 2)]

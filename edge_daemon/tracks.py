@@ -58,7 +58,7 @@ class Tracks:
                 track = Track(number.box, frame.mono, Ballot(SETTLE))
                 self.all.append(track)
             track.box, track.seen = number.box, frame.mono
-            view = track.views.count_in(frame.pixels, number.box)
+            view = track.views.number_in(frame.pixels, number.box)
             track.ballot.add(Opinion(frame.mono, frame.at, Status.OK, number.candidates, number.digits, view))
         for track in self.all:
             if track.seen < frame.mono:

@@ -45,7 +45,7 @@ class Scenario:
     said: Sequence[str]
     keys: Mapping[str, object] = field(default_factory=dict)
     still: bool = False
-    """The paper looks the same in all frames: one view. Otherwise every frame is a view of its own."""
+    """The paper looks the same in all frames of a row: one view. Otherwise every frame is a view of its own."""
     fields: Sequence[str] = ("units",)
     perturbed: Callable[[str], str] | None = None
     """What perturbed views of a text are read as; None: as the text."""
@@ -65,7 +65,6 @@ def rows_at(rows: Sequence[tuple[float, Words]], time: float) -> Words:
 def play(scenario: Scenario) -> list[str]:
     """What the voter says of a scenario, told as the table tells it."""
     options = [Options(name, (0, 0, 64, 32), **{"settle": "1s", **scenario.keys}) for name in scenario.fields]  # type: ignore[arg-type]
-    rng = np.random.default_rng(1)
     now: Words = ""
 
     def read(patch: Patch) -> list[Number]:
@@ -76,7 +75,9 @@ def play(scenario: Scenario) -> list[str]:
     told: list[str] = []
     for seq in range(round(scenario.until * FPS) + 1):
         mono = seq / FPS
-        pixels = np.full((32, 64), 200, np.uint8) if scenario.still else rng.integers(0, 255, (32, 64), np.uint8)
+        row = sum(begins <= mono + 1e-6 for begins, _ in scenario.rows)
+        rng = np.random.default_rng(row if scenario.still else seq)
+        pixels = rng.integers(0, 255, (32, 64), np.uint8)
         frame = Frame(seq, EPOCH + mono, mono, pixels)
         for name in scenario.fields:
             words = rows_at(scenario.rows, mono)

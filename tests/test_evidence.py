@@ -45,8 +45,20 @@ def test_a_followed_number_keeps_its_view_while_its_box_jitters() -> None:
     frame = np.full((200, 200), 180, np.uint8)
     frame[50:90, 60:66] = 40
     views = Views()
-    assert len({views.count_in(frame, (50 + i % 3, 45, 60, 50)) for i in range(9)}) == 1
+    assert len({views.number_in(frame, (50 + i % 3, 45, 60, 50)) for i in range(9)}) == 1
     other = frame.copy()
     other[50:90, 80:86] = 40
-    before = views.count_in(frame, (50, 45, 60, 50))
-    assert views.count_in(other, (50, 45, 60, 50)) != before
+    before = views.number_in(frame, (50, 45, 60, 50))
+    assert views.number_in(other, (50, 45, 60, 50)) != before
+
+
+def test_nothing_written_nothing_changed() -> None:
+    """What one view has said for long is not changed by a second of something else; a new view changes it."""
+    gathered = evidence(0.9, 1, 30)
+    for i in range(30, 42):
+        gathered.add(Opinion(i / 5, 0.0, Status.OK, (("11", 0.9),), (), 0))
+    assert gathered.decision("17") is None
+    for i in range(42, 54):
+        gathered.add(Opinion(i / 5, 0.0, Status.OK, (("11", 0.9),), (), 1))
+    assert (decision := gathered.decision("17")) is not None
+    assert decision.text == "11"

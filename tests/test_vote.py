@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 
 from edge_daemon.ballot import HEARTBEAT
-from edge_daemon.domain import Box, Digit, Event, Frame, Number, Patch, Reading, Status
+from edge_daemon.domain import Box, Digit, Event, Frame, Grey, Number, Patch, Reading, Status
 from edge_daemon.fields import Options
 from edge_daemon.tracks import LEAVES, LIMIT
 from edge_daemon.vote import Voter
 
-PIXELS = np.zeros((480, 640), np.uint8)
 FPS = 5.0
 
 
 def number(text: str, confidence: float = 0.95, box: Box = (100, 100, 80, 40)) -> Number:
     return Number(box, ((text, confidence),), tuple(Digit(((c, confidence),), box) for c in text))
+
+
+@cache
+def paper(written: str) -> Grey:
+    """A frame that looks different for each thing that is written."""
+    return np.random.default_rng(list(written.encode())).integers(0, 255, (480, 640), np.uint8)
 
 
 class Scene:
@@ -29,12 +36,15 @@ class Scene:
         self.said: list[Reading] = []
         self.events: list[Event] = []
 
-    def show(self, *numbers: Number, seconds: float = 0.2, status: Status = Status.OK) -> list[Reading]:
-        """The same numbers for some time; returns the readings said meanwhile."""
+    def show(
+        self, *numbers: Number, seconds: float = 0.2, status: Status = Status.OK, written: str = ""
+    ) -> list[Reading]:
+        """The same numbers for some time; returns the readings said meanwhile. `written`: what truly stands there."""
         before = len(self.said)
+        pixels = paper(written or " ".join(n.text for n in numbers))
         for _ in range(round(seconds * FPS)):
-            frame = Frame(self.seq, 1e9 + self.seq / FPS, self.seq / FPS, PIXELS)
-            self.voter.observe(Patch(self.field, frame, PIXELS, np.eye(3), status), numbers)
+            frame = Frame(self.seq, 1e9 + self.seq / FPS, self.seq / FPS, pixels)
+            self.voter.observe(Patch(self.field, frame, pixels, np.eye(3), status), numbers)
             for record in self.voter.due(frame.mono):
                 (self.said if isinstance(record, Reading) else self.events).append(record)  # type: ignore[arg-type]
             self.seq += 1
@@ -72,6 +82,14 @@ def test_flicker_between_two_texts_says_neither() -> None:
         scene.show(number("17"))
         scene.show(number("11"))
     assert scene.said == []
+
+
+def test_a_second_of_misreading_changes_nothing_where_nothing_was_written() -> None:
+    """While the paper looks as it did a number read there for long stays, also against frames that agree on another."""
+    scene = Scene(units(settle="1s"))
+    scene.show(number("71025"), seconds=5)
+    assert scene.show(number("7102"), seconds=2, written="71025") == []
+    assert [r.text for r in scene.show(number("7102"), seconds=2)] == ["7102"]
 
 
 def test_a_change_is_said_with_its_event() -> None:
