@@ -10,7 +10,7 @@ import numpy as np
 
 from edge_daemon.domain import Box, Classifier, Digit, Grey, Line, Number, Patch, outline
 from edge_daemon.ink import contrast
-from edge_daemon.read import LEAST, read
+from edge_daemon.read import read
 from edge_daemon.segment import segment
 from edge_daemon.sieve import Sieve
 from edge_daemon.strips import StripReader, boxes, cut
@@ -20,6 +20,9 @@ ON_ITS_SIDE, UPSIDE_DOWN = ("2345679", 1.0), ("347", 3.0)
 2, a 6 a 9; 0 and 8 stay what they are any way round, and any bar is a 1 to somebody."""
 SURE = 0.8
 """A frame whose digits are this sure on average stands the right way up."""
+TELLS = 0.3
+"""A strip that is less sure of its likeliest text does not tell it, and the glyphs are asked. Less than read.LEAST: on
+lines that hard the glyphs are wrong more often still."""
 GLANCE = 640
 """Pixels on the longer side of what is looked at from the other sides: it only has to tell the way up."""
 ONE_LINE = 128
@@ -71,7 +74,7 @@ class Reader:
             return []
         said = self.strips.read(strip)
         text, sure = said.candidates[0]
-        if not text or sure < LEAST:
+        if not text or sure < TELLS:
             return []
         where = boxes(box, ink, said.spans)
         digits = tuple(Digit(((digit, sure),), at) for digit, at in zip(text, where, strict=True))

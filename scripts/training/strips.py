@@ -135,10 +135,10 @@ def train(samples: shipped.Samples, check: shipped.Samples, args: argparse.Names
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = options.parser("scripts/train_strips", __doc__, "0.1.0", "strips, state and network")
+    parser = options.parser("scripts/train_strips", __doc__, "0.2.0", "strips, state and network")
     add = parser.add_argument
-    add("--count", type=int, default=400_000, help="strips to write, once")
-    add("--epochs", type=int, default=12)
+    add("--count", type=int, default=300_000, help="strips to write, once")
+    add("--epochs", type=int, default=8)
     add("--per-epoch", type=int, default=120_000, help="strips shown in an epoch")
     add("--bfloat16", action="store_true", help="train with half the precision: faster where the processor knows it")
     args = parser.parse_args(argv)
