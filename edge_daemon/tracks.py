@@ -15,6 +15,9 @@ LIMIT = 16
 """So many are named and published at once."""
 SETTLE = 1.0
 """Seconds of agreement before a number is said."""
+PIECES = 0.6
+"""Heights between two numbers of a line below which they are pieces of one, and what stood between was not read. What
+are two numbers stands further apart (segment.JOIN_GAP)."""
 LEAVES = 3.0
 """Seconds out of sight after which a named number is gone."""
 
@@ -59,7 +62,9 @@ class Tracks:
                 self.all.append(track)
             track.box, track.seen = number.box, frame.mono
             view = track.views.number_in(frame.pixels, number.box)
-            track.ballot.add(Opinion(frame.mono, frame.at, Status.OK, number.candidates, number.digits, view))
+            whole = not any(are_pieces(number.box, other.box) for other in numbers if other is not number)
+            status = Status.OK if whole else Status.LOW_CONFIDENCE
+            track.ballot.add(Opinion(frame.mono, frame.at, status, number.candidates, number.digits, view))
         for track in self.all:
             if track.seen < frame.mono:
                 track.ballot.add(Opinion(frame.mono, frame.at, Status.NO_DIGITS, view=track.views.count))
@@ -92,3 +97,11 @@ def distance(a: Box, b: Box) -> float:
     across = (a[0] + a[2] / 2) - (b[0] + b[2] / 2)
     down = (a[1] + a[3] / 2) - (b[1] + b[3] / 2)
     return float(np.hypot(across, down)) / taller
+
+
+def are_pieces(a: Box, b: Box) -> bool:
+    """Whether two boxes stand so close side by side on a line that they belong to one number."""
+    shorter, taller = sorted((a, b), key=lambda box: box[3])
+    level = taller[1] < shorter[1] + shorter[3] / 2 < taller[1] + taller[3]
+    gap = max(a[0], b[0]) - min(a[0] + a[2], b[0] + b[2])
+    return level and shorter[3] > 0.3 * taller[3] and gap < PIECES * taller[3]

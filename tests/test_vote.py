@@ -183,6 +183,14 @@ def test_a_number_that_comes_and_goes_is_not_said() -> None:
     assert scene.said == []
 
 
+def test_pieces_of_a_number_are_not_said() -> None:
+    """Without fields, a 3 and a 7 with room for just a 1 between them are no numbers; further apart they are two."""
+    scene = Scene()
+    assert scene.show(number("3", box=(91, 47, 57, 74)), number("7", box=(167, 53, 57, 64)), seconds=5) == []
+    apart = scene.show(number("3", box=(91, 47, 57, 74)), number("7", box=(267, 53, 57, 64)), seconds=5)
+    assert sorted(r.text or "" for r in apart) == ["3", "7"]
+
+
 def test_a_number_that_is_hidden_for_a_moment_is_the_same_afterwards() -> None:
     """Without fields, two seconds out of sight are not worth a word."""
     scene = Scene()
