@@ -46,6 +46,10 @@ class Format:
                 said += next(left) if mark in (DIGIT, MAYBE) else mark
         return said
 
+    def accepts(self, text: str) -> bool:
+        """Whether a text, separators and all, is one that may be written there."""
+        return self.text("".join(filter(str.isdigit, text))) == text
+
     def fit(self, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
         """Those that fit, as texts, their confidences lifted by what most of those that do not fit had."""
         texts = [(self.text(digits), sure) for digits, sure in candidates]

@@ -43,10 +43,10 @@ class Voter:
         self._tracks = Tracks()
         self._mono = self._now = 0.0
         for reading in accepted:
-            if reading.field in self._ballots and reading.text is not None and reading.value_at is not None:
-                kept = self._ballots[reading.field]
-                kept.accepted = Accepted(reading.text, reading.value_at, None)
-                kept.value_at = reading.value_at
+            kept = self._ballots.get(reading.field)
+            # the format may be another now
+            if kept and reading.text is not None and reading.value_at is not None and kept.form.accepts(reading.text):
+                kept.accepted, kept.value_at = Accepted(reading.text, reading.value_at, None), reading.value_at
 
     def observe(self, patch: Patch, numbers: Sequence[Number]) -> None:
         """Take what `read` found in a patch (boxes in patch pixels); nothing of one that could not be read."""
@@ -96,8 +96,7 @@ class Voter:
     def set_value(self, field: str, text: str, at: float, mono: float) -> None:
         """Accept what a person says is written in a field. Raises KeyError, or ValueError if it does not fit."""
         there = self._ballots[field]
-        fitting = there.form.text("".join(filter(str.isdigit, text)))
-        if fitting is None or fitting != text:
+        if not there.form.accepts(text):
             raise ValueError(f"{text!r} does not fit the format {there.form.pattern!r} of {field}")
         there.set(text, at, mono)
 

@@ -247,6 +247,15 @@ def test_the_last_accepted_value_goes_on_after_a_restart() -> None:
     assert [e.type for e in after.events] == ["reading_rejected"]
 
 
+def test_what_was_accepted_under_another_format_is_forgotten() -> None:
+    """After a restart with "##.#" in place of "###" the 500 of before is no value."""
+    (kept,) = Scene(units(settle="1s", format="###")).show(number("500"), seconds=3)
+    after = Scene(units(settle="1s", format="##.#"))
+    after.voter = Voter([units(settle="1s", format="##.#")], "digits@1", "cpu", accepted=[kept])
+    (reading,) = after.show(seconds=3)
+    assert (reading.status, reading.text) == (Status.NO_DIGITS, None)
+
+
 def test_a_value_set_by_hand_is_an_event_and_the_rules_go_on_from_it() -> None:
     """set_value is said at once, and a false high value accepted before no longer stands in the way."""
     scene = Scene(units(settle="1s", monotone=True, format="###"))
