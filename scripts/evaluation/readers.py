@@ -74,7 +74,7 @@ def rapidocr() -> Read:
     def read(picture: Grey) -> Reading:
         colour = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
         began = time.process_time()
-        found = engine(colour)
+        found: Any = engine(colour)
         cpu = time.process_time() - began
         if found.txts is None:
             return Reading([], cpu)
