@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -20,6 +21,8 @@ ON_ITS_SIDE, UPSIDE_DOWN = ("2345679", 1.0), ("347", 3.0)
 2, a 6 a 9; 0 and 8 stay what they are any way round, and any bar is a 1 to somebody."""
 SURE = 0.8
 """A frame whose digits are this sure on average stands the right way up."""
+SETTLED = 0.95
+"""A strip this sure needs no second look."""
 TELLS = 0.3
 """A strip that is less sure of its likeliest text does not tell it, and the glyphs are asked. Less than read.LEAST: on
 lines that hard the glyphs are wrong more often still."""
@@ -47,10 +50,13 @@ class Reader:
     def read(self, patch: Patch) -> list[Number]:
         """The numbers of a patch in reading order, boxes in pixels of the patch."""
         one_line = is_one_line(patch)
-        if one_line and (numbers := self._as_one_line(patch)):
-            return numbers
+        spelled = self._as_one_line(patch) if one_line else None
+        if spelled and spelled.confidence >= SETTLED:
+            return [spelled]
         as_it_stands = one_line or patch.field is not None
         numbers, pieces = self._seen(patch, 0 if as_it_stands else self.turn)
+        if spelled:
+            return [borne_out(spelled, numbers)]
         if as_it_stands or patch.frame.mono < self._next_look or reads_well(numbers, pieces):
             return numbers
         self._next_look = patch.frame.mono + self.look_round_every
@@ -65,26 +71,37 @@ class Reader:
         self.turn = (self.turn + best) % 4
         return self._seen(patch, self.turn)[0]
 
-    def _as_one_line(self, patch: Patch) -> list[Number]:
-        """The whole patch read as a strip; empty where that says nothing, or not surely enough."""
+    def _as_one_line(self, patch: Patch) -> Number | None:
+        """The whole patch read as a strip; None where that says nothing, or not surely enough."""
         height, width = patch.pixels.shape
         ink, box = contrast(patch.pixels), (0, 0, width, height)
         strip = cut(ink, box)
         if strip is None:
-            return []
+            return None
         said = self.strips.read(strip)
         text, sure = said.candidates[0]
         if not text or sure < TELLS:
-            return []
+            return None
         where = boxes(box, ink, said.spans)
         digits = tuple(Digit(((digit, sure),), at) for digit, at in zip(text, where, strict=True))
-        return [Number(outline(where), tuple(c for c in said.candidates if c[0]), digits)]
+        return Number(outline(where), tuple(c for c in said.candidates if c[0]), digits)
 
     def _seen(self, patch: Patch, turn: int) -> tuple[list[Number], int]:
         """The numbers after `turn` quarter turns to the left, and how many pieces of ink were looked at."""
         lines = segment(replace(patch, pixels=turned(patch.pixels, turn)), self.sieve.sift)
         numbers = [turned_back(n, patch.pixels.shape, turn) for n in read(lines, self.classifier)]
         return numbers, pieces_of(lines)
+
+
+def borne_out(spelled: Number, glyphs: Sequence[Number]) -> Number:
+    """What a strip says, the surer where its glyphs say the same: both err, but seldom in the same way."""
+    text, sure = spelled.candidates[0]
+    if "".join(number.text for number in glyphs) != text:
+        return spelled
+    either = 1 - (1 - sure) * (1 - math.prod(number.confidence for number in glyphs))
+    others = tuple((other, chance * (1 - either) / max(1 - sure, 1e-6)) for other, chance in spelled.candidates[1:])
+    digits = tuple(digit for number in glyphs for digit in number.digits)
+    return Number(spelled.box, ((text, round(either, 4)), *others), digits)
 
 
 def is_one_line(patch: Patch) -> bool:

@@ -31,6 +31,7 @@ import click
 from edge_daemon import rows
 from edge_daemon.errors import EdgeDaemonError
 from edge_daemon.outbox import Outbox
+from edge_daemon.outbox_file import ACCEPTED
 from scripts.crash_verdict import Verdict, judge
 from scripts.crash_worker import DEVICE, live, reading
 from tests.broker import Mosquitto, Recorder
@@ -170,7 +171,8 @@ def damage_files(count: int, folder: Path, dice: random.Random) -> Damage:
         shutil.copytree(dice.choice([pristine, killed]), state)
         hurt(dice.choice([p for p in state.glob("outbox-*.db*") if not p.name.endswith("-shm")]), dice)
         heaps = [row for path in state.glob("outbox-*") for row in rows.find(path.read_bytes())]
-        intact = {row.seq for row in heaps if isinstance(row, rows.Row)}
+        queued = [row for row in heaps if isinstance(row, rows.Row) and not row.lane.startswith(ACCEPTED)]
+        intact = {row.seq for row in queued}
         found.files += 1
         try:
             outbox = Outbox(state, DEVICE)
