@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ import pytest
 from tests.broker import broker, recorder
 
 __all__ = ["broker", "recorder"]  # fixtures for all tests
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""A shell's background job ignores Ctrl-C, and so would every process that a test starts and sends one."""
 
 ALLOWED_SKIPS = Path(__file__).with_name("allowed_skips.txt")
 
