@@ -18,7 +18,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from types import FrameType
 
-from edge_daemon import __version__, classifiers, discovery, wire
+from edge_daemon import __version__, discovery, wire
 from edge_daemon.board import Board
 from edge_daemon.commands import Desk
 from edge_daemon.config import Config, runtime_folder, state_folder
@@ -28,13 +28,11 @@ from edge_daemon.domain import Classifier, Event, Frame, Patch, Reading, Record,
 from edge_daemon.errors import ConfigError
 from edge_daemon.fields import Fields
 from edge_daemon.outbox import Outbox
-from edge_daemon.reader import Reader
+from edge_daemon.reader import Reader, open_reader
 from edge_daemon.report import Report
 from edge_daemon.ring import Ring
-from edge_daemon.sieve import Sieve
 from edge_daemon.sinks.mqtt import MqttSink
 from edge_daemon.sources import open_source
-from edge_daemon.strips import StripReader
 from edge_daemon.systemd import Systemd
 from edge_daemon.transactions import Transactions
 from edge_daemon.units import seconds
@@ -140,8 +138,8 @@ def main(load: Callable[[], Config]) -> None:
 def build(config: Config, inbox: Inbox, load: Callable[[], Config], wrong: str = "") -> Iterator[App]:
     """Put the daemon together; on the way out deliver what can be delivered, say offline, release everything."""
     with ExitStack() as stack:
-        classifier = classifiers.load(config.model)
-        reader = Reader(Sieve(), classifier, StripReader())
+        reader = open_reader(config.model)
+        classifier = reader.classifier
         systemd = stack.enter_context(closing(Systemd()))
         outbox = stack.enter_context(closing(Outbox(state_folder(), config.device, config.outbox)))
         topics = [*wire.request_topics(config.device), discovery.BIRTH]

@@ -22,12 +22,10 @@ from edge_daemon.domain import Frame, Grey
 from edge_daemon.ink import Blob
 from edge_daemon.networks import ModelFile, Network, find_interpreter, models_folder, read_file
 from edge_daemon.read import read
-from edge_daemon.reader import Reader
+from edge_daemon.reader import Reader, open_reader
 from edge_daemon.segment import segment
-from edge_daemon.sieve import Sieve
 from edge_daemon.sources.simulated import Options, SimulatedCamera
 from edge_daemon.stopwatch import Lap, Stopwatch, TimedClassifier
-from edge_daemon.strips import StripReader
 
 STAGES = {
     "capture": "the simulated camera draws a frame; a real one delivers it",
@@ -99,7 +97,7 @@ def measure(rounds: Iterable[int] = range(ROUNDS)) -> Result:
     """
     cv2.setNumThreads(1)
     start = process_time()
-    reader = Reader(Sieve(), classifiers.load(classifiers.Options()), StripReader())
+    reader = open_reader(classifiers.Options())
     floor = floor_network()
     kinds = [(size, digits) for size in SIZES for digits in PAGES]
     cameras = [(frames(*kind), replace(reader)) for kind in kinds]

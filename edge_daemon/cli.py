@@ -117,13 +117,11 @@ def read(paths: tuple[str, ...], as_json: bool, folder: Path | None, model: str)
     A picture that cannot be read is told on stderr, and the others are read all the same; the exit code is 1 then.
     """
     from edge_daemon import answers
-    from edge_daemon.classifiers.tflite import Options, TfliteClassifier
-    from edge_daemon.reader import Reader
-    from edge_daemon.sieve import Sieve
+    from edge_daemon.classifiers import Options
+    from edge_daemon.reader import open_reader
     from edge_daemon.sources.files import expand
-    from edge_daemon.strips import StripReader
 
-    reader = Reader(Sieve(), TfliteClassifier(Options(model)), StripReader(), look_round_every=0.0)
+    reader = open_reader(Options(model), look_round_every=0.0)
     failed = False
     with _progress(expand(paths)) as found:
         for answer in (answer for path in found for answer in answers.answers(path, reader)):

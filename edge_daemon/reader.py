@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from edge_daemon import classifiers
 from edge_daemon.domain import Box, Classifier, Digit, Grey, Line, Number, Patch, outline
 from edge_daemon.ink import contrast
 from edge_daemon.read import read
@@ -26,6 +27,8 @@ SETTLED = 0.95
 TELLS = 0.3
 """A strip that is less sure of its likeliest text does not tell it, and the glyphs are asked. Less than read.LEAST: on
 lines that hard the glyphs are wrong more often still."""
+LOOK_ROUND = 10.0
+"""Seconds between looks from the other sides, where nothing else is said."""
 GLANCE = 640
 """Pixels on the longer side of what is looked at from the other sides: it only has to tell the way up."""
 ONE_LINE = 128
@@ -41,7 +44,7 @@ class Reader:
     sieve: Sieve
     classifier: Classifier
     strips: StripReader
-    look_round_every: float = 10.0
+    look_round_every: float = LOOK_ROUND
     """Seconds (of frames' monotonic time) between two looks from the other sides at frames that read badly."""
     turn: int = 0
     """Quarter turns to the left that unconfigured frames need, as last found out."""
@@ -91,6 +94,11 @@ class Reader:
         lines = segment(replace(patch, pixels=turned(patch.pixels, turn)), self.sieve.sift)
         numbers = [turned_back(n, patch.pixels.shape, turn) for n in read(lines, self.classifier)]
         return numbers, pieces_of(lines)
+
+
+def open_reader(model: classifiers.Options, look_round_every: float = LOOK_ROUND) -> Reader:
+    """With all three networks, the digits' as configured. Raises ModelError, or RuntimeMissingError."""
+    return Reader(Sieve(), classifiers.load(model), StripReader(), look_round_every)
 
 
 def borne_out(spelled: Number, glyphs: Sequence[Number]) -> Number:

@@ -11,15 +11,13 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from edge_daemon import app, classifiers, wire
+from edge_daemon import app, wire
 from edge_daemon.config import Config
 from edge_daemon.domain import Entry, Frame, Message
 from edge_daemon.errors import PictureError
 from edge_daemon.fields import Fields
-from edge_daemon.reader import Reader
-from edge_daemon.sieve import Sieve
+from edge_daemon.reader import open_reader
 from edge_daemon.sources.files import VIDEOS, Picture, Video, expand, grey, pictures
-from edge_daemon.strips import StripReader
 from edge_daemon.vote import Voter
 
 DATE_TIME, DATE_TIME_ORIGINAL, EXIF_IFD = 0x0132, 0x9003, 0x8769
@@ -86,8 +84,8 @@ def exif_time(name: str) -> float | None:
 
 def replay(found: Recording, config: Config) -> Iterator[tuple[float, Message]]:
     """What the daemon would have published, and how many seconds into the recording. Raises PictureError."""
-    classifier = classifiers.load(config.model)
-    reader = Reader(Sieve(), classifier, StripReader())
+    reader = open_reader(config.model)
+    classifier = reader.classifier
     fields, voter = Fields(config.fields), Voter(config.fields, classifier.name, classifier.backend, reader.read)
     encode = partial(wire.encode, config.device, config.mqtt.detail)
     seq = 0

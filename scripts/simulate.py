@@ -13,15 +13,12 @@ from dataclasses import dataclass, field
 import click
 import numpy as np
 
-from edge_daemon import classifiers
 from edge_daemon.app import look
 from edge_daemon.classifiers import Options as Model
 from edge_daemon.domain import Reading, Status, outline
 from edge_daemon.fields import Fields
-from edge_daemon.reader import Reader
-from edge_daemon.sieve import Sieve
+from edge_daemon.reader import open_reader
 from edge_daemon.sources.simulated import Options, SimulatedCamera
-from edge_daemon.strips import StripReader
 from edge_daemon.tracks import SETTLE
 from edge_daemon.vote import Voter
 from scripts.demo import meet
@@ -60,8 +57,8 @@ class Figures:
 def watched(seed: int, frames: int) -> Iterator[tuple[int, Reading]]:
     """What is accepted of one page, and in which frame it is said."""
     camera = SimulatedCamera(Options(seed=seed, frames=frames, realtime=False))
-    classifier = classifiers.load(Model())
-    reader = Reader(Sieve(), classifier, StripReader())
+    reader = open_reader(Model())
+    classifier = reader.classifier
     fields, voter = Fields([]), Voter([], classifier.name, classifier.backend, reader.read)
     for frame in camera.frames(1.0):
         if frame is None:

@@ -13,16 +13,13 @@ from functools import cache
 import cv2
 import numpy as np
 
-from edge_daemon import classifiers
 from edge_daemon.app import look
 from edge_daemon.classifiers import Options as Model
 from edge_daemon.domain import Event, Frame, Grey, Number, Patch, Reading, Record, Status
 from edge_daemon.fields import Fields, Options
-from edge_daemon.reader import Reader
-from edge_daemon.sieve import Sieve
+from edge_daemon.reader import Reader, open_reader
 from edge_daemon.sources.scene import Pen, Scene
 from edge_daemon.sources.strokes import Writer
-from edge_daemon.strips import StripReader
 from edge_daemon.vote import Voter
 
 FPS = 5.0
@@ -140,7 +137,7 @@ def film(scenario: Filmed, seed: int = 5) -> list[Reading]:
 
 @cache
 def eyes() -> Reader:
-    return Reader(Sieve(), classifiers.load(Model()), StripReader())
+    return open_reader(Model())
 
 
 def write(scene: Scene, text: str) -> None:

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -39,17 +39,15 @@ Progress = Callable[[int], None]
 
 def ours() -> Read:
     """The daemon's own eyes, each picture for itself."""
-    from edge_daemon.classifiers import Options, load
+    from edge_daemon.classifiers import Options
     from edge_daemon.fields import whole
-    from edge_daemon.reader import Reader
-    from edge_daemon.sieve import Sieve
-    from edge_daemon.strips import StripReader
+    from edge_daemon.reader import open_reader
 
     cv2.setNumThreads(1)
-    networks = Sieve(), load(Options()), StripReader()
+    fresh = open_reader(Options())
 
     def read(picture: Grey) -> Reading:
-        reader = Reader(*networks)
+        reader = replace(fresh)
         began = time.process_time()
         numbers = reader.read(whole(Frame(0, 0.0, 0.0, picture)))
         cpu = time.process_time() - began

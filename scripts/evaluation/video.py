@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from edge_daemon.answers import Answer, answers
-from edge_daemon.classifiers import Options, load
-from edge_daemon.reader import Reader
-from edge_daemon.sieve import Sieve
-from edge_daemon.strips import StripReader
+from edge_daemon.classifiers import Options
+from edge_daemon.reader import open_reader
 
 
 def figures(folder: Path) -> dict[str, Any]:
     """By file: frames, those in which all numbers were read, those in which they were read and nothing else."""
-    reader = Reader(Sieve(), load(Options()), StripReader())
+    reader = open_reader(Options())
     found = {}
     for path in sorted(folder.glob("*.mp4")):
         written = sorted(part for part in path.stem.split("_") if part.isdigit())
