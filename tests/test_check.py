@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_daemon import check, cli, networks
+from edge_daemon import check, networks
 from edge_daemon.check import Finding, Level, checks
+from edge_daemon.cli.daemon import SECTIONS
 from edge_daemon.domain import Frame
 from edge_daemon.networks import models_folder
 
@@ -28,7 +29,7 @@ def found(tmp_path: Path, section: str, text: str) -> list[Finding]:
 
 def test_the_command_line_knows_the_sections() -> None:
     """The names that can be typed are the sections there are."""
-    assert tuple(check.SECTIONS) == cli.SECTIONS
+    assert tuple(check.SECTIONS) == SECTIONS
 
 
 def test_a_wrong_configuration_is_all_that_is_told(tmp_path: Path) -> None:

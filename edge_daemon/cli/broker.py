@@ -1,0 +1,131 @@
+"""Over the broker: watch, call, mqtt, and the schema of what is sent."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edge_daemon.cli.shared import EXIT_FAILED, complain, config_option, json_option, say
+from edge_daemon.errors import ConfigError
+
+if TYPE_CHECKING:
+    from edge_daemon.access import Access
+
+
+@click.command()
+@click.option("--broker", metavar="URL", help="mqtt://HOST:PORT. Without: the configured one, or localhost.")
+@click.option("--device", metavar="ID", help="Only what this device says.")
+@config_option
+@json_option
+def watch(broker: str | None, device: str | None, config: Path | None, as_json: bool) -> None:
+    """Print readings as they arrive at a broker, until Ctrl-C.
+
+    A broker that wants a login gets it from the [mqtt] section of --config.
+    """
+    from edge_daemon import logs
+    from edge_daemon import watch as engine
+
+    logs.setup(verbose=False)
+    to = access(broker, config)
+    for topic, payload in engine.watch(to):
+        if device in (None, topic.split("/")[1]):
+            say({"topic": topic, "payload": payload} if as_json else engine.describe(topic, payload))
+
+
+@click.command()
+@click.argument("command")
+@click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--broker", metavar="URL", help="mqtt://HOST:PORT. Without: the configured one, or localhost.")
+@click.option("--device", metavar="ID", help="Another device than the configured one.")
+@config_option
+@json_option
+def call(
+    command: str, arguments: tuple[str, ...], broker: str | None, device: str | None, config: Path | None, as_json: bool
+) -> None:
+    """Ask a running daemon for something, over the broker; print its answer.
+
+    Commands are health_check, read_now, reload and restart. A refusal is told on stderr, with exit code 1.
+    """
+    from edge_daemon.call import call as engine
+    from edge_daemon.config import load
+
+    if not re.fullmatch("[A-Za-z0-9_-]{1,64}", command):
+        raise click.BadParameter(f"{command!r}: expected a name", param_hint="COMMAND")
+    said = engine(access(broker, config), device or load(config).device, command, dict(map(_argument, arguments)))
+    if as_json:
+        say(said)
+    elif said["status"] == "ok":
+        say(json.dumps(said["data"], indent=2) if said["data"] else "ok")
+    else:
+        complain(said["error"])
+    sys.exit(0 if said["status"] == "ok" else EXIT_FAILED)
+
+
+def _argument(word: str) -> tuple[str, Any]:
+    """KEY=VALUE; the value as JSON where it is some, otherwise as text."""
+    key, equals, value = word.partition("=")
+    if not equals:
+        raise click.BadParameter(f"{word!r}: write KEY=VALUE", param_hint="arguments")
+    try:
+        return key, json.loads(value)
+    except ValueError:
+        return key, value
+
+
+@click.group()
+def mqtt() -> None:
+    """What this device has at the broker."""
+
+
+@mqtt.command("clean")
+@click.option("--broker", metavar="URL", help="mqtt://HOST:PORT. Without: the configured one, or localhost.")
+@click.option("--device", metavar="ID", help="Of another device than the configured one.")
+@config_option
+def mqtt_clean(broker: str | None, device: str | None, config: Path | None) -> None:
+    """Clear all topics of the device, and have Home Assistant forget it. The daemon must be stopped.
+
+    Prints each topic that was cleared.
+    """
+    from edge_daemon.clean import clean
+    from edge_daemon.config import load
+
+    for topic in clean(access(broker, config), device or load(config).device):
+        say(topic)
+
+
+@click.command()
+@click.argument("name", required=False)
+def schema(name: str | None) -> None:
+    """Print what is sent, as JSON Schema; without NAME, the names and their topics.
+
+    \b
+    edge-daemon schema reading > reading.schema.json
+    """
+    from edge_daemon.schemas import SCHEMAS
+    from edge_daemon.schemas import schema as find
+
+    if name is None:
+        for name, (topic, _) in SCHEMAS.items():
+            say(f"{name:12}  edge_daemon/<device>/{topic}")
+    elif name in SCHEMAS:
+        click.echo(json.dumps(find(name), indent=2))
+    else:
+        raise click.BadParameter(f"{name!r}: one of {', '.join(SCHEMAS)}", param_hint="NAME")
+
+
+def access(broker: str | None, config: Path | None) -> Access:
+    """The broker that was named, or else the configured one; the login is the configured one."""
+    from edge_daemon.access import access
+    from edge_daemon.config import load
+
+    given = load(config).mqtt
+    try:
+        return access(replace(given, url=broker) if broker else given)
+    except ConfigError:  # what is configured has been checked
+        raise click.BadParameter(f"{broker!r}: write mqtt://HOST:PORT", param_hint="--broker") from None

@@ -1,0 +1,94 @@
+"""The daemon, and what is to be known about it: run, config, check, explain."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edge_daemon.cli.shared import EXIT_CONFIG, EXIT_FAILED, config_option, json_option, say
+
+if TYPE_CHECKING:
+    from edge_daemon.check import Finding
+
+SECTIONS = ("config", "runtime", "model", "camera", "mqtt", "state")
+
+
+@click.command()
+@config_option
+@click.option("-v", "--verbose", is_flag=True, help="Log every step.")
+def run(config: Path | None, verbose: bool) -> None:
+    """Read the camera and publish, until stopped (Ctrl-C, SIGTERM).
+
+    Without --config: the first Pi camera, the broker on this machine, and every number in the picture.
+    """
+    from edge_daemon import app, logs
+    from edge_daemon.config import load
+
+    logs.setup(verbose)
+    app.main(partial(load, config))
+
+
+@click.command("config")
+def print_config() -> None:
+    """Print a configuration to start from, every key explained.
+
+    \b
+    edge-daemon config > my.toml
+    """
+    click.echo(files("edge_daemon").joinpath("default.toml").read_text(encoding="utf-8"), nl=False)
+
+
+@click.command()
+@click.argument("section", required=False, type=click.Choice(SECTIONS), metavar="[SECTION]")
+@config_option
+@json_option
+def check(section: str | None, config: Path | None, as_json: bool) -> None:
+    """Tell what is well and what is not, and what to do about it.
+
+    Looks at the configuration, the model, the camera and the broker, one line each. SECTION is one of config,
+    runtime, model, camera, mqtt, state; without it all are checked.
+    """
+    from edge_daemon.check import Level, checks
+
+    failed = set()
+    for finding in checks(config, section):
+        say(asdict(finding) if as_json else _line(finding))
+        if finding.level is Level.FAIL:
+            failed.add(finding.section)
+    sys.exit(EXIT_CONFIG if "config" in failed else EXIT_FAILED if failed else 0)
+
+
+def _line(finding: Finding) -> str:
+    colour = {"OK": "green", "WARN": "yellow", "FAIL": "red"}[finding.level]
+    what = " ".join(filter(None, [finding.what + ("." if finding.remedy else ""), finding.remedy]))
+    return f"{click.style(f'{finding.level:4}', fg=colour)}  {finding.section:7}  {what}"
+
+
+@click.command()
+@click.argument("seq", default="last", metavar="[SEQ|last]")
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also draw it: the patch, each digit, and what else it might be.",
+)
+@json_option
+def explain(seq: str, picture: Path | None, as_json: bool) -> None:
+    """Tell why a recent reading says what it says: its digits, its votes, and what held it back.
+
+    SEQ is the number of the reading, as in its payload; without it, the newest. The daemon on this machine keeps the
+    last few; they never leave it.
+    """
+    from edge_daemon import explain as engine
+    from edge_daemon.config import runtime_folders
+
+    told = engine.find([folder / "explain" for folder in runtime_folders()], seq)
+    say(engine.as_json(told) if as_json else "\n".join(engine.as_text(told)))
+    if picture:
+        engine.save(engine.drawn(told), picture)

@@ -1,0 +1,107 @@
+"""Pictures and recordings instead of a camera: read, replay, bench."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from edge_daemon.cli.shared import EXIT_FAILED, T, bar, complain, config_option, json_option, say
+from edge_daemon.errors import PictureError
+
+MANY = 3
+"""Files from which on a progress bar is worth the while."""
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="IMAGE|FOLDER|VIDEO...")
+@json_option
+@click.option(
+    "--annotate",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Also write the pictures there, with what was read drawn in.",
+)
+@click.option("--model", metavar="PATH", default="bundled", help="The manifest (.json) of another model.")
+def read(paths: tuple[str, ...], as_json: bool, folder: Path | None, model: str) -> None:
+    """Say which numbers are written in pictures.
+
+    A picture that cannot be read is told on stderr, and the others are read all the same; the exit code is 1 then.
+    """
+    from edge_daemon import answers
+    from edge_daemon.classifiers import Options
+    from edge_daemon.reader import open_reader
+    from edge_daemon.sources.files import expand
+
+    reader = open_reader(Options(model), look_round_every=0.0)
+    failed = False
+    with _progress(expand(paths)) as found:
+        for answer in (answer for path in found for answer in answers.answers(path, reader)):
+            if isinstance(answer, PictureError):
+                complain(answer)
+                failed = True
+                continue
+            say(answers.as_json(answer) if as_json else answers.as_text(answer))
+            if folder:
+                answers.save_annotated(answer, folder)
+    sys.exit(EXIT_FAILED if failed else 0)
+
+
+def _progress(found: Sequence[T]) -> AbstractContextManager[Iterable[T]]:
+    """`found`, with a bar on stderr where a person waits for many and does not see the answers themselves."""
+    return nullcontext(found) if len(found) < MANY or sys.stdout.isatty() else bar(found, "reading")
+
+
+@click.command()
+@click.argument("path", metavar="FOLDER|VIDEO")
+@config_option
+@click.option("--every", metavar="TIME", help='Pictures were taken so far apart, such as "1s".')
+@json_option
+def replay(path: str, config: Path | None, every: str | None, as_json: bool) -> None:
+    """Say what the daemon would have published of a recording, to try fields and rules.
+
+    The clock is the recording's: the time stamps of a video, which begin when its file was last changed; of pictures
+    what --every says, else their EXIF, else when the files were last changed. At most active_fps frames a second of
+    a video are looked at, as of a camera.
+    """
+    from edge_daemon import replay as engine
+    from edge_daemon import wire
+    from edge_daemon.config import load
+    from edge_daemon.units import seconds
+    from edge_daemon.watch import describe
+
+    try:
+        pace = seconds(every) if every else None
+        if pace == 0:
+            raise ValueError
+    except ValueError:
+        raise click.BadParameter(f'{every!r}: write a time such as "1s" or "10m"', param_hint="--every") from None
+    given = load(config)
+    found = engine.recording(path, pace)
+    click.echo(f"clock: {found.clock}", err=True)
+    for _, message in engine.replay(found, given):
+        said = wire.decode(message.topic, message.payload)
+        if not as_json:
+            say(describe(message.topic, said))
+        else:
+            say({"topic": message.topic} | (said if isinstance(said, dict) else {"payload": said}))
+
+
+@click.command()
+@json_option
+def bench(as_json: bool) -> None:
+    """Measure how long each stage takes on this machine, on the simulated camera.
+
+    Frames of three sizes, with ten digits and with none, beside the least that any program could take. It needs up to
+    half a minute, and nothing else running.
+    """
+    from edge_daemon import bench as engine
+
+    with bar(range(engine.ROUNDS), "measuring") as rounds:
+        result = engine.measure(rounds)
+    say(asdict(result) if as_json else engine.as_table(result))
