@@ -30,6 +30,7 @@ RANKS = {
     "quality": 2,
     "lookout": 3,
     "fields": 4,
+    "company": 2,
     "reader": 5,
     "formats": 2,
     "rules": 2,
