@@ -11,7 +11,7 @@ from statistics import median
 
 from edge_daemon.domain import Number
 
-BEYOND_DOUBT = 0.95
+BEYOND_DOUBT = 0.9
 """A digit this sure is writing. (Chosen on photos; so are the two below.)"""
 LARGE = 0.25
 """Of the frame's height: what is taller than this is what the camera was pointed at, and needs no company."""

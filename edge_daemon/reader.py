@@ -21,7 +21,7 @@ from edge_daemon.strips import StripReader, boxes, cut
 ON_ITS_SIDE, UPSIDE_DOWN = ("2345679", 1.0), ("347", 3.0)
 """Digits that are none when turned so, and of how many more it takes to leave the present way up. A 2 on its head is a
 2, a 6 a 9; 0 and 8 stay what they are any way round, and any bar is a 1 to somebody."""
-SURE = 0.8
+SURE = 0.7
 """A frame whose digits are this sure on average stands the right way up."""
 SETTLED = 0.95
 """A strip this sure needs no second look."""

@@ -18,7 +18,7 @@ def said(*numbers: Number) -> list[str]:
 
 def test_a_frame_without_one_sure_digit_holds_no_writing() -> None:
     """Doubtful digits alone are texture."""
-    assert said(number("7", 0.9, 30), number("1", 0.7, 25)) == []
+    assert said(number("7", 0.85, 30), number("1", 0.7, 25)) == []
 
 
 def test_doubtful_digits_beside_a_sure_one_are_read() -> None:
@@ -28,7 +28,7 @@ def test_doubtful_digits_beside_a_sure_one_are_read() -> None:
 
 def test_a_doubtful_piece_much_smaller_than_the_writing_is_dropped() -> None:
     """Stains and bits of letters beside clear writing are not numbers."""
-    assert said(number("123", 0.98, 40), number("1", 0.9, 12)) == ["123"]
+    assert said(number("123", 0.98, 40), number("1", 0.85, 12)) == ["123"]
 
 
 def test_small_writing_that_is_sure_stays() -> None:
