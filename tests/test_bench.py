@@ -107,5 +107,5 @@ def test_bench_json_is_one_line() -> None:
     said: dict[str, Any] = json.loads(line)
     assert list(said) == ["processor", "interpreter", "model", "rounds", "invoke_ms", "views"]
     for view in said["views"]:
-        assert list(view) == ["size", "digits", "touch_ms", "floor_ms", "stages"]
+        assert list(view) == ["size", "digits", "touch_ms", "floor_ms", "still", "stages"]
         assert all(list(cost) == ["ms", "multiple"] for cost in view["stages"].values())
