@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_daemon import access, fields, formats, outbox, units
+from edge_daemon import access, fields, formats, health, outbox, units
 from edge_daemon.classifiers import tflite
 from edge_daemon.errors import ConfigError
 from edge_daemon.sinks import mqtt
@@ -87,6 +87,7 @@ class Config:
     model: tflite.Options
     mqtt: mqtt.Options
     outbox: outbox.Options
+    health: health.Options
 
 
 def load(path: Path | None) -> Config:
@@ -137,6 +138,7 @@ TABLES: Mapping[str, type[Any]] = {
     "model": tflite.Options,
     "mqtt": mqtt.Options,
     "outbox": outbox.Options,
+    "health": health.Options,
 }
 SECTIONS = ("camera", "field", *TABLES)
 
@@ -280,6 +282,11 @@ def _pem(name: str) -> None:
         raise ValueError("expected a readable file in PEM form") from None
 
 
+def _prometheus_file(name: str) -> None:
+    if name and not (name.startswith("/") and name.endswith(".prom")):
+        raise ValueError('expected a whole path that ends in ".prom", as node_exporter wants it')
+
+
 def _secret(what: str) -> Check:
     """A check that a file can be read, and not by everybody."""
 
@@ -336,5 +343,9 @@ CHECKS: Mapping[str, Mapping[str, Check]] = {
     "outbox": {
         "max_size": _between(units.size, "1MB", "1000GB", 'a size like "64MB" or "1GB"'),
         "max_age": _duration("1m", "3650d"),
+    },
+    "health": {
+        "max_memory": _between(units.size, "150MB", "1000GB", 'a size like "300MB" or "1GB"'),
+        "prometheus_file": _prometheus_file,
     },
 }

@@ -13,9 +13,9 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from edge_daemon import discovery
+from edge_daemon.backoff import Backoff
 from edge_daemon.board import Board, Notices
 from edge_daemon.domain import Entry, Heard, Message, Outcome
 from edge_daemon.errors import BrokerError, CourierError
@@ -39,23 +39,6 @@ _MANY_SHORT = 3
 _BIRTH = (1.0, 10.0)
 """Seconds, from and to, after Home Assistant's start until all is said again: at random, so that a fleet does not
 answer as one."""
-
-
-@dataclass
-class Backoff:
-    """How long to wait before the next try: doubling, with jitter, so that a fleet does not return as one."""
-
-    first: float = 1.0
-    longest: float = 300.0
-    stable: float = 30.0
-    """Seconds a connection must have stood for the waiting to start small again."""
-    _next: float = 0.0
-
-    def after(self, stood: float = 0.0) -> float:
-        """Seconds to wait after a connection that stood for `stood` seconds."""
-        ceiling = self.first if stood >= self.stable or not self._next else self._next
-        self._next = min(2 * ceiling, self.longest)
-        return ceiling * random.uniform(0.5, 1.0)
 
 
 class Courier:
@@ -86,8 +69,10 @@ class Courier:
         outbox.on_put = board.on_post = sink.ring
 
     def start(self) -> None:
-        self._beat(_CONNECTING)
-        self._thread.start()
+        """Once started it goes on."""
+        if self._thread.ident is None:
+            self._beat(_CONNECTING)
+            self._thread.start()
 
     def check(self) -> None:
         """Raises CourierError if the thread has died or stopped beating: the process must restart."""
@@ -111,6 +96,9 @@ class Courier:
 
     def stop(self, timeout: float = 8.0) -> bool:
         """Deliver what can be delivered, say `offline`, end. False if `timeout` seconds were not enough."""
+        if self._thread.ident is None:
+            self._sink.close(0.0)
+            return True
         self._leave_at = time.monotonic() + timeout / 2
         self._stopping.set()
         self._sink.ring()

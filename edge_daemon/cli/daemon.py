@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,10 +27,11 @@ def run(config: Path | None, verbose: bool) -> None:
     Without --config: the first Pi camera, the broker on this machine, and every number in the picture.
     """
     from edge_daemon import app, logs
-    from edge_daemon.config import load
+    from edge_daemon.config import state_folder
+    from edge_daemon.lastgood import Configuration
 
     logs.setup(verbose)
-    app.main(partial(load, config))
+    app.main(Configuration(config, state_folder() / "last-good.toml"))
 
 
 @click.command("config")

@@ -14,6 +14,9 @@ KINDS = {
 }
 """[camera] source = ... -> module here, class in it. A module is imported when it is chosen."""
 
+ONCE = frozenset({"picamera"})
+"""Kinds that one process opens once: each Picamera2 keeps contiguous memory that only the process's end gives back."""
+
 
 def options_type(kind: str) -> type[Any]:
     """The frozen Options of a kind of source. Raises KeyError for a kind that is not in KINDS."""

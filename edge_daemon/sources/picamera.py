@@ -16,7 +16,7 @@ import numpy as np
 from msgspec import Meta
 
 from edge_daemon.domain import Frame, Grey
-from edge_daemon.errors import CameraError
+from edge_daemon.errors import CameraError, CameraHangsError
 from edge_daemon.sources.pace import Pace, wait_until
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class Options:
 
 
 class PiCamera:
-    """A Source. A stalled camera is opened anew once; after that it is a CameraError, for systemd to restart us."""
+    """A Source. A stalled camera is opened anew once; after that it is a CameraHangsError."""
 
     def __init__(
         self,
@@ -94,7 +94,9 @@ class PiCamera:
                     continue
                 trouble = "no frame" if now - last >= stall else "one and the same frame"
                 if reopened:
-                    raise CameraError(f"camera {self._options.camera} gives {trouble}, also after it was opened anew")
+                    raise CameraHangsError(
+                        f"camera {self._options.camera} gives {trouble}, also after it was opened anew"
+                    )
                 log.warning("%s for %.0f s; opening the camera anew", trouble, now - min(last, fresh))
                 camera.close()
                 camera = _Camera(self._picamera2, self._options)
