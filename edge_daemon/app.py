@@ -29,6 +29,7 @@ from edge_daemon.domain import Classifier, Event, Frame, Patch, Reading, Record,
 from edge_daemon.errors import ConfigError, ModelError
 from edge_daemon.fields import Fields
 from edge_daemon.health import Files
+from edge_daemon.journal import event
 from edge_daemon.kept import Kept
 from edge_daemon.lastgood import Configuration
 from edge_daemon.outbox import Outbox
@@ -82,7 +83,8 @@ def run(app: App) -> Request:
         if app.outbox.recovered():
             return Request.RELOAD
         if app.report.resident > app.memory and app.report.uptime > SETTLED:
-            log.warning("%d MB of memory are in use; starting anew", app.report.resident // 10**6)
+            held = app.report.resident // 10**6
+            log.warning("%d MB of memory are in use; starting anew", held, extra=event("restart"))
             return Request.RESTART
     return Request.STOP
 
@@ -135,7 +137,8 @@ def main(configuration: Configuration) -> None:
         while True:
             with build(config, reader, kept, inbox, configuration.load, wrong) as app:
                 classifier = reader.classifier
-                log.info("%s: reading with %s on %s", config.device, classifier.name, classifier.backend)
+                told = (config.device, classifier.name, classifier.backend)
+                log.info("%s: reading with %s on %s", *told, extra=event("start"))
                 if not wrong:
                     configuration.keep()
                 request = run(app)
@@ -149,7 +152,7 @@ def main(configuration: Configuration) -> None:
                 config, wrong = wanted, ""
             except (ConfigError, ModelError) as error:
                 wrong = str(error)
-                log.error("going on as before: %s", wrong)
+                log.error("going on as before: %s", wrong, extra=event("config"))
             if kept.needs_new_process(config):
                 request = Request.RESTART
                 break
@@ -231,12 +234,14 @@ def tell(record: Record) -> None:
     """One line in the log for each thing said."""
     if isinstance(record, Event):
         return
+    extra = event("reading", FIELD=record.field, STATUS=record.status.value, VALUE=record.text or "")
     if record.gone:
-        log.info("%s: gone", record.field)
+        log.info("%s: gone", record.field, extra=extra)
     elif record.status == "ok":
-        log.info("%s: %s (%.0f %%, %d of %d frames)", record.field, record.text, 100 * record.confidence, *record.votes)
+        sure = (100 * record.confidence, *record.votes)
+        log.info("%s: %s (%.0f %%, %d of %d frames)", record.field, record.text, *sure, extra=extra)
     else:
-        log.info("%s: %s%s", record.field, record.status, seen(record))
+        log.info("%s: %s%s", record.field, record.status, seen(record), extra=extra)
 
 
 def seen(reading: Reading) -> str:

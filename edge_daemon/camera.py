@@ -11,6 +11,7 @@ from typing import Any
 from edge_daemon.backoff import Backoff
 from edge_daemon.domain import Event, Frame, Source
 from edge_daemon.errors import CameraError, CameraHangsError
+from edge_daemon.journal import event
 from edge_daemon.sources import open_source
 from edge_daemon.sources.pace import wait_until
 
@@ -94,10 +95,12 @@ class Camera:
     def _well(self) -> None:
         self._seen = self._now()
         if self.trouble:
-            log.info("the camera is back")
+            log.info("the camera is back", extra=event("camera", STATUS="back"))
         self.trouble = ""
 
     def _missed(self, why: str, pause: float) -> None:
         if why != self.trouble:  # a trouble is told once, not at every try
-            log.error("%s; trying again in %.0f s, and then now and then", why, pause)
+            log.error(
+                "%s; trying again in %.0f s, and then now and then", why, pause, extra=event("camera", STATUS="gone")
+            )
         self.trouble = why

@@ -19,6 +19,7 @@ from edge_daemon.backoff import Backoff
 from edge_daemon.board import Board, Notices
 from edge_daemon.domain import Entry, Heard, Message, Outcome
 from edge_daemon.errors import BrokerError, CourierError
+from edge_daemon.journal import event
 from edge_daemon.lanes import Lane, lanes
 from edge_daemon.outbox import Outbox
 from edge_daemon.sinks.mqtt import MqttSink
@@ -121,7 +122,8 @@ class Courier:
         except BrokerError as error:
             self._back_off(str(error), stood=0.0)
             return
-        log.info("connected to broker %s (%s)", self._sink.to, self._sink.version)
+        told = (self._sink.to, self._sink.version)
+        log.info("connected to broker %s (%s)", *told, extra=event("broker", STATUS="up"))
         self._trouble = ""
         self.connects += 1
         self._carry()
@@ -191,7 +193,7 @@ class Courier:
         """Wait before the next try; a trouble is told once, not at every try."""
         pause = self._backoff.after(stood)
         if why != self._trouble:
-            log.warning("%s; trying again in %.0f s", why, pause)
+            log.warning("%s; trying again in %.0f s", why, pause, extra=event("broker", STATUS="down"))
         self._trouble = why
         self._pause(pause)
 

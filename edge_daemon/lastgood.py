@@ -14,6 +14,7 @@ from pathlib import Path
 from edge_daemon import config
 from edge_daemon.config import Config
 from edge_daemon.errors import ConfigError
+from edge_daemon.journal import event
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,9 @@ class Configuration:
             copy = self._last_good()
             if copy is None:
                 raise
-            log.error("%s\nrunning with the last good configuration instead: %s", error, self._copy)
+            log.error(
+                "%s\nrunning with the last good configuration instead: %s", error, self._copy, extra=event("config")
+            )
             return copy, str(error)
 
     def keep(self) -> None:

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import click
 
-from edge_daemon import __version__
+from edge_daemon import __version__, logs
 from edge_daemon.cli import broker, daemon, pictures
 from edge_daemon.errors import EdgeDaemonError
 
@@ -39,7 +39,7 @@ def main() -> NoReturn:
         error.show()
         sys.exit(error.exit_code)
     except EdgeDaemonError as error:
-        click.echo(str(error), err=True)
+        click.echo(logs.prefixed(str(error)), err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(EXIT_INTERRUPTED)
