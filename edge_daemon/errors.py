@@ -41,6 +41,10 @@ class BrokerError(EdgeDaemonError, ConnectionError):
     """The broker cannot be reached or refuses us for good."""
 
 
+class CheckError(EdgeDaemonError, PermissionError):
+    """Something that was to be looked at may not be."""
+
+
 class ExplainError(EdgeDaemonError, LookupError):
     """There is no such reading to explain, or it cannot be got at."""
 

@@ -79,7 +79,7 @@ RANKS = {
     "explain": 8,
     "bench": 7,
     "config": 6,
-    "check": 7,
+    "check": 8,
     "check_mqtt": 5,
     "app": 10,
     "replay": 11,

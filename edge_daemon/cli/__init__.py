@@ -51,6 +51,7 @@ def cli() -> None:
     """Point a camera at written numbers; get the numbers on MQTT."""
 
 
+cli.add_command(daemon.check, "doctor")
 for family in (
     [daemon.run, daemon.print_config, daemon.check, daemon.explain],
     [pictures.read, pictures.replay, pictures.bench],

@@ -17,6 +17,9 @@ KINDS = {
 ONCE = frozenset({"picamera"})
 """Kinds that one process opens once: each Picamera2 keeps contiguous memory that only the process's end gives back."""
 
+EXCLUSIVE = ONCE | {"v4l2"}
+"""Kinds that only one process at a time can open."""
+
 
 def options_type(kind: str) -> type[Any]:
     """The frozen Options of a kind of source. Raises KeyError for a kind that is not in KINDS."""
