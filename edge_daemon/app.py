@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -77,8 +77,8 @@ def run(app: App) -> Request:
             return request
         if frame is not None and app.controls.enabled:
             see(app, frame)
-        for record in app.voter.due(frame.mono if frame else time.monotonic()) if app.controls.enabled else ():
-            say(app, record)
+        if app.controls.enabled:
+            say(app, app.voter.due(frame.mono if frame else time.monotonic()))
         watch_over(app)
         if app.outbox.recovered():
             return Request.RELOAD
@@ -91,8 +91,7 @@ def run(app: App) -> Request:
 
 def watch_over(app: App) -> None:
     """Tell how we are: a camera that has gone or is back, health, a line for systemctl status."""
-    if (event := app.camera.news()) is not None:
-        say(app, event)
+    say(app, app.camera.news())
     app.controls.blind(app.camera.age > SILENT)
     if app.report.tick():
         app.systemd.status(app.report.summary())
@@ -115,12 +114,13 @@ def see(app: App, frame: Frame) -> None:
     app.report.frame(time.monotonic() - started)
 
 
-def say(app: App, record: Record) -> None:
+def say(app: App, records: Sequence[Record]) -> None:
     """Into the log, the outbox, and the memories of those who are asked later."""
-    tell(record)
-    app.ring.keep(app.outbox.put(record), record)
-    app.report.said(record)
-    app.controls.said(record)
+    for seq, record in zip(app.outbox.put_all(records), records, strict=True):
+        tell(record)
+        app.ring.keep(seq, record)
+        app.report.said(record)
+        app.controls.said(record)
 
 
 def main(configuration: Configuration) -> None:

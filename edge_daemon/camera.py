@@ -56,14 +56,13 @@ class Camera:
         """Seconds since the newest frame, or since we began to wait for the first."""
         return self._now() - self._seen
 
-    def news(self) -> Event | None:
+    def news(self) -> list[Event]:
         """What there is to say of the camera: that it has gone, or is back. Returned once."""
         if self.trouble == self._told:
-            return None
+            return []
         self._told = self.trouble
-        return Event(
-            "camera_problem", None, time.time(), {"state": "ON" if self.trouble else "OFF", "text": self.trouble}
-        )
+        state = "ON" if self.trouble else "OFF"
+        return [Event("camera_problem", None, time.time(), {"state": state, "text": self.trouble})]
 
     def hurry(self, wanted: bool) -> None:
         """See domain.Source."""

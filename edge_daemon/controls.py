@@ -79,8 +79,7 @@ class Controls:
         """Whether the camera has given nothing for long: each field says `stale` then, and afterwards everything is
         looked at afresh."""
         if now and not self._stale and self.enabled:
-            for reading in self._latest.values():
-                self._outbox.put(replace(reading, status=Status.STALE))
+            self._outbox.put_all([replace(reading, status=Status.STALE) for reading in self._latest.values()])
         elif self._stale and not now:
             self.ask(Request.RELOAD)
         self._stale = now

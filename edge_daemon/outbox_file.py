@@ -41,6 +41,8 @@ CREATE INDEX event ON row (seq) WHERE lane = '';
 ACCEPTED = "="
 """Stands before the lane of a row that keeps what was accepted last; no field's name begins so."""
 _ACCEPTED_TABLE = "CREATE TABLE IF NOT EXISTS accepted (lane TEXT PRIMARY KEY, body BLOB NOT NULL);"
+KEEP_ACCEPTED = "INSERT INTO accepted VALUES (?, ?) ON CONFLICT (lane) DO UPDATE SET body = excluded.body"
+"""Not INSERT OR REPLACE: that would write the page of the index as well, each time."""
 
 _NOT_DAMAGE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM,
                sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PERM}  # fmt: skip
@@ -223,7 +225,7 @@ def _add(opened: Opened, found: Iterable[Row]) -> int:
     keep = [row for row in by_seq.values() if row.json or markers[row.lane] == row.seq]
     with opened.db:
         opened.db.executemany("INSERT OR REPLACE INTO row VALUES (?, ?, ?)", map(pack, keep))
-        opened.db.executemany("INSERT OR REPLACE INTO accepted VALUES (?, ?)", map(pack_accepted, accepted))
+        opened.db.executemany(KEEP_ACCEPTED, map(pack_accepted, accepted))
     opened.seq = max(opened.seq, *by_seq, *(row.seq for row in accepted), 0)
     opened.markers |= markers
     return sum(row.json != b"" for row in keep)

@@ -74,8 +74,7 @@ def test_what_happens_to_the_camera_is_an_event_once() -> None:
     camera = cable.camera()
     told = []
     for _ in camera.frames:
-        if (event := camera.news()) is not None:
-            told.append((event.type, event.detail["state"], event.detail["text"]))
+        told += [(event.type, event.detail["state"], event.detail["text"]) for event in camera.news()]
     assert told == [("camera_problem", "ON", GONE), ("camera_problem", "OFF", "")]
 
 
