@@ -21,7 +21,7 @@ from edge_daemon import access, fields, formats, health, outbox, units
 from edge_daemon.classifiers import tflite
 from edge_daemon.errors import ConfigError
 from edge_daemon.sinks import mqtt
-from edge_daemon.sources import KINDS, options_type
+from edge_daemon.sources import KINDS, options_type, stream, v4l2_controls
 from edge_daemon.tables import Check, Document, one_of, show, suggest
 
 LARGEST_FILE = 256 * 1024
@@ -183,7 +183,9 @@ def _camera(document: Document) -> Camera | None:
         hint = suggest(str(kind), CAMERAS)
         document.say(("camera", "source"), f"expected {one_of(CAMERAS)}; got {show(kind)}{hint}")
     else:
-        return Camera(kind, document.fill(("camera",), table, CAMERAS[kind], homes=CAMERA_HOMES, besides=["source"]))
+        return Camera(
+            kind, document.fill(("camera",), table, CAMERAS[kind], CHECKS["camera"], CAMERA_HOMES, ["source"])
+        )
     return None
 
 
@@ -324,6 +326,7 @@ def _duration(low: str, high: str) -> Check:
 
 
 CHECKS: Mapping[str, Mapping[str, Check]] = {
+    "camera": {"url": stream.check, "controls": v4l2_controls.parse, "password_file": _secret("the password")},
     "field": {
         "region": _region,
         "format": formats.check,

@@ -123,7 +123,7 @@ def test_imports_point_downward() -> None:
 
 def test_kinds_of_camera_do_not_know_each_other() -> None:
     """No camera imports another: each can be read, and removed, alone."""
-    kinds = {"picamera", "files", "simulated"}
+    kinds = {"picamera", "v4l2", "stream", "files", "simulated"}
     for kind in kinds:
         known = {name.rsplit(".", 1)[-1] for name, _ in imports(PACKAGE / "sources" / f"{kind}.py")}
         assert not known & (kinds - {kind})

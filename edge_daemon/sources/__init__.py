@@ -9,6 +9,8 @@ from edge_daemon.domain import Source
 
 KINDS = {
     "picamera": ("picamera", "PiCamera"),
+    "v4l2": ("v4l2", "V4l2Camera"),
+    "stream": ("stream", "StreamCamera"),
     "files": ("files", "FilesCamera"),
     "simulated": ("simulated", "SimulatedCamera"),
 }
