@@ -167,8 +167,11 @@ def _check(path: Path) -> list[Row]:
 def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, check_same_thread=False)
     try:
+        # Nobody else has the folder: then the log's index is kept in memory, not in a file that costs two pages a put.
         # Deleted rows are overwritten, so that a heap of bytes holds few that are done with.
-        db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;")
+        db.executescript(
+            "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;"
+        )
         db.execute(_ACCEPTED_TABLE)  # files of older versions have none
     except sqlite3.Error:
         db.close()

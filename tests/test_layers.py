@@ -80,6 +80,8 @@ RANKS = {
     "bench": 7,
     "config": 6,
     "check": 8,
+    "edit": 1,
+    "calibrate": 7,
     "check_mqtt": 5,
     "app": 10,
     "replay": 11,

@@ -22,6 +22,9 @@ ONCE = frozenset({"picamera"})
 EXCLUSIVE = ONCE | {"v4l2"}
 """Kinds that only one process at a time can open."""
 
+CALIBRATES = EXCLUSIVE
+"""Kinds whose exposure, gain, focus and white balance can be locked."""
+
 
 def options_type(kind: str) -> type[Any]:
     """The frozen Options of a kind of source. Raises KeyError for a kind that is not in KINDS."""
@@ -36,3 +39,9 @@ def open_source(kind: str, options: Any) -> Source:
     module, name = KINDS[kind]
     source: Source = getattr(import_module(f"{__name__}.{module}"), name)(options)
     return source
+
+
+def calibrated(kind: str, options: Any) -> Any:
+    """The options of a kind that is in CALIBRATES, with what the camera now finds out for itself locked. Takes some
+    seconds. Raises CameraError."""
+    return import_module(f"{__name__}.{KINDS[kind][0]}").calibrated(options)

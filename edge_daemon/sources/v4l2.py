@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +25,14 @@ from edge_daemon.sources.turn import Rotation, turned
 Side = Annotated[int, Meta(ge=64, le=8192)]
 STALL = 5.0
 """Seconds (or three frame times, whichever is longer) without a frame that are a stall."""
+SETTLED = 4.0
+"""Seconds in which a camera has found its exposure, white balance and focus."""
+AUTOMATIC: Sequence[tuple[str, int, int, Sequence[str]]] = (
+    ("auto_exposure", 3, 1, ("exposure_time_absolute", "gain")),
+    ("white_balance_automatic", 1, 0, ("white_balance_temperature",)),
+    ("focus_automatic_continuous", 1, 0, ("focus_absolute",)),
+)
+"""What a USB camera does by itself: the control, its values for automatic and manual, and what it then decides."""
 _SELECT = "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT"
 """How long OpenCV waits inside for a frame; 10 s without it."""
 
@@ -88,6 +98,21 @@ class V4l2Camera:
     def _grey(self, frame: NDArray[np.uint8]) -> Grey:
         grey = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
         return turned(np.asarray(grey, np.uint8), self._options.rotation)
+
+
+def calibrated(options: Options, now: Callable[[], float] = time.monotonic) -> Options:
+    """Let the camera find out for itself, and the options with that locked. Raises CameraError."""
+    there = v4l2_controls.read_all(options.device)
+    free = ",".join(f"{name}={auto}" for name, auto, _, _ in AUTOMATIC if name in there)
+    with closing(V4l2Camera(replace(options, controls=free)).frames(1.0)) as frames:  # type: ignore[type-var]
+        until = now() + SETTLED
+        for _ in frames:
+            if now() > until:
+                break
+        found = v4l2_controls.read_all(options.device)
+    locked = [f"{name}={manual}" for name, _, manual, _ in AUTOMATIC if name in found]
+    locked += [f"{value}={found[value]}" for *_, values in AUTOMATIC for value in values if value in found]
+    return replace(options, controls=",".join(locked))
 
 
 def listed() -> list[str]:
