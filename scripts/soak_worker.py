@@ -37,7 +37,7 @@ class Prerendered:
     """A Source without end: the same pictures again and again, unpaced, each a fifth of a second after the last."""
 
     def __init__(self, options: Options) -> None:
-        drawing = SimulatedCamera(Scene(seed=4, size=(320, 240), numbers=1, hold=15.0, active_fps=FPS))
+        drawing = SimulatedCamera(Scene(seed=4, size=(320, 240), numbers=1, hold=60.0, active_fps=FPS))
         self._pictures = [drawing.picture(seq) for seq in range(options.pictures)]
         self._progress = Path(options.progress)
 
