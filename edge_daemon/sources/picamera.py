@@ -128,6 +128,7 @@ class _Camera:
     def __init__(self, picamera2: Any, options: Options) -> None:
         """Configure and start. Raises CameraError."""
         self._job: Any = None
+        self._closed = False
         try:
             self._camera = picamera2.Picamera2(options.camera)
         except (IndexError, RuntimeError) as error:
@@ -189,7 +190,10 @@ class _Camera:
         return pixels
 
     def close(self) -> None:
-        """Give the camera back, also when a capture hangs."""
+        """Give the camera back, also when a capture hangs. A second time does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         self._camera.cancel_all_and_flush()
         self._camera.stop()
         self._camera.close()
