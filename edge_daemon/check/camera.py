@@ -18,6 +18,8 @@ FLAT = 16
 """Grey levels: a frame that spans less shows nothing."""
 FIRST_FRAME = 5.0
 """Seconds in which a camera must have delivered one."""
+PROBLEM = "camera"
+"""The code of a running daemon's problem with it."""
 OLD = 30.0
 """Seconds: a daemon whose newest picture is older has a camera that gives none."""
 
@@ -45,7 +47,7 @@ def check(config: Config) -> Iterator[Found]:
 
 def _asked(daemon: running.Health) -> Found:
     """The daemon has the camera, and only one can: what it says of it."""
-    if trouble := daemon.problems.get("camera"):
+    if trouble := daemon.problems.get(PROBLEM):
         return Level.FAIL, f"the running daemon says: {trouble}"
     if daemon.frame_age > OLD:
         remedy = "Check its cable and power; sudo systemctl restart edge-daemon"

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 
-from edge_daemon.check import running
+from edge_daemon.check import camera, running
 from edge_daemon.check.finding import Found, Level
 from edge_daemon.config import Config
 
@@ -24,7 +24,8 @@ def check(_: Config) -> Iterator[Found]:
         yield from _unit(unit)
     daemon = running.health()
     if daemon is not None:
-        yield from ((Level.WARN, f"the running daemon says: {text}") for text in daemon.problems.values())
+        told = [text for code, text in daemon.problems.items() if code != camera.PROBLEM]
+        yield from ((Level.WARN, f"the running daemon says: {text}") for text in told)
 
 
 def _unit(unit: dict[str, str]) -> Iterator[Found]:
