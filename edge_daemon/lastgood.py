@@ -45,7 +45,7 @@ class Configuration:
             copy = self._last_good()
             if copy is None:
                 raise
-            log.error("running with the last good configuration, %s: %s", self._copy, error, extra=event("config"))
+            log.error("running with the last good one, %s: %s", self._copy, error, extra=event("config"))
             return copy, str(error)
 
     def keep(self) -> None:
