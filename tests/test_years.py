@@ -49,10 +49,13 @@ def test_without_a_camera_the_daemon_is_there(tmp_path: Path, broker: Mosquitto,
         recorder.say(Message("edge_daemon/bench/request/health_check", b""))
         recorder.wait_for(lambda heard: said(heard, "/response/health_check"))
         assert said(recorder.heard, "/response/health_check")[0]["data"]["frames"] == 0
+        # a process opens a Pi camera once: another one is for the next, which has the same number
+        rewrite(tmp_path, lambda text: text.replace('"picamera"', '"picamera"\ncamera = 1'))
+        process.send_signal(signal.SIGHUP)
+        recorder.wait_for(lambda _: availability(recorder) == [b"online", b"offline", b"online"])
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
     recorder.wait_for(lambda heard: heard[-1] == ("edge_daemon/bench/availability", b"offline"))
-    assert availability(recorder) == [b"online", b"offline"]
 
 
 @pytest.mark.slow
