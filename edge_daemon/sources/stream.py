@@ -66,6 +66,7 @@ class StreamCamera:
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg writes to the terminal by itself
         milliseconds = int(1000 * TIMEOUT)
         timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds, cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds]
+        cv2.setLogLevel(0)  # and so does OpenCV
         capture = cv2.VideoCapture(self._address(), cv2.CAP_FFMPEG, timeouts)
         if not capture.isOpened():
             raise CameraError(f"{self._options.url} cannot be opened: is the camera on, the path right, the login?")

@@ -79,9 +79,8 @@ class V4l2Camera:
                 f"{device} is not there: is the camera plugged in? There is {', '.join(listed()) or 'none'}"
             )
         os.environ.setdefault(_SELECT, str(round(STALL)))
-        level = cv2.setLogLevel(0)  # OpenCV writes to the terminal by itself
+        cv2.setLogLevel(0)  # OpenCV writes to the terminal by itself
         capture = cv2.VideoCapture(os.path.realpath(device), cv2.CAP_V4L2)
-        cv2.setLogLevel(level)
         if not capture.isOpened():
             raise CameraError(f"{device} cannot be opened: does another program hold it, or is it no camera?")
         # of larger pictures USB 2 carries only compressed ones fast enough
