@@ -57,6 +57,20 @@ def access(options: Options) -> Access:
     return Access(host, port, options.username, password, _tls(options) if tls else None)
 
 
+def stamps(options: Options) -> tuple[object, ...]:
+    """What tells whether the files that were named are still the same; a missing one is None."""
+    names = (options.password_file, options.ca_file, options.cert_file, options.key_file)
+    return tuple(_stamp(find(name)) for name in names if name)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        info = path.stat()
+    except OSError:
+        return None
+    return info.st_ino, info.st_size, info.st_mtime_ns
+
+
 def find(name: str) -> Path:
     """The file of that name: a credential of the service, or a path."""
     folder = os.environ.get("CREDENTIALS_DIRECTORY")

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -20,35 +20,38 @@ from types import FrameType
 
 from edge_daemon import __version__, discovery, wire
 from edge_daemon.board import Board
+from edge_daemon.camera import SILENT, Camera
 from edge_daemon.commands import Desk
 from edge_daemon.config import Config, runtime_folder, state_folder
 from edge_daemon.controls import Controls, Inbox, take
-from edge_daemon.courier import Backoff, Courier
-from edge_daemon.domain import Classifier, Event, Frame, Patch, Reading, Record, Request, Source, Status
-from edge_daemon.errors import ConfigError
+from edge_daemon.courier import Courier
+from edge_daemon.domain import Classifier, Event, Frame, Patch, Reading, Record, Request, Status
+from edge_daemon.errors import ConfigError, ModelError
 from edge_daemon.fields import Fields
+from edge_daemon.health import Files
+from edge_daemon.journal import event
+from edge_daemon.kept import Kept
+from edge_daemon.lastgood import Configuration
 from edge_daemon.outbox import Outbox
 from edge_daemon.reader import Reader, open_reader
 from edge_daemon.report import Report
 from edge_daemon.ring import Ring
-from edge_daemon.sinks.mqtt import MqttSink
-from edge_daemon.sources import open_source
 from edge_daemon.systemd import Systemd
 from edge_daemon.transactions import Transactions
-from edge_daemon.units import seconds
+from edge_daemon.units import size
 from edge_daemon.vote import Voter
 
 log = logging.getLogger(__name__)
 
-TICK = 1.0
-"""Seconds: without a frame the path still comes round this often."""
+SETTLED = 600.0
+"""Seconds from the start within which too much memory is no reason to start anew: it would be so again at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class App:
     """The parts, wired."""
 
-    source: Source
+    camera: Camera
     fields: Fields
     reader: Reader
     voter: Voter
@@ -60,25 +63,38 @@ class App:
     inbox: Inbox
     controls: Controls
     desk: Desk
+    memory: int
+    """Bytes of memory beyond which the process starts anew."""
 
 
 def run(app: App) -> Request:
     """Carry frames from the camera to the outbox until asked to stop, or until there are no more."""
     app.systemd.ready()
-    with closing(app.source.frames(TICK)) as frames:  # type: ignore[type-var]
-        for frame in frames:
-            app.courier.check()
-            app.systemd.watchdog_ping()  # the only ping in the program: a path that hangs is restarted
-            if request := next_request(app):
-                return request
-            if frame is not None and app.controls.enabled:
-                see(app, frame)
-            for record in app.voter.due(frame.mono if frame else time.monotonic()) if app.controls.enabled else ():
-                say(app, record)
-            app.report.tick()
-            if app.outbox.recovered():
-                return Request.RELOAD
+    for frame in app.camera.frames:
+        app.courier.check()
+        app.systemd.watchdog_ping()  # the only ping in the program: a path that hangs is restarted
+        if request := next_request(app):
+            return request
+        if frame is not None and app.controls.enabled:
+            see(app, frame)
+        if app.controls.enabled:
+            say(app, app.voter.due(frame.mono if frame else time.monotonic()))
+        watch_over(app)
+        if app.outbox.recovered():
+            return Request.RELOAD
+        if app.report.resident > app.memory and app.report.uptime > SETTLED:
+            held = app.report.resident // 10**6
+            log.warning("%d MB of memory are in use; starting anew", held, extra=event("restart"))
+            return Request.RESTART
     return Request.STOP
+
+
+def watch_over(app: App) -> None:
+    """Tell how we are: a camera that has gone or is back, health, a line for systemctl status."""
+    say(app, app.camera.news())
+    app.controls.blind(app.camera.age > SILENT)
+    if app.report.tick():
+        app.systemd.status(app.report.summary())
 
 
 def look(frame: Frame, fields: Fields, reader: Reader, voter: Voter) -> list[Patch]:
@@ -94,73 +110,79 @@ def see(app: App, frame: Frame) -> None:
     started = time.monotonic()
     for patch in look(frame, app.fields, app.reader, app.voter):
         app.ring.saw(patch)
-    app.source.hurry(app.fields.is_stirring(frame.mono) or bool(app.voter.undecided))
+    app.camera.hurry(app.fields.is_stirring(frame.mono) or bool(app.voter.undecided))
     app.report.frame(time.monotonic() - started)
 
 
-def say(app: App, record: Record) -> None:
+def say(app: App, records: Sequence[Record]) -> None:
     """Into the log, the outbox, and the memories of those who are asked later."""
-    tell(record)
-    app.ring.keep(app.outbox.put(record), record)
-    app.report.said(record)
-    app.controls.said(record)
+    for seq, record in zip(app.outbox.put_all(records), records, strict=True):
+        tell(record)
+        app.ring.keep(seq, record)
+        app.report.said(record)
+        app.controls.said(record)
 
 
-def main(load: Callable[[], Config]) -> None:
+def main(configuration: Configuration) -> None:
     """Run the daemon until SIGTERM or SIGINT, or until a file camera has shown its last picture.
 
-    SIGHUP, and the command `reload`: read the configuration again; a wrong one is told, and the old one goes on.
-    Raises CameraError, ModelError, OutboxError, CourierError or ConfigError.
+    SIGHUP, and the command `reload`: read the configuration again; a wrong one is told, and the old one goes on, as at
+    the start the last good one does. Raises CameraHangsError, PictureError, ModelError, OutboxError, CourierError or
+    ConfigError.
     """
-    config, wrong = load(), ""
+    config, wrong = configuration.boot()
+    reader = open_reader(config.model)
     inbox: Inbox = SimpleQueue()
-    with signals(inbox):
+    with signals(inbox), closing(Kept()) as kept:
         while True:
-            with build(config, inbox, load, wrong) as app:
-                classifier = app.reader.classifier
-                log.info("%s: reading with %s on %s", config.device, classifier.name, classifier.backend)
+            with build(config, reader, kept, inbox, configuration.load, wrong) as app:
+                classifier = reader.classifier
+                told = (config.device, classifier.name, classifier.backend)
+                log.info("%s: reading with %s on %s", *told, extra=event("start"))
+                if not wrong:
+                    configuration.keep()
                 request = run(app)
-                if request is Request.STOP:
-                    app.systemd.stopping()
-                log.info("leaving: %s", request.value)
+                tell_systemd(app.systemd, request)
+            log.info("leaving: %s", request.value)
             if request is not Request.RELOAD:
                 break
             try:
-                config, wrong = load(), ""
-            except ConfigError as error:
+                wanted = configuration.load()
+                reader = open_reader(wanted.model)
+                config, wrong = wanted, ""
+            except (ConfigError, ModelError) as error:
                 wrong = str(error)
-                log.error("going on as before: %s", wrong)
+                log.error("going on as before: %s", wrong, extra=event("config"))
+            if kept.needs_new_process(config):
+                request = Request.RESTART
+                break
     if request is Request.RESTART:
         os.execv(sys.executable, sys.orig_argv)  # the same process for who waits for it, and nothing of it left
 
 
 @contextmanager
-def build(config: Config, inbox: Inbox, load: Callable[[], Config], wrong: str = "") -> Iterator[App]:
-    """Put the daemon together; on the way out deliver what can be delivered, say offline, release everything."""
+def build(
+    config: Config, reader: Reader, kept: Kept, inbox: Inbox, load: Callable[[], Config], wrong: str = ""
+) -> Iterator[App]:
+    """Put the daemon together, with what `kept` has of it; on the way out release what is not kept."""
     with ExitStack() as stack:
-        reader = open_reader(config.model)
         classifier = reader.classifier
         systemd = stack.enter_context(closing(Systemd()))
-        outbox = stack.enter_context(closing(Outbox(state_folder(), config.device, config.outbox)))
-        topics = [*wire.request_topics(config.device), discovery.BIRTH]
-        availability = partial(wire.availability, config.device)
-        sink = MqttSink(config.mqtt, f"edge_daemon-{config.device}", availability, topics)
-        board = Board()
+        delivery, camera = kept.delivery(config), kept.camera(config)
+        outbox, board, courier = delivery.outbox, delivery.board, delivery.courier
         introduce(config, board)
         board.post(wire.info(config.device, facts(config, classifier)))
-        encode = partial(wire.encode, config.device, config.mqtt.detail)
-        courier = Courier(outbox, sink, board, encode, Backoff(longest=seconds(config.mqtt.longest_wait)))
         courier.on_heard = partial(take, inbox)
-        report = Report(config.device, board, outbox, courier, config.mqtt.bare_value, wrong)
+        files = stack.enter_context(closing(Files(config.device, config.health, runtime_folder())))
+        report = Report(config.device, board, outbox, courier, camera, files, config.mqtt.bare_value, wrong)
         controls = Controls(config.device, board, outbox, report, inbox, state_folder() / "disabled", load)
         desk = Desk(config.device, board, controls, Transactions(state_folder() / "transactions"))
         ring = Ring(runtime_folder() / "explain")
-        source = open_source(config.camera.kind, config.camera.options)
         voter = Voter(config.fields, classifier.name, classifier.backend, reader.read, outbox.accepted())
         courier.start()
-        stack.callback(leave, courier)
         fields = Fields(config.fields)
-        yield App(source, fields, reader, voter, outbox, ring, courier, report, systemd, inbox, controls, desk)
+        limit = size(config.health.max_memory)
+        yield App(camera, fields, reader, voter, outbox, ring, courier, report, systemd, inbox, controls, desk, limit)
 
 
 def facts(config: Config, classifier: Classifier) -> dict[str, object]:
@@ -192,10 +214,9 @@ def introduce(config: Config, board: Board) -> None:
         discovery.save_owned(path, owned)
 
 
-def leave(courier: Courier) -> None:
-    """Stop the courier; say so when readings stay behind, for the next start to deliver."""
-    if not courier.stop():
-        log.warning("the broker did not take leave in time; what is in the outbox is delivered at the next start")
+def tell_systemd(systemd: Systemd, request: Request) -> None:
+    """What comes next."""
+    systemd.reloading() if request is Request.RELOAD else systemd.stopping()
 
 
 def next_request(app: App) -> Request | None:
@@ -213,12 +234,14 @@ def tell(record: Record) -> None:
     """One line in the log for each thing said."""
     if isinstance(record, Event):
         return
+    extra = event("reading", FIELD=record.field, STATUS=record.status.value, VALUE=record.text or "")
     if record.gone:
-        log.info("%s: gone", record.field)
+        log.info("%s: gone", record.field, extra=extra)
     elif record.status == "ok":
-        log.info("%s: %s (%.0f %%, %d of %d frames)", record.field, record.text, 100 * record.confidence, *record.votes)
+        sure = (100 * record.confidence, *record.votes)
+        log.info("%s: %s (%.0f %%, %d of %d frames)", record.field, record.text, *sure, extra=extra)
     else:
-        log.info("%s: %s%s", record.field, record.status, seen(record))
+        log.info("%s: %s%s", record.field, record.status, seen(record), extra=extra)
 
 
 def seen(reading: Reading) -> str:

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_daemon import access, fields, formats, outbox, units
+from edge_daemon import access, fields, formats, health, outbox, units
 from edge_daemon.classifiers import tflite
 from edge_daemon.errors import ConfigError
 from edge_daemon.sinks import mqtt
-from edge_daemon.sources import KINDS, options_type
+from edge_daemon.sources import KINDS, options_type, stream, v4l2_controls
 from edge_daemon.tables import Check, Document, one_of, show, suggest
 
 LARGEST_FILE = 256 * 1024
@@ -87,6 +87,7 @@ class Config:
     model: tflite.Options
     mqtt: mqtt.Options
     outbox: outbox.Options
+    health: health.Options
 
 
 def load(path: Path | None) -> Config:
@@ -137,6 +138,7 @@ TABLES: Mapping[str, type[Any]] = {
     "model": tflite.Options,
     "mqtt": mqtt.Options,
     "outbox": outbox.Options,
+    "health": health.Options,
 }
 SECTIONS = ("camera", "field", *TABLES)
 
@@ -181,7 +183,9 @@ def _camera(document: Document) -> Camera | None:
         hint = suggest(str(kind), CAMERAS)
         document.say(("camera", "source"), f"expected {one_of(CAMERAS)}; got {show(kind)}{hint}")
     else:
-        return Camera(kind, document.fill(("camera",), table, CAMERAS[kind], homes=CAMERA_HOMES, besides=["source"]))
+        return Camera(
+            kind, document.fill(("camera",), table, CAMERAS[kind], CHECKS["camera"], CAMERA_HOMES, ["source"])
+        )
     return None
 
 
@@ -280,6 +284,11 @@ def _pem(name: str) -> None:
         raise ValueError("expected a readable file in PEM form") from None
 
 
+def _prometheus_file(name: str) -> None:
+    if name and not (name.startswith("/") and name.endswith(".prom")):
+        raise ValueError('expected a whole path that ends in ".prom", as node_exporter wants it')
+
+
 def _secret(what: str) -> Check:
     """A check that a file can be read, and not by everybody."""
 
@@ -317,6 +326,7 @@ def _duration(low: str, high: str) -> Check:
 
 
 CHECKS: Mapping[str, Mapping[str, Check]] = {
+    "camera": {"url": stream.check, "controls": v4l2_controls.parse, "password_file": _secret("the password")},
     "field": {
         "region": _region,
         "format": formats.check,
@@ -336,5 +346,9 @@ CHECKS: Mapping[str, Mapping[str, Check]] = {
     "outbox": {
         "max_size": _between(units.size, "1MB", "1000GB", 'a size like "64MB" or "1GB"'),
         "max_age": _duration("1m", "3650d"),
+    },
+    "health": {
+        "max_memory": _between(units.size, "150MB", "1000GB", 'a size like "300MB" or "1GB"'),
+        "prometheus_file": _prometheus_file,
     },
 }

@@ -40,6 +40,7 @@ class Controls:
         self._latest: dict[str, Reading] = {}
         self.enabled = not switch.exists()
         """Whether the camera's frames are read."""
+        self._stale = False
         board.post(wire.enabled(device, self.enabled))
 
     def said(self, record: Record) -> None:
@@ -73,6 +74,15 @@ class Controls:
         elif changed:
             for reading in self._latest.values():
                 self._outbox.put(replace(reading, status=Status.DISABLED))
+
+    def blind(self, now: bool) -> None:
+        """Whether the camera has given nothing for long: each field says `stale` then, and afterwards everything is
+        looked at afresh."""
+        if now and not self._stale and self.enabled:
+            self._outbox.put_all([replace(reading, status=Status.STALE) for reading in self._latest.values()])
+        elif self._stale and not now:
+            self.ask(Request.RELOAD)
+        self._stale = now
 
     def ask(self, request: Request) -> None:
         self._inbox.put(request)

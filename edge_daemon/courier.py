@@ -13,12 +13,13 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from edge_daemon import discovery
+from edge_daemon.backoff import Backoff
 from edge_daemon.board import Board, Notices
 from edge_daemon.domain import Entry, Heard, Message, Outcome
 from edge_daemon.errors import BrokerError, CourierError
+from edge_daemon.journal import event
 from edge_daemon.lanes import Lane, lanes
 from edge_daemon.outbox import Outbox
 from edge_daemon.sinks.mqtt import MqttSink
@@ -39,23 +40,6 @@ _MANY_SHORT = 3
 _BIRTH = (1.0, 10.0)
 """Seconds, from and to, after Home Assistant's start until all is said again: at random, so that a fleet does not
 answer as one."""
-
-
-@dataclass
-class Backoff:
-    """How long to wait before the next try: doubling, with jitter, so that a fleet does not return as one."""
-
-    first: float = 1.0
-    longest: float = 300.0
-    stable: float = 30.0
-    """Seconds a connection must have stood for the waiting to start small again."""
-    _next: float = 0.0
-
-    def after(self, stood: float = 0.0) -> float:
-        """Seconds to wait after a connection that stood for `stood` seconds."""
-        ceiling = self.first if stood >= self.stable or not self._next else self._next
-        self._next = min(2 * ceiling, self.longest)
-        return ceiling * random.uniform(0.5, 1.0)
 
 
 class Courier:
@@ -86,8 +70,10 @@ class Courier:
         outbox.on_put = board.on_post = sink.ring
 
     def start(self) -> None:
-        self._beat(_CONNECTING)
-        self._thread.start()
+        """Once started it goes on."""
+        if self._thread.ident is None:
+            self._beat(_CONNECTING)
+            self._thread.start()
 
     def check(self) -> None:
         """Raises CourierError if the thread has died or stopped beating: the process must restart."""
@@ -111,6 +97,9 @@ class Courier:
 
     def stop(self, timeout: float = 8.0) -> bool:
         """Deliver what can be delivered, say `offline`, end. False if `timeout` seconds were not enough."""
+        if self._thread.ident is None:
+            self._sink.close(0.0)
+            return True
         self._leave_at = time.monotonic() + timeout / 2
         self._stopping.set()
         self._sink.ring()
@@ -133,7 +122,8 @@ class Courier:
         except BrokerError as error:
             self._back_off(str(error), stood=0.0)
             return
-        log.info("connected to broker %s (%s)", self._sink.to, self._sink.version)
+        told = (self._sink.to, self._sink.version)
+        log.info("connected to broker %s (%s)", *told, extra=event("broker", STATUS="up"))
         self._trouble = ""
         self.connects += 1
         self._carry()
@@ -203,7 +193,7 @@ class Courier:
         """Wait before the next try; a trouble is told once, not at every try."""
         pause = self._backoff.after(stood)
         if why != self._trouble:
-            log.warning("%s; trying again in %.0f s", why, pause)
+            log.warning("%s; trying again in %.0f s", why, pause, extra=event("broker", STATUS="down"))
         self._trouble = why
         self._pause(pause)
 

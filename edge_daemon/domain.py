@@ -70,6 +70,7 @@ class Status(StrEnum):
     BLURRED = "blurred"
     OBSTRUCTED = "obstructed"
     CAMERA_MOVED = "camera_moved"
+    STALE = "stale"
     DISABLED = "disabled"
 
 
@@ -267,7 +268,8 @@ class Source(Protocol):
         """Frames as they come; None whenever `tick` seconds went by without one.
 
         Ends when there are no more (files). Closing the generator releases the camera.
-        Raises CameraError or PictureError.
+        Raises CameraError when the camera is absent or has gone: it may be asked again later. CameraHangsError when
+        it is there and gives nothing: only a new process helps. PictureError for a file.
         """
 
 

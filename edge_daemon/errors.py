@@ -25,6 +25,10 @@ class CameraError(EdgeDaemonError, OSError):
     """The camera is absent, taken, or has stopped delivering frames."""
 
 
+class CameraHangsError(CameraError):
+    """The camera is there and gives nothing, also after it was opened anew: the process must restart."""
+
+
 class ModelError(EdgeDaemonError, ValueError):
     """The model file is missing, damaged, or not a digit classifier we can drive."""
 
@@ -35,6 +39,10 @@ class RuntimeMissingError(ModelError, ImportError):
 
 class BrokerError(EdgeDaemonError, ConnectionError):
     """The broker cannot be reached or refuses us for good."""
+
+
+class CheckError(EdgeDaemonError, PermissionError):
+    """Something that was to be looked at may not be."""
 
 
 class ExplainError(EdgeDaemonError, LookupError):

@@ -1,26 +1,50 @@
-"""How the machine is doing: heat, throttling, what this process takes. None where the machine does not tell."""
+"""How the machine is doing: heat, voltage, what this process takes. None where the machine does not tell."""
 
 from __future__ import annotations
 
 import resource
+from collections.abc import Iterable
 from pathlib import Path
 
-_THERMAL = Path("/sys/class/thermal/thermal_zone0/temp")
-_THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
+SYS = Path("/sys")
 _STATM = Path("/proc/self/statm")
 _FDS = Path("/proc/self/fd")
+_IO = Path("/proc/self/io")
+
+NOW = {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "soft temperature limit"}
+"""Bits of get_throttled that speak of now; 16 higher they say that it has happened since the machine started."""
 
 
 def temperature() -> float | None:
     """Of the processor, in degrees Celsius."""
-    text = _text(_THERMAL)
-    return None if text is None else int(text) / 1000
+    number = _number(SYS / "class/thermal/thermal_zone0/temp")
+    return None if number is None else number / 1000
 
 
 def throttled() -> str | None:
-    """The Raspberry Pi's own word: hexadecimal bits, 0 all well; see `vcgencmd get_throttled`."""
-    text = _text(_THROTTLED)
-    return None if text is None else f"0x{int(text, 16):x}"
+    """The Raspberry Pi's own word: hexadecimal bits, 0 all well; see `vcgencmd get_throttled`.
+
+    The kernel of a Pi 5 does not tell it.
+    """
+    # soc:firmware; the folder is called otherwise on some models
+    found = _first(SYS.glob("devices/platform/soc*/*firmware/get_throttled"))
+    number = None if found is None else _number(found, 16)
+    return None if number is None else f"0x{number:x}"
+
+
+def is_low_on_voltage() -> bool | None:
+    """Whether the Pi's supply is too weak right now: what the firmware tells the kernel, on every model."""
+    for name in SYS.glob("class/hwmon/hwmon*/name"):
+        if _text(name) == "rpi_volt":
+            alarm = _number(name.with_name("in0_lcrit_alarm"))
+            return None if alarm is None else alarm != 0
+    word = throttled()
+    return None if word is None else bool(int(word, 16) & 1)
+
+
+def flags(word: str) -> list[str]:
+    """What the bits of get_throttled say of now."""
+    return [name for bit, name in NOW.items() if int(word, 16) >> bit & 1]
 
 
 def resident() -> int | None:
@@ -29,11 +53,29 @@ def resident() -> int | None:
     return None if text is None else int(text.split()[1]) * resource.getpagesize()
 
 
+def written() -> int | None:
+    """Bytes that this process has sent to disks since it started; what lies in memory (tmpfs) does not count."""
+    text = _text(_IO)
+    lines = dict(line.split(": ", 1) for line in text.splitlines()) if text else {}
+    return int(lines["write_bytes"]) if "write_bytes" in lines else None
+
+
 def open_files() -> int | None:
     """Open file descriptors of this process."""
     try:
         return sum(1 for _ in _FDS.iterdir())
     except OSError:
+        return None
+
+
+def _first(paths: Iterable[Path]) -> Path | None:
+    return next(iter(paths), None)
+
+
+def _number(path: Path, base: int = 10) -> int | None:
+    try:
+        return int(_text(path) or "", base)
+    except ValueError:
         return None
 
 

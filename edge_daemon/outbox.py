@@ -20,7 +20,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,6 +35,7 @@ from edge_daemon.lock import hold
 from edge_daemon.outbox_cap import EVENT_ROWS, EVENTS, READING_ROWS, Cap
 from edge_daemon.outbox_file import (
     ACCEPTED,
+    KEEP_ACCEPTED,
     MARKER,
     as_outbox_error,
     in_memory,
@@ -128,16 +129,23 @@ class Outbox:
 
     def put(self, record: Record) -> int:
         """Store a record for good and return its number; in memory where the disk does not take it."""
+        return self.put_all([record])[0]
+
+    def put_all(self, records: Sequence[Record]) -> list[int]:
+        """As `put`, all of them or none, in their order: together they cost hardly more of the disk than one."""
+        if not records:
+            return []
         with self._mutex:
-            row = self._row(record)
+            made = [(self._row(record), record) for record in records]
             try:
                 with as_outbox_error(self._file.path):
-                    self._store(row, record)
+                    self._store(made)
             except OutboxError as error:
                 self._note(str(error))
-                self._hold(row)
+                for row, _ in made:
+                    self._hold(row)
         self.on_put()
-        return row.seq
+        return [row.seq for row, _ in made]
 
     def recovered(self) -> bool:
         """Whether a start would find a usable disk where this one did not, and nothing be lost. Ask now and then."""
@@ -174,7 +182,7 @@ class Outbox:
             self._file.db.execute("DELETE FROM accepted WHERE lane = ?", (lane,))
         elif record.text is not None:
             kept = pack_accepted(replace(row, lane=lane))
-            self._file.db.execute("INSERT OR REPLACE INTO accepted VALUES (?, ?)", kept)
+            self._file.db.execute(KEEP_ACCEPTED, kept)
 
     def readings(self, after: int, until: int = _FOR_EVER, limit: int = 64) -> list[Entry]:
         """Waiting readings numbered after < seq <= until, oldest first."""
@@ -273,15 +281,16 @@ class Outbox:
         if self._held_from:
             yield from self._file.db.execute(query.format("held"), bounds)
 
-    def _store(self, row: Row, record: Record) -> None:
-        """Put a row on the disk, with those that it did not take before."""
+    def _store(self, made: Sequence[tuple[Row, Record]]) -> None:
+        """Put rows on the disk, with those that it did not take before."""
         with self._file.db as db:
             db.execute("INSERT INTO row SELECT * FROM held")
-            db.execute("INSERT INTO row VALUES (?, ?, ?)", pack(row))
+            db.executemany("INSERT INTO row VALUES (?, ?, ?)", [pack(row) for row, _ in made])
             db.execute("DELETE FROM held")
-            self._keep(record, row)
+            for row, record in made:
+                self._keep(record, row)
             done = self._delete_done()
-            dropped = self._cap.make_room(db, row)
+            dropped = self._cap.make_room(db, made[0][0])
         self._forget(done)
         self._count_dropped(dropped)
         self._held_from = 0

@@ -29,7 +29,8 @@ class Cap:
     _age_check_due: float = 0.0
 
     def make_room(self, db: sqlite3.Connection, newest: Row) -> list[int]:
-        """Within a transaction: delete what is too old and too much, but not `newest`; returns the numbers."""
+        """Within a transaction: delete what is too old and too much, but not `newest` nor what came after it.
+        Returns the numbers."""
         return [*self._too_old(db, newest), *self._too_many(db, newest)]
 
     def _too_old(self, db: sqlite3.Connection, newest: Row) -> list[int]:

@@ -41,6 +41,8 @@ CREATE INDEX event ON row (seq) WHERE lane = '';
 ACCEPTED = "="
 """Stands before the lane of a row that keeps what was accepted last; no field's name begins so."""
 _ACCEPTED_TABLE = "CREATE TABLE IF NOT EXISTS accepted (lane TEXT PRIMARY KEY, body BLOB NOT NULL);"
+KEEP_ACCEPTED = "INSERT INTO accepted VALUES (?, ?) ON CONFLICT (lane) DO UPDATE SET body = excluded.body"
+"""Not INSERT OR REPLACE: that would write the page of the index as well, each time."""
 
 _NOT_DAMAGE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM,
                sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PERM}  # fmt: skip
@@ -165,8 +167,11 @@ def _check(path: Path) -> list[Row]:
 def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, check_same_thread=False)
     try:
+        # Nobody else has the folder: then the log's index is kept in memory, not in a file that costs two pages a put.
         # Deleted rows are overwritten, so that a heap of bytes holds few that are done with.
-        db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;")
+        db.executescript(
+            "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;"
+        )
         db.execute(_ACCEPTED_TABLE)  # files of older versions have none
     except sqlite3.Error:
         db.close()
@@ -223,7 +228,7 @@ def _add(opened: Opened, found: Iterable[Row]) -> int:
     keep = [row for row in by_seq.values() if row.json or markers[row.lane] == row.seq]
     with opened.db:
         opened.db.executemany("INSERT OR REPLACE INTO row VALUES (?, ?, ?)", map(pack, keep))
-        opened.db.executemany("INSERT OR REPLACE INTO accepted VALUES (?, ?)", map(pack_accepted, accepted))
+        opened.db.executemany(KEEP_ACCEPTED, map(pack_accepted, accepted))
     opened.seq = max(opened.seq, *by_seq, *(row.seq for row in accepted), 0)
     opened.markers |= markers
     return sum(row.json != b"" for row in keep)

@@ -12,12 +12,17 @@ import numpy as np
 
 from edge_daemon import machine, wire
 from edge_daemon.board import Board
+from edge_daemon.camera import SILENT, Camera
 from edge_daemon.courier import Courier
 from edge_daemon.domain import Reading, Record, Status
+from edge_daemon.health import Files
 from edge_daemon.outbox import Outbox
 
 EVERY = 60.0
 """Seconds from one health to the next."""
+_DAY = 86400.0
+HOT = 80.0
+"""Degrees Celsius from which a Raspberry Pi slows down."""
 _TIMED = 1000
 """Latencies are those of the last so many frames."""
 
@@ -31,15 +36,21 @@ class Report:
         board: Board,
         outbox: Outbox,
         courier: Courier,
+        camera: Camera,
+        files: Files,
         bare_value: bool = False,
         wrong: str = "",
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         """`bare_value`: each reading is also told as its number alone. `wrong`: why a configuration was refused."""
+        self.resident = 0
+        """Bytes of memory that the process held when the health was last told; 0: not known."""
         self._device = device
         self._board = board
         self._outbox = outbox
         self._courier = courier
+        self._camera = camera
+        self._files = files
         self._bare_value = bare_value
         self._wrong = wrong
         self._now = now
@@ -49,6 +60,8 @@ class Report:
         self._readings: Counter[Status] = Counter()
         self._good_at: float | None = None
         self._problems: dict[str, str] | None = None
+        self._written = machine.written()
+        self._machine: dict[str, str] = {}
 
     def frame(self, took: float) -> None:
         """A frame has been looked at; that took so many seconds."""
@@ -66,21 +79,38 @@ class Report:
         if record.status is Status.OK:
             self._good_at = self._now()
 
-    def tick(self) -> None:
-        """Post what is due."""
-        if (problems := self.problems()) != self._problems:
+    def tick(self) -> bool:
+        """Post what is due; whether that was anything."""
+        if changed := (problems := self.problems()) != self._problems:
             self._problems = problems
             self._board.post(wire.problem(self._device, problems))
-        if self._now() >= self._next:
+        if due := self._now() >= self._next:
             self._next = self._now() + EVERY
-            self._board.post(wire.health(self._device, self.health()))
+            facts = self.health()
+            self.resident = facts.get("rss_bytes", 0)
+            self._machine = _troubles(facts)
+            self._board.post(wire.health(self._device, facts))
+            self._files.write(facts, problems)
+        return changed or due
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since the start, or the last reload."""
+        return self._now() - self._started
+
+    def summary(self) -> str:
+        """One line for who looks at the service."""
+        read = f"{self._readings[Status.OK]} readings"
+        if self._good_at is not None:
+            read += f", the last {self._now() - self._good_at:.0f} s ago"
+        return "; ".join([read, *(self._problems or {}).values()])
 
     def health(self) -> dict[str, Any]:
         """All figures; those that the machine does not tell are left out. Counts are since the start."""
-        now, outbox = self._now(), self._outbox
+        now, outbox, written = self._now(), self._outbox, machine.written()
         rejected = {status.value: count for status, count in self._readings.items() if status is not Status.OK}
         facts = {
-            "uptime_s": round(now - self._started),
+            "uptime_s": round(self.uptime),
             "frames": self._frames,
             "accepted": self._readings[Status.OK],
             "rejected": rejected,
@@ -92,15 +122,24 @@ class Report:
                 "salvaged": outbox.salvaged,
                 "lost": outbox.lost,
             },
+            "frame_age_s": round(self._camera.age, 1),
             "last_good_age_s": None if self._good_at is None else round(now - self._good_at),
             "connects": self._courier.connects,
             "temperature_c": machine.temperature(),
             "throttled": machine.throttled(),
+            "under_voltage": machine.is_low_on_voltage(),
             "rss_bytes": machine.resident(),
+            "written_bytes": written,
+            "written_bytes_per_day": self._per_day(written),
             "fds": machine.open_files(),
             "threads": threading.active_count(),
         }
         return {name: fact for name, fact in facts.items() if fact is not None}
+
+    def _per_day(self, written: int | None) -> int | None:
+        if written is None or self._written is None or self.uptime < _DAY / 48:
+            return None
+        return round((written - self._written) / self.uptime * _DAY)
 
     def problems(self) -> dict[str, str]:
         """Code -> text for a person, of all that is wrong now."""
@@ -113,9 +152,13 @@ class Report:
             found["disk"] = outbox.trouble
         if outbox.dropped:
             found["outbox_dropped"] = f"{outbox.dropped} records were too many or too old and were never sent"
+        if self._camera.trouble:
+            found["camera"] = self._camera.trouble
+        elif self._camera.age > SILENT:
+            found["camera_timeout"] = "the camera gives no frames"
         if self._wrong:
             found["config"] = f"the configuration is wrong, the one before goes on: {self._wrong}"
-        return found
+        return found | self._machine
 
     def _milliseconds(self) -> dict[str, float] | None:
         """From the frame to what it says; None before the first."""
@@ -123,3 +166,13 @@ class Report:
             return None
         median, p95 = np.percentile(self._took, (50, 95))
         return {"median": round(float(median) * 1000, 1), "p95": round(float(p95) * 1000, 1)}
+
+
+def _troubles(facts: dict[str, Any]) -> dict[str, str]:
+    """Code -> text, of what is wrong with the machine."""
+    found = {}
+    if facts.get("under_voltage"):
+        found["under_voltage"] = "the power supply is too weak: the voltage drops (use the supply made for this Pi)"
+    if (heat := facts.get("temperature_c", 0.0)) >= HOT:
+        found["too_hot"] = f"the processor is at {heat:.0f} degrees and slows down: give it air or a heat sink"
+    return found

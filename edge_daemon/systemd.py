@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Mapping
-from time import monotonic
+from time import monotonic, monotonic_ns
 
 PINGS_PER_TIMEOUT = 4
 """A ping that comes a little late, or is lost once, is no reason to be killed."""
@@ -28,6 +28,10 @@ class Systemd:
     def ready(self) -> None:
         """We are up: units ordered after us may start."""
         self._send("READY=1")
+
+    def reloading(self) -> None:
+        """We read the configuration again; `ready` follows."""
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
         """We have begun to stop."""

@@ -23,7 +23,7 @@ from edge_daemon.errors import ConfigError
 
 T = TypeVar("T")
 Table = dict[str, Any]
-Check = Callable[[Any], None]
+Check = Callable[[Any], object]
 NOTHING: Mapping[str, Any] = {}
 Place = tuple[str | int, ...]
 """The way to a value: ("camera", "size"), or ("field", 2, "region") in the third [[field]]."""

@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from edge_daemon import wire
+from edge_daemon.backoff import Backoff
 from edge_daemon.board import Board
-from edge_daemon.courier import Backoff, Courier
+from edge_daemon.courier import Courier
 from edge_daemon.domain import Digit, Reading, Status
 from edge_daemon.outbox import Outbox
 from edge_daemon.sinks.mqtt import MqttSink, Options

@@ -9,11 +9,14 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 
 class Job:
     """A capture that was asked for."""
+
+
+class Metadata(Job):
+    """What the camera says of a frame was asked for."""
 
 
 class Picamera2:
@@ -27,10 +30,15 @@ class Picamera2:
     picture: ClassVar[str] = "alive"
     """How frames look: alive (no two are the same), frozen, or black as in the dark."""
 
+    moves: ClassVar[bool] = True
+    """Whether the lens can."""
+    controls: ClassVar[dict[str, Any]] = {}
+    """What was last asked of the camera."""
+
     @classmethod
     def reset(cls, frames: list[bool], cameras: int = 1, taken: bool = False) -> None:
         cls.frames, cls.cameras, cls.taken, cls.opened, cls.open_now = frames, cameras, taken, 0, 0
-        cls.picture = "alive"
+        cls.picture, cls.moves = "alive", True
 
     @classmethod
     def global_camera_info(cls) -> list[dict[str, Any]]:
@@ -51,7 +59,16 @@ class Picamera2:
             raise RuntimeError("lores stream dimensions may not exceed main stream")
         return dict(streams)
 
+    @property
+    def camera_controls(self) -> dict[str, Any]:
+        known = ["FrameDurationLimits", "ExposureTime", "AnalogueGain", "ColourGains"]
+        return dict.fromkeys([*known, "AfMode", "LensPosition"] if self.moves else known)
+
     def configure(self, configuration: dict[str, Any]) -> None:
+        for name in configuration["controls"]:
+            if name not in self.camera_controls:
+                raise RuntimeError(f"Control {name} is not advertised by libcamera")
+        type(self).controls = configuration["controls"]
         width, height = configuration["lores"]["size"]
         configuration["lores"] |= {"size": (width - width % 2, height - height % 2)}
         self._configuration = configuration
@@ -70,8 +87,16 @@ class Picamera2:
             raise RuntimeError("a capture that would wait for ever, or of a camera that does not run")
         return Job()
 
-    def wait(self, job: Job, timeout: float | None = None) -> NDArray[np.uint8]:
+    def capture_metadata(self, wait: bool | None = None) -> Job:
+        if not self._started or wait is not False:
+            raise RuntimeError("metadata that would be waited for for ever, or of a camera that does not run")
+        return Metadata()
+
+    def wait(self, job: Job, timeout: float | None = None) -> Any:
         assert timeout is not None
+        if isinstance(job, Metadata):
+            found = {"ExposureTime": 19_987, "AnalogueGain": 2.1234, "ColourGains": (1.8009, 1.5), "Lux": 400.0}
+            return found | ({"LensPosition": 4.0321} if self.moves else {})
         if not self.frames or not self.frames.pop(0):
             raise TimeoutError
         width, height = self.camera_configuration()["lores"]["size"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,13 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_daemon import check, networks
+from edge_daemon import check, health, machine, networks
 from edge_daemon.check import Finding, Level, checks
 from edge_daemon.cli.daemon import SECTIONS
 from edge_daemon.domain import Frame
+from edge_daemon.health import Files
 from edge_daemon.networks import models_folder
+from tests.broker import Mosquitto
 
 
 @pytest.fixture(autouse=True)
@@ -107,8 +110,8 @@ class Silent:
 
 def test_camera_that_is_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No frame in time is a failure, not a wait for ever."""
-    monkeypatch.setattr(check, "FIRST_FRAME", 0.05)
-    monkeypatch.setattr(check, "open_source", lambda _kind, _options: Silent())
+    monkeypatch.setattr(check.camera, "FIRST_FRAME", 0.05)
+    monkeypatch.setattr(check.camera, "open_source", lambda _kind, _options: Silent())
     [finding] = found(tmp_path, "camera", '[camera]\nsource = "simulated"\n')
     assert finding.level is Level.FAIL
     assert "gave no frame" in finding.what
@@ -116,7 +119,7 @@ def test_camera_that_is_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_state_folder_need_not_be_there_yet(tmp_path: Path) -> None:
     """It is enough that it can be made; looking does not make it."""
-    [finding] = found(tmp_path, "state", "")
+    [finding, _] = found(tmp_path, "state", "")
     assert finding.level is Level.OK
     assert not (tmp_path / "state").exists()
 
@@ -137,3 +140,83 @@ def test_state_folder_that_is_too_small(tmp_path: Path, monkeypatch: pytest.Monk
     findings = found(tmp_path, "state", "")
     assert [finding.level for finding in findings] == [Level.OK, Level.WARN]
     assert "5 MB" in findings[1].what
+
+
+# System, libraries, machine, service
+
+
+def test_a_check_of_all_ends_well_here(tmp_path: Path, broker: Mosquitto) -> None:
+    """Every section finds something, nothing fails, and each warning says what to do."""
+    text = f'[device]\nid = "dock3"\n[camera]\nsource = "simulated"\n[mqtt]\nurl = "{broker.url}"\n'
+    (tmp_path / "c.toml").write_text(text)
+    findings = list(checks(tmp_path / "c.toml"))
+    assert [f for f in findings if f.level is Level.FAIL] == []
+    assert {f.section for f in findings} == set(check.SECTIONS)
+    assert all(f.remedy for f in findings if f.level is Level.WARN)
+
+
+def program(folder: Path, name: str, prints: str, code: int = 0) -> None:
+    """A program in a folder that comes first in the PATH."""
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\ncat <<'.'\n{prints}\n.\nexit {code}\n")
+    (folder / name).chmod(0o755)
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    return tmp_path / "bin"
+
+
+def test_picamera2_that_does_not_bear_our_numpy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What simplejpeg says beside numpy 2 is told as what it is, with the command that mends it."""
+    (tmp_path / "picamera2.py").write_text('raise ValueError("numpy.dtype size changed, may indicate ...")')
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    [*_, finding] = found(tmp_path, "runtime", "")
+    assert finding.level is Level.FAIL
+    assert "numpy<2" in finding.remedy
+    (tmp_path / "picamera2.py").write_text("")
+    assert [f.level for f in found(tmp_path, "runtime", "")] == [Level.OK] * 3
+    monkeypatch.delenv("PYTHONPATH")
+    assert "python3-picamera2" in found(tmp_path, "runtime", "")[-1].remedy
+
+
+def test_power_and_heat(tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Pi that has been short of voltage, and is hot now; on a Pi 5 its own program tells."""
+    monkeypatch.setattr(machine, "SYS", tmp_path / "sys")
+    heat = tmp_path / "sys/class/thermal/thermal_zone0/temp"
+    heat.parent.mkdir(parents=True)
+    heat.write_text("81000\n")
+    program(programs, "vcgencmd", "throttled=0x50004")
+    findings = found(tmp_path, "machine", "")[1:]
+    assert [f.level for f in findings] == [Level.FAIL, Level.WARN, Level.WARN]
+    assert "81 degrees" in findings[0].what
+    assert findings[1].what == "right now: throttled (0x50004)"
+    assert "under-voltage" in findings[2].what
+    assert "supply" in findings[2].remedy
+
+
+def test_a_service_that_failed(tmp_path: Path, programs: Path) -> None:
+    """Its state, how often it was started anew, and its last error, each with the command to go on with."""
+    program(programs, "systemctl", "LoadState=loaded\nActiveState=failed\nResult=exit-code\nNRestarts=7")
+    program(programs, "journalctl", "2026-11-24T12:00:00 edge-daemon: camera 0 was not found")
+    down, often, last = found(tmp_path, "service", "")
+    assert [f.level for f in (down, often, last)] == [Level.FAIL, Level.WARN, Level.WARN]
+    assert "systemctl start" in down.remedy
+    assert "7 times" in often.what
+    assert "camera 0 was not found" in last.what
+
+
+def test_a_camera_that_the_daemon_has(tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only one can have it: what the running daemon says of it counts, and its problems are told."""
+    program(programs, "systemctl", "", 1)
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
+    files = Files("dock3", health.Options(), tmp_path / "run")
+    files.write({"frames": 7, "frame_age_s": 0.4}, {"disk": "the disk is full"})
+    [finding] = found(tmp_path, "camera", "")
+    assert (finding.level, "7 pictures" in finding.what) == (Level.OK, True)
+    assert [f.what for f in found(tmp_path, "service", "")][1:] == ["the running daemon says: the disk is full"]
+    files.write({"frames": 7, "frame_age_s": 44.0}, {})
+    assert "for 44 s" in found(tmp_path, "camera", "")[0].what
+    os.utime(tmp_path / "run" / health.FILE, (0, 0))  # it was killed: what it said no longer counts
+    assert "picamera2" in found(tmp_path, "camera", "")[0].what

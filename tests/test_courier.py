@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from edge_daemon import wire
+from edge_daemon.backoff import Backoff
 from edge_daemon.board import Board
-from edge_daemon.courier import Backoff, Courier
+from edge_daemon.courier import Courier
 from edge_daemon.discovery import BIRTH
 from edge_daemon.domain import Entry, Message
 from edge_daemon.errors import CourierError

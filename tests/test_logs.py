@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pty
 import re
+import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from edge_daemon import logs
+from edge_daemon.journal import MESSAGE_IDS
 
 PROGRAM = """
 import logging, sys
@@ -70,3 +78,47 @@ def test_verbose_shows_our_details_but_no_library_chatter(tmp_path: Path) -> Non
     assert "<7>a detail" in verbose
     assert "<7>a detail" not in quiet
     assert not [line for line in quiet + verbose if "chatter" in line]
+
+
+NATIVE = """
+import logging, sys
+from edge_daemon import journal, logs
+journal.SOCKET = sys.argv[1]
+logs.setup(verbose=False)
+log = logging.getLogger("edge_daemon.test")
+log.info("%s: no_digits", "units", extra=journal.event("reading", FIELD="units", STATUS="no_digits"))
+1 / 0
+"""
+
+
+def test_the_journal_gets_fields(tmp_path: Path) -> None:
+    """A reading can be searched by field, status and kind; a fault that ends the process is one entry, critical."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journald, (tmp_path / "log").open("wb") as file:
+        journald.bind(str(tmp_path / "journal"))
+        stat = os.fstat(file.fileno())
+        env = os.environ | {"JOURNAL_STREAM": f"{stat.st_dev}:{stat.st_ino}"}
+        subprocess.run([sys.executable, "-c", NATIVE, str(tmp_path / "journal")], stderr=file, env=env)
+        first, last = journald.recv(65536).decode().splitlines(), journald.recv(65536)
+    assert {"MESSAGE=units: no_digits", "PRIORITY=6", "FIELD=units", "STATUS=no_digits"} <= set(first)
+    assert f"MESSAGE_ID={MESSAGE_IDS['reading']}" in first
+    length = struct.unpack("<Q", last[8:16])[0]
+    assert last[:8] == b"MESSAGE\n"
+    assert b"ZeroDivisionError" in last[16 : 16 + length]
+    assert last[16 + length :].startswith(b"\nPRIORITY=2\n")
+    assert (tmp_path / "log").read_text() == ""
+
+
+def test_what_repeats_itself_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    """Of a thousand lines of a kind in a minute 60 are logged, and afterwards how many were not; others pass."""
+    clock = [0.0]
+    bounded = logs.Bounded(now=lambda: clock[0])
+
+    def passes(text: str, *values: object) -> str | None:
+        record = logging.LogRecord("edge_daemon.test", logging.INFO, "", 0, text, values, None)
+        return record.getMessage() if bounded.filter(record) else None
+
+    assert sum(passes("%s: gone", n) is not None for n in range(1000)) == logs.PER_MINUTE
+    assert passes("connected to %s", "broker") == "connected to broker"
+    clock[0] = 61.0
+    assert passes("%s: gone", 7) == "7: gone (and 940 such lines before)"
+    assert passes("%s: gone", 8) == "8: gone"

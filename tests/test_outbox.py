@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -440,9 +441,8 @@ def test_damage_while_running(folder: Path) -> None:
     """A row that turns bad under a running daemon is never handed out: it is an OutboxError."""
     outbox = Outbox(folder, "dock3")
     outbox.put(reading(1))
-    with sqlite3.connect(database(folder)) as db:
+    with outbox._file.db as db:  # nobody else can: the daemon holds the file
         db.execute("UPDATE row SET body = CAST(substr(body, 1, 60) || x'00' || substr(body, 62) AS BLOB)")
-    db.close()
     with pytest.raises(OutboxError, match="row 1 is damaged"):
         outbox.readings(0)
     outbox.close()
@@ -529,3 +529,17 @@ def test_what_was_accepted_is_salvaged_with_the_rest(folder: Path) -> None:
     assert [r.value for r in again.accepted()] == [8]
     assert list(again.readings(0)) == []
     again.close()
+
+
+def test_several_at_once(tmp_path: Path) -> None:
+    """They are stored in order, all or none: when the disk does not take them, memory holds every one."""
+    with closing(Outbox(tmp_path, "dock3")) as box:
+        assert box.put_all([]) == []
+        assert box.put_all([reading(1), event(), reading(2)]) == [1, 2, 3]
+    with closing(Outbox(tmp_path, "dock3")) as box:
+        assert [entry.seq for entry in box.readings(0) + box.events(0)] == [1, 3, 2]
+        box._file.db.execute("PRAGMA max_page_count = 1")  # as if the disk were full: the file cannot grow
+        large = reading(4, candidates=(("4" * 20_000, 0.9),))
+        first, second = box.put_all([reading(3), large])
+        assert box.trouble
+        assert [entry.seq for entry in box.readings(3)] == [first, second]

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from edge_daemon.domain import Frame
-from edge_daemon.errors import CameraError
+from edge_daemon.errors import CameraError, CameraHangsError
 from edge_daemon.sources import picamera
 from edge_daemon.sources.picamera import Options, PiCamera
 from tests import fake_picamera2
@@ -120,9 +120,21 @@ def test_while_nothing_happens_frames_come_slowly() -> None:
 def test_a_camera_that_stays_dead_is_an_error() -> None:
     """No frame after the second opening: CameraError, for the service manager to start us anew; nothing stays open."""
     Picamera2.reset([True])
-    with pytest.raises(CameraError, match="also after it was opened anew"):
+    with pytest.raises(CameraHangsError, match="also after it was opened anew"):
         take(Options(), 2)
     assert (Picamera2.opened, Picamera2.open_now) == (2, 0)
+
+
+def test_a_camera_that_was_unplugged_is_waited_for() -> None:
+    """It stalls, and at the second opening it is not there: that is no hang, and may be asked again later."""
+    Picamera2.reset([True])
+    with closing(camera(Options()).frames(1.0)) as frames:  # type: ignore[type-var]
+        next(frames)
+        Picamera2.cameras = 0
+        with pytest.raises(CameraError, match="not found") as caught:
+            list(frames)
+    assert not isinstance(caught.value, CameraHangsError)
+    assert (Picamera2.opened, Picamera2.open_now) == (1, 0)
 
 
 def test_without_frames_the_path_still_comes_round() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,12 @@ from typing import Any, cast
 
 import pytest
 
+from edge_daemon import health, machine
 from edge_daemon.board import Board
+from edge_daemon.camera import Camera
 from edge_daemon.courier import Courier
 from edge_daemon.domain import Status
+from edge_daemon.health import Files
 from edge_daemon.outbox import Options, Outbox
 from edge_daemon.report import EVERY, Report
 from tests import contract
@@ -38,7 +42,12 @@ class Bench:
         self.time = 1000.0
         self.outbox, self.board, self.delivery = Outbox(folder, "dock3", Options(max_size="1MB")), Board(), Delivery()
         courier = cast(Courier, self.delivery)
-        self.report = Report("dock3", self.board, self.outbox, courier, bare_value, now=lambda: self.time)
+        self.camera = Camera("simulated", None, now=lambda: self.time)
+        self.prometheus = folder / "edge.prom"
+        files = Files("dock3", health.Options(prometheus_file=str(self.prometheus)), folder / "runtime")
+        self.report = Report(
+            "dock3", self.board, self.outbox, courier, self.camera, files, bare_value, now=lambda: self.time
+        )
 
     def newest(self, ending: str) -> Any:
         """The newest payload on the topic with this ending; None: nothing was said there."""
@@ -130,3 +139,77 @@ def test_bare_value(tmp_path: Path) -> None:
         bench.report.said(replace(reading(field="serial"), text="007", value=None))
         assert bench.newest("/reading/serial/value") is None
         bench.outbox.close()
+
+
+def test_health_is_there_for_programs_on_this_machine(bench: Bench) -> None:
+    """The same figures lie in the runtime folder and, in its own format, where Prometheus looks; each is whole."""
+    bench.report.frame(0.02)
+    bench.report.said(reading(status=Status.TOO_DARK))
+    bench.delivery.wrong = {"broker_refuses": "will not take it"}
+    bench.report.tick()
+    told = health.read(bench.prometheus.parent / "runtime")
+    assert told is not None
+    assert (told["frames"], told["problems"]) == (1, {"broker_refuses": "will not take it"})
+    lines = bench.prometheus.read_text().splitlines()
+    assert 'edge_daemon_frames{device="dock3"} 1' in lines
+    assert "# TYPE edge_daemon_frames counter" in lines
+    assert 'edge_daemon_rejected{device="dock3",kind="too_dark"} 1' in lines
+    assert 'edge_daemon_problem{device="dock3",kind="broker_refuses"} 1' in lines
+    sample = re.compile(r'edge_daemon_[a-z0-9_]+{device="dock3"(,kind="[a-z0-9_]+")?} -?[0-9.e+-]+')
+    assert [line for line in lines if not line.startswith("# ") and not sample.fullmatch(line)] == []
+
+
+def test_health_that_cannot_be_written_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A folder that is not one is told once in the log, however often the health is due."""
+    (tmp_path / "file").touch()
+    files = Files("dock3", health.Options(prometheus_file=str(tmp_path / "file" / "x.prom")), None)
+    for _ in range(3):
+        files.write({"frames": 1}, {})
+    assert len([record for record in caplog.records if "x.prom" in record.message]) == 1
+
+
+def pi(root: Path, word: str, alarm: str, heat: str) -> None:
+    """The files in which a Raspberry Pi's kernel says how the machine is."""
+    for name, text in {
+        "class/thermal/thermal_zone0/temp": heat,
+        "class/hwmon/hwmon0/name": "cpu_thermal\n",
+        "class/hwmon/hwmon1/name": "rpi_volt\n",
+        "class/hwmon/hwmon1/in0_lcrit_alarm": alarm,
+        "devices/platform/soc/soc:firmware/get_throttled": word,
+    }.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+
+def test_a_weak_supply_and_heat_are_problems(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under-voltage and 81 degrees are told with what to do, and are gone when they are over."""
+    monkeypatch.setattr(machine, "SYS", tmp_path / "sys")
+    pi(tmp_path / "sys", "50005\n", "1\n", "81234\n")
+    bench.report.tick()
+    bench.report.tick()
+    assert bench.newest("/health")["throttled"] == "0x50005"
+    assert set(bench.newest("/problem")["codes"]) == {"under_voltage", "too_hot"}
+    assert machine.flags("0x50005") == ["under-voltage", "throttled"]
+    pi(tmp_path / "sys", "50000\n", "0\n", "41000\n")
+    bench.time += EVERY
+    bench.report.tick()
+    bench.report.tick()
+    assert bench.newest("/problem")["codes"] == ["camera_timeout"]  # a minute went by
+
+
+def test_what_is_written_to_disks_is_told_by_the_day(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half an hour from the start the rate is known: 1 MB in an hour is 24 MB a day."""
+    before = machine.written() or 0
+    monkeypatch.setattr(machine, "written", lambda: before)
+    bench.report._written = before
+    assert "written_bytes_per_day" not in bench.report.health()
+    monkeypatch.setattr(machine, "written", lambda: before + 10**6)
+    bench.time += 3600
+    assert bench.report.health()["written_bytes_per_day"] == 24 * 10**6
+
+
+def test_a_camera_that_is_silent_is_a_problem(bench: Bench) -> None:
+    """Half a minute without a frame, though the camera says nothing of itself."""
+    bench.time += 31
+    bench.report.tick()
+    assert bench.newest("/problem")["codes"] == ["camera_timeout"]

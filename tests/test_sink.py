@@ -19,8 +19,9 @@ import pytest
 
 from edge_daemon import wire
 from edge_daemon.access import access
+from edge_daemon.backoff import Backoff
 from edge_daemon.board import Board
-from edge_daemon.courier import Backoff, Courier
+from edge_daemon.courier import Courier
 from edge_daemon.domain import Message, Outcome
 from edge_daemon.errors import BrokerError, ConfigError
 from edge_daemon.outbox import Outbox

@@ -8,8 +8,8 @@ from typing import NoReturn
 
 import click
 
-from edge_daemon import __version__
-from edge_daemon.cli import broker, daemon, pictures
+from edge_daemon import __version__, logs
+from edge_daemon.cli import broker, camera, daemon, pictures
 from edge_daemon.errors import EdgeDaemonError
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
@@ -39,7 +39,7 @@ def main() -> NoReturn:
         error.show()
         sys.exit(error.exit_code)
     except EdgeDaemonError as error:
-        click.echo(str(error), err=True)
+        click.echo(logs.prefixed(str(error)), err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(EXIT_INTERRUPTED)
@@ -51,8 +51,10 @@ def cli() -> None:
     """Point a camera at written numbers; get the numbers on MQTT."""
 
 
+cli.add_command(daemon.check, "doctor")
 for family in (
     [daemon.run, daemon.print_config, daemon.check, daemon.explain],
+    [camera.calibrate],
     [pictures.read, pictures.replay, pictures.bench],
     [broker.watch, broker.call, broker.mqtt, broker.schema],
 ):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from edge_daemon.cli.shared import EXIT_CONFIG, EXIT_FAILED, config_option, json
 if TYPE_CHECKING:
     from edge_daemon.check import Finding
 
-SECTIONS = ("config", "runtime", "model", "camera", "mqtt", "state")
+SECTIONS = ("config", "system", "runtime", "model", "camera", "mqtt", "state", "machine", "service")
 
 
 @click.command()
@@ -28,10 +27,11 @@ def run(config: Path | None, verbose: bool) -> None:
     Without --config: the first Pi camera, the broker on this machine, and every number in the picture.
     """
     from edge_daemon import app, logs
-    from edge_daemon.config import load
+    from edge_daemon.config import state_folder
+    from edge_daemon.lastgood import Configuration
 
     logs.setup(verbose)
-    app.main(partial(load, config))
+    app.main(Configuration(config, state_folder() / "last-good.toml"))
 
 
 @click.command("config")
@@ -51,8 +51,9 @@ def print_config() -> None:
 def check(section: str | None, config: Path | None, as_json: bool) -> None:
     """Tell what is well and what is not, and what to do about it.
 
-    Looks at the configuration, the model, the camera and the broker, one line each. SECTION is one of config,
-    runtime, model, camera, mqtt, state; without it all are checked.
+    One line each: OK, WARN or FAIL, and the remedy. It changes nothing and may run beside the daemon, as root or as
+    the daemon's user. SECTION is one of config, system, runtime, model, camera, mqtt, state, machine, service; without
+    it all are checked.
     """
     from edge_daemon.check import Level, checks
 

@@ -9,10 +9,21 @@ from edge_daemon.domain import Source
 
 KINDS = {
     "picamera": ("picamera", "PiCamera"),
+    "v4l2": ("v4l2", "V4l2Camera"),
+    "stream": ("stream", "StreamCamera"),
     "files": ("files", "FilesCamera"),
     "simulated": ("simulated", "SimulatedCamera"),
 }
 """[camera] source = ... -> module here, class in it. A module is imported when it is chosen."""
+
+ONCE = frozenset({"picamera"})
+"""Kinds that one process opens once: each Picamera2 keeps contiguous memory that only the process's end gives back."""
+
+EXCLUSIVE = ONCE | {"v4l2"}
+"""Kinds that only one process at a time can open."""
+
+CALIBRATES = EXCLUSIVE
+"""Kinds whose exposure, gain, focus and white balance can be locked."""
 
 
 def options_type(kind: str) -> type[Any]:
@@ -28,3 +39,9 @@ def open_source(kind: str, options: Any) -> Source:
     module, name = KINDS[kind]
     source: Source = getattr(import_module(f"{__name__}.{module}"), name)(options)
     return source
+
+
+def calibrated(kind: str, options: Any) -> Any:
+    """The options of a kind that is in CALIBRATES, with what the camera now finds out for itself locked. Takes some
+    seconds. Raises CameraError."""
+    return import_module(f"{__name__}.{KINDS[kind][0]}").calibrated(options)

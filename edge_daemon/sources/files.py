@@ -26,6 +26,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from edge_daemon.domain import Frame, Grey
 from edge_daemon.errors import PictureError
 from edge_daemon.sources.pace import Pace, wait_until
+from edge_daemon.sources.watched import watched
 
 Colour = NDArray[np.uint8]
 """A colour picture as OpenCV has it, shape (height, width, 3): blue, green, red."""
@@ -53,6 +54,8 @@ class Options:
     """Pictures a second; of a video, at most so many of its frames a second are looked at."""
     idle_fps: Annotated[float, Meta(ge=0.05, le=1000)] = 1.0
     """The same while nothing happens. The pictures of a folder come at active_fps all the same."""
+    watch: bool = False
+    """The folder is watched, for ever: the newest picture in it is what the camera sees."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +82,7 @@ class FilesCamera:
     ) -> None:
         self._options, self._now, self._sleep = options, now, sleep
         self._pace = Pace(options.active_fps, options.idle_fps)
-        self._files = expand([options.path])
+        self._files = [] if options.watch else expand([options.path])
         for problem in self._files:
             if isinstance(problem, PictureError):
                 raise problem
@@ -90,6 +93,9 @@ class FilesCamera:
 
     def frames(self, tick: float) -> Iterator[Frame | None]:
         """See domain.Source."""
+        if self._options.watch:
+            yield from watched(self._options.path, _still, self._pace, tick, self._now, self._sleep)
+            return
         seq = count()
         for pixels in chain.from_iterable(self._shown(str(name), tick) for name in self._playlist()):
             yield None if pixels is None else Frame(next(seq), time.time(), self._now(), pixels)

@@ -1,0 +1,26 @@
+"""What a check has found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    OK = "OK"
+    WARN = "WARN"
+    FAIL = "FAIL"
+
+
+Found = tuple[Level, str] | tuple[Level, str, str]
+"""Level, what, remedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    section: str
+    level: Level
+    what: str
+    remedy: str = ""

@@ -1,0 +1,68 @@
+"""Clock, heat and power."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+from edge_daemon import clock
+from edge_daemon import machine as sensors
+from edge_daemon.check.finding import Found, Level
+from edge_daemon.config import Config
+
+WARM, HOT = 70.0, 80.0
+"""Degrees Celsius: from HOT on a Raspberry Pi slows down."""
+LATEST = 1735689600
+"""2025-01-01: a clock before it has plainly not been set."""
+
+
+def check(_: Config) -> Iterator[Found]:
+    yield _clock()
+    if (heat := sensors.temperature()) is not None:
+        yield _heat(heat)
+    yield from _power()
+
+
+def _clock() -> Found:
+    now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+    if time.time() < LATEST:
+        return Level.FAIL, f"the clock says {now}", "Set it: sudo timedatectl set-ntp true"
+    if not clock.synced():
+        remedy = "Readings say time_quality estimated. Is there a network? timedatectl"
+        return Level.WARN, f"the clock says {now}, and nobody has set it", remedy
+    return Level.OK, f"the clock is set: {now}"
+
+
+def _heat(heat: float) -> Found:
+    said = f"the processor is at {heat:.0f} degrees"
+    if heat < WARM:
+        return Level.OK, said
+    return Level.FAIL if heat >= HOT else Level.WARN, said, "Give it air, a heat sink or a fan; at 80 it slows down."
+
+
+def _power() -> Iterator[Found]:
+    weak = "Use the supply made for this model, with a short cable."
+    if sensors.is_low_on_voltage():
+        yield Level.FAIL, "the supply's voltage is too low right now", weak
+    word = sensors.throttled() or _vcgencmd()
+    if word is None:
+        return
+    now = sensors.flags(word)
+    before = [flag for flag in sensors.flags(hex(int(word, 16) >> 16)) if flag not in now]
+    remedy = weak if "under-voltage" in now + before else "Give it air, a heat sink or a fan."
+    if now:
+        yield Level.WARN, f"right now: {', '.join(now)} ({word})", remedy
+    if before:
+        yield Level.WARN, f"since the machine started there was: {', '.join(before)} ({word})", remedy
+    if not now and not before:
+        yield Level.OK, "never throttled, never short of voltage since the start"
+
+
+def _vcgencmd() -> str | None:
+    """The Pi's own word where the kernel does not tell it, as on a Pi 5: throttled=0x50005."""
+    with suppress(OSError, subprocess.SubprocessError, ValueError):
+        done = subprocess.run(["vcgencmd", "get_throttled"], capture_output=True, text=True, timeout=5.0, check=True)
+        return hex(int(done.stdout.strip().removeprefix("throttled="), 16))
+    return None

@@ -1,0 +1,41 @@
+"""The libraries: do they load, and do they bear each other?"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from edge_daemon.check.finding import Found, Level
+from edge_daemon.config import Config
+from edge_daemon.networks import find_interpreter
+
+PATIENCE = 30.0
+"""Seconds for picamera2 to load: on a Pi Zero it takes ten."""
+
+
+def check(config: Config) -> Iterator[Found]:
+    yield Level.OK, f"numpy {np.__version__}, OpenCV {cv2.__version__}"
+    yield Level.OK, find_interpreter().why
+    if config.camera.kind == "picamera":
+        yield _picamera2()
+
+
+def _picamera2() -> Found:
+    """In a process of its own: what does not fit together can crash."""
+    command = [sys.executable, "-c", "import picamera2, numpy; print(numpy.__version__)"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        return Level.FAIL, f"picamera2 does not load within {PATIENCE:.0f} s", "Start the machine anew."
+    if done.returncode == 0:
+        return Level.OK, "picamera2 loads beside them"
+    last = (done.stderr.strip() or f"ended by signal {-done.returncode}").splitlines()[-1]
+    if "numpy" in last and ("dtype size changed" in done.stderr or "multiarray" in done.stderr):
+        what = f"numpy {np.__version__} does not fit the picamera2 of this system: {last}"
+        return Level.FAIL, what, f"In the daemon's environment: {sys.executable} -m pip install 'numpy<2'"
+    remedy = "sudo apt install python3-picamera2; the environment needs --system-site-packages to see it."
+    return Level.FAIL, f"picamera2 does not load: {last}", remedy

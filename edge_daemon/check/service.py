@@ -1,0 +1,54 @@
+"""The service: does it run, since when, and what was the last that went wrong?"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+
+from edge_daemon.check import camera, running
+from edge_daemon.check.finding import Found, Level
+from edge_daemon.config import Config
+
+UNIT = "edge-daemon.service"
+MANY = 3
+"""Restarts by systemd from which on something is plainly wrong."""
+PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,Result,ActiveEnterTimestamp"
+
+
+def check(_: Config) -> Iterator[Found]:
+    unit = dict(line.split("=", 1) for line in _run("systemctl", "show", UNIT, "-p", PROPERTIES) if "=" in line)
+    if unit.get("LoadState") != "loaded":
+        yield Level.OK, "it is not installed as a service here"
+    else:
+        yield from _unit(unit)
+    daemon = running.health()
+    if daemon is not None:
+        told = [text for code, text in daemon.problems.items() if code != camera.PROBLEM]
+        yield from ((Level.WARN, f"the running daemon says: {text}") for text in told)
+
+
+def _unit(unit: dict[str, str]) -> Iterator[Found]:
+    state, since = unit.get("ActiveState", ""), unit.get("ActiveEnterTimestamp", "")
+    restarts = int(unit.get("NRestarts", "0") or 0)
+    if state == "active":
+        yield Level.OK, f"{UNIT} runs since {since}"
+    elif state in ("activating", "reloading", "deactivating"):
+        yield Level.WARN, f"{UNIT} is {state}", f"See how it goes on: journalctl -fu {UNIT}"
+    else:
+        yield Level.FAIL, f"{UNIT} is {state} ({unit.get('Result', '')})", f"sudo systemctl start {UNIT}"
+    if restarts >= MANY:
+        yield (
+            Level.WARN,
+            f"systemd had to start it anew {restarts} times",
+            f"Why: journalctl -u {UNIT} -p warning -n 20",
+        )
+    if last := "".join(_run("journalctl", "-u", UNIT, "-p", "err", "-n", "1", "-o", "short-iso", "--no-pager", "-q")):
+        yield Level.WARN, f"the last error in its log: {last}"
+
+
+def _run(*command: str) -> list[str]:
+    """The lines a command prints; none where there is no such command, or no systemd."""
+    with suppress(OSError, subprocess.SubprocessError):
+        return subprocess.run(command, capture_output=True, text=True, timeout=10.0).stdout.splitlines()
+    return []

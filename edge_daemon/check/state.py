@@ -1,0 +1,29 @@
+"""Where the readings wait: can it be written to, and is there room?"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+
+from edge_daemon import units
+from edge_daemon.check.finding import Found, Level
+from edge_daemon.config import Config, state_folder
+
+
+def check(config: Config) -> Iterator[Found]:
+    folder = state_folder()
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    try:
+        tempfile.TemporaryFile(dir=existing).close()
+    except OSError as error:
+        remedy = "Give the daemon's user a folder it may write to, and name it in STATE_DIRECTORY."
+        yield Level.FAIL, f"{existing} cannot be written to: {error.strerror}", remedy
+        return
+    yield Level.OK, f"{folder} can be written to"
+    free, wanted = shutil.disk_usage(existing).free, units.size(config.outbox.max_size)
+    if free < wanted:
+        what = f"{free // 10**6} MB are free there, and [outbox] max_size is {config.outbox.max_size}"
+        yield Level.WARN, what, "Free some space, or lower max_size."
+    else:
+        yield Level.OK, f"{free // 10**6} MB are free there"

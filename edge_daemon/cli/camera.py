@@ -1,0 +1,39 @@
+"""The camera: calibrate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edge_daemon.cli.shared import complain, config_option, json_option, say
+
+
+@click.command()
+@config_option
+@click.option("--write", is_flag=True, help="Store it in the configuration; the daemon takes it up at a reload.")
+@json_option
+def calibrate(config: Path | None, write: bool, as_json: bool) -> None:
+    """Let the camera find exposure, gain, focus and white balance, and propose to lock them as they are.
+
+    Light the scene as it will be, with a number in view, and stop the daemon first: only one can have the camera.
+    A locked camera shows the same picture whoever walks by. Taking the lines out of the configuration makes it
+    automatic again.
+    """
+    from dataclasses import asdict
+
+    from edge_daemon import calibrate as engine
+    from edge_daemon.config import load
+
+    if write and config is None:
+        raise click.UsageError("--write needs --config FILE to write to")
+    found = engine.propose(load(config).camera)
+    if as_json:
+        say(asdict(found) | {"advice": found.advice})
+    else:
+        say("\n".join(["[camera]", *engine.lines(found.keys)]) if found.keys else "nothing to change")
+    if found.advice:
+        complain(found.advice)
+    if write and config is not None and found.keys:
+        engine.store(config, found.keys)
+        complain(f"{config}: written; `edge-daemon call reload`, or systemctl reload edge-daemon, takes it up")

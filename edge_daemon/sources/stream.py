@@ -1,0 +1,101 @@
+"""A camera on the network: RTSP, or MJPEG over HTTP, through OpenCV's FFmpeg."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import cv2
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from edge_daemon.access import read_password
+from edge_daemon.domain import Frame, Grey
+from edge_daemon.errors import CameraError, ConfigError
+from edge_daemon.sources.grabber import Capture, grabbed
+from edge_daemon.sources.pace import Pace
+from edge_daemon.sources.turn import Rotation, turned
+
+SCHEMES = ("rtsp", "rtsps", "http", "https")
+TIMEOUT = 10.0
+"""Seconds for the other side to answer, and to go on sending; then the connection counts as lost."""
+STALL = 3 * TIMEOUT
+"""Seconds without a frame after which the library itself hangs: it should have noticed long before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """[camera] with source = "stream"."""
+
+    url: Annotated[str, Meta(min_length=1)]
+    """rtsp://host/path, or http://host/path of an MJPEG stream; without a login."""
+    username: str = ""
+    """Empty: no login."""
+    password_file: str = ""
+    """A file that holds the password; it is never written anywhere else."""
+    active_fps: Annotated[float, Meta(gt=0, le=60)] = 5.0
+    """Frames a second that are looked at while something happens."""
+    idle_fps: Annotated[float, Meta(ge=0.05, le=60)] = 1.0
+    """Frames a second while nothing does."""
+    rotation: Rotation = 0
+    """How far frames must be turned clockwise to stand upright."""
+
+
+class StreamCamera:
+    """A Source. A stream that breaks off is a CameraError: the daemon connects again."""
+
+    def __init__(self, options: Options) -> None:
+        """Raises ConfigError; the connection is made by `frames`."""
+        check(options.url)
+        self._options = options
+        self._pace = Pace(options.active_fps, options.idle_fps)
+
+    def hurry(self, wanted: bool) -> None:
+        """See domain.Source. The stream comes as fast as it comes; what is not looked at is not decoded fully."""
+        self._pace.hurry = wanted
+
+    def frames(self, tick: float) -> Iterator[Frame | None]:
+        """See domain.Source."""
+        return grabbed(self._open, self._grey, self._pace, STALL, tick)
+
+    def _open(self) -> Capture:
+        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg writes to the terminal by itself
+        milliseconds = int(1000 * TIMEOUT)
+        timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds, cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds]
+        cv2.setLogLevel(0)  # and so does OpenCV
+        capture = cv2.VideoCapture(self._address(), cv2.CAP_FFMPEG, timeouts)
+        if not capture.isOpened():
+            raise CameraError(f"{self._options.url} cannot be opened: is the camera on, the path right, the login?")
+        return capture  # type: ignore[return-value]
+
+    def _grey(self, frame: NDArray[np.uint8]) -> Grey:
+        return turned(np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8), self._options.rotation)
+
+    def _address(self) -> str:
+        """The url with the login in it, for the library alone."""
+        if not self._options.username:
+            return self._options.url
+        try:
+            password = read_password(self._options.password_file) if self._options.password_file else ""
+        except ConfigError as error:
+            raise CameraError(str(error).replace("[mqtt]", "[camera]")) from None
+        parts = urlsplit(self._options.url)
+        login = f"{quote(self._options.username, safe='')}:{quote(password, safe='')}@"
+        return urlunsplit(parts._replace(netloc=login + parts.netloc))
+
+
+def check(url: str) -> None:
+    """Raises ConfigError unless `url` is one of a stream, without a login."""
+    try:
+        parts = urlsplit(url)
+        right = parts.scheme in SCHEMES and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        right, parts = False, urlsplit("")
+    if "@" in parts.netloc:
+        raise ConfigError('expected a url without a login, which goes to "username" and "password_file"')
+    if not right:
+        raise ConfigError('expected "rtsp://HOST/PATH", or "http://HOST/PATH" of an MJPEG stream')

@@ -1,0 +1,100 @@
+"""USB cameras: what can be told without one, the kernel's controls played by a table, and a real one where there is."""
+
+from __future__ import annotations
+
+import os
+import struct
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from edge_daemon import config
+from edge_daemon.domain import Frame
+from edge_daemon.errors import CameraError, ConfigError
+from edge_daemon.sources import v4l2_controls
+from edge_daemon.sources.v4l2 import Options, V4l2Camera
+
+DEVICE = os.environ.get("EDGE_DAEMON_V4L2_DEVICE", "")
+"""A real camera, or the one of the kernel's vivid driver."""
+
+
+class Kernel:
+    """VIDIOC_QUERYCTRL, G_CTRL and S_CTRL over a table of controls, as the kernel's documentation has them."""
+
+    TABLE = (
+        (0x00980900, 1, b"Brightness", 0, 255, 128, 0),
+        (0x0098091C, 1, b"Backlight Compensation", 0, 2, 1, 0x4),
+        (0x009A0901, 3, b"Auto Exposure", 0, 3, 3, 0),
+        (0x009A0902, 1, b"Exposure Time, Absolute", 3, 2047, 250, 0x10),
+        (0x009A0903, 6, b"Camera Controls", 0, 0, 0, 0x4),
+    )  # id, type, name, from, to, default, flags
+
+    def __init__(self) -> None:
+        self.values = {row[0]: row[5] for row in self.TABLE}
+        self.log: list[tuple[int, int]] = []
+
+    def ioctl(self, file: int, request: int, data: bytes) -> bytes:
+        if request == 0xC0445624:  # VIDIOC_QUERYCTRL
+            after = struct.unpack_from("<I", data)[0] & 0x7FFFFFFF
+            for number, kind, name, low, high, default, flags in self.TABLE:
+                if number > after:
+                    return struct.pack("<II32siiiiI2I", number, kind, name, low, high, 1, default, flags, 0, 0)
+            raise OSError(22, "Invalid argument")
+        number, value = struct.unpack("<Ii", data)
+        if request == 0xC008561B:  # VIDIOC_G_CTRL
+            return struct.pack("<Ii", number, self.values[number])
+        assert request == 0xC008561C  # VIDIOC_S_CTRL
+        self.values[number] = value
+        self.log.append((number, value))
+        return data
+
+
+def test_controls_are_set_by_name_in_order(tmp_path: Path) -> None:
+    """Names are v4l2-ctl's; automatic exposure must go before the exposure can be set."""
+    kernel, device = Kernel(), tmp_path / "video0"
+    device.touch()
+    v4l2_controls.set_all(str(device), "auto_exposure=1, exposure_time_absolute=300", kernel.ioctl)
+    assert kernel.log == [(0x009A0901, 1), (0x009A0902, 300)]
+    found = v4l2_controls.read_all(str(device), kernel.ioctl)
+    assert found == {"brightness": 128, "auto_exposure": 1, "exposure_time_absolute": 300}
+
+
+@pytest.mark.parametrize(
+    ("controls", "told"), [("zoom=3", "has no control zoom; it has auto_exposure"), ("brightness=256", "from 0 to 255")]
+)
+def test_controls_that_the_camera_does_not_have(tmp_path: Path, controls: str, told: str) -> None:
+    """Told with what there is, before anything is set."""
+    (tmp_path / "video0").touch()
+    kernel = Kernel()
+    with pytest.raises(CameraError, match=told):
+        v4l2_controls.set_all(str(tmp_path / "video0"), controls, kernel.ioctl)
+    assert kernel.log == []
+
+
+def test_controls_that_are_misspelt() -> None:
+    """Found when the configuration is read."""
+    with pytest.raises(ConfigError, match="v4l2-ctl -c"):
+        config.parse("c.toml", '[camera]\nsource = "v4l2"\ncontrols = "gain 20"\n')
+
+
+def test_a_camera_that_is_not_plugged_in() -> None:
+    """Told with what there is instead."""
+    with pytest.raises(CameraError, match="is the camera plugged in"):
+        list(V4l2Camera(Options(device="/dev/video99")).frames(0.1))
+
+
+def test_a_device_that_is_no_camera() -> None:
+    """/dev/null can be opened, and is none."""
+    with pytest.raises(CameraError, match="cannot be opened"):
+        list(V4l2Camera(Options(device="/dev/null")).frames(0.1))
+
+
+@pytest.mark.skipif(not DEVICE, reason="EDGE_DAEMON_V4L2_DEVICE names no V4L2 camera")
+def test_a_real_camera_gives_frames() -> None:
+    """Grey frames come, and its controls can be read."""
+    with closing(V4l2Camera(Options(device=DEVICE, size=(640, 480))).frames(1.0)) as frames:  # type: ignore[type-var]
+        found = next(frame for frame in frames if frame is not None)
+    assert isinstance(found, Frame)
+    assert found.pixels.ndim == 2
+    assert v4l2_controls.read_all(DEVICE)

@@ -1,0 +1,66 @@
+"""A folder into which somebody else lays pictures."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from contextlib import closing
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_daemon.domain import Frame
+from edge_daemon.errors import CameraError
+from edge_daemon.sources.files import FilesCamera, Options
+
+
+def lay(folder: Path, name: str, grey: int, age: float) -> Path:
+    """A picture of one shade, changed so many seconds ago."""
+    path = folder / name
+    cv2.imwrite(str(path), np.full((40, 60), grey, np.uint8))
+    at = time.time() - age
+    os.utime(path, (at, at))
+    return path
+
+
+def test_the_newest_picture_is_what_the_camera_sees(tmp_path: Path) -> None:
+    """None at first; then a picture, again and again, as old as its file; then a newer one. One that is half written
+    is waited for, one that stays damaged is passed over."""
+    source = FilesCamera(Options(str(tmp_path), active_fps=1000.0, watch=True))
+    with closing(source.frames(0.01)) as frames:  # type: ignore[type-var]
+        assert next(frames) is None
+        first = lay(tmp_path, "b.png", 50, age=300)
+        (tmp_path / "note.txt").touch()
+        for _ in range(3):
+            frame = next(frames)
+            assert isinstance(frame, Frame)
+            assert (frame.pixels[0, 0], frame.pixels.shape) == (50, (40, 60))
+            assert frame.at == pytest.approx(first.stat().st_mtime)
+        whole = lay(tmp_path, "a.png", 90, age=0)
+        half = tmp_path / "half.png"
+        half.write_bytes(whole.read_bytes()[:60])
+        shutil.copystat(whole, half)
+        whole.unlink()
+        assert shade(next(frames)) == 50
+        half.unlink()
+        lay(tmp_path, "a.png", 90, age=0)
+        assert shade(next(frames)) == 90
+        damaged = tmp_path / "z.png"
+        damaged.write_bytes(b"no picture")
+        os.utime(damaged, (time.time() + 60, time.time() - 20 + 60))
+        assert shade(next(frames)) == 90
+
+
+def shade(frame: Frame | None) -> int:
+    assert frame is not None
+    return int(frame.pixels[0, 0])
+
+
+def test_a_folder_that_is_missing_is_waited_for(tmp_path: Path) -> None:
+    """A CameraError, which the daemon tries again: the disk may be mounted later."""
+    source = FilesCamera(Options(str(tmp_path / "later"), watch=True))
+    with pytest.raises(CameraError, match="later"):
+        next(source.frames(0.01))

@@ -1,0 +1,132 @@
+"""The daemon as a process over what happens to it in years: no camera, reloads, a broken configuration, a leak."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge_daemon import machine
+from edge_daemon.domain import Message
+from tests.broker import Mosquitto, Recorder, until
+from tests.test_app import Heard, daemon, readings, said
+
+FIELD = '[[field]]\nname = "{}"\nregion = [0.0, 0.0, 1.0, 1.0]\nsettle = "1s"\n'
+SIMULATED = 'source = "simulated"\nseed = 4\nhold = 3.0\nactive_fps = 10.0'
+
+
+def rewrite(folder: Path, change: Callable[[str], str]) -> None:
+    file = folder / "edge.toml"
+    file.write_text(change(file.read_text()))
+
+
+def availability(recorder: Recorder) -> list[bytes]:
+    return [payload for topic, payload in recorder.heard if topic.endswith("/availability")]
+
+
+def told_of(code: str, words: str = "") -> Callable[[Heard], bool]:
+    """Whether the newest `problem` has this code, and these words in its text."""
+    return lambda heard: any(code in p["codes"] and words in p["text"] for p in said(heard, "/problem")[-1:])
+
+
+def infos(recorder: Recorder) -> int:
+    return recorder.count("/info")
+
+
+def test_without_a_camera_the_daemon_is_there(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
+    """No camera: `online`, a problem and an event that say so, and commands are answered; SIGTERM ends it well."""
+    with daemon(tmp_path, broker.url, 'source = "picamera"') as process:
+        recorder.wait_for(told_of("camera"))
+        recorder.wait_for(lambda heard: said(heard, "/event"))
+        (event,) = said(recorder.heard, "/event")
+        assert (event["event_type"], event["state"]) == ("camera_problem", "ON")
+        assert "picamera2 is not installed" in event["text"]
+        recorder.say(Message("edge_daemon/bench/request/health_check", b""))
+        recorder.wait_for(lambda heard: said(heard, "/response/health_check"))
+        assert said(recorder.heard, "/response/health_check")[0]["data"]["frames"] == 0
+        # a process opens a Pi camera once: another one is for the next, which has the same number
+        rewrite(tmp_path, lambda text: text.replace('"picamera"', '"picamera"\ncamera = 1'))
+        process.send_signal(signal.SIGHUP)
+        recorder.wait_for(lambda _: availability(recorder) == [b"online", b"offline", b"online"])
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    recorder.wait_for(lambda heard: heard[-1] == ("edge_daemon/bench/availability", b"offline"))
+
+
+@pytest.mark.slow
+def test_a_reload_does_not_make_us_go_offline(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
+    """A new field, another camera, a wrong file: each takes effect, or is told, and nobody sees us offline."""
+    with daemon(tmp_path, broker.url, SIMULATED, FIELD.format("one")) as process:
+        recorder.wait_for(lambda heard: said(heard, "/reading/one"))
+        rewrite(tmp_path, lambda text: text + FIELD.format("two"))
+        process.send_signal(signal.SIGHUP)
+        recorder.wait_for(lambda heard: said(heard, "/reading/two"))
+        rewrite(tmp_path, lambda text: text.replace("seed = 4", "seed = 5\nsize = [320, 240]"))
+        process.send_signal(signal.SIGHUP)
+        recorder.wait_for(lambda _: infos(recorder) == 3)
+        rewrite(tmp_path, lambda text: text.replace("settle", "settled"))
+        process.send_signal(signal.SIGHUP)
+        recorder.wait_for(told_of("config", "settled"))
+        assert availability(recorder) == [b"online"]
+        rewrite(tmp_path, lambda text: text.replace("settled", "settle").replace('"digits"', '"value"'))
+        process.send_signal(signal.SIGHUP)
+        recorder.wait_for(lambda heard: b"offline" in availability(recorder))
+        recorder.wait_for(lambda heard: availability(recorder)[-1] == b"online")
+
+
+@pytest.mark.slow
+def test_a_reload_with_a_damaged_model_goes_on_as_before(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
+    """The model in the new configuration does not load: that is told, and the one before goes on reading."""
+    with daemon(tmp_path, broker.url, SIMULATED) as process:
+        recorder.wait_for(readings)
+        rewrite(tmp_path, lambda text: text + f'[model]\npath = "{tmp_path}/none.json"\n')
+        process.send_signal(signal.SIGHUP)
+        recorder.wait_for(told_of("config"))
+        before = len(readings(recorder.heard))
+        recorder.wait_for(lambda heard: len(readings(heard)) > before)
+        assert availability(recorder) == [b"online"]
+
+
+def test_a_broken_configuration_at_the_start(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
+    """The daemon ran with it before: the last good copy runs, and `problem` says what is wrong with the file."""
+    with daemon(tmp_path, broker.url, SIMULATED) as process:
+        recorder.wait_for(lambda heard: said(heard, "/info"))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    with daemon(tmp_path, broker.url, SIMULATED.replace("hold", "holt")) as process:
+        recorder.wait_for(told_of("config", "holt"))
+        recorder.wait_for(readings)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(machine.resident() is None, reason="this system does not tell the memory of a process")
+def test_too_much_memory_is_a_clean_restart(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
+    """A daemon that holds more than it may starts anew as the same process, offline in between, and loses nothing."""
+    program = "from edge_daemon import app, cli; app.SETTLED = 0; hog = bytearray(b'x') * (250 << 20); cli.main()"
+    config = tmp_path / "edge.toml"
+    text = f'[device]\nid = "bench"\n[camera]\n{SIMULATED}\n[mqtt]\nurl = "{broker.url}"\n'
+    config.write_text(text + '[health]\nmax_memory = "300MB"\n')
+    env = os.environ | {"STATE_DIRECTORY": str(tmp_path / "state"), "RUNTIME_DIRECTORY": str(tmp_path / "runtime")}
+    command = ["-c", program, "run", "--config", str(config)]
+    with subprocess.Popen([sys.executable, *command], stderr=subprocess.PIPE, text=True, env=env) as process:
+        assert process.stderr is not None
+        while "starting anew" not in (line := process.stderr.readline()):
+            assert line
+        until(lambda: availability(recorder)[-2:] == [b"offline", b"online"])
+        process.kill()
+
+
+@pytest.mark.slow
+def test_the_whole_daemon_is_small(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
+    """With camera, networks, broker and outbox it holds less than 150 MB: a Pi Zero 2 W has 512."""
+    with daemon(tmp_path, broker.url, SIMULATED):
+        recorder.wait_for(lambda heard: len(readings(heard)) >= 3)
+        recorder.say(Message("edge_daemon/bench/request/health_check", b""))
+        recorder.wait_for(lambda heard: said(heard, "/response/health_check"))
+    facts = said(recorder.heard, "/response/health_check")[0]["data"]
+    assert 50e6 < facts["rss_bytes"] < 150e6
