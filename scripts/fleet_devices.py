@@ -18,7 +18,7 @@ import msgspec
 from edge_daemon import wire
 from edge_daemon.board import Board
 from edge_daemon.courier import Backoff, Courier
-from edge_daemon.domain import Message, Outcome
+from edge_daemon.domain import Message, Outcome, Reading
 from edge_daemon.outbox import Outbox
 from edge_daemon.sinks.mqtt import MqttSink, Options
 from scripts.crash_worker import reading
@@ -92,7 +92,8 @@ class Device:
             self.stored[number] = time.monotonic()
 
     def ledger(self) -> Ledger:
-        waiting = [entry.record.value for entry in self.outbox.readings(0, limit=len(self.stored))]  # type: ignore[union-attr]
+        entries = self.outbox.readings(0, limit=1 + len(self.stored))
+        waiting = [int(entry.record.value or 0) for entry in entries if isinstance(entry.record, Reading)]
         return Ledger(self.name, self.stored, self.sink.acknowledged, waiting, self.courier.connects)
 
 
