@@ -27,6 +27,7 @@ from edge_daemon.courier import Backoff, Courier
 from edge_daemon.domain import Classifier, Event, Frame, Patch, Reading, Record, Request, Source, Status
 from edge_daemon.errors import ConfigError
 from edge_daemon.fields import Fields
+from edge_daemon.inspector import Inspector
 from edge_daemon.outbox import Outbox
 from edge_daemon.reader import Reader, open_reader
 from edge_daemon.report import Report
@@ -59,6 +60,7 @@ class App:
     systemd: Systemd
     inbox: Inbox
     controls: Controls
+    inspector: Inspector
     desk: Desk
 
 
@@ -94,6 +96,7 @@ def see(app: App, frame: Frame) -> None:
     started = time.monotonic()
     for patch in look(frame, app.fields, app.reader, app.voter):
         app.ring.saw(patch)
+        app.inspector.saw(patch)
     app.source.hurry(app.fields.is_stirring(frame.mono) or bool(app.voter.undecided))
     app.report.frame(time.monotonic() - started)
 
@@ -152,15 +155,20 @@ def build(config: Config, inbox: Inbox, load: Callable[[], Config], wrong: str =
         courier = Courier(outbox, sink, board, encode, Backoff(longest=seconds(config.mqtt.longest_wait)))
         courier.on_heard = partial(take, inbox)
         report = Report(config.device, board, outbox, courier, config.mqtt.bare_value, wrong)
-        controls = Controls(config.device, board, outbox, report, inbox, state_folder() / "disabled", load)
+        fields = Fields(config.fields)
+        voter = Voter(config.fields, classifier.name, classifier.backend, reader.read, outbox.accepted())
+        inspector = Inspector(config.device, board, fields, voter, config.mqtt.snapshots)
+        switch = state_folder() / "disabled"
+        controls = Controls(config.device, board, outbox, report, inbox, switch, load, inspector)
         desk = Desk(config.device, board, controls, Transactions(state_folder() / "transactions"))
         ring = Ring(runtime_folder() / "explain")
         source = open_source(config.camera.kind, config.camera.options)
-        voter = Voter(config.fields, classifier.name, classifier.backend, reader.read, outbox.accepted())
         courier.start()
         stack.callback(leave, courier)
-        fields = Fields(config.fields)
-        yield App(source, fields, reader, voter, outbox, ring, courier, report, systemd, inbox, controls, desk)
+        stack.callback(desk.close)
+        yield App(
+            source, fields, reader, voter, outbox, ring, courier, report, systemd, inbox, controls, inspector, desk
+        )  # fmt: skip
 
 
 def facts(config: Config, classifier: Classifier) -> dict[str, object]:
@@ -200,6 +208,7 @@ def leave(courier: Courier) -> None:
 
 def next_request(app: App) -> Request | None:
     """Answer what has arrived, up to the first that asks to leave the path."""
+    app.desk.tick()
     with suppress(Empty):
         while True:
             asked = app.inbox.get_nowait()

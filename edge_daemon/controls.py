@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -11,8 +12,10 @@ from typing import Any
 
 from edge_daemon import wire
 from edge_daemon.board import Board
+from edge_daemon.commands import Later
 from edge_daemon.domain import Heard, Reading, Record, Request, Status
 from edge_daemon.errors import CommandError
+from edge_daemon.inspector import Inspector
 from edge_daemon.outbox import Outbox
 from edge_daemon.report import Report
 
@@ -27,7 +30,7 @@ class Controls:
 
     def __init__(
         self, device: str, board: Board, outbox: Outbox, report: Report, inbox: Inbox, switch: Path,
-        validate: Callable[[], object],
+        validate: Callable[[], object], inspector: Inspector,
     ) -> None:  # fmt: skip
         """`switch` is a file that is there while reading is switched off; `validate` loads the configuration."""
         self._device = device
@@ -37,13 +40,14 @@ class Controls:
         self._inbox = inbox
         self._switch = switch
         self._validate = validate
+        self._inspector = inspector
         self._latest: dict[str, Reading] = {}
         self.enabled = not switch.exists()
         """Whether the camera's frames are read."""
         board.post(wire.enabled(device, self.enabled))
 
     def said(self, record: Record) -> None:
-        """This goes out: it is what `read_now` says again."""
+        """This goes out: it is what each field says again when reading is switched off."""
         if isinstance(record, Reading):
             self._latest[record.field] = record
             if record.gone:
@@ -52,12 +56,21 @@ class Controls:
     def health(self) -> dict[str, Any]:
         return self._report.health()
 
-    def read_now(self) -> dict[str, Any]:
+    def read_now(self) -> Later:
+        self._must_be_enabled()
+        return self._inspector.read_now()
+
+    def snapshot(self, field: str) -> Later:
+        self._must_be_enabled()
+        return self._inspector.snapshot(field)
+
+    def set_value(self, field: str, value: str | int | float) -> dict[str, Any]:
+        self._must_be_enabled()
+        return self._inspector.set_value(field, value, time.time(), time.monotonic())
+
+    def _must_be_enabled(self) -> None:
         if not self.enabled:
             raise CommandError("reading is switched off")
-        for reading in self._latest.values():
-            self._outbox.put(reading)
-        return {"readings": len(self._latest)}
 
     def validate(self) -> None:
         self._validate()

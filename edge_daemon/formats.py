@@ -50,6 +50,22 @@ class Format:
         """Whether a text, separators and all, is one that may be written there."""
         return self.text("".join(filter(str.isdigit, text))) == text
 
+    def written(self, value: str | int | float) -> str | None:
+        """The text of a number, or a text as it is; None where it does not fit."""
+        if not isinstance(value, str):
+            value = self._as_text(value)
+        fits = 0 < len(value) <= LONGEST and value.isascii() and self.accepts(value)
+        return value if fits else None
+
+    def _as_text(self, number: int | float) -> str:
+        """With the zeros in front and behind that the format has."""
+        plain = f"{number:.{self.decimals}f}" if self.pattern and not self.is_expression else f"{number:.15g}"
+        if number < 0 or float(plain) != number:
+            return ""
+        if not self.pattern or self.is_expression:
+            return plain
+        return self.text(plain.replace(".", "").zfill(self.pattern.count(DIGIT))) or ""
+
     def fit(self, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
         """Those that fit, as texts, their confidences lifted by what most of those that do not fit had."""
         texts = [(self.text(digits), sure) for digits, sure in candidates]

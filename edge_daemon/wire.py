@@ -18,6 +18,7 @@ SUBSCRIPTIONS = tuple(f"edge_daemon/+/{kind}" for kind in ("reading/+", "history
 """What a subscriber to readings listens to."""
 
 RESPONSE_EXPIRY = 300
+SNAPSHOT_EXPIRY = 600
 EVENT_EXPIRY = 3600
 """Seconds after which the broker may forget an event that nobody fetched."""
 
@@ -101,6 +102,21 @@ def response(device: str, name: str, said: str, to: Heard) -> Message:
     own = re.fullmatch(re.escape(before) + "[A-Za-z0-9_/-]{1,128}", to.response_topic)
     topic = to.response_topic if own else before + name
     return Message(topic, said.encode(), expiry=RESPONSE_EXPIRY, correlation=to.correlation)
+
+
+def snapshot(device: str, field: str, picture: bytes) -> Message:
+    """A JPEG of one field. Nobody need wait for it, and nobody keeps it."""
+    return Message(f"{base(device)}/snapshot/{field}", picture, qos=0, expiry=SNAPSHOT_EXPIRY)
+
+
+def seen(reading: Reading) -> dict[str, Any]:
+    """What the answer to `read_now` says of one field."""
+    said: dict[str, Any] = {"field": reading.field, "status": reading.status, "votes": reading.votes}
+    if reading.text is not None:
+        said["text"] = reading.text
+    if reading.value is not None:
+        said["value"] = reading.value
+    return said | {"confidence": _rounded(reading.confidence), "candidates": _candidates(reading.candidates)}
 
 
 def encode(device: str, detail: Detail, entry: Entry, replayed: bool) -> Message:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_daemon.commands import COMMANDS
 from edge_daemon.domain import Message
+from tests import contract
 from tests.broker import Mosquitto, Recorder, free_port
 from tests.test_app import daemon, picture, texts
 
@@ -44,7 +46,8 @@ def test_call(tmp_path: Path, broker: Mosquitto, recorder: Recorder, camera: str
         assert said["data"]["accepted"] >= 2
         assert "frames" in call(broker.url, "health_check").stdout
         before = len(statuses(recorder))
-        assert json.loads(call(broker.url, "read_now").stdout) == {"readings": 2}
+        seen = json.loads(call(broker.url, "read_now").stdout)["readings"]
+        assert {said["text"] for said in seen} == {"2021", "38"}
         recorder.wait_for(lambda _: len(statuses(recorder)) == before + 1)
         unknown = call(broker.url, "dance")
         assert (unknown.returncode, unknown.stdout) == (1, "")
@@ -96,6 +99,33 @@ def test_restart(tmp_path: Path, broker: Mosquitto, recorder: Recorder, camera: 
         assert process.wait(10) == 0
     recorder.wait_for(lambda heard: heard[-1] == (f"{BASE}/availability", b"offline"))
     assert recorder.payloads("/availability") == ["online", "offline", "online", "offline"]
+
+
+def test_set_value_and_snapshot(tmp_path: Path, broker: Mosquitto, recorder: Recorder, camera: str) -> None:
+    """What a person says is published, also after a restart; a picture of the field comes when it is asked for."""
+    field = '[[field]]\nname = "tank"\nregion = [0.05, 0.5, 0.5, 0.4]\nsettle = "1s"\nmonotone = true\n'
+    field = "snapshots = true\n" + field
+    with daemon(tmp_path, broker.url, camera, field) as process:
+        recorder.wait_for(texts("38"))
+        assert json.loads(call(broker.url, "set_value", "field=tank", "value=41").stdout)["text"] == "41"
+        recorder.wait_for(lambda _: recorder.payloads("/reading/tank")[-1]["value"] == 41)
+        recorder.wait_for(lambda _: recorder.payloads("/event")[-1]["event_type"] == "value_set")
+        asked = json.loads(call(broker.url, "snapshot", "field=tank").stdout)
+        recorder.wait_for(lambda heard: asked["bytes"] in [len(p) for t, p in heard if t == asked["topic"]])
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    before = recorder.count("/reading/tank")
+    with daemon(tmp_path, broker.url, camera, field):
+        recorder.wait_for(lambda _: recorder.count("/reading/tank") > before)
+    said = recorder.payloads("/reading/tank")[before]
+    assert (said["status"], said["value"]) == ("not_monotone", 41)
+    contract.check_all(recorder.heard)
+
+
+def test_help_names_every_command() -> None:
+    """Who reads `call --help` knows what can be asked for."""
+    done = subprocess.run([sys.executable, "-m", "edge_daemon", "call", "--help"], capture_output=True, text=True)
+    assert [name for name in COMMANDS if f"\n  {name} " not in done.stdout] == []
 
 
 def test_reload(tmp_path: Path, broker: Mosquitto, recorder: Recorder, camera: str) -> None:

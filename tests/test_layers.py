@@ -51,6 +51,7 @@ RANKS = {
     "requests": 2,
     "transactions": 2,
     "commands": 6,
+    "inspector": 7,
     "controls": 9,
     "call": 4,
     "machine": 2,

@@ -50,7 +50,15 @@ def call(
 ) -> None:
     """Ask a running daemon for something, over the broker; print its answer.
 
-    Commands are health_check, read_now, reload and restart. A refusal is told on stderr, with exit code 1.
+    \b
+    health_check                      how it is doing
+    read_now                          look again at all fields, changed or not
+    set_value field=NAME value=TEXT   believe that this is written there
+    snapshot field=NAME               a picture of the field, on snapshot/NAME; where [mqtt] snapshots = true
+    reload                            read the configuration again
+    restart                           end, and start anew
+
+    A refusal is told on stderr, with exit code 1.
     """
     from edge_daemon.call import call as engine
     from edge_daemon.config import load

@@ -40,6 +40,8 @@ class Options(access.Options):
     """How much a reading tells: only the value, also the runners-up, or every digit."""
     bare_value: bool = False
     """Also say the number alone on reading/<field>/value."""
+    snapshots: bool = False
+    """Pictures of single fields may leave the device, each when it is asked for."""
     home_assistant: Literal["device", "entity", "off"] = "device"
     """How Home Assistant is told of us: as one device, entity by entity for versions before 2024.12, or not."""
     longest_wait: str = "5m"
