@@ -192,7 +192,7 @@ def introduce(config: Config, board: Board) -> None:
     """Tell Home Assistant what there is, and to forget what there no longer is."""
     mode, path = config.mqtt.home_assistant, state_folder() / "discovery.json"
     fields = [discovery.Field(field.name, field.unit, field.text) for field in config.fields]
-    found = discovery.components(config.device, fields, raw=config.mqtt.detail != "value")
+    found = discovery.components(config.device, fields, config.mqtt.detail != "value", config.mqtt.snapshots)
     owned = discovery.load_owned(path)
     for message in discovery.messages(config.device, __version__, found, mode, owned):
         board.post(message)
