@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from edge_daemon import discovery
+from edge_daemon import discovery, wire
 from edge_daemon.board import Board, Notices
 from edge_daemon.domain import Entry, Heard, Message, Outcome
 from edge_daemon.errors import BrokerError, CourierError
@@ -170,7 +170,7 @@ class Courier:
             self._sink.say_online()
             self._notices.repeat()
         due = [(lane, entry) for lane in connection for entry in lane.first_of_each()]
-        records = [self._encode(entry, lane.replayed) for lane, entry in due]
+        records = [self._fitting(self._encode(entry, lane.replayed)) for lane, entry in due]
         notices = self._notices.due(besides={message.topic for message in records})
         outcomes = self._sink.deliver(notices + records) if notices or records else []
         for message, outcome in zip(notices, outcomes, strict=False):
@@ -180,6 +180,12 @@ class Courier:
             if outcome is Outcome.DELIVERED and message.retain:
                 self._notices.retained(message)
         return outcomes
+
+    def _fitting(self, message: Message) -> Message:
+        """Less detail rather than no reading, where the broker takes no messages so long."""
+        while not self._sink.fits(message) and (shorter := wire.shortened(message)):
+            message = shorter
+        return message
 
     def _listen(self) -> None:
         """Take what has arrived."""

@@ -38,7 +38,8 @@ DEVICE_CLASSES: Mapping[str, str] = (
     | dict.fromkeys(("mg", "g", "kg", "oz", "lb"), "weight")
     | dict.fromkeys(("mm", "cm", "m", "km", "in", "ft", "yd", "mi"), "distance")
     | dict.fromkeys(("s", "min", "h", "d"), "duration")
-    | {"lx": "illuminance"}
+    | dict.fromkeys(("m³/h", "L/min", "ft³/min", "gal/min"), "volume_flow_rate")
+    | {"lx": "illuminance", "VA": "apparent_power", "var": "reactive_power"}
 )
 """Unit -> what it measures, where that is beyond doubt: litres may be water, gas or what a tank holds."""
 

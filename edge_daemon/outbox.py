@@ -111,6 +111,7 @@ class Outbox:
             self._file = in_memory(folder)
         self._file.db.execute("CREATE TEMP TABLE held (seq INTEGER PRIMARY KEY, lane TEXT, body BLOB)")
         self._held_from = 0  # the first number that is held in memory; 0: none is
+        self._unkept: dict[str, tuple[Reading, Row]] = {}  # field -> its last reading that is not yet in `accepted`
         self._looked = time.monotonic()
         self._seq = self._file.seq
         self._markers = self._file.markers  # lane -> last delivered number that is on disk
@@ -130,9 +131,11 @@ class Outbox:
         """Store a record for good and return its number; in memory where the disk does not take it."""
         with self._mutex:
             row = self._row(record)
+            if isinstance(record, Reading):
+                self._unkept[record.field] = record, row
             try:
                 with as_outbox_error(self._file.path):
-                    self._store(row, record)
+                    self._store(row)
             except OutboxError as error:
                 self._note(str(error))
                 self._hold(row)
@@ -164,11 +167,9 @@ class Outbox:
                 kept += [msgspec.json.decode(row.json, type=Reading)] if row else []
         return kept
 
-    def _keep(self, record: Record, row: Row) -> None:
+    def _keep(self, record: Reading, row: Row) -> None:
         """Within the transaction that stores a reading: remember what is accepted, so that neither is without the
         other."""
-        if not isinstance(record, Reading):
-            return
         lane = ACCEPTED + record.field
         if record.gone:
             self._file.db.execute("DELETE FROM accepted WHERE lane = ?", (lane,))
@@ -273,18 +274,20 @@ class Outbox:
         if self._held_from:
             yield from self._file.db.execute(query.format("held"), bounds)
 
-    def _store(self, row: Row, record: Record) -> None:
+    def _store(self, row: Row) -> None:
         """Put a row on the disk, with those that it did not take before."""
         with self._file.db as db:
             db.execute("INSERT INTO row SELECT * FROM held")
             db.execute("INSERT INTO row VALUES (?, ?, ?)", pack(row))
             db.execute("DELETE FROM held")
-            self._keep(record, row)
+            for unkept in self._unkept.values():  # also of readings that were delivered from memory meanwhile
+                self._keep(*unkept)
             done = self._delete_done()
             dropped = self._cap.make_room(db, row)
         self._forget(done)
         self._count_dropped(dropped)
         self._held_from = 0
+        self._unkept = {}
         self._note(self.trouble if self.volatile else "")
 
     def _hold(self, row: Row) -> None:

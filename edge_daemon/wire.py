@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -131,6 +132,19 @@ def encode(device: str, detail: Detail, entry: Entry, replayed: bool) -> Message
     # an empty retained payload is how MQTT clears a retained topic
     payload = b"" if record.gone else msgspec.json.encode(said)
     return Message(f"{base(device)}/reading/{record.field}", payload, retain=True)
+
+
+def shortened(message: Message) -> Message | None:
+    """The same reading with less beside it, for a broker that takes no long messages: first without its digits, then
+    without its candidates; None where there is no more to leave out."""
+    if not message.payload or not re.fullmatch("edge_daemon/[^/]+/(history|reading/[^/]+)", message.topic):
+        return None
+    said = msgspec.json.decode(message.payload, type=dict[str, Any])
+    for spare in ("digits", "candidates"):
+        if spare in said:
+            del said[spare]
+            return replace(message, payload=msgspec.json.encode(said))
+    return None
 
 
 def decode(topic: str, payload: bytes) -> dict[str, Any] | str:

@@ -50,6 +50,28 @@ def test_disk_full_while_running(tmp_path: Path) -> None:
     )
 
 
+def test_what_was_accepted_on_a_full_disk(tmp_path: Path) -> None:
+    """It is remembered once there is room, also where its reading was delivered from memory and is gone from there."""
+    on_small_disk(
+        tmp_path / "disk",
+        """
+        outbox = Outbox(state, "dock3")
+        outbox.put(reading(1, field="a"))
+        outbox.put(reading(1, field="auto-1"))
+        fill()
+        outbox.put(reading(2, field="a"))
+        outbox.put(reading(1, field="auto-1", gone=True))
+        assert outbox.trouble
+        outbox.done(outbox.readings(0))
+        clear()
+        outbox.put(event(3))
+        assert not outbox.trouble
+        outbox.close()
+        assert [(r.field, r.value) for r in Outbox(state, "dock3").accepted()] == [("a", 2)]
+        """,
+    )
+
+
 def test_disk_full_for_long(tmp_path: Path) -> None:
     """Memory is bounded: what is delivered goes, of what is not the oldest; and that is counted."""
     on_small_disk(
@@ -83,6 +105,7 @@ def test_start_on_a_disk_that_takes_nothing(tmp_path: Path, how: str) -> None:
         fill() if {how!r} == "full" else remount("ro")
         outbox = Outbox(state, "dock3")
         assert outbox.volatile and outbox.trouble, outbox.trouble
+        assert [r.value for r in outbox.accepted()] == [1]
         outbox.put(reading(2))
         assert values(outbox.readings(0)) == [2]
         (entry,) = outbox.readings(0)

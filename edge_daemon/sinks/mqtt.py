@@ -117,6 +117,10 @@ class MqttSink:
         """Say that we are there; whether that has arrived."""
         return self.deliver([self._availability(True, self._session)]) == [Outcome.DELIVERED]
 
+    def fits(self, message: Message) -> bool:
+        """Whether the broker takes messages so long."""
+        return self._link is None or self._link.fits(message)
+
     def deliver(self, batch: Sequence[Message]) -> list[Outcome]:
         """Send a batch, at most one message per topic in it, and wait for what becomes of each.
 
