@@ -42,6 +42,8 @@ class Controls(Protocol):
     def set_value(self, field: str, value: str | int | float) -> Data:
         """Raises EdgeDaemonError."""
 
+    def history(self, from_seq: int) -> Data: ...
+
     def validate(self) -> None:
         """Whether a reload would succeed. Raises ConfigError."""
 
@@ -71,6 +73,14 @@ def snapshot(controls: Controls, *, field: str) -> Later:
     return controls.snapshot(field)
 
 
+def history(controls: Controls, *, from_seq: int) -> Data:
+    """Say once more, on `history`, what was delivered from a number on, as far as it is kept; at most 1,000 readings.
+
+    `next_seq`, where there is one, is where to ask on from.
+    """
+    return controls.history(from_seq)
+
+
 def reload(controls: Controls) -> Data:
     """Read the configuration again and go on with it; a wrong one is refused."""
     controls.validate()
@@ -87,6 +97,7 @@ def restart(controls: Controls) -> Data:
 Table = Mapping[str, Callable[..., Data | Later]]
 COMMANDS: Table = {
     "health_check": health_check,
+    "history": history,
     "read_now": read_now,
     "set_value": set_value,
     "snapshot": snapshot,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 from edge_daemon import wire
 from edge_daemon.board import Board
 from edge_daemon.commands import Later
-from edge_daemon.domain import Heard, Reading, Record, Request, Status
+from edge_daemon.domain import Entry, Heard, Reading, Record, Request, Status
 from edge_daemon.errors import CommandError
 from edge_daemon.inspector import Inspector
 from edge_daemon.outbox import Outbox
@@ -21,6 +21,8 @@ from edge_daemon.report import Report
 
 Inbox = SimpleQueue[Request | Heard]
 """What signals and subscribers ask for; the path looks once a round."""
+_REPLAYED = 1000
+"""So many delivered readings are said again for one request; who wants more asks from there on."""
 _ROOM = 64
 """So many requests wait at most; the rest of a flood is not even looked at."""
 
@@ -30,7 +32,7 @@ class Controls:
 
     def __init__(
         self, device: str, board: Board, outbox: Outbox, report: Report, inbox: Inbox, switch: Path,
-        validate: Callable[[], object], inspector: Inspector,
+        validate: Callable[[], object], inspector: Inspector, replay: Callable[[Sequence[Entry]], None],
     ) -> None:  # fmt: skip
         """`switch` is a file that is there while reading is switched off; `validate` loads the configuration."""
         self._device = device
@@ -41,6 +43,7 @@ class Controls:
         self._switch = switch
         self._validate = validate
         self._inspector = inspector
+        self._replay = replay
         self._latest: dict[str, Reading] = {}
         self.enabled = not switch.exists()
         """Whether the camera's frames are read."""
@@ -67,6 +70,12 @@ class Controls:
     def set_value(self, field: str, value: str | int | float) -> dict[str, Any]:
         self._must_be_enabled()
         return self._inspector.set_value(field, value, time.time(), time.monotonic())
+
+    def history(self, from_seq: int) -> dict[str, Any]:
+        found = self._outbox.past(from_seq, _REPLAYED + 1)
+        self._replay(found[:_REPLAYED])
+        said: dict[str, Any] = {"readings": len(found[:_REPLAYED])}
+        return said | ({"next_seq": found[_REPLAYED].seq} if found[_REPLAYED:] else {})
 
     def _must_be_enabled(self) -> None:
         if not self.enabled:

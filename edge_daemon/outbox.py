@@ -43,6 +43,7 @@ from edge_daemon.outbox_file import (
     pack_accepted,
     refuses_writing,
 )
+from edge_daemon.past import Past
 from edge_daemon.rows import Row
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,7 @@ class Outbox:
             self._cap = Cap(units.size(options.max_size), units.seconds(options.max_age))
         except ValueError as error:
             raise ConfigError(f"[outbox] {error}") from None
+        self._past = Past(folder, device, self._cap.max_size // 4, self._cap.max_age)
         self._device = device
         self._now = now
         self._folder = folder
@@ -196,16 +198,27 @@ class Outbox:
 
     def done(self, entries: Iterable[Entry]) -> None:
         """These have been delivered."""
+        entries = list(entries)
         with self._mutex:
-            self._done |= {entry.seq: _lane(entry.record) for entry in entries}
-            if len(self._done) >= _DONE_AT_MOST:
-                self._flush()
+            self._past.keep(entries)
+            self._settle(entries)
 
     def reject(self, entries: Iterable[Entry]) -> None:
         """These will never be taken."""
         entries = list(entries)
-        self.done(entries)
+        with self._mutex:
+            self._settle(entries)
         self.refused += len(entries)
+
+    def past(self, from_seq: int, limit: int) -> list[Entry]:
+        """Delivered readings numbered from `from_seq` on, oldest first, as far as they are still kept."""
+        with self._mutex:
+            return self._past.readings(from_seq, limit)
+
+    def _settle(self, entries: Iterable[Entry]) -> None:
+        self._done |= {entry.seq: _lane(entry.record) for entry in entries}
+        if len(self._done) >= _DONE_AT_MOST:
+            self._flush()
 
     @property
     def last(self) -> int:

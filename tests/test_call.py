@@ -51,7 +51,7 @@ def test_call(tmp_path: Path, broker: Mosquitto, recorder: Recorder, camera: str
         recorder.wait_for(lambda _: len(statuses(recorder)) == before + 1)
         unknown = call(broker.url, "dance")
         assert (unknown.returncode, unknown.stdout) == (1, "")
-        assert "known are health_check" in unknown.stderr
+        assert "known are health_check, history" in unknown.stderr
         refused = call(broker.url, "restart", "force=true")
         assert (refused.returncode, "unknown field `force`" in refused.stderr) == (1, True)
 

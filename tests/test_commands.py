@@ -42,6 +42,10 @@ class Levers:
         self.done.append((field, value))
         return {"text": str(value)}
 
+    def history(self, from_seq: int) -> dict[str, Any]:
+        self.done.append(("history", from_seq))
+        return {"readings": 0}
+
     def validate(self) -> None:
         if self.wrong:
             raise self.wrong
@@ -102,13 +106,14 @@ def test_answer(bench: Bench) -> None:
 
 def test_every_command_is_answered(bench: Bench) -> None:
     """The known ones do what they are for, after which they are answered; reload and restart come after the answer."""
-    arguments = {"set_value": {"field": "tank", "value": "0038"}, "snapshot": {"field": "tank"}}
+    arguments: dict[str, dict[str, Any]] = {"history": {"from_seq": 7}}
+    arguments |= {"set_value": {"field": "tank", "value": "0038"}, "snapshot": {"field": "tank"}}
     for name in commands.COMMANDS:
         answer = bench.ask(name, arguments.get(name, {}))
         assert answer is not None
         assert answer["status"] == "ok"
     done = bench.levers.done
-    assert done == ["read_now", ("tank", "0038"), ("snapshot", "tank"), Request.RELOAD, Request.RESTART]
+    assert done == [("history", 7), "read_now", ("tank", "0038"), ("snapshot", "tank"), Request.RELOAD, Request.RESTART]
 
 
 def test_an_answer_may_take_its_time(bench: Bench) -> None:
@@ -147,7 +152,7 @@ def test_unknown_command(bench: Bench) -> None:
     for name, topic in (("dance", "dance"), ("a/b", "unknown"), ("", "unknown"), ("x" * 70_000, "unknown")):
         answer = bench.ask(name)
         assert answer is not None
-        assert "known are health_check, read_now, reload, restart, set_value, snapshot" in answer["error"]
+        assert "known are health_check, history, read_now, reload, restart, set_value, snapshot" in answer["error"]
         assert bench.last.topic == f"edge_daemon/dock3/response/{topic}"
 
 

@@ -44,6 +44,7 @@ RANKS = {
     "outbox_file": 3,
     "outbox_cap": 4,
     "lock": 4,
+    "past": 4,
     "outbox": 5,
     "access": 2,
     "discovery": 3,

@@ -55,6 +55,7 @@ def call(
     read_now                          look again at all fields, changed or not
     set_value field=NAME value=TEXT   believe that this is written there
     snapshot field=NAME               a picture of the field, on snapshot/NAME; where [mqtt] snapshots = true
+    history from_seq=NUMBER           send delivered readings again, on history, from this number on
     reload                            read the configuration again
     restart                           end, and start anew
 
