@@ -21,13 +21,14 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from threading import BrokenBarrierError
 
 import click
 import msgspec
 
 from edge_daemon import config
 from edge_daemon.access import access
-from edge_daemon.errors import EdgeDaemonError
+from edge_daemon.errors import BrokerError, EdgeDaemonError
 from edge_daemon.sinks.mqtt import Options
 from scripts import fleet_brokers
 from scripts.fleet_brokers import Site
@@ -37,6 +38,8 @@ from scripts.fleet_verdict import Verdict, as_lines, verdict
 
 IN_ONE_PROCESS = 50
 """Devices; each holds about eight files open."""
+START = 120.0
+"""Seconds in which all devices must have connected."""
 QUIET = 3.0
 """Seconds without another message after which the subscriber has heard all there is,"""
 DRAINED = 60.0
@@ -71,16 +74,20 @@ class Fleet:
         self._started = 0.0
 
     def start(self) -> None:
-        """The first reading comes within `every` seconds of each device's start."""
+        """Returns when all devices are there; the first reading of each comes within `every` seconds from then on."""
         context = multiprocessing.get_context("spawn")
         names = [f"fleet-{self._run}-{number:04d}" for number in range(self._terms.devices)]
-        self._started = time.monotonic()
-        until = self._started + 60 * self._terms.minutes
-        for first in range(0, len(names), IN_ONE_PROCESS):
-            some = names[first : first + IN_ONE_PROCESS]
-            plan = Plan(some, self._mqtt, self._folder, self._terms.every, until, until + DRAINED)
-            self._processes.append(context.Process(target=run, args=(plan,)))
+        groups = [names[first : first + IN_ONE_PROCESS] for first in range(0, len(names), IN_ONE_PROCESS)]
+        all_there = context.Barrier(len(groups) + 1)
+        for some in groups:
+            plan = Plan(some, self._mqtt, self._folder, self._terms.every, 60 * self._terms.minutes, DRAINED)
+            self._processes.append(context.Process(target=run, args=(plan, all_there)))
             self._processes[-1].start()
+        try:
+            all_there.wait(START)
+        except BrokenBarrierError:
+            raise BrokerError(f"not all devices could connect within {START:.0f} s") from None
+        self._started = time.monotonic()
 
     def restart(self, site: Site) -> None:
         """Each broker in its turn, as often as was asked for."""
@@ -132,8 +139,8 @@ class Fleet:
 def measure(folder: Path, mqtt: Options, site: Site, terms: Terms) -> Verdict:
     """One run. Raises BrokerError or ConfigError."""
     with closing(Fleet(folder, replace(mqtt, url=site.near), site.far, terms)) as fleet:
-        tell(f"{terms.devices} devices for {terms.minutes:g} minutes, a reading every {terms.every:g} s each")
         fleet.start()
+        tell(f"{terms.devices} devices for {terms.minutes:g} minutes, a reading every {terms.every:g} s each")
         fleet.restart(site)
         return fleet.finish()
 

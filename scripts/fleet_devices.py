@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import msgspec
@@ -25,7 +26,7 @@ from scripts.crash_worker import reading
 
 LEDGER = ".ledger"
 TICK = 0.05
-"""Seconds between looks whether all has been delivered."""
+"""Seconds between looks whether all are connected, or all has been delivered."""
 LONGEST_WAIT = 5.0
 """Seconds between tries to reach a broker that is away, at most: a run of minutes cannot wait as long as a device."""
 
@@ -45,17 +46,17 @@ class Ledger(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one process is to do; times are monotonic seconds, which all processes of a machine share."""
+    """What one process is to do."""
 
     devices: Sequence[str]
     mqtt: Options
     folder: Path
     every: float
     """Seconds from one reading of a device to its next."""
-    until: float
-    """No reading is put after this,"""
-    leave_at: float
-    """and what has not been delivered by then stays in the outboxes."""
+    seconds: float
+    """For so long readings are put."""
+    drain: float
+    """Seconds after that; what has not been delivered by then stays in the outboxes."""
 
 
 class NotingSink(MqttSink):
@@ -97,18 +98,23 @@ class Device:
         return Ledger(self.name, self.stored, self.sink.acknowledged, waiting, self.courier.connects)
 
 
-def run(plan: Plan) -> None:
-    """Put a reading of each device now and again, deliver them, and write the ledgers to a file in the folder."""
+def run(plan: Plan, all_there: Barrier) -> None:
+    """Once all processes are there: put a reading of each device now and again, deliver them, and write the ledgers to
+    a file in the folder."""
     logging.disable()
     devices = [Device(name, plan) for name in plan.devices]
+    while not all(device.courier.connects for device in devices):
+        time.sleep(TICK)
+    all_there.wait()
+    until = time.monotonic() + plan.seconds
     due = [(time.monotonic() + random.uniform(0, plan.every), i, 1) for i in range(len(devices))]
     heapq.heapify(due)
-    while due[0][0] < plan.until:
+    while due[0][0] < until:
         at, i, number = due[0]
         time.sleep(max(0.0, at - time.monotonic()))
         devices[i].put(number)
         heapq.heapreplace(due, (at + plan.every, i, number + 1))
-    while any(device.outbox.waiting for device in devices) and time.monotonic() < plan.leave_at:
+    while any(device.outbox.waiting for device in devices) and time.monotonic() < until + plan.drain:
         time.sleep(TICK)
     with ThreadPoolExecutor(len(devices)) as pool:  # each takes seconds where the broker is away
         list(pool.map(lambda device: device.courier.stop(), devices))

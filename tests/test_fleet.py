@@ -68,5 +68,5 @@ def test_short_run() -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout)
-    assert found["delivered"] == found["stored"] > 100
+    assert found["delivered"] == found["stored"] > 50
     assert (found["devices"], found["connects"], found["lost"], found["late"] > 0) == (10, 20, 0, True)
