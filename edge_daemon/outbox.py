@@ -6,8 +6,9 @@ back.
 
 A disk that takes nothing more, because it is full, or worn out and read-only, stops nobody: records are held in memory
 then, and are delivered from there; with the first that the disk takes again, what is still waiting is stored. What
-memory holds is lost when the process is killed, and so is what was delivered meanwhile: some may be sent twice, and an
-older reading as the newest.
+memory holds is lost when the process is killed, and so is the memory of what was delivered meanwhile: some may be sent
+twice. So that no older reading is taken for the newest then, a file that says that all is in order is removed when that
+begins, which a full disk allows; a read-only one does not, and there it may happen.
 
 Two threads use it, the path (put) and the courier (all the rest), through one connection and one lock: a put
 waits at most for one small query.
@@ -117,7 +118,10 @@ class Outbox:
         self._looked = time.monotonic()
         self._seq = self._file.seq
         self._markers = self._file.markers  # lane -> last delivered number that is on disk
+        self._order = folder / "in-order"
         self._done: dict[int, str] = {}  # number -> lane: delivered, and not yet deleted
+        if not self.volatile and not self._order.exists():
+            self._doubt()
         self.on_put: Callable[[], None] = lambda: None
         """Called after each put, by the path's thread."""
         self.salvaged = self._file.salvaged
@@ -299,12 +303,17 @@ class Outbox:
             dropped = self._cap.make_room(db, row)
         self._forget(done)
         self._count_dropped(dropped)
+        if self._held_from:
+            self._vouch()
         self._held_from = 0
         self._unkept = {}
         self._note(self.trouble if self.volatile else "")
 
     def _hold(self, row: Row) -> None:
         """Keep a row in memory; those before it that were delivered can go."""
+        if not self._held_from:
+            with suppress(OSError):
+                self._order.unlink(missing_ok=True)
         self._held_from = self._held_from or row.seq
         said = self._said()
         with self._file.db as db:
@@ -316,6 +325,25 @@ class Outbox:
         # of what is no longer there, only the last of each lane need be known
         self._done = {seq: lane for seq, lane in self._done.items() if seq < self._held_from or said[lane] == seq}
         self._count_dropped(dropped)
+
+    def _doubt(self) -> None:
+        """After a process that held records in memory: of each lane newer ones may have been delivered than are here,
+        so none of these is the newest."""
+        query = f"SELECT DISTINCT lane FROM row WHERE {READING_ROWS}"
+        with suppress(OutboxError), as_outbox_error(self._file.path), self._file.db as db:
+            lanes = [lane for (lane,) in db.execute(query).fetchall()]
+            markers = [Row(self._seq + i, self._file.epoch, 0.0, False, lane, b"") for i, lane in enumerate(lanes, 1)]
+            db.executemany("INSERT INTO row VALUES (?, ?, ?)", map(pack, markers))
+            old = [(self._markers[lane],) for lane in lanes if lane in self._markers]
+            db.executemany("DELETE FROM row WHERE seq = ?", old)
+            self._seq += len(markers)
+            self._markers |= {marker.lane: marker.seq for marker in markers}
+            self._vouch()
+
+    def _vouch(self) -> None:
+        """What is on the disk tells what was delivered."""
+        with suppress(OSError):
+            self._order.touch()
 
     def _note(self, trouble: str) -> None:
         if trouble and not self.trouble:

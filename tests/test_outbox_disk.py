@@ -72,6 +72,34 @@ def test_what_was_accepted_on_a_full_disk(tmp_path: Path) -> None:
     )
 
 
+def test_nothing_old_is_the_newest_after_a_full_disk(tmp_path: Path) -> None:
+    """What was delivered from memory is forgotten with a kill: what waits on disk is older, and goes to history."""
+    on_small_disk(
+        tmp_path / "disk",
+        """
+        import os
+        outbox = Outbox(state, "dock3")
+        for field in "ab":
+            outbox.put(reading(1, field=field))
+        assert values(outbox.newest(outbox.last)) == [1, 1]
+        fill()
+        outbox.put(reading(2, field="a"))
+        outbox.done(outbox.newest(outbox.last)[1:])
+        os.close(outbox._lock_file)  # killed
+        clear()
+        again = Outbox(state, "dock3")
+        assert again.newest(again.last) == []
+        assert values(again.readings(0)) == [1, 1]
+        os.close(again._lock_file)
+        once_more = Outbox(state, "dock3")
+        assert once_more.newest(once_more.last) == []
+        once_more.put(reading(3, field="a"))
+        assert values(once_more.newest(once_more.last)) == [3]
+        assert len({entry.seq for entry in once_more.readings(0)}) == 3
+        """,
+    )
+
+
 def test_disk_full_for_long(tmp_path: Path) -> None:
     """Memory is bounded: what is delivered goes, of what is not the oldest; and that is counted."""
     on_small_disk(
