@@ -134,8 +134,8 @@ def test_birth(tmp_path: Path, broker: Mosquitto, recorder: Recorder, monkeypatc
         recorder.say(Message(BIRTH, b"offline", qos=0))
         recorder.say(Message(BIRTH, b"online", qos=0))
         recorder.wait_for(lambda _: recorder.count("/units") == 3 and recorder.count("/info") == 2)
+    recorder.wait_for(lambda _: recorder.payloads("/availability") == ["online", "online", "offline"])
     assert [payload["value"] for payload in recorder.payloads("/units")] == [1, 2, 2]
-    assert recorder.payloads("/availability") == ["online", "online", "offline"]
     assert recorder.payloads("/device/dock3/config") == [{}, {}]
     outbox.close()
 

@@ -104,7 +104,9 @@ def mqtt_clean(broker: str | None, device: str | None, config: Path | None) -> N
     from edge_daemon.clean import clean
     from edge_daemon.config import load
 
-    for topic in clean(access(broker, config), device or load(config).device):
+    given = load(config)
+    fields = [field.name for field in given.fields]
+    for topic in clean(access(broker, config), device or given.device, fields):
         say(topic)
 
 
