@@ -2,6 +2,7 @@
 
 It shows all that a consumer has to do, for any other database:
 
+\b
 - a session that persists, so that the broker keeps what comes while we are away;
 - both topics: `reading` has what is so now, `history` what had to wait, and together they are complete;
 - what has been seen is ignored, by its id: delivery is at least once;
