@@ -29,6 +29,7 @@ from edge_daemon.domain import Classifier, Event, Frame, Patch, Reading, Record,
 from edge_daemon.errors import ConfigError, ModelError
 from edge_daemon.fields import Fields
 from edge_daemon.health import Files
+from edge_daemon.inspector import Inspector
 from edge_daemon.journal import event
 from edge_daemon.kept import Kept
 from edge_daemon.lastgood import Configuration
@@ -62,6 +63,7 @@ class App:
     systemd: Systemd
     inbox: Inbox
     controls: Controls
+    inspector: Inspector
     desk: Desk
     memory: int
     """Bytes of memory beyond which the process starts anew."""
@@ -110,6 +112,7 @@ def see(app: App, frame: Frame) -> None:
     started = time.monotonic()
     for patch in look(frame, app.fields, app.reader, app.voter):
         app.ring.saw(patch)
+        app.inspector.saw(patch)
     app.camera.hurry(app.fields.is_stirring(frame.mono) or bool(app.voter.undecided))
     app.report.frame(time.monotonic() - started)
 
@@ -175,14 +178,31 @@ def build(
         courier.on_heard = partial(take, inbox)
         files = stack.enter_context(closing(Files(config.device, config.health, runtime_folder())))
         report = Report(config.device, board, outbox, courier, camera, files, config.mqtt.bare_value, wrong)
-        controls = Controls(config.device, board, outbox, report, inbox, state_folder() / "disabled", load)
-        desk = Desk(config.device, board, controls, Transactions(state_folder() / "transactions"))
-        ring = Ring(runtime_folder() / "explain")
-        voter = Voter(config.fields, classifier.name, classifier.backend, reader.read, outbox.accepted())
-        courier.start()
         fields = Fields(config.fields)
-        limit = size(config.health.max_memory)
-        yield App(camera, fields, reader, voter, outbox, ring, courier, report, systemd, inbox, controls, desk, limit)
+        voter = Voter(config.fields, classifier.name, classifier.backend, reader.read, outbox.accepted())
+        inspector = Inspector(config.device, board, fields, voter, config.mqtt.snapshots)
+        switch = state_folder() / "disabled"
+        controls = Controls(config.device, board, outbox, report, inbox, switch, load, inspector, courier.replay)
+        desk = Desk(config.device, board, controls, Transactions(state_folder() / "transactions"))
+        stack.callback(desk.close)
+        ring = Ring(runtime_folder() / "explain")
+        courier.start()
+        yield App(
+            camera=camera,
+            fields=fields,
+            reader=reader,
+            voter=voter,
+            outbox=outbox,
+            ring=ring,
+            courier=courier,
+            report=report,
+            systemd=systemd,
+            inbox=inbox,
+            controls=controls,
+            inspector=inspector,
+            desk=desk,
+            memory=size(config.health.max_memory),
+        )
 
 
 def facts(config: Config, classifier: Classifier) -> dict[str, object]:
@@ -206,7 +226,7 @@ def introduce(config: Config, board: Board) -> None:
     """Tell Home Assistant what there is, and to forget what there no longer is."""
     mode, path = config.mqtt.home_assistant, state_folder() / "discovery.json"
     fields = [discovery.Field(field.name, field.unit, field.text) for field in config.fields]
-    found = discovery.components(config.device, fields, raw=config.mqtt.detail != "value")
+    found = discovery.components(config.device, fields, config.mqtt.detail != "value", config.mqtt.snapshots)
     owned = discovery.load_owned(path)
     for message in discovery.messages(config.device, __version__, found, mode, owned):
         board.post(message)
@@ -221,6 +241,7 @@ def tell_systemd(systemd: Systemd, request: Request) -> None:
 
 def next_request(app: App) -> Request | None:
     """Answer what has arrived, up to the first that asks to leave the path."""
+    app.desk.tick()
     with suppress(Empty):
         while True:
             asked = app.inbox.get_nowait()

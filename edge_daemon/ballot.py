@@ -136,6 +136,10 @@ class Ballot:
         decision = self.decision
         self._overruled = decision.text if decision and decision.text != text else None
 
+    def look_again(self) -> None:
+        """What the frames agree on from now on is said, also where it is what they said before."""
+        self.evidence, self._said, self._agreed_mono = Evidence(self.settle), None, None
+
     def needs_proof(self, mono: float) -> bool:
         """Whether what is held back was read for so long that it is to be believed if perturbed views agree."""
         return self.held is not None and self.held.agreed_at(mono) >= self.held.proof_due - MOMENT and self._reads_held
@@ -150,6 +154,11 @@ class Ballot:
     @property
     def _reads_held(self) -> bool:
         return self.held is not None and (decision := self.decision) is not None and decision.text == self.held.text
+
+    def present(self, mono: float) -> Said:
+        """What there is to say, due or not."""
+        status, votes = self._state(mono)
+        return Said(status or Status.LOW_CONFIDENCE, votes)
 
     def due(self, mono: float) -> Said | None:
         """What there is to say now; returned once."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Sequence
 
 from edge_daemon import discovery, wire
 from edge_daemon.access import Access
@@ -14,12 +15,20 @@ QUIET = 0.5
 """Seconds without another retained message after which there are no more."""
 
 
-def clean(broker: Access, device: str, times: Times | None = None) -> list[str]:
-    """Clear the device's retained topics, Home Assistant's first; returns them, sorted. Raises BrokerError."""
+STATES = ("availability", "info", "health", "problem", "enabled/state")
+
+
+def clean(broker: Access, device: str, fields: Iterable[str] = (), times: Times | None = None) -> list[str]:
+    """Clear the device's retained topics, Home Assistant's first; returns them, sorted. Raises BrokerError.
+
+    The topics of `fields` are also asked for by name, as are all that every device has: RabbitMQ 3 answers no wildcard.
+    """
     times = times or Times()
     link = dial(broker, "", times)
     try:
-        found = _retained(link, device, times)
+        topics = [f"{wire.base(device)}/{state}" for state in (*STATES, *(f"reading/{field}" for field in fields))]
+        topics += [f"{wire.base(device)}/#", *discovery.topics(device)]
+        found = _retained(link, device, topics, times)
         if found.get(f"{wire.base(device)}/availability") == b"online":
             raise BrokerError(f"{device} is running: stop it first, or it will say all of it again")
         ours = sorted(found, key=lambda topic: (not topic.startswith(discovery.PREFIX), topic))
@@ -30,9 +39,9 @@ def clean(broker: Access, device: str, times: Times | None = None) -> list[str]:
         link.close()
 
 
-def _retained(link: Link, device: str, times: Times) -> dict[str, bytes]:
+def _retained(link: Link, device: str, topics: Sequence[str], times: Times) -> dict[str, bytes]:
     """Topic -> payload."""
-    if not link.listen([f"{wire.base(device)}/#", *discovery.topics(device)], times.connack):
+    if not link.listen(topics, times.connack):
         raise BrokerError(f"the broker does not let us look at {wire.base(device)}/# and {discovery.PREFIX}/...")
     found: dict[str, bytes] = {}
     quiet_at = time.monotonic() + QUIET

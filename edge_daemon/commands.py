@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from edge_daemon import wire
@@ -17,6 +19,8 @@ from edge_daemon.transactions import Transactions
 log = logging.getLogger(__name__)
 
 Data = dict[str, Any]
+Later = Callable[[], Data | None]
+"""What takes a few frames: asked each round until it has the answer. Raises EdgeDaemonError."""
 
 BURST = 20
 """So many requests may come at once;"""
@@ -29,8 +33,16 @@ class Controls(Protocol):
 
     def health(self) -> Data: ...
 
-    def read_now(self) -> Data:
+    def read_now(self) -> Later:
         """Raises EdgeDaemonError."""
+
+    def snapshot(self, field: str) -> Later:
+        """Raises EdgeDaemonError."""
+
+    def set_value(self, field: str, value: str | int | float) -> Data:
+        """Raises EdgeDaemonError."""
+
+    def history(self, from_seq: int) -> Data: ...
 
     def validate(self) -> None:
         """Whether a reload would succeed. Raises ConfigError."""
@@ -46,9 +58,27 @@ def health_check(controls: Controls) -> Data:
     return controls.health()
 
 
-def read_now(controls: Controls) -> Data:
-    """Say the present reading of each field again."""
+def read_now(controls: Controls) -> Later:
+    """Look again at each field, changed or not; answer, and publish, what is seen then."""
     return controls.read_now()
+
+
+def set_value(controls: Controls, *, field: str, value: str | int | float) -> Data:
+    """Believe what a person says is written in a field; readings go on from there."""
+    return controls.set_value(field, value)
+
+
+def snapshot(controls: Controls, *, field: str) -> Later:
+    """Send a picture of one field, where the configuration lets pictures leave the device."""
+    return controls.snapshot(field)
+
+
+def history(controls: Controls, *, from_seq: int) -> Data:
+    """Say once more, on `history`, what was delivered from a number on, as far as it is kept; at most 1,000 readings.
+
+    `next_seq`, where there is one, is where to ask on from.
+    """
+    return controls.history(from_seq)
 
 
 def reload(controls: Controls) -> Data:
@@ -64,14 +94,29 @@ def restart(controls: Controls) -> Data:
     return {}
 
 
-Table = Mapping[str, Callable[..., Data]]
+Table = Mapping[str, Callable[..., Data | Later]]
 COMMANDS: Table = {
     "health_check": health_check,
+    "history": history,
     "read_now": read_now,
+    "set_value": set_value,
+    "snapshot": snapshot,
     "reload": reload,
     "restart": restart,
 }
 """Arguments, where there are any, are the keyword-only parameters of the function."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A request that was carried out, or begun, and not yet answered."""
+
+    name: str
+    key: str | None
+    """Of the transaction."""
+    transaction: str | int | None
+    heard: Heard
+    later: Later
 
 
 class Desk:
@@ -96,15 +141,33 @@ class Desk:
         self._now = now
         self._left, self._filled_at = float(BURST), now()
         self._flooded = False
+        self._pending: list[Pending] = []
 
     def handle(self, heard: Heard) -> None:
         """Whatever has arrived on one of our topics."""
         if heard.topic == wire.enabled_topic(self._device):
             self._switch(heard)
         elif (name := wire.requested(self._device, heard.topic)) is not None:
-            answer = self._answer(name, heard)
-            if answer is not None:
-                self._board.answer(wire.response(self._device, name, answer, heard))
+            self._reply(name, heard, self._answer(name, heard))
+
+    def tick(self) -> None:
+        """Answer what was asked before and takes its time. To be called each round."""
+        for pending in self._pending[:]:
+            if (answer := self._settle(pending)) is not None:
+                self._pending.remove(pending)
+                self._reply(pending.name, pending.heard, answer)
+
+    def close(self) -> None:
+        """Whatever still waits for its answer gets one."""
+        for pending in self._pending:
+            answer = wire.failure("the daemon was stopped, or is reading its configuration anew", pending.transaction)
+            self._finish(pending.key, answer)
+            self._reply(pending.name, pending.heard, answer)
+        self._pending = []
+
+    def _reply(self, name: str, heard: Heard, answer: str | None) -> None:
+        if answer is not None:
+            self._board.answer(wire.response(self._device, name, answer, heard))
 
     def _switch(self, heard: Heard) -> None:
         if heard.payload in (b"ON", b"OFF") and not heard.retain and self._may():
@@ -121,34 +184,49 @@ class Desk:
             if heard.retain:
                 raise ValueError("a retained request is not carried out: it would be again at every start")
             asked = parse(heard.payload)
-            return self._carry_out(name, asked)
+            return self._carry_out(name, asked, heard)
         except (EdgeDaemonError, ValueError, OSError) as error:
             return wire.failure(str(error), asked.transaction if asked else None)
 
-    def _carry_out(self, name: str, asked: Asked) -> str:
-        """Raises EdgeDaemonError, ValueError or OSError where it is refused."""
+    def _carry_out(self, name: str, asked: Asked, heard: Heard) -> str | None:
+        """The response; None where it comes later. Raises EdgeDaemonError, ValueError or OSError where it is
+        refused."""
         if name not in self._commands:
             raise ValueError(f"unknown command; known are {', '.join(sorted(self._commands))}")
         function = self._commands[name]
         arguments = fit(function, asked.arguments)
-        if asked.transaction is None:
-            return wire.success(self._call(name, function, arguments))
-        key = f"{name}/{asked.transaction!r}"
-        if key in self._transactions:
+        key = None if asked.transaction is None else f"{name}/{asked.transaction!r}"
+        if key is not None and key in {pending.key for pending in self._pending}:
+            return None  # asked again by somebody in a hurry
+        if key is not None and key in self._transactions:
             return self._transactions.answer(key) or wire.failure(
                 "it was begun, and interrupted by a restart; it is not begun again", asked.transaction
             )
-        self._transactions.begin(key)
-        try:
-            answer = wire.success(self._call(name, function, arguments), asked.transaction)
-        except EdgeDaemonError as error:
-            answer = wire.failure(str(error), asked.transaction)
-        self._transactions.finish(key, answer)
-        return answer
-
-    def _call(self, name: str, function: Callable[..., Data], arguments: Data) -> Data:
+        if key is not None:
+            self._transactions.begin(key)
         log.info("command %s", name)
-        return function(self._controls, **arguments)
+        try:
+            done = function(self._controls, **arguments)
+        except EdgeDaemonError as error:
+            return self._finish(key, wire.failure(str(error), asked.transaction))
+        if callable(done):
+            self._pending.append(Pending(name, key, asked.transaction, heard, done))
+            return None
+        return self._finish(key, wire.success(done, asked.transaction))
+
+    def _settle(self, pending: Pending) -> str | None:
+        """The response, when it is there."""
+        try:
+            data = pending.later()
+        except EdgeDaemonError as error:
+            return self._finish(pending.key, wire.failure(str(error), pending.transaction))
+        return None if data is None else self._finish(pending.key, wire.success(data, pending.transaction))
+
+    def _finish(self, key: str | None, answer: str) -> str:
+        if key is not None:
+            with suppress(OSError):  # asked again, it will be told that it was interrupted
+                self._transactions.finish(key, answer)
+        return answer
 
     def _may(self) -> bool:
         """The token bucket."""

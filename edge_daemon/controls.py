@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +12,17 @@ from typing import Any
 
 from edge_daemon import wire
 from edge_daemon.board import Board
-from edge_daemon.domain import Heard, Reading, Record, Request, Status
+from edge_daemon.commands import Later
+from edge_daemon.domain import Entry, Heard, Reading, Record, Request, Status
 from edge_daemon.errors import CommandError
+from edge_daemon.inspector import Inspector
 from edge_daemon.outbox import Outbox
 from edge_daemon.report import Report
 
 Inbox = SimpleQueue[Request | Heard]
 """What signals and subscribers ask for; the path looks once a round."""
+_REPLAYED = 1000
+"""So many delivered readings are said again for one request; who wants more asks from there on."""
 _ROOM = 64
 """So many requests wait at most; the rest of a flood is not even looked at."""
 
@@ -27,7 +32,7 @@ class Controls:
 
     def __init__(
         self, device: str, board: Board, outbox: Outbox, report: Report, inbox: Inbox, switch: Path,
-        validate: Callable[[], object],
+        validate: Callable[[], object], inspector: Inspector, replay: Callable[[Sequence[Entry]], None],
     ) -> None:  # fmt: skip
         """`switch` is a file that is there while reading is switched off; `validate` loads the configuration."""
         self._device = device
@@ -37,6 +42,8 @@ class Controls:
         self._inbox = inbox
         self._switch = switch
         self._validate = validate
+        self._inspector = inspector
+        self._replay = replay
         self._latest: dict[str, Reading] = {}
         self.enabled = not switch.exists()
         """Whether the camera's frames are read."""
@@ -44,7 +51,7 @@ class Controls:
         board.post(wire.enabled(device, self.enabled))
 
     def said(self, record: Record) -> None:
-        """This goes out: it is what `read_now` says again."""
+        """This goes out: it is what each field says again when reading is switched off."""
         if isinstance(record, Reading):
             self._latest[record.field] = record
             if record.gone:
@@ -53,12 +60,27 @@ class Controls:
     def health(self) -> dict[str, Any]:
         return self._report.health()
 
-    def read_now(self) -> dict[str, Any]:
+    def read_now(self) -> Later:
+        self._must_be_enabled()
+        return self._inspector.read_now()
+
+    def snapshot(self, field: str) -> Later:
+        self._must_be_enabled()
+        return self._inspector.snapshot(field)
+
+    def set_value(self, field: str, value: str | int | float) -> dict[str, Any]:
+        self._must_be_enabled()
+        return self._inspector.set_value(field, value, time.time(), time.monotonic())
+
+    def history(self, from_seq: int) -> dict[str, Any]:
+        found = self._outbox.past(from_seq, _REPLAYED + 1)
+        self._replay(found[:_REPLAYED])
+        said: dict[str, Any] = {"readings": len(found[:_REPLAYED])}
+        return said | ({"next_seq": found[_REPLAYED].seq} if found[_REPLAYED:] else {})
+
+    def _must_be_enabled(self) -> None:
         if not self.enabled:
             raise CommandError("reading is switched off")
-        for reading in self._latest.values():
-            self._outbox.put(reading)
-        return {"readings": len(self._latest)}
 
     def validate(self) -> None:
         self._validate()

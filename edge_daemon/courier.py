@@ -12,15 +12,16 @@ import math
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 
-from edge_daemon import discovery
+from edge_daemon import discovery, wire
 from edge_daemon.backoff import Backoff
 from edge_daemon.board import Board, Notices
 from edge_daemon.domain import Entry, Heard, Message, Outcome
 from edge_daemon.errors import BrokerError, CourierError
 from edge_daemon.journal import event
-from edge_daemon.lanes import Lane, lanes
+from edge_daemon.lanes import Asked, Lane, lanes
 from edge_daemon.outbox import Outbox
 from edge_daemon.sinks.mqtt import MqttSink
 
@@ -65,6 +66,7 @@ class Courier:
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
         self._notices = Notices(board)
         self._again_at = math.inf
+        self._asked: deque[Entry] = deque()
         self.on_heard: Callable[[Heard], None] = lambda _: None
         """Called by the courier's thread with what arrived for the daemon."""
         outbox.on_put = board.on_post = sink.ring
@@ -74,6 +76,12 @@ class Courier:
         if self._thread.ident is None:
             self._beat(_CONNECTING)
             self._thread.start()
+
+    def replay(self, entries: Sequence[Entry]) -> None:
+        """Say these once more, as history, when nothing else of it waits; in place of what was asked for before. From
+        any thread."""
+        self._asked = deque(entries)
+        self._sink.ring()
 
     def check(self) -> None:
         """Raises CourierError if the thread has died or stopped beating: the process must restart."""
@@ -159,8 +167,11 @@ class Courier:
             self._again_at = math.inf
             self._sink.say_online()
             self._notices.repeat()
-        due = [(lane, entry) for lane in connection for entry in lane.first_of_each()]
-        records = [self._encode(entry, lane.replayed) for lane, entry in due]
+        due: list[tuple[Lane | Asked, Entry]] = [(lane, entry) for lane in connection for entry in lane.first_of_each()]
+        asked = self._asked
+        if asked and not any(lane.replayed for lane, _ in due):
+            due.append((Asked(asked), asked[0]))
+        records = [self._fitting(self._encode(entry, lane.replayed)) for lane, entry in due]
         notices = self._notices.due(besides={message.topic for message in records})
         outcomes = self._sink.deliver(notices + records) if notices or records else []
         for message, outcome in zip(notices, outcomes, strict=False):
@@ -171,6 +182,12 @@ class Courier:
                 self._notices.retained(message)
         return outcomes
 
+    def _fitting(self, message: Message) -> Message:
+        """Less detail rather than no reading, where the broker takes no messages so long."""
+        while not self._sink.fits(message) and (shorter := wire.shortened(message)):
+            message = shorter
+        return message
+
     def _listen(self) -> None:
         """Take what has arrived."""
         while self._sink.heard:
@@ -180,10 +197,12 @@ class Courier:
             else:
                 self.on_heard(heard)
 
-    def _settle(self, lane: Lane, entry: Entry, outcome: Outcome) -> None:
+    def _settle(self, lane: Lane | Asked, entry: Entry, outcome: Outcome) -> None:
         if outcome is Outcome.KEEP:
             return
         lane.settle(entry)
+        if isinstance(lane, Asked):
+            return
         if outcome is Outcome.DELIVERED:
             self._outbox.done([entry])
         else:

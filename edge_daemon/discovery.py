@@ -38,7 +38,8 @@ DEVICE_CLASSES: Mapping[str, str] = (
     | dict.fromkeys(("mg", "g", "kg", "oz", "lb"), "weight")
     | dict.fromkeys(("mm", "cm", "m", "km", "in", "ft", "yd", "mi"), "distance")
     | dict.fromkeys(("s", "min", "h", "d"), "duration")
-    | {"lx": "illuminance"}
+    | dict.fromkeys(("m³/h", "L/min", "ft³/min", "gal/min"), "volume_flow_rate")
+    | {"lx": "illuminance", "VA": "apparent_power", "var": "reactive_power"}
 )
 """Unit -> what it measures, where that is beyond doubt: litres may be water, gas or what a tank holds."""
 
@@ -57,14 +58,17 @@ def is_birth(topic: str, payload: bytes) -> bool:
     return topic == BIRTH and payload == b"online"
 
 
-def components(device: str, fields: Sequence[Field], raw: bool) -> dict[str, Component]:
-    """Every entity, id -> its configuration. `raw`: readings tell what was seen beside what was accepted."""
+def components(device: str, fields: Sequence[Field], raw: bool, snapshots: bool = False) -> dict[str, Component]:
+    """Every entity, id -> its configuration. `raw`: readings tell what was seen beside what was accepted;
+    `snapshots`: pictures of the fields may be asked for."""
     base = wire.base(device)
     found: dict[str, Component] = {}
     for field in fields:
         topic = f"{base}/reading/{field.name}"
         found[f"reading_{field.name}"] = _reading(field, topic)
         found |= {f"{kind}_{field.name}": part for kind, part in _details(field, topic, raw).items()}
+        if snapshots:
+            found |= {f"{kind}_{field.name}": part for kind, part in _pictures(field, base).items()}
     found["problem"] = {
         "platform": "binary_sensor",
         "name": "Problem",
@@ -162,6 +166,26 @@ def _details(field: Field, topic: str, raw: bool) -> dict[str, Component]:
         seen = "{{ value_json.candidates[0][0] if value_json.candidates else none }}"
         found["raw"] = common | {"name": f"{field.name} raw", "value_template": seen}
     return found
+
+
+def _pictures(field: Field, base: str) -> dict[str, Component]:
+    """The picture of a field, and the button that asks for a new one."""
+    return {
+        "snapshot": {
+            "platform": "image",
+            "name": f"{field.name} picture",
+            "entity_category": "diagnostic",
+            "content_type": "image/jpeg",
+            "image_topic": f"{base}/snapshot/{field.name}",
+        },
+        "take": {
+            "platform": "button",
+            "name": f"{field.name} take picture",
+            "entity_category": "diagnostic",
+            "command_topic": f"{base}/request/snapshot",
+            "payload_press": msgspec.json.encode({"field": field.name}).decode(),
+        },
+    }
 
 
 def _controls(base: str) -> dict[str, Component]:

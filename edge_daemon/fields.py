@@ -104,6 +104,11 @@ class Fields:
             self._anchor.rest(small, frame.mono)
         return patches
 
+    def look_again(self) -> None:
+        """The next frame is looked at whether it has changed or not."""
+        for lookout in self._lookouts:
+            lookout.look_again()
+
     def is_stirring(self, mono: float) -> bool:
         """Whether something has changed a moment ago, so that it is worth looking closely."""
         return mono - self.stirred < BURST

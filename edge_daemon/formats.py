@@ -71,6 +71,27 @@ class Format:
         points = [len("".join(filter(str.isdigit, text[:i]))) for i, mark in enumerate(text) if mark in POINTS]
         return self.text(digits, Marks(text.startswith(MINUS), tuple(points))) == text
 
+    def written(self, value: str | int | float) -> str | None:
+        """The text of a number, or a text as it is; None where it does not fit."""
+        if not isinstance(value, str):
+            value = self._as_text(value)
+        fits = 0 < len(value) <= LONGEST and value.isascii() and self.accepts(value)
+        return value if fits else None
+
+    def _as_text(self, number: int | float) -> str:
+        """With the zeros in front and behind that the format has; empty where it does not fit."""
+        if not self.pattern or self.is_expression:
+            return f"{number:.15g}"
+        plain = f"{abs(number):.{self.decimals}f}"
+        if float(plain) != abs(number) or (number < 0 and not self.is_signed):
+            return ""
+        least = [group.count(DIGIT) for group in groups(self._unsigned)]
+        whole, _, behind = plain.partition(".")
+        if self.looks_for_point:
+            whole, behind = whole.zfill(least[0]), behind.rstrip("0").ljust(least[1], "0")
+        digits = (whole + behind).zfill(sum(least))
+        return self.text(digits, Marks(number < 0, (len(digits) - len(behind),))) or ""
+
     def fit(self, candidates: tuple[Candidate, ...], seen: Marks = UNSEEN) -> tuple[Candidate, ...]:
         """Those that fit, as texts, their confidences lifted by what most of those that do not fit had.
 

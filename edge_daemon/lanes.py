@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from edge_daemon.domain import Entry
@@ -39,6 +40,19 @@ class Lane:
     def settle(self, entry: Entry) -> None:
         """It need not go again."""
         self._entries.remove(entry)
+
+
+class Asked:
+    """Delivered entries that somebody wants once more: a lane that the outbox knows nothing of."""
+
+    replayed = True
+
+    def __init__(self, entries: deque[Entry]) -> None:
+        self._entries = entries
+
+    def settle(self, entry: Entry) -> None:
+        """The first has been said."""
+        self._entries.popleft()
 
 
 def lanes(outbox: Outbox) -> list[Lane]:

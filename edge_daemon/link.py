@@ -140,11 +140,16 @@ class Link:
             self._client.loop_write()
         self._client.loop_misc()
 
-    def publish(self, message: Message) -> int | None:
-        """Send a message and return its id; None if the broker has said that it takes none so long."""
+    def fits(self, message: Message) -> bool:
+        """Whether the broker has not said that it takes none so long."""
         properties = _properties(message, PacketTypes.PUBLISH) if self.version is V5 else None
-        if _packet_length(message, properties) > self._packet_limit:
+        return _packet_length(message, properties) <= self._packet_limit
+
+    def publish(self, message: Message) -> int | None:
+        """Send a message and return its id; None if it does not fit."""
+        if not self.fits(message):
             return None
+        properties = _properties(message, PacketTypes.PUBLISH) if self.version is V5 else None
         retain = message.retain and self.retains
         return self._client.publish(message.topic, message.payload, message.qos, retain, properties).mid
 

@@ -43,6 +43,11 @@ class Lookout:
     def __init__(self, name: str | None = None, place: Place | None = None) -> None:
         self.name, self._place = name, place
         self._size = (0, 0)
+        self._due = 0.0
+
+    def look_again(self) -> None:
+        """It is due with the next frame."""
+        self._due = 0.0
 
     def is_due(self, frame: Frame) -> bool:
         """Whether it must be looked at even if it has not changed. To be asked first of every frame."""

@@ -6,8 +6,9 @@ back.
 
 A disk that takes nothing more, because it is full, or worn out and read-only, stops nobody: records are held in memory
 then, and are delivered from there; with the first that the disk takes again, what is still waiting is stored. What
-memory holds is lost when the process is killed, and so is what was delivered meanwhile: some may be sent twice, and an
-older reading as the newest.
+memory holds is lost when the process is killed, and so is the memory of what was delivered meanwhile: some may be sent
+twice. So that no older reading is taken for the newest then, a file that says that all is in order is removed when that
+begins, which a full disk allows; a read-only one does not, and there it may happen.
 
 Two threads use it, the path (put) and the courier (all the rest), through one connection and one lock: a put
 waits at most for one small query.
@@ -44,6 +45,7 @@ from edge_daemon.outbox_file import (
     pack_accepted,
     refuses_writing,
 )
+from edge_daemon.past import Past
 from edge_daemon.rows import Row
 
 log = logging.getLogger(__name__)
@@ -88,6 +90,7 @@ class Outbox:
             self._cap = Cap(units.size(options.max_size), units.seconds(options.max_age))
         except ValueError as error:
             raise ConfigError(f"[outbox] {error}") from None
+        self._past = Past(folder, device, self._cap.max_size // 4, self._cap.max_age)
         self._device = device
         self._now = now
         self._folder = folder
@@ -112,10 +115,14 @@ class Outbox:
             self._file = in_memory(folder)
         self._file.db.execute("CREATE TEMP TABLE held (seq INTEGER PRIMARY KEY, lane TEXT, body BLOB)")
         self._held_from = 0  # the first number that is held in memory; 0: none is
+        self._unkept: dict[str, tuple[Reading, Row]] = {}  # field -> its last reading that is not yet in `accepted`
         self._looked = time.monotonic()
         self._seq = self._file.seq
         self._markers = self._file.markers  # lane -> last delivered number that is on disk
+        self._order = folder / "in-order"
         self._done: dict[int, str] = {}  # number -> lane: delivered, and not yet deleted
+        if not self.volatile and not self._order.exists():
+            self._doubt()
         self.on_put: Callable[[], None] = lambda: None
         """Called after each put, by the path's thread."""
         self.salvaged = self._file.salvaged
@@ -136,16 +143,19 @@ class Outbox:
         if not records:
             return []
         with self._mutex:
-            made = [(self._row(record), record) for record in records]
+            rows = [self._row(record) for record in records]
+            for record, row in zip(records, rows, strict=True):
+                if isinstance(record, Reading):
+                    self._unkept[record.field] = record, row
             try:
                 with as_outbox_error(self._file.path):
-                    self._store(made)
+                    self._store(rows)
             except OutboxError as error:
                 self._note(str(error))
-                for row, _ in made:
+                for row in rows:
                     self._hold(row)
         self.on_put()
-        return [row.seq for row, _ in made]
+        return [row.seq for row in rows]
 
     def recovered(self) -> bool:
         """Whether a start would find a usable disk where this one did not, and nothing be lost. Ask now and then."""
@@ -172,11 +182,9 @@ class Outbox:
                 kept += [msgspec.json.decode(row.json, type=Reading)] if row else []
         return kept
 
-    def _keep(self, record: Record, row: Row) -> None:
+    def _keep(self, record: Reading, row: Row) -> None:
         """Within the transaction that stores a reading: remember what is accepted, so that neither is without the
         other."""
-        if not isinstance(record, Reading):
-            return
         lane = ACCEPTED + record.field
         if record.gone:
             self._file.db.execute("DELETE FROM accepted WHERE lane = ?", (lane,))
@@ -203,16 +211,27 @@ class Outbox:
 
     def done(self, entries: Iterable[Entry]) -> None:
         """These have been delivered."""
+        entries = list(entries)
         with self._mutex:
-            self._done |= {entry.seq: _lane(entry.record) for entry in entries}
-            if len(self._done) >= _DONE_AT_MOST:
-                self._flush()
+            self._past.keep(entries)
+            self._settle(entries)
 
     def reject(self, entries: Iterable[Entry]) -> None:
         """These will never be taken."""
         entries = list(entries)
-        self.done(entries)
+        with self._mutex:
+            self._settle(entries)
         self.refused += len(entries)
+
+    def past(self, from_seq: int, limit: int) -> list[Entry]:
+        """Delivered readings numbered from `from_seq` on, oldest first, as far as they are still kept."""
+        with self._mutex:
+            return self._past.readings(from_seq, limit)
+
+    def _settle(self, entries: Iterable[Entry]) -> None:
+        self._done |= {entry.seq: _lane(entry.record) for entry in entries}
+        if len(self._done) >= _DONE_AT_MOST:
+            self._flush()
 
     @property
     def last(self) -> int:
@@ -281,23 +300,29 @@ class Outbox:
         if self._held_from:
             yield from self._file.db.execute(query.format("held"), bounds)
 
-    def _store(self, made: Sequence[tuple[Row, Record]]) -> None:
+    def _store(self, rows: Sequence[Row]) -> None:
         """Put rows on the disk, with those that it did not take before."""
         with self._file.db as db:
             db.execute("INSERT INTO row SELECT * FROM held")
-            db.executemany("INSERT INTO row VALUES (?, ?, ?)", [pack(row) for row, _ in made])
+            db.executemany("INSERT INTO row VALUES (?, ?, ?)", [pack(row) for row in rows])
             db.execute("DELETE FROM held")
-            for row, record in made:
-                self._keep(record, row)
+            for unkept in self._unkept.values():  # also of readings that were delivered from memory meanwhile
+                self._keep(*unkept)
             done = self._delete_done()
-            dropped = self._cap.make_room(db, made[0][0])
+            dropped = self._cap.make_room(db, rows[0])
         self._forget(done)
         self._count_dropped(dropped)
+        if self._held_from:
+            self._vouch()
         self._held_from = 0
+        self._unkept = {}
         self._note(self.trouble if self.volatile else "")
 
     def _hold(self, row: Row) -> None:
         """Keep a row in memory; those before it that were delivered can go."""
+        if not self._held_from:
+            with suppress(OSError):
+                self._order.unlink(missing_ok=True)
         self._held_from = self._held_from or row.seq
         said = self._said()
         with self._file.db as db:
@@ -309,6 +334,25 @@ class Outbox:
         # of what is no longer there, only the last of each lane need be known
         self._done = {seq: lane for seq, lane in self._done.items() if seq < self._held_from or said[lane] == seq}
         self._count_dropped(dropped)
+
+    def _doubt(self) -> None:
+        """After a process that held records in memory: of each lane newer ones may have been delivered than are here,
+        so none of these is the newest."""
+        query = f"SELECT DISTINCT lane FROM row WHERE {READING_ROWS}"
+        with suppress(OutboxError), as_outbox_error(self._file.path), self._file.db as db:
+            lanes = [lane for (lane,) in db.execute(query).fetchall()]
+            markers = [Row(self._seq + i, self._file.epoch, 0.0, False, lane, b"") for i, lane in enumerate(lanes, 1)]
+            db.executemany("INSERT INTO row VALUES (?, ?, ?)", map(pack, markers))
+            old = [(self._markers[lane],) for lane in lanes if lane in self._markers]
+            db.executemany("DELETE FROM row WHERE seq = ?", old)
+            self._seq += len(markers)
+            self._markers |= {marker.lane: marker.seq for marker in markers}
+            self._vouch()
+
+    def _vouch(self) -> None:
+        """What is on the disk tells what was delivered."""
+        with suppress(OSError):
+            self._order.touch()
 
     def _note(self, trouble: str) -> None:
         if trouble and not self.trouble:

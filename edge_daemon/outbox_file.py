@@ -109,14 +109,18 @@ def refuses_writing(error: OutboxError) -> bool:
 def in_memory(folder: Path) -> Opened:
     """A new queue that is on no disk, for while the folder's takes nothing.
 
-    Its numbers go on from those in the folder, as far as they can be read. Its epoch is above all that are made from
-    the time, and drawn at random: a machine that cannot write may start every time at the same hour.
+    Its numbers, and what was accepted, go on from those in the folder, as far as they can be read. Its epoch is above
+    all that are made from the time, and drawn at random: a machine that cannot write may start every time at the same
+    hour.
     """
     db = sqlite3.connect(":memory:", check_same_thread=False)
     db.executescript(_SCHEMA + _ACCEPTED_TABLE)
     heaps = [found for path in folder.glob("outbox-*.db*") for found in rows.find(_read(path))]
-    seq = max((row.seq for row in heaps if isinstance(row, Row)), default=0) + WAL_PAGES
-    return Opened(db, folder, _MEMORY_EPOCH | random.getrandbits(28), seq, markers={})
+    whole = [row for row in heaps if isinstance(row, Row)]
+    opened = Opened(db, folder, _MEMORY_EPOCH | random.getrandbits(28), seq=0, markers={})
+    _add(opened, [row for row in whole if row.lane.startswith(ACCEPTED)])
+    opened.seq = max((row.seq for row in whole), default=0) + WAL_PAGES
+    return opened
 
 
 def pack(row: Row) -> tuple[int, str, bytes]:

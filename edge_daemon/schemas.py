@@ -111,6 +111,7 @@ TRANSACTION: Schema = {"type": ["string", "integer"], "maxLength": 64}
 REQUEST = _object(transaction=_said("seen in the last 10 minutes, it is answered from memory", TRANSACTION)) | {
     "additionalProperties": True
 }
+SNAPSHOT: Schema = {"type": "string", "contentMediaType": "image/jpeg"}
 RESPONSE: Schema = {
     "oneOf": [
         _object("status", "data", status={"const": "ok"}, data={"type": "object"}, transaction=TRANSACTION),
@@ -128,6 +129,7 @@ SCHEMAS: dict[str, tuple[str, Schema]] = {
     "health": ("health", HEALTH),
     "problem": ("problem", PROBLEM),
     "enabled": ("enabled/state", {"enum": ["ON", "OFF"]}),
+    "snapshot": ("snapshot/<field>", SNAPSHOT),
     "request": ("request/<command>", REQUEST),
     "response": ("response/<command>", RESPONSE),
 }
@@ -137,7 +139,7 @@ SCHEMAS: dict[str, tuple[str, Schema]] = {
 def schema(name: str) -> Schema:
     """The schema of one payload, complete in itself. Raises KeyError."""
     topic, body = SCHEMAS[name]
-    plain = {"availability": "plain text, no JSON", "enabled": "plain text, no JSON"}
+    plain = dict.fromkeys(("availability", "enabled"), "plain text, no JSON") | {"snapshot": "a JPEG as it is, no JSON"}
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"edge_daemon/<device>/{topic}",

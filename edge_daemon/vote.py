@@ -93,12 +93,28 @@ class Voter:
                 records.append(replace(gone, gone=True))
         return records
 
-    def set_value(self, field: str, text: str, at: float, mono: float) -> None:
-        """Accept what a person says is written in a field. Raises KeyError, or ValueError if it does not fit."""
+    def look_again(self) -> None:
+        """Decide anew on what the next frames show, and say it even if it is the same."""
+        for there in (*self._ballots.values(), *(track.ballot for track in self._tracks.all)):
+            there.look_again()
+
+    def present(self) -> list[Reading]:
+        """How it stands with each field, said or not."""
+        named = [*self._ballots.items(), *((t.name, t.ballot) for t in self._tracks.all if t.name)]
+        states = [(name, ballot, ballot.present(self._now)) for name, ballot in named]
+        return [self._reading(name, ballot, said.status, said.votes) for name, ballot, said in states]
+
+    def set_value(self, field: str, value: str | int | float, at: float, mono: float) -> str:
+        """Accept what a person says is written in a field; the text is returned.
+
+        Raises KeyError, or ValueError if it does not fit.
+        """
         there = self._ballots[field]
-        if not there.form.accepts(text):
-            raise ValueError(f"{text!r} does not fit the format {there.form.pattern!r} of {field}")
+        text = there.form.written(value)
+        if text is None:
+            raise ValueError(f"{value!r} does not fit the format {there.form.pattern!r} of {field}")
         there.set(text, at, mono)
+        return text
 
     def _say(self, name: str, ballot: Ballot, mono: float) -> list[Record]:
         said = ballot.due(mono)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ SUBSCRIPTIONS = tuple(f"edge_daemon/+/{kind}" for kind in ("reading/+", "history
 """What a subscriber to readings listens to."""
 
 RESPONSE_EXPIRY = 300
+SNAPSHOT_EXPIRY = 600
 EVENT_EXPIRY = 3600
 """Seconds after which the broker may forget an event that nobody fetched."""
 
@@ -103,6 +105,21 @@ def response(device: str, name: str, said: str, to: Heard) -> Message:
     return Message(topic, said.encode(), expiry=RESPONSE_EXPIRY, correlation=to.correlation)
 
 
+def snapshot(device: str, field: str, picture: bytes) -> Message:
+    """A JPEG of one field. Nobody need wait for it, and nobody keeps it."""
+    return Message(f"{base(device)}/snapshot/{field}", picture, qos=0, expiry=SNAPSHOT_EXPIRY)
+
+
+def seen(reading: Reading) -> dict[str, Any]:
+    """What the answer to `read_now` says of one field."""
+    said: dict[str, Any] = {"field": reading.field, "status": reading.status, "votes": reading.votes}
+    if reading.text is not None:
+        said["text"] = reading.text
+    if reading.value is not None:
+        said["value"] = reading.value
+    return said | {"confidence": _rounded(reading.confidence), "candidates": _candidates(reading.candidates)}
+
+
 def encode(device: str, detail: Detail, entry: Entry, replayed: bool) -> Message:
     """One record. A replayed reading goes to `history`, so that it never overwrites the retained state."""
     record = entry.record
@@ -115,6 +132,19 @@ def encode(device: str, detail: Detail, entry: Entry, replayed: bool) -> Message
     # an empty retained payload is how MQTT clears a retained topic
     payload = b"" if record.gone else msgspec.json.encode(said)
     return Message(f"{base(device)}/reading/{record.field}", payload, retain=True)
+
+
+def shortened(message: Message) -> Message | None:
+    """The same reading with less beside it, for a broker that takes no long messages: first without its digits, then
+    without its candidates; None where there is no more to leave out."""
+    if not message.payload or not re.fullmatch("edge_daemon/[^/]+/(history|reading/[^/]+)", message.topic):
+        return None
+    said = msgspec.json.decode(message.payload, type=dict[str, Any])
+    for spare in ("digits", "candidates"):
+        if spare in said:
+            del said[spare]
+            return replace(message, payload=msgspec.json.encode(said))
+    return None
 
 
 def decode(topic: str, payload: bytes) -> dict[str, Any] | str:

@@ -235,7 +235,9 @@ def campaign(kills: int, damage: int, seed: int) -> tuple[bool, dict[str, Any]]:
         "damage": asdict(hurt_files),
         "seconds": round(time.monotonic() - started),
     }
-    return verdict.good and full_verdict.good_on_a_full_disk and hurt_files.good and not failed, report
+    happened = verdict.stored > 0 and full_verdict.stored > 0  # of nothing, nothing can be lost
+    disks = verdict.good and full_verdict.good_on_a_full_disk
+    return happened and disks and hurt_files.good and not failed, report
 
 
 @click.command(help=__doc__)

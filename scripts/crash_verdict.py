@@ -36,8 +36,8 @@ class Verdict:
         return not (self.lost or self.wrong)
 
 
-def judge(stored: Iterable[int], heard: Iterable[tuple[str, bytes]]) -> Verdict:
-    """`stored` are numbers of readings, `heard` is what a subscriber to everything received, in order."""
+def judge(stored: Iterable[int], heard: Iterable[tuple[str, bytes]], device: str = DEVICE) -> Verdict:
+    """`stored` are numbers of a device's readings, `heard` is what a subscriber to all it says received, in order."""
     stored = set(stored)
     seen: set[str] = set()
     newest: dict[tuple[str, str], int] = {}
@@ -47,7 +47,7 @@ def judge(stored: Iterable[int], heard: Iterable[tuple[str, bytes]]) -> Verdict:
         if "/reading/" not in topic and not topic.endswith("/history"):
             continue
         said = json.loads(payload)
-        wrong += not _as_put(topic, said)
+        wrong += not _as_put(device, topic, said)
         numbers.add(said["value"])
         if said["id"] in seen:
             duplicates += 1
@@ -59,12 +59,12 @@ def judge(stored: Iterable[int], heard: Iterable[tuple[str, bytes]]) -> Verdict:
     return Verdict(len(stored), len(numbers), duplicates, len(stored - numbers), reordered, wrong)
 
 
-def _as_put(topic: str, said: dict[str, object]) -> bool:
+def _as_put(device: str, topic: str, said: dict[str, object]) -> bool:
     """Whether a payload is what wire.py makes of the reading with its number."""
     try:
         record = reading(int(str(said["value"])))
         entry = Entry(int(str(said["seq"])), str(said["id"]), said["time_quality"] == "synced", record)
-        message = wire.encode(DEVICE, "candidates", entry, said["replayed"] is True)
+        message = wire.encode(device, "candidates", entry, said["replayed"] is True)
     except (KeyError, ValueError):
         return False
     return message.topic == topic and json.loads(message.payload) == said

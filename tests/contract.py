@@ -22,7 +22,9 @@ def check_all(heard: Iterable[tuple[str, bytes]]) -> set[str]:
 def check(topic: str, payload: bytes) -> str:
     """The name of the schema that this message keeps; fails where it keeps none."""
     name = named(topic)
-    if payload:  # empty clears a retained topic
+    if name == "snapshot":
+        assert payload.startswith(b"\xff\xd8\xff"), "no JPEG"
+    elif payload:  # empty clears a retained topic
         validator(name).validate(payload.decode() if name in PLAIN else json.loads(payload, parse_constant=refuse))
     return name
 

@@ -10,7 +10,7 @@ import pytest
 
 from edge_daemon import commands
 from edge_daemon.board import Board
-from edge_daemon.commands import BURST, Desk
+from edge_daemon.commands import BURST, Desk, Later
 from edge_daemon.domain import Heard, Request
 from edge_daemon.errors import CommandError, ConfigError
 from edge_daemon.transactions import Transactions
@@ -23,15 +23,28 @@ class Levers:
     def __init__(self) -> None:
         self.done: list[Any] = []
         self.wrong: Exception | None = None
+        self.later: Later | None = None
 
     def health(self) -> dict[str, Any]:
         return {"frames": 7}
 
-    def read_now(self) -> dict[str, Any]:
+    def read_now(self) -> Later:
         if self.wrong:
             raise self.wrong
         self.done.append("read_now")
-        return {"readings": 1}
+        return self.later or (lambda: {"readings": 1})
+
+    def snapshot(self, field: str) -> Later:
+        self.done.append(("snapshot", field))
+        return lambda: {"bytes": 7}
+
+    def set_value(self, field: str, value: str | int | float) -> dict[str, Any]:
+        self.done.append((field, value))
+        return {"text": str(value)}
+
+    def history(self, from_seq: int) -> dict[str, Any]:
+        self.done.append(("history", from_seq))
+        return {"readings": 0}
 
     def validate(self) -> None:
         if self.wrong:
@@ -61,6 +74,11 @@ class Bench:
         """The answer to a request; None: there was none."""
         data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         self.desk.handle(Heard(f"edge_daemon/dock3/request/{command}", data, **how))
+        self.desk.tick()
+        return self.answered()
+
+    def answered(self) -> dict[str, Any] | None:
+        """What has been said since; None: nothing."""
         answers = self.board.answers()
         if not answers:
             return None
@@ -88,11 +106,45 @@ def test_answer(bench: Bench) -> None:
 
 def test_every_command_is_answered(bench: Bench) -> None:
     """The known ones do what they are for, after which they are answered; reload and restart come after the answer."""
+    arguments: dict[str, dict[str, Any]] = {"history": {"from_seq": 7}}
+    arguments |= {"set_value": {"field": "tank", "value": "0038"}, "snapshot": {"field": "tank"}}
     for name in commands.COMMANDS:
-        answer = bench.ask(name)
+        answer = bench.ask(name, arguments.get(name, {}))
         assert answer is not None
         assert answer["status"] == "ok"
-    assert bench.levers.done == ["read_now", Request.RELOAD, Request.RESTART]
+    done = bench.levers.done
+    assert done == [("history", 7), "read_now", ("tank", "0038"), ("snapshot", "tank"), Request.RELOAD, Request.RESTART]
+
+
+def test_an_answer_may_take_its_time(bench: Bench) -> None:
+    """Nothing is said before it is there; who asks again meanwhile gets that one answer; then it is remembered."""
+    found: list[Any] = []
+    bench.levers.later = lambda: {"readings": found} if found else None
+    assert bench.ask("read_now", {"transaction": "t"}) is None
+    assert bench.ask("read_now", {"transaction": "t"}) is None
+    found.append("38")
+    bench.desk.tick()
+    first = bench.answered()
+    assert first == {"status": "ok", "data": {"readings": ["38"]}, "transaction": "t"}
+    assert bench.ask("read_now", {"transaction": "t"}) == first
+    assert bench.levers.done == ["read_now"]
+
+
+def test_what_waits_is_answered_at_the_end(bench: Bench) -> None:
+    """Also a failure that comes late is an answer; and so is the end of the daemon."""
+
+    def fail() -> None:
+        raise CommandError("the camera has shown nothing")
+
+    bench.levers.later = fail
+    assert bench.ask("read_now") == {"status": "error", "error": "the camera has shown nothing"}
+    bench.levers.later = lambda: None
+    assert bench.ask("read_now", {"transaction": 7}) is None
+    bench.desk.close()
+    answer = bench.answered()
+    assert answer is not None
+    assert "stopped" in answer["error"]
+    assert bench.ask("read_now", {"transaction": 7}) == answer
 
 
 def test_unknown_command(bench: Bench) -> None:
@@ -100,18 +152,21 @@ def test_unknown_command(bench: Bench) -> None:
     for name, topic in (("dance", "dance"), ("a/b", "unknown"), ("", "unknown"), ("x" * 70_000, "unknown")):
         answer = bench.ask(name)
         assert answer is not None
-        assert "known are health_check, read_now, reload, restart" in answer["error"]
+        assert "known are health_check, history, read_now, reload, restart, set_value, snapshot" in answer["error"]
         assert bench.last.topic == f"edge_daemon/dock3/response/{topic}"
 
 
 def test_refusals(bench: Bench) -> None:
     """Retained, no JSON, arguments that it does not take: refused with the reason, and not done."""
-    for payload, how, told in (
-        (b"", {"retain": True}, "retained"),
-        (b"{", {}, "no JSON"),
-        ({"force": True}, {}, "unknown field `force`"),
+    for command, payload, how, told in (
+        ("restart", b"", {"retain": True}, "retained"),
+        ("restart", b"{", {}, "no JSON"),
+        ("restart", {"force": True}, {}, "unknown field `force`"),
+        ("set_value", {"field": "tank"}, {}, "missing required field `value`"),
+        ("set_value", {"field": "tank", "value": True}, {}, "Expected `"),
+        ("snapshot", {"field": ["tank"]}, {}, "Expected `str`"),
     ):
-        answer = bench.ask("restart", payload, **how)
+        answer = bench.ask(command, payload, **how)
         assert answer is not None
         assert told in answer["error"]
     assert bench.levers.done == []

@@ -10,6 +10,7 @@ from typing import cast
 from edge_daemon.board import Board
 from edge_daemon.controls import Controls, Inbox
 from edge_daemon.domain import Reading, Request, Status
+from edge_daemon.inspector import Inspector
 from edge_daemon.outbox import Outbox
 from edge_daemon.report import Report
 from tests.records import reading
@@ -20,7 +21,8 @@ def test_readings_of_a_camera_that_gives_nothing_are_stale(tmp_path: Path) -> No
     inbox: Inbox = SimpleQueue()
     with closing(Outbox(tmp_path, "dock3")) as outbox:
         report = cast(Report, None)
-        controls = Controls("dock3", Board(), outbox, report, inbox, tmp_path / "disabled", lambda: None)
+        switch, inspector = tmp_path / "disabled", cast(Inspector, None)
+        controls = Controls("dock3", Board(), outbox, report, inbox, switch, lambda: None, inspector, lambda _: None)
         for field in ("units", "tank"):
             controls.said(reading(7, field=field))
         for now in (False, True, True, False, False):

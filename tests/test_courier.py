@@ -40,12 +40,15 @@ QUICK = Times(connack=1.0, connack_v5=0.3, acknowledge=0.5)
 class Delivery:
     """What app.build puts together, for one device."""
 
-    def __init__(self, outbox: Outbox, url: str, times: Times | None = None, stop_at: int = 0) -> None:
+    def __init__(
+        self, outbox: Outbox, url: str, times: Times | None = None, stop_at: int = 0, detail: wire.Detail = "candidates"
+    ) -> None:
         """`stop_at`: stop, without a flush, when the record with this number is on its way."""
         self.outbox = outbox
         self.board = Board()
         self.sink = MqttSink(Options(url), "edge_daemon-dock3", partial(wire.availability, "dock3"), [BIRTH], times)
         self.stop_at = stop_at
+        self.detail = detail
         self.courier = Courier(outbox, self.sink, self.board, self.encode, Backoff(first=0.02, longest=0.1))
         self.board.post(wire.info("dock3", {}))
         self.courier.start()
@@ -53,7 +56,7 @@ class Delivery:
     def encode(self, entry: Entry, replayed: bool) -> Message:
         if entry.seq == self.stop_at:
             self.courier._stopping.set()
-        return wire.encode("dock3", "candidates", entry, replayed)
+        return wire.encode("dock3", self.detail, entry, replayed)
 
 
 @pytest.fixture
@@ -64,9 +67,11 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
 
 
 @contextmanager
-def delivering(outbox: Outbox, url: str, times: Times | None = None) -> Iterator[Delivery]:
+def delivering(
+    outbox: Outbox, url: str, times: Times | None = None, detail: wire.Detail = "candidates"
+) -> Iterator[Delivery]:
     """A running courier; on leaving it must still be alive, and stop in time."""
-    delivery = Delivery(outbox, url, times)
+    delivery = Delivery(outbox, url, times, detail=detail)
     try:
         yield delivery
         delivery.courier.check()
@@ -311,6 +316,21 @@ def test_a_refusal_is_a_problem_until_it_is_over(outbox: Outbox) -> None:
         until(lambda: not delivery.courier.problems())
     enemy.close()
     assert [json.loads(payload)["value"] for payload in enemy.accepted(READING)] == [2]
+
+
+@pytest.mark.parametrize(
+    ("size", "told"), [(1000, {"digits", "candidates"}), (400, {"candidates"}), (330, set()), (300, None)]
+)
+def test_less_detail_for_a_broker_that_takes_no_long_messages(outbox: Outbox, size: int, told: set[str] | None) -> None:
+    """First the digits are left out, then the candidates; only what is too long even then is refused."""
+    enemy = HostileBroker(Manners(hostile.connack(properties=hostile.maximum_packet_size(size))))
+    with delivering(outbox, enemy.url, detail="digits"):
+        outbox.put(reading(1))
+        until(lambda: outbox.waiting == 0)
+    enemy.close()
+    said = [set(json.loads(payload)) & {"digits", "candidates"} for payload in enemy.accepted(READING)]
+    assert said == ([] if told is None else [told])
+    assert outbox.refused == (told is None)
 
 
 def test_maximum_packet_size(outbox: Outbox) -> None:

@@ -13,10 +13,12 @@ import pytest
 from edge_daemon import clean, courier, discovery, wire
 from edge_daemon.access import Options as Login
 from edge_daemon.access import access
+from edge_daemon.commands import COMMANDS
 from edge_daemon.discovery import BIRTH, Field, Mode, Owned, components, messages
-from edge_daemon.domain import Message
+from edge_daemon.domain import Heard, Message
 from edge_daemon.errors import BrokerError
 from edge_daemon.outbox import Outbox
+from edge_daemon.requests import fit, parse
 from tests.broker import Mosquitto, Recorder, retained
 from tests.records import reading
 from tests.test_courier import connected, delivering
@@ -68,6 +70,16 @@ def test_whole_frame_has_no_sensors() -> None:
 def test_readings_without_candidates_have_no_raw() -> None:
     """Where `detail` leaves out what was seen, no entity waits for it."""
     assert "raw_tank" not in components("dock3", FIELDS, raw=False)
+
+
+def test_pictures_are_shown_only_where_they_may_be_taken() -> None:
+    """With snapshots, each field has its picture and a button that asks for it; without, nothing of that is there."""
+    assert not [identity for identity in parts(FIELDS) if identity.startswith(("snapshot", "take"))]
+    found = components("dock3", FIELDS, raw=True, snapshots=True)
+    assert found["snapshot_tank"]["image_topic"] == "edge_daemon/dock3/snapshot/tank"
+    asked = Heard(found["take_tank"]["command_topic"], found["take_tank"]["payload_press"].encode())
+    assert wire.requested("dock3", asked.topic) == "snapshot"
+    assert fit(COMMANDS["snapshot"], parse(asked.payload).arguments) == {"field": "tank"}
 
 
 def test_unique_ids_are_the_same_in_both_modes() -> None:
@@ -122,9 +134,8 @@ def test_birth(tmp_path: Path, broker: Mosquitto, recorder: Recorder, monkeypatc
         recorder.say(Message(BIRTH, b"offline", qos=0))
         recorder.say(Message(BIRTH, b"online", qos=0))
         recorder.wait_for(lambda _: recorder.count("/units") == 3 and recorder.count("/info") == 2)
-    recorder.wait_for(lambda _: recorder.count("/availability") == 3)
+    recorder.wait_for(lambda _: recorder.payloads("/availability") == ["online", "online", "offline"])
     assert [payload["value"] for payload in recorder.payloads("/units")] == [1, 2, 2]
-    assert recorder.payloads("/availability") == ["online", "online", "offline"]
     assert recorder.payloads("/device/dock3/config") == [{}, {}]
     outbox.close()
 

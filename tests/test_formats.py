@@ -77,3 +77,38 @@ def test_a_text_of_another_length_has_no_place_for_a_seen_point() -> None:
 def test_where_a_counter_rolls_over(pattern: str, turn: float | None) -> None:
     """Only a format of a fixed number of digits has a highest value."""
     assert Format(pattern).turn == turn
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value", "text"),
+    [
+        ("", 38, "38"),
+        ("", "0038", "0038"),
+        ("####", 38, "0038"),
+        ("####", 38.0, "0038"),
+        ("##??", 7, "07"),
+        ("###.#", 20.5, "020.5"),
+        ("##,#", 1.5, "01,5"),
+        ("-##", -7, "-07"),
+        ("-##", 7, "07"),
+        ("##", -7, None),
+        ("?#.#?", 1.5, "1.5"),
+        ("?#.#?", 12.25, "12.25"),
+        ("?#.#?", 2, "2.0"),
+        ("?#.#?", "1.50", "1.50"),
+        ("^20[0-9]{2}$", 2021, "2021"),
+        ("##:##", "12:30", "12:30"),
+        ("####", 12345, None),
+        ("####", "38", None),
+        ("###.#", 20.55, None),
+        ("", -3, None),
+        ("", 1.5, None),
+        ("", "", None),
+        ("", "²", None),
+        ("", "1" * 33, None),
+        ("^20[0-9]{2}$", 1921, None),
+    ],
+)
+def test_what_a_person_says_is_written(pattern: str, value: str | int | float, text: str | None) -> None:
+    """A number gets the zeros that the format has; a text must be as it would be read."""
+    assert Format(pattern).written(value) == text

@@ -18,6 +18,7 @@ from typing import Any
 import cv2
 import pytest
 
+from edge_daemon.discovery import DEVICE_CLASSES
 from tests.paper import page
 
 CHECK = os.environ.get("EDGE_DAEMON_HA_CHECK", "")
@@ -54,7 +55,18 @@ subscribe.simple(sys.argv[1], hostname="127.0.0.1", port=int(os.environ["MQTT_PO
 """
 
 
-def report(folder: Path, mode: str, script: str, *steps: str, seconds: int = 12) -> dict[str, Any]:
+UNITS = """
+import os
+from paho.mqtt import publish
+from edge_daemon.discovery import DEVICE_CLASSES, Field, components, messages
+fields = [Field(f"u{number}", unit) for number, unit in enumerate(DEVICE_CLASSES)]
+said = messages("bench", "0", components("bench", fields, raw=False), "device", {})
+for message in said:
+    publish.single(message.topic, message.payload, 1, True, "127.0.0.1", int(os.environ["MQTT_PORT"]))
+"""
+
+
+def report(folder: Path, mode: str, script: str, *steps: str, seconds: int = 12, more: str = "") -> dict[str, Any]:
     """What Home Assistant shows while `script` runs.
 
     In it $EDGE is the program, $RUN the daemon, $HEAR waits for a message on a topic.
@@ -62,7 +74,7 @@ def report(folder: Path, mode: str, script: str, *steps: str, seconds: int = 12)
     picture = folder / "page.png"
     cv2.imwrite(str(picture), page([("2021", 60, 80), ("38", 80, 280)], pen=4, height=60))
     template = folder / "template.toml"
-    template.write_text(CONFIG.format(picture=picture, mode=mode))
+    template.write_text(CONFIG.format(picture=picture, mode=mode) + more)
     config, hear = folder / "edge.toml", folder / "hear.py"
     shell = (
         f'sed "s/[$]MQTT_PORT/$MQTT_PORT/" {template} > {config}; EDGE="{sys.executable} -m edge_daemon"; '
@@ -107,11 +119,36 @@ def test_home_assistant_shows_the_device(tmp_path: Path, mode: str) -> None:
 @needs_home_assistant
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+def test_home_assistant_knows_our_units(tmp_path: Path) -> None:
+    """Of each device class that we name it takes the unit, and the state class, that we name with it."""
+    found = report(tmp_path, "device", f"{sys.executable} -c '{UNITS}'; sleep 60")
+    told = {entity["unique_id"]: entity for entity in found["entities"] if "_reading_" in entity["unique_id"]}
+    assert len(told) == len(DEVICE_CLASSES)
+    for number, unit in enumerate(DEVICE_CLASSES):
+        entity = told[f"edge_daemon_bench_reading_u{number}"]
+        assert (unit, entity["device_class"]) == (unit, DEVICE_CLASSES[unit])
+    assert found["log"] == []
+
+
+@needs_home_assistant
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_home_assistant_takes_pictures(tmp_path: Path) -> None:
+    """Where snapshots are allowed, a field has a picture; the button beside it brings a new one."""
+    steps = ["press edge_daemon_bench_take_tank", "wait 6"]
+    found = report(tmp_path, "device", "exec $RUN", *steps, more="snapshots = true")
+    assert states(found)["snapshot_tank"]["image_bytes"] > 500
+    assert found["log"] == []
+
+
+@needs_home_assistant
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_home_assistant_acts(tmp_path: Path) -> None:
     """Its switch turns reading off and on, its buttons are obeyed; the readings say so."""
     switch = "edge_daemon_bench_enabled"
     steps = [f"turn_off {switch}", "wait 1", "report", f"turn_on {switch}", "wait 6", "report"]
-    steps += ["press edge_daemon_bench_read_now", "press edge_daemon_bench_restart", "wait 6"]
+    steps += ["press edge_daemon_bench_read_now", "wait 3", "press edge_daemon_bench_restart", "wait 6"]
     found = report(tmp_path, "device", "exec $RUN", *steps)
     off, on = found["earlier"]
     assert (states(off)["enabled"]["state"], states(on)["enabled"]["state"]) == ("off", "on")

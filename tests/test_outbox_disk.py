@@ -50,6 +50,56 @@ def test_disk_full_while_running(tmp_path: Path) -> None:
     )
 
 
+def test_what_was_accepted_on_a_full_disk(tmp_path: Path) -> None:
+    """It is remembered once there is room, also where its reading was delivered from memory and is gone from there."""
+    on_small_disk(
+        tmp_path / "disk",
+        """
+        outbox = Outbox(state, "dock3")
+        outbox.put(reading(1, field="a"))
+        outbox.put(reading(1, field="auto-1"))
+        fill()
+        outbox.put(reading(2, field="a"))
+        outbox.put(reading(1, field="auto-1", gone=True))
+        assert outbox.trouble
+        outbox.done(outbox.readings(0))
+        clear()
+        outbox.put(event(3))
+        assert not outbox.trouble
+        outbox.close()
+        assert [(r.field, r.value) for r in Outbox(state, "dock3").accepted()] == [("a", 2)]
+        """,
+    )
+
+
+def test_nothing_old_is_the_newest_after_a_full_disk(tmp_path: Path) -> None:
+    """What was delivered from memory is forgotten with a kill: what waits on disk is older, and goes to history."""
+    on_small_disk(
+        tmp_path / "disk",
+        """
+        import os
+        outbox = Outbox(state, "dock3")
+        for field in "ab":
+            outbox.put(reading(1, field=field))
+        assert values(outbox.newest(outbox.last)) == [1, 1]
+        fill()
+        outbox.put(reading(2, field="a"))
+        outbox.done(outbox.newest(outbox.last)[1:])
+        os.close(outbox._lock_file)  # killed
+        clear()
+        again = Outbox(state, "dock3")
+        assert again.newest(again.last) == []
+        assert values(again.readings(0)) == [1, 1]
+        os.close(again._lock_file)
+        once_more = Outbox(state, "dock3")
+        assert once_more.newest(once_more.last) == []
+        once_more.put(reading(3, field="a"))
+        assert values(once_more.newest(once_more.last)) == [3]
+        assert len({entry.seq for entry in once_more.readings(0)}) == 3
+        """,
+    )
+
+
 def test_disk_full_for_long(tmp_path: Path) -> None:
     """Memory is bounded: what is delivered goes, of what is not the oldest; and that is counted."""
     on_small_disk(
@@ -83,6 +133,7 @@ def test_start_on_a_disk_that_takes_nothing(tmp_path: Path, how: str) -> None:
         fill() if {how!r} == "full" else remount("ro")
         outbox = Outbox(state, "dock3")
         assert outbox.volatile and outbox.trouble, outbox.trouble
+        assert [r.value for r in outbox.accepted()] == [1]
         outbox.put(reading(2))
         assert values(outbox.readings(0)) == [2]
         (entry,) = outbox.readings(0)

@@ -41,19 +41,21 @@ SAID: dict[str, list[Message]] = {
         wire.response("dock3", "restart", said, Heard("edge_daemon/dock3/request/restart", b""))
         for said in (wire.success({}), wire.success({"a": 1}, "t"), wire.failure("no", 7), wire.failure("no"))
     ],
+    "snapshot": [wire.snapshot("dock3", "tank", b"\xff\xd8\xff\xe0")],
     "problem": [wire.problem("dock3", {}), wire.problem("dock3", {"client_id_in_use": "is it?"})],
 }
 
 
-ANSWERS = {"success", "failure", "response"}
+ANSWERS = {"success", "failure", "response", "seen"}
 
 
 def test_nothing_is_left_out() -> None:
     """Every function of wire.py that makes a message is tried here; health is in the test of what makes it."""
     makers = {name for name, made in inspect.getmembers(wire, inspect.isfunction) if made.__module__ == wire.__name__}
-    makers -= {"base", "decode", "timestamp", "enabled_topic", "request_topics", "requested", "exchange"}
+    makers -= {"base", "decode", "timestamp", "enabled_topic", "request_topics", "requested", "exchange", "shortened"}
     makers -= {name for name in makers if name.startswith("_")}
-    assert makers == {"availability", "encode", "bare_value", "info", "problem", "health", "enabled", *ANSWERS}
+    states = {"availability", "encode", "bare_value", "info", "problem", "health", "enabled", "snapshot"}
+    assert makers == states | ANSWERS
 
 
 @pytest.mark.parametrize("name", SAID)

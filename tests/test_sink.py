@@ -26,7 +26,8 @@ from edge_daemon.domain import Message, Outcome
 from edge_daemon.errors import BrokerError, ConfigError
 from edge_daemon.outbox import Outbox
 from edge_daemon.sinks.mqtt import MqttSink, Options
-from tests.broker import Mosquitto, Recorder, free_port, until
+from tests import small_brokers
+from tests.broker import Mosquitto, Recorder, until
 from tests.certificates import FUTURE, NOW, PAST, certificate
 from tests.records import reading
 
@@ -37,31 +38,13 @@ def sink(**options: str) -> MqttSink:
     return MqttSink(Options(**options), "edge_daemon-dock3", partial(wire.availability, "dock3"))  # type: ignore[arg-type]
 
 
-AMQTT = """
-import asyncio, sys
-from amqtt.broker import Broker
-
-async def serve():
-    plugins = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
-    listeners = {"default": {"type": "tcp", "bind": f"127.0.0.1:{sys.argv[1]}"}}
-    await Broker({"listeners": listeners, "plugins": plugins}).start()
-    print("ready", flush=True)
-    await asyncio.Event().wait()
-
-asyncio.run(serve())
-"""
-
-
 @pytest.fixture
 def amqtt() -> Iterator[int]:
     """The port of an amqtt, which speaks MQTT 3.1.1 only."""
-    port = free_port()
-    command = [sys.executable, "-c", AMQTT, str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        yield port
-        process.kill()
+    broker = small_brokers.amqtt()
+    broker.start()
+    yield broker.port
+    broker.stop()
 
 
 def test_broker_without_mqtt_5(amqtt: int, tmp_path: Path) -> None:

@@ -278,6 +278,19 @@ def test_a_person_overrules_a_stubborn_misread() -> None:
     assert [(r.status, r.value) for r in scene.show(number("401"), seconds=3)] == [(Status.OK, 401)]
 
 
+def test_looking_again_decides_anew_and_says_it_again() -> None:
+    """What was said is said once more when new frames agree on it; until then it stands, undecided."""
+    scene = Scene(units(settle="1s"))
+    scene.show(number("7"), seconds=30)
+    scene.voter.look_again()
+    assert scene.voter.undecided == {"units"}
+    assert scene.show(number("7"), seconds=0.4) == []
+    (present,) = scene.voter.present()
+    assert (present.status, present.value) == (Status.LOW_CONFIDENCE, 7)
+    (again,) = scene.show(number("7"), seconds=3)
+    assert (again.status, again.value, len(scene.events)) == (Status.OK, 7, 1)
+
+
 def test_a_field_is_undecided_until_its_frames_agree() -> None:
     """At first, and after each change until it has settled; a number out of sight until it is gone."""
     scene = Scene(units(settle="1s"))

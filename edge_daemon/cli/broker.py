@@ -50,7 +50,16 @@ def call(
 ) -> None:
     """Ask a running daemon for something, over the broker; print its answer.
 
-    Commands are health_check, read_now, reload and restart. A refusal is told on stderr, with exit code 1.
+    \b
+    health_check                      how it is doing
+    read_now                          look again at all fields, changed or not
+    set_value field=NAME value=TEXT   believe that this is written there
+    snapshot field=NAME               a picture of the field, on snapshot/NAME; where [mqtt] snapshots = true
+    history from_seq=NUMBER           send delivered readings again, on history, from this number on
+    reload                            read the configuration again
+    restart                           end, and start anew
+
+    A refusal is told on stderr, with exit code 1.
     """
     from edge_daemon.call import call as engine
     from edge_daemon.config import load
@@ -95,7 +104,9 @@ def mqtt_clean(broker: str | None, device: str | None, config: Path | None) -> N
     from edge_daemon.clean import clean
     from edge_daemon.config import load
 
-    for topic in clean(access(broker, config), device or load(config).device):
+    given = load(config)
+    fields = [field.name for field in given.fields]
+    for topic in clean(access(broker, config), device or given.device, fields):
         say(topic)
 
 

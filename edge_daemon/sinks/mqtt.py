@@ -40,6 +40,8 @@ class Options(access.Options):
     """How much a reading tells: only the value, also the runners-up, or every digit."""
     bare_value: bool = False
     """Also say the number alone on reading/<field>/value."""
+    snapshots: bool = False
+    """Pictures of single fields may leave the device, each when it is asked for."""
     home_assistant: Literal["device", "entity", "off"] = "device"
     """How Home Assistant is told of us: as one device, entity by entity for versions before 2024.12, or not."""
     longest_wait: str = "5m"
@@ -114,6 +116,10 @@ class MqttSink:
     def say_online(self) -> bool:
         """Say that we are there; whether that has arrived."""
         return self.deliver([self._availability(True, self._session)]) == [Outcome.DELIVERED]
+
+    def fits(self, message: Message) -> bool:
+        """Whether the broker takes messages so long."""
+        return self._link is None or self._link.fits(message)
 
     def deliver(self, batch: Sequence[Message]) -> list[Outcome]:
         """Send a batch, at most one message per topic in it, and wait for what becomes of each.
