@@ -49,7 +49,7 @@ class ForeignNetwork:
         except (RuntimeError, ValueError) as error:
             if "edgetpu-custom-op" in str(error):
                 raise ModelError(
-                    f"{name} is compiled for the Edge TPU and runs on no CPU; name its twin, the file it was compiled from"
+                    f"{name} is compiled for the Edge TPU and runs on no CPU; name the file it was compiled from"
                 ) from error
             if isinstance(error, ModelError):
                 raise
