@@ -79,7 +79,7 @@ def test_one_that_fails_is_left_at_once(does: Callable[[Sequence[Glyph]], Scores
     """The frame in which it fails is read by the old one."""
     verdicts: list[str] = []
     new = Scripted("new")
-    new.classify = does  # type: ignore[method-assign]
+    new.classify = does  # type: ignore[method-assign, assignment]
     probation = Probation(new, Scripted("old"), verdicts.append)
     assert probation.classify(GLYPHS)[0].argmax() == 3
     assert why in verdicts[0]

@@ -6,12 +6,14 @@ import json
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from edge_daemon import store as module
 from edge_daemon import trial
+from edge_daemon.apart import apart
 from edge_daemon.errors import ModelError
 from edge_daemon.networks import bundled
 from edge_daemon.store import Store
@@ -201,7 +203,7 @@ def test_a_hostile_model_only_kills_the_child(tmp_path: Path) -> None:
     manifest = tmp_path / "digits-9.json"
     for job, told in (("segfault", "SIGSEGV"), ("hang", "was not done"), ("eat", "exit code")):
         with pytest.raises(ModelError, match=told):
-            trial.ended(manifest.name, lambda job=job: trial.apart(f"tests.misdeeds:{job}", seconds=3.0))
+            trial.ended(manifest.name, partial(apart, f"tests.misdeeds:{job}", seconds=3.0))
 
 
 def test_a_model_that_is_much_slower_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,7 @@ class ForeignNetwork:
         A recurrent network forgets the picture before.
         """
         rows = np.zeros((len(pictures), self.scores), np.float32)
-        fed = self._fed(255 - pictures if dark else pictures, scale)
+        fed = self._fed(np.asarray(255 - pictures, np.uint8) if dark else pictures, scale)
         for row, picture in zip(rows, fed, strict=True):
             self._interpreter.reset_all_variables()
             self._interpreter.set_tensor(self.takes["index"], picture)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.classifiers import contract, normalise, tflite
-from edge_daemon.classifiers.options import Options, Scale
+from edge_daemon.classifiers.options import BUNDLED, Options, Scale
 from edge_daemon.domain import DIGITS, NOT_A_DIGIT, Glyph, Grey
 from edge_daemon.errors import ModelError
 from edge_daemon.networks import bundled, find_interpreter, read_file, softmax
@@ -59,7 +59,7 @@ class ForeignClassifier:
         self.labels = contract.labels(options.labels, content, path, self.network.scores)
         self._columns = contract.columns(self.labels)
         self._temperature = options.temperature
-        self._judge = None if NOT_A_DIGIT in self._columns else tflite.TfliteClassifier(Options(tflite.BUNDLED))
+        self._judge = None if NOT_A_DIGIT in self._columns else tflite.TfliteClassifier(Options(BUNDLED))
         self.diet, self.probabilities, self.golden = self._find_out(golden_digits(), options)
         if self.golden < LEAST:
             raise ModelError(
@@ -118,7 +118,7 @@ class ForeignClassifier:
 
 
 def _logarithm(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.log(np.maximum(probabilities, np.float32(_LEAST_SHARE)))
+    return np.asarray(np.log(np.maximum(probabilities, np.float32(_LEAST_SHARE))), np.float32)
 
 
 def viewed(ink: Grey, view: str, height: int, width: int) -> Grey:
