@@ -102,13 +102,14 @@ def installed() -> dict[Runtime, str]:
 
 
 def measured(options: Options, made_for: str) -> Choice | None:
-    """Each interpreter in a process of its own: two do not live in one."""
+    """Two interpreters do not live in one process: where there are two, each gets one of its own."""
     packages = list(installed()) if options.runtime == "auto" else [options.runtime]
     found: dict[tuple[Precision, Runtime], float] = {}
     for package in packages:
         given = [replace(options, runtime=package, precision=kind) for kind in precisions(options)]
         try:
-            took = apart("edge_daemon.choice:measure", msgspec.json.encode(given).decode(), seconds=SECONDS)
+            text = msgspec.json.encode(given).decode()
+            took = apart("edge_daemon.choice:measure", text, seconds=SECONDS) if len(packages) > 1 else measure(text)
         except (ModelError, ChildError) as error:
             log.info("%s is not measured: %s", package, error)
         else:
@@ -124,7 +125,7 @@ def measured(options: Options, made_for: str) -> Choice | None:
 
 
 def measure(options: str) -> list[float]:
-    """In the child: seconds a digit, for each. Raises ModelError."""
+    """Seconds a digit, for each. Raises ModelError."""
     return [_seconds(load(each)) for each in msgspec.json.decode(options, type=list[Options])]
 
 
