@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,13 +21,12 @@ from pathlib import Path
 import msgspec
 
 from edge_daemon import durable
-from edge_daemon.classifiers.tflite import DigitManifest, read_manifest
+from edge_daemon import store_files as files
+from edge_daemon.classifiers.tflite import DigitManifest
 from edge_daemon.errors import ModelError
 from edge_daemon.networks import bundled, read_file
 from edge_daemon.trial import tried
 
-LARGEST = 32_000_000
-"""Bytes that a model's files may have together."""
 KEPT = 4
 """So many versions stay at most, the oldest that nobody needs goes first."""
 
@@ -71,15 +69,15 @@ class Store:
         Hashes and contract are checked, and the model is run in a process of its own, before it gets its place.
         What is there already, undamaged, is left as it is. Raises ModelError with a sentence, OSError for a full disk.
         """
-        facts, manifest = _facts(source)
+        facts, manifest = files.facts(source)
         if facts.version == self._bundled_name():
             raise ModelError(f"{facts.version} is the version of the bundled model; a new model needs a new version")
         if facts.version in self.refused():
             raise ModelError(f"{facts.version} was refused: {self.refusals()[facts.version]}; it is not tried again")
         with self._locked(".adding"):
             there = self._versions / facts.version
-            if there.exists() and not _damage(there):
-                if _manifest(there).read_bytes() != manifest.read_bytes():
+            if there.exists() and not files.damage(there):
+                if files.manifest(there).read_bytes() != manifest.read_bytes():
                     raise ModelError(f"{facts.version} is in the store already, with another content")
                 return facts.version
             fresh = self._versions / f".new-{facts.version}"
@@ -104,7 +102,7 @@ class Store:
                 raise ModelError(
                     f"there is no version {version}; there are {', '.join(v.name for v in self.versions())}"
                 )
-            if problem := _damage(self._versions / version):
+            if problem := files.damage(self._versions / version):
                 raise ModelError(f"{version} cannot be used: {problem}")
         with self._locked():
             if why is not None:
@@ -183,7 +181,7 @@ class Store:
         now = self._pointer()
         if not now.version:
             return self.active(), ""
-        damage = _damage(self._versions / now.version)
+        damage = files.damage(self._versions / now.version)
         if not damage:
             return self.active(), ""
         instead = self.before()
@@ -237,13 +235,13 @@ class Store:
             shutil.rmtree(self._versions / name, ignore_errors=True)
 
     def _is_usable(self, name: str) -> bool:
-        return name in self._names() and name not in self.refused() and not _damage(self._versions / name)
+        return name in self._names() and name not in self.refused() and not files.damage(self._versions / name)
 
     def _names(self) -> list[str]:
         """In the store, oldest first."""
         if not self._versions.is_dir():
             return []
-        found = [path for path in self._versions.iterdir() if _is_version(path.name) and path.is_dir()]
+        found = [path for path in self._versions.iterdir() if files.is_version(path.name) and path.is_dir()]
         return [path.name for path in sorted(found, key=lambda path: (path.stat().st_mtime, path.name))]
 
     def _bundled_name(self) -> str:
@@ -272,39 +270,3 @@ class Store:
             yield
         finally:
             os.close(handle)
-
-
-def _is_version(name: str) -> bool:
-    return re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}", name) is not None
-
-
-def _manifest(folder: Path) -> Path:
-    """The one manifest in a folder. Raises ModelError."""
-    found = sorted(folder.glob("*.json")) if folder.is_dir() else []
-    if len(found) != 1:
-        raise ModelError(f"{folder} should hold one manifest (.json) and holds {len(found)}")
-    return found[0]
-
-
-def _facts(folder: Path) -> tuple[DigitManifest, Path]:
-    """What a folder's manifest says, as far as it fits the store. Raises ModelError."""
-    path = _manifest(folder)
-    facts = read_manifest(path)
-    if not _is_version(facts.version):
-        raise ModelError(
-            f"{path}: the version {facts.version[:80]!r} is none: letters, digits and . + _ - are expected"
-        )
-    if sum(file.bytes for file in facts.files.values()) > LARGEST:
-        raise ModelError(f"{path}: its files are larger than {LARGEST // 10**6} MB together")
-    return facts, path
-
-
-def _damage(folder: Path) -> str:
-    """What is wrong with a version in the store; empty: it is whole."""
-    try:
-        facts, path = _facts(folder)
-        for file in facts.files.values():
-            read_file(path.parent, file)
-    except (ModelError, OSError) as error:
-        return str(error)
-    return ""

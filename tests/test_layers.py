@@ -23,6 +23,7 @@ RANKS = {
     "coral": 4,
     "blends": 6,
     "trial": 7,
+    "store_files": 7,
     "store": 8,
     "evaluate": 8,
     "model_check": 8,
