@@ -24,9 +24,10 @@ from edge_daemon.camera import SILENT, Camera
 from edge_daemon.commands import Desk
 from edge_daemon.config import Config, runtime_folder, state_folder
 from edge_daemon.controls import Controls, Inbox, take
+from edge_daemon.coral import Device
 from edge_daemon.courier import Courier
 from edge_daemon.domain import Classifier, Event, Frame, Patch, Reading, Record, Request, Status
-from edge_daemon.errors import ConfigError, ModelError
+from edge_daemon.errors import ConfigError
 from edge_daemon.fields import Fields
 from edge_daemon.health import Files
 from edge_daemon.inspector import Inspector
@@ -34,9 +35,11 @@ from edge_daemon.journal import event
 from edge_daemon.kept import Kept
 from edge_daemon.lastgood import Configuration
 from edge_daemon.outbox import Outbox
-from edge_daemon.reader import Reader, open_reader
+from edge_daemon.reader import Reader
 from edge_daemon.report import Report
 from edge_daemon.ring import Ring
+from edge_daemon.selection import selected
+from edge_daemon.store import Store
 from edge_daemon.systemd import Systemd
 from edge_daemon.transactions import Transactions
 from edge_daemon.units import size
@@ -113,6 +116,7 @@ def see(app: App, frame: Frame) -> None:
     for patch in look(frame, app.fields, app.reader, app.voter):
         app.ring.saw(patch)
         app.inspector.saw(patch)
+    app.voter.backend = app.reader.classifier.backend  # a Coral may have failed
     app.camera.hurry(app.fields.is_stirring(frame.mono) or bool(app.voter.undecided))
     app.report.frame(time.monotonic() - started)
 
@@ -134,12 +138,11 @@ def main(configuration: Configuration) -> None:
     ConfigError.
     """
     config, wrong = configuration.boot()
-    reader = open_reader(config.model)
     inbox: Inbox = SimpleQueue()
     with signals(inbox), closing(Kept()) as kept:
         while True:
-            with build(config, reader, kept, inbox, configuration.load, wrong) as app:
-                classifier = reader.classifier
+            with build(config, kept, inbox, configuration.load, wrong) as app:
+                classifier = app.reader.classifier
                 told = (config.device, classifier.name, classifier.backend)
                 log.info("%s: reading with %s on %s", *told, extra=event("start"))
                 if not wrong:
@@ -150,10 +153,8 @@ def main(configuration: Configuration) -> None:
             if request is not Request.RELOAD:
                 break
             try:
-                wanted = configuration.load()
-                reader = open_reader(wanted.model)
-                config, wrong = wanted, ""
-            except (ConfigError, ModelError) as error:
+                config, wrong = configuration.load(), ""
+            except ConfigError as error:
                 wrong = str(error)
                 log.error("going on as before: %s", wrong, extra=event("config"))
             if kept.needs_new_process(config):
@@ -164,20 +165,25 @@ def main(configuration: Configuration) -> None:
 
 
 @contextmanager
-def build(
-    config: Config, reader: Reader, kept: Kept, inbox: Inbox, load: Callable[[], Config], wrong: str = ""
-) -> Iterator[App]:
+def build(config: Config, kept: Kept, inbox: Inbox, load: Callable[[], Config], wrong: str = "") -> Iterator[App]:
     """Put the daemon together, with what `kept` has of it; on the way out release what is not kept."""
     with ExitStack() as stack:
-        classifier = reader.classifier
+        store = Store(state_folder() / "models")
+        device = stack.enter_context(closing(Device(state_folder(), config.model.delegate == "edgetpu")))
+        model = stack.enter_context(selected(config.model, store, device, partial(inbox.put, Request.RELOAD)))
+        reader, classifier = model.reader, model.reader.classifier
         systemd = stack.enter_context(closing(Systemd()))
         delivery, camera = kept.delivery(config), kept.camera(config)
         outbox, board, courier = delivery.outbox, delivery.board, delivery.courier
+        if before := store.noticed(classifier.name):
+            detail: dict[str, str | int | float | None] = {"model": classifier.name, "before": before}
+            outbox.put(Event("model_changed", None, time.time(), detail))
         introduce(config, board)
         board.post(wire.info(config.device, facts(config, classifier)))
         courier.on_heard = partial(take, inbox)
         files = stack.enter_context(closing(Files(config.device, config.health, runtime_folder())))
-        report = Report(config.device, board, outbox, courier, camera, files, config.mqtt.bare_value, wrong)
+        bare, others = config.mqtt.bare_value, model.problems
+        report = Report(config.device, board, outbox, courier, camera, files, bare, wrong, others=others)
         fields = Fields(config.fields)
         voter = Voter(config.fields, classifier.name, classifier.backend, reader.read, outbox.accepted())
         inspector = Inspector(config.device, board, fields, voter, config.mqtt.snapshots)

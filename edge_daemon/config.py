@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_daemon import access, fields, formats, health, outbox, units
-from edge_daemon.classifiers import tflite
+from edge_daemon import access, classifiers, fields, formats, health, outbox, units
 from edge_daemon.errors import ConfigError
 from edge_daemon.sinks import mqtt
 from edge_daemon.sources import KINDS, options_type, stream, v4l2_controls
@@ -84,7 +83,7 @@ class Config:
     camera: Camera
     fields: tuple[fields.Options, ...]
     """Empty: the whole frame is searched."""
-    model: tflite.Options
+    model: classifiers.Options
     mqtt: mqtt.Options
     outbox: outbox.Options
     health: health.Options
@@ -135,7 +134,7 @@ def _text(path: Path) -> str:
 
 TABLES: Mapping[str, type[Any]] = {
     "device": Device,
-    "model": tflite.Options,
+    "model": classifiers.Options,
     "mqtt": mqtt.Options,
     "outbox": outbox.Options,
     "health": health.Options,

@@ -80,13 +80,13 @@ def test_a_reload_does_not_make_us_go_offline(tmp_path: Path, broker: Mosquitto,
 
 
 @pytest.mark.slow
-def test_a_reload_with_a_damaged_model_goes_on_as_before(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
-    """The model in the new configuration does not load: that is told, and the one before goes on reading."""
+def test_a_reload_with_a_damaged_model_goes_on_reading(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
+    """The model in the new configuration does not load: that is told, and the bundled one reads."""
     with daemon(tmp_path, broker.url, SIMULATED) as process:
         recorder.wait_for(readings)
         rewrite(tmp_path, lambda text: text + f'[model]\npath = "{tmp_path}/none.json"\n')
         process.send_signal(signal.SIGHUP)
-        recorder.wait_for(told_of("config"))
+        recorder.wait_for(told_of("model"))
         before = len(readings(recorder.heard))
         recorder.wait_for(lambda heard: len(readings(heard)) > before)
         assert availability(recorder) == [b"online"]

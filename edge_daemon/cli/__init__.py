@@ -9,7 +9,7 @@ from typing import NoReturn
 import click
 
 from edge_daemon import __version__, logs
-from edge_daemon.cli import broker, camera, daemon, pictures
+from edge_daemon.cli import broker, camera, daemon, model, pictures
 from edge_daemon.errors import EdgeDaemonError
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
@@ -56,6 +56,7 @@ for family in (
     [daemon.run, daemon.print_config, daemon.check, daemon.explain],
     [camera.calibrate],
     [pictures.read, pictures.replay, pictures.bench],
+    [model.model],
     [broker.watch, broker.call, broker.mqtt, broker.schema],
 ):
     for command in family:
