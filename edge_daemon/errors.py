@@ -29,6 +29,10 @@ class ModelError(EdgeDaemonError, ValueError):
     """The model file is missing, damaged, or not a digit classifier we can drive."""
 
 
+class ChildError(EdgeDaemonError, ChildProcessError):
+    """What was tried in a process of its own died, hung or ran into a limit. A sentence without its subject."""
+
+
 class RuntimeMissingError(ModelError, ImportError):
     """No TFLite interpreter is installed."""
 

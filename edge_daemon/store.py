@@ -1,0 +1,271 @@
+"""The models at hand: versions side by side in a folder, one pointer to the one that runs, the bundled one below all.
+
+    <state>/models/versions/0.4.0/   a manifest and the files it names, never changed once they are there
+    <state>/models/active            the pointer: which version runs, which ran before, whether it is on probation
+    <state>/models/refused           versions that were left, and why: never tried again by themselves
+
+Without a pointer, and whenever what it names is damaged and what ran before is too, the bundled model runs. Every
+change is one file written aside and renamed: whenever the power goes, the old or the new model is active.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from edge_daemon import durable
+from edge_daemon.classifiers.tflite import DigitManifest, read_manifest
+from edge_daemon.errors import ModelError
+from edge_daemon.networks import bundled, read_file
+from edge_daemon.trial import tried
+
+LARGEST = 32_000_000
+"""Bytes that a model's files may have together."""
+KEPT = 4
+"""So many versions stay at most, the oldest that nobody needs goes first."""
+
+
+class Pointer(msgspec.Struct, frozen=True):
+    """What runs. "" stands for the bundled model."""
+
+    version: str = ""
+    previous: str = ""
+    probation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One model that could run."""
+
+    name: str
+    """Its version, such as 0.4.0."""
+    manifest: Path
+    bundled: bool = False
+    active: bool = False
+    probation: bool = False
+    """It runs, and is still watched: it may be left by itself."""
+    refused: str = ""
+    """Why it was left; empty: it was not."""
+
+
+class Store:
+    """Call from one thread. Several processes may have one each: the daemon and the command line do."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` need not be there yet; nothing is written before the first `add`."""
+        self.folder = folder
+        self._versions = folder / "versions"
+        self._floor = bundled("digits")
+
+    def add(self, source: Path) -> str:
+        """Take in a model: a folder with one manifest (.json) and the files it names. Returns its version.
+
+        Hashes and contract are checked, and the model is run in a process of its own, before it gets its place.
+        What is there already, undamaged, is left as it is. Raises ModelError with a sentence, OSError for a full disk.
+        """
+        facts, manifest = _facts(source)
+        if facts.version == self._bundled_name():
+            raise ModelError(f"{facts.version} is the version of the bundled model; a new model needs a new version")
+        if facts.version in self.refused():
+            raise ModelError(f"{facts.version} was refused: {self.refusals()[facts.version]}; it is not tried again")
+        with self._locked():
+            there = self._versions / facts.version
+            if there.exists() and not _damage(there):
+                if (there / manifest.name).read_bytes() != manifest.read_bytes():
+                    raise ModelError(f"{facts.version} is in the store already, with another content")
+                return facts.version
+            fresh = self._versions / f".new-{facts.version}"
+            self._take_in(source, manifest, facts, fresh)
+            shutil.rmtree(there, ignore_errors=True)  # damaged
+            fresh.rename(there)
+            durable.sync(self._versions)
+            self._prune(facts.version)
+        return facts.version
+
+    def activate(self, version: str, again: bool = False) -> None:
+        """From the next start (or reload) on this version runs, on probation unless it is the bundled one.
+
+        `again`: also one that was refused. Raises ModelError where it is unknown, damaged or refused.
+        """
+        why = self.refusals().get(version)
+        if why is not None and not again:
+            raise ModelError(f"{version} was refused: {why}; it is not tried again")
+        if version != self._bundled_name():
+            if version not in self._names():
+                raise ModelError(
+                    f"there is no version {version}; there are {', '.join(v.name for v in self.versions())}"
+                )
+            if problem := _damage(self._versions / version):
+                raise ModelError(f"{version} cannot be used: {problem}")
+        with self._locked():
+            if why is not None:
+                self._note_refused({name: why for name, why in self.refusals().items() if name != version})
+            now = self._pointer()
+            wanted = "" if version == self._bundled_name() else version
+            if wanted != now.version:
+                self._point(Pointer(wanted, now.version, probation=bool(wanted)))
+
+    def rollback(self, why: str = "it was rolled back by hand") -> str:
+        """Leave the active version, never to be tried again, for the one before it. Returns the version that runs now.
+
+        Raises ModelError when the bundled model is what runs: there is nothing below it.
+        """
+        with self._locked():
+            now = self._pointer()
+            if not now.version:
+                raise ModelError("the bundled model is active: there is none before it")
+            self._note_refused(self.refusals() | {now.version: why})
+            back = now.previous if self._is_usable(now.previous) else ""
+            self._point(Pointer(back))
+        return back or self._bundled_name()
+
+    def keep(self) -> None:
+        """The active version has stood its probation."""
+        with self._locked():
+            self._point(msgspec.structs.replace(self._pointer(), probation=False))
+
+    def active(self) -> Version:
+        """What the pointer names; not checked."""
+        return next(version for version in self.versions() if version.active)
+
+    def sound(self) -> tuple[Version, str]:
+        """What is to run, every byte of it checked, and in a sentence why it is not the active one, or nothing.
+
+        A damaged version gives way to the one before it, and that to the bundled one, which its loader checks.
+        """
+        now = self._pointer()
+        if not now.version:
+            return self.active(), ""
+        known = {version.name: version for version in self.versions()}
+        damage = _damage(self._versions / now.version)
+        if not damage:
+            return known[now.version], ""
+        instead = now.previous if self._is_usable(now.previous) else self._bundled_name()
+        return known[instead], f"model {now.version} cannot be used, {instead} runs instead: {damage}"
+
+    def versions(self) -> list[Version]:
+        """All, the bundled one first, then in the order of their coming."""
+        now, refused = self._pointer(), self.refusals()
+        floor = Version(self._bundled_name(), self._floor, bundled=True)
+        known = [floor, *(Version(name, _manifest(self._versions / name)) for name in self._names())]
+        if now.version and now.version not in self._names():  # its folder is gone
+            known.append(Version(now.version, self._versions / now.version))
+        return [
+            replace(
+                version,
+                active=version.name == (now.version or floor.name),
+                probation=now.probation and version.name == now.version,
+                refused=refused.get(version.name, ""),
+            )
+            for version in known
+        ]
+
+    def refused(self) -> set[str]:
+        """Versions that were left: never tried again by themselves."""
+        return set(self.refusals())
+
+    def refusals(self) -> dict[str, str]:
+        """Version -> why it was left."""
+        with suppress(OSError, msgspec.MsgspecError):
+            return msgspec.json.decode((self.folder / "refused").read_bytes(), type=dict[str, str])
+        return {}
+
+    def _take_in(self, source: Path, manifest: Path, facts: DigitManifest, fresh: Path) -> None:
+        """Copy and try. Raises ModelError and OSError; then nothing of it stays."""
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        try:
+            for file in facts.files.values():
+                durable.put(fresh / file.name, read_file(source, file))
+            durable.put(fresh / manifest.name, manifest.read_bytes())
+            durable.sync(fresh)
+            tried(fresh / manifest.name)
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
+
+    def _prune(self, newest: str) -> None:
+        now = self._pointer()
+        spare = [name for name in self._names() if name not in (now.version, now.previous, newest)]
+        for name in spare[: max(0, len(self._names()) - KEPT)]:
+            shutil.rmtree(self._versions / name, ignore_errors=True)
+
+    def _is_usable(self, name: str) -> bool:
+        return name in self._names() and name not in self.refused() and not _damage(self._versions / name)
+
+    def _names(self) -> list[str]:
+        """In the store, oldest first."""
+        if not self._versions.is_dir():
+            return []
+        found = [path for path in self._versions.iterdir() if _is_version(path.name) and path.is_dir()]
+        return [path.name for path in sorted(found, key=lambda path: (path.stat().st_mtime, path.name))]
+
+    def _bundled_name(self) -> str:
+        return self._floor.stem.removeprefix("digits-")
+
+    def _pointer(self) -> Pointer:
+        """What cannot be read points to the bundled model."""
+        with suppress(OSError, msgspec.MsgspecError):
+            return msgspec.json.decode((self.folder / "active").read_bytes(), type=Pointer)
+        return Pointer()
+
+    def _point(self, pointer: Pointer) -> None:
+        durable.write(self.folder / "active", msgspec.json.encode(pointer))
+
+    def _note_refused(self, refused: dict[str, str]) -> None:
+        durable.write(self.folder / "refused", msgspec.json.encode(refused))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One process changes the store at a time; the others wait."""
+        self._versions.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+
+def _is_version(name: str) -> bool:
+    return re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}", name) is not None
+
+
+def _manifest(folder: Path) -> Path:
+    """The one manifest in a folder. Raises ModelError."""
+    found = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    if len(found) != 1:
+        raise ModelError(f"{folder} should hold one manifest (.json) and holds {len(found)}")
+    return found[0]
+
+
+def _facts(folder: Path) -> tuple[DigitManifest, Path]:
+    """What a folder's manifest says, as far as it fits the store. Raises ModelError."""
+    path = _manifest(folder)
+    facts = read_manifest(path)
+    if not _is_version(facts.version):
+        raise ModelError(
+            f"{path}: the version {facts.version[:80]!r} is none: letters, digits and . + _ - are expected"
+        )
+    if sum(file.bytes for file in facts.files.values()) > LARGEST:
+        raise ModelError(f"{path}: its files are larger than {LARGEST // 10**6} MB together")
+    return facts, path
+
+
+def _damage(folder: Path) -> str:
+    """What is wrong with a version in the store; empty: it is whole."""
+    try:
+        facts, path = _facts(folder)
+        for file in facts.files.values():
+            read_file(path.parent, file)
+    except (ModelError, OSError) as error:
+        return str(error)
+    return ""

@@ -1,0 +1,69 @@
+"""The first run of a model: in a process of its own, on pictures whose answers are known, against the clock."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TypedDict
+
+import numpy as np
+
+from edge_daemon.apart import apart
+from edge_daemon.classifiers.tflite import Options, TfliteClassifier, golden_inks, read_manifest
+from edge_daemon.domain import Glyph
+from edge_daemon.errors import ChildError, ModelError
+from edge_daemon.networks import bundled, read_file
+
+SLOWER = 5.0
+"""A model may take so many times what the bundled one takes."""
+GRACE = 1e-3
+"""Seconds a digit that are never too slow."""
+ROUNDS = 5
+"""Of which the fastest counts: others may want the processor too."""
+
+
+class Tried(TypedDict):
+    """What came of it."""
+
+    version: str
+    seconds: float
+    """A digit, normalising and all."""
+
+
+def tried(manifest: Path) -> Tried:
+    """Load and run a model in a process of its own. Raises ModelError where it is not fit to be used."""
+    try:
+        done: Tried = apart("edge_daemon.trial:run", str(manifest))
+    except ChildError as error:
+        raise ModelError(f"{manifest.name}: the process that tried this model {error}; it is not used") from error
+    return done
+
+
+def run(manifest: str) -> Tried:
+    """In the child. Raises ModelError."""
+    path = Path(manifest)
+    facts = read_manifest(path)
+    model = TfliteClassifier(Options(str(path)))
+    shown = golden_inks(read_file(path.parent, facts.files["golden"]), len(facts.golden))
+    glyphs = [Glyph((0, 0, *ink.shape), ink) for ink in shown]
+    took = pace(model, glyphs)
+    usual = pace(TfliteClassifier(Options(str(bundled("digits")))), glyphs)
+    if took > max(GRACE, SLOWER * usual):
+        raise ModelError(
+            f"{path.name} takes {took * 1000:.1f} ms for a digit, the bundled model {usual * 1000:.1f} ms;"
+            f" at most {SLOWER:g} times that is allowed"
+        )
+    return {"version": facts.version, "seconds": took}
+
+
+def pace(model: TfliteClassifier, glyphs: list[Glyph]) -> float:
+    """Seconds a glyph."""
+    return min(_timed(model, glyphs) for _ in range(ROUNDS)) / len(glyphs)
+
+
+def _timed(model: TfliteClassifier, glyphs: list[Glyph]) -> float:
+    start = time.perf_counter()
+    said = model.classify(glyphs)
+    if not np.isfinite(said).all():
+        raise ModelError(f"{model.name} answers with what are no numbers")
+    return time.perf_counter() - start
