@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from edge_daemon import access, fields, formats, outbox, units
+from edge_daemon import access, fields, formats, outbox, repository, units
 from edge_daemon.classifiers import tflite
 from edge_daemon.errors import ConfigError
 from edge_daemon.sinks import mqtt
@@ -87,6 +88,7 @@ class Config:
     model: tflite.Options
     mqtt: mqtt.Options
     outbox: outbox.Options
+    updates: repository.Options
 
 
 def load(path: Path | None) -> Config:
@@ -137,6 +139,7 @@ TABLES: Mapping[str, type[Any]] = {
     "model": tflite.Options,
     "mqtt": mqtt.Options,
     "outbox": outbox.Options,
+    "updates": repository.Options,
 }
 SECTIONS = ("camera", "field", *TABLES)
 
@@ -265,6 +268,16 @@ def _url(url: str) -> None:
         raise ValueError('expected "mqtt://HOST:PORT", or "mqtts://HOST:PORT" for TLS') from None
 
 
+def _folder_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        fits = not url or (parts.scheme in ("http", "https") and parts.hostname and parts.port != 0)
+    except ValueError:
+        fits = False
+    if not fits or "@" in url or "?" in url or "#" in url:
+        raise ValueError('expected "https://HOST/FOLDER" or "http://HOST/FOLDER", without a login')
+
+
 def _ca_file(name: str) -> None:
     try:
         access.trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), name)
@@ -316,6 +329,11 @@ def _duration(low: str, high: str) -> Check:
     return _between(units.seconds, low, high, 'a duration like "2s", "10m", "12h" or "30d"')
 
 
+def _every(text: str) -> None:
+    if text != "0s":
+        _duration("10m", "90d")(text)
+
+
 CHECKS: Mapping[str, Mapping[str, Check]] = {
     "field": {
         "region": _region,
@@ -336,5 +354,9 @@ CHECKS: Mapping[str, Mapping[str, Check]] = {
     "outbox": {
         "max_size": _between(units.size, "1MB", "1000GB", 'a size like "64MB" or "1GB"'),
         "max_age": _duration("1m", "3650d"),
+    },
+    "updates": {
+        "url": _folder_url,
+        "every": _every,
     },
 }

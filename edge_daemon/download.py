@@ -140,7 +140,7 @@ class Fetcher(FetcherInterface):
             raise _as_download_error(url, error) from error
         if response.status >= 400:
             response.close()
-            raise DownloadHTTPError(f"{url}: the server says {response.status} {response.reason or ''}", response.status)
+            raise DownloadHTTPError(f"{url}: the server says {response.status} {response.reason}", response.status)
         return response
 
     def _chunks(self, response: urllib3.response.BaseHTTPResponse) -> Iterator[bytes]:

@@ -1,0 +1,155 @@
+"""Updates by URL, on the device: a newer model from a signed folder (repository.py) into the model store.
+
+What is believed is decided by The Update Framework, what is used by the store, which tries a model first. Interrupted
+at any point, the next run goes on, and the old or the new model is active.
+
+The clock rule. Signatures run out, and a Pi that has just started may not know what time it is. They are judged by the
+system's clock, unless that lies before the newest time this device is sure of: when this program was written, or when
+an update was last believed here. Then they are judged by that time. So an unset clock does not keep a device from
+updates, and setting a clock back does not bring what has run out to life again. A clock that is ahead only makes a
+device refuse; what it takes for the newest time is never later than what was signed to hold then.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
+
+from edge_daemon import durable
+from edge_daemon.errors import EdgeDaemonError, ModelError, UpdateError
+from edge_daemon.repository import Offer, Options, Repository
+from edge_daemon.store import Store
+
+if TYPE_CHECKING:
+    from edge_daemon.download import Limits
+
+WRITTEN = datetime(2026, 11, 24, tzinfo=UTC)
+"""No clock of a device that runs this program can rightly show an earlier time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an update went."""
+
+    latest: str
+    """The version that is offered,"""
+    installed: str
+    """and the one that runs from the next start or reload on."""
+    changed: bool = False
+    why: str = ""
+    """Why what is offered is not installed; empty where it is, or was not asked for."""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What outlasts a run."""
+
+    latest: str = ""
+    """The version that was last offered."""
+    newest: float = 0.0
+    """The newest time, seconds since 1970 (UTC), at which an update was believed."""
+    unfit: str = ""
+    """What this program could not use, so that it is not loaded again every day: its manifest's hash, and the program's
+    version,"""
+    why: str = ""
+    """and why it could not."""
+    error: str = ""
+    """Why the last run failed; empty: it did not."""
+
+
+def known(folder: Path) -> Known:
+    """What the last run left; nothing where that cannot be read."""
+    with suppress(OSError, msgspec.MsgspecError):
+        return msgspec.json.decode((folder / "known").read_bytes(), type=Known)
+    return Known()
+
+
+def judged_at(clock: datetime, before: Known) -> datetime:
+    """The time by which signatures are judged: see the clock rule above."""
+    return max(clock, WRITTEN, datetime.fromtimestamp(before.newest, UTC))
+
+
+def update(
+    folder: Path,
+    store: Store,
+    options: Options,
+    check: bool = False,
+    again: bool = False,
+    progress: Callable[[int, int], None] = lambda loaded, of: None,
+    limits: Limits | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Outcome:
+    """Look for a newer model; unless it is only to `check`, put it into the store and make it the active one.
+
+    `folder` is where the update client keeps its things. `again`: also what this program could not use before.
+    `progress` hears of bytes loaded and bytes in all. In the main thread only. Raises UpdateError, or ModelError where
+    the store does not take what is offered.
+    """
+    with _alone(folder):
+        before, offer = known(folder), None
+        try:
+            repository = Repository(folder, options, judged_at(datetime.fromtimestamp(clock(), UTC), before), limits)
+            offer = repository.offer()
+            before = replace(before, latest=offer.facts.version, newest=repository.time.timestamp(), error="")
+            _remember(folder, before)
+            if check:
+                return Outcome(offer.facts.version, store.active().name)
+            return _install(store, repository, offer, Known() if again else before, progress)
+        except (EdgeDaemonError, OSError) as error:
+            unfit = {"unfit": offer.mark, "why": str(error)} if offer and isinstance(error, ModelError) else {}
+            with suppress(OSError):  # the disk is full: that is what is being told
+                _remember(folder, replace(before, error=str(error), **unfit))
+            if isinstance(error, EdgeDaemonError):
+                raise
+            raise UpdateError(f"{folder}: {error.strerror or error}; the update goes on when that is mended") from error
+
+
+def _install(
+    store: Store, repository: Repository, offer: Offer, before: Known, progress: Callable[[int, int], None]
+) -> Outcome:
+    """Raises UpdateError, ModelError or OSError."""
+    version, here = offer.facts.version, {version.name: version for version in store.versions()}
+    active = store.active().name
+    if version in here and here[version].manifest.read_bytes() != offer.manifest:
+        raise ModelError(f"the model offered as {version} is another than the {version} at hand: give it a new one")
+    if version == active:
+        return Outcome(version, active)
+    if why := store.refusals().get(version):
+        return Outcome(version, active, why=f"it was refused: {why}")
+    if before.unfit == offer.mark:
+        return Outcome(version, active, why=f"this program could not use it (--again tries again): {before.why}")
+    if version not in here:
+        store.add(repository.fetch(offer, progress))
+    store.activate(version)
+    repository.clear()
+    return Outcome(version, version, changed=True)
+
+
+def _remember(folder: Path, what: Known) -> None:
+    durable.write(folder / "known", msgspec.json.encode(what))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One update at a time. Raises UpdateError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        raise UpdateError(f"{folder}: {error.strerror}; run this as the daemon's user") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise UpdateError("another update is at work; wait for it") from None
+    finally:
+        os.close(handle)
