@@ -36,6 +36,7 @@ from edge_daemon.sources import open_source
 from edge_daemon.systemd import Systemd
 from edge_daemon.transactions import Transactions
 from edge_daemon.units import seconds
+from edge_daemon.updating import Updating
 from edge_daemon.vote import Voter
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class App:
     inbox: Inbox
     controls: Controls
     desk: Desk
+    updating: Updating
 
 
 def run(app: App) -> Request:
@@ -76,6 +78,7 @@ def run(app: App) -> Request:
             for record in app.voter.due(frame.mono if frame else time.monotonic()) if app.controls.enabled else ():
                 say(app, record)
             app.report.tick()
+            app.updating.tick()
             if app.outbox.recovered():
                 return Request.RELOAD
     return Request.STOP
@@ -152,15 +155,19 @@ def build(config: Config, inbox: Inbox, load: Callable[[], Config], wrong: str =
         courier = Courier(outbox, sink, board, encode, Backoff(longest=seconds(config.mqtt.longest_wait)))
         courier.on_heard = partial(take, inbox)
         report = Report(config.device, board, outbox, courier, config.mqtt.bare_value, wrong)
-        controls = Controls(config.device, board, outbox, report, inbox, state_folder() / "disabled", load)
+        updating = Updating(config.device, board, config.updates, state_folder(), inbox.put)
+        controls = Controls(config.device, board, outbox, report, inbox, state_folder() / "disabled", load, updating)
         desk = Desk(config.device, board, controls, Transactions(state_folder() / "transactions"))
         ring = Ring(runtime_folder() / "explain")
         source = open_source(config.camera.kind, config.camera.options)
         voter = Voter(config.fields, classifier.name, classifier.backend, reader.read, outbox.accepted())
         courier.start()
         stack.callback(leave, courier)
+        stack.callback(updating.close)
         fields = Fields(config.fields)
-        yield App(source, fields, reader, voter, outbox, ring, courier, report, systemd, inbox, controls, desk)
+        yield App(
+            source, fields, reader, voter, outbox, ring, courier, report, systemd, inbox, controls, desk, updating
+        )
 
 
 def facts(config: Config, classifier: Classifier) -> dict[str, object]:
@@ -184,7 +191,8 @@ def introduce(config: Config, board: Board) -> None:
     """Tell Home Assistant what there is, and to forget what there no longer is."""
     mode, path = config.mqtt.home_assistant, state_folder() / "discovery.json"
     fields = [discovery.Field(field.name, field.unit, field.text) for field in config.fields]
-    found = discovery.components(config.device, fields, raw=config.mqtt.detail != "value")
+    raw, updates = config.mqtt.detail != "value", bool(config.updates.url)
+    found = discovery.components(config.device, fields, raw, updates)
     owned = discovery.load_owned(path)
     for message in discovery.messages(config.device, __version__, found, mode, owned):
         board.post(message)

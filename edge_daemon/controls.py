@@ -15,6 +15,7 @@ from edge_daemon.domain import Heard, Reading, Record, Request, Status
 from edge_daemon.errors import CommandError
 from edge_daemon.outbox import Outbox
 from edge_daemon.report import Report
+from edge_daemon.updating import Updating
 
 Inbox = SimpleQueue[Request | Heard]
 """What signals and subscribers ask for; the path looks once a round."""
@@ -27,7 +28,7 @@ class Controls:
 
     def __init__(
         self, device: str, board: Board, outbox: Outbox, report: Report, inbox: Inbox, switch: Path,
-        validate: Callable[[], object],
+        validate: Callable[[], object], models: Updating,
     ) -> None:  # fmt: skip
         """`switch` is a file that is there while reading is switched off; `validate` loads the configuration."""
         self._device = device
@@ -37,6 +38,7 @@ class Controls:
         self._inbox = inbox
         self._switch = switch
         self._validate = validate
+        self.models = models
         self._latest: dict[str, Reading] = {}
         self.enabled = not switch.exists()
         """Whether the camera's frames are read."""

@@ -43,7 +43,7 @@ class Limits:
     tries: int = 5
     """A download that breaks off is taken up so often, as long as each try brings something,"""
     pause: float = 1.0
-    """after so many seconds, then twice, four times as many."""
+    """after so many seconds, then twice, three times as many."""
 
 
 class Fetcher(FetcherInterface):
@@ -99,7 +99,7 @@ class Fetcher(FetcherInterface):
             except DownloadError:
                 if file.tell() <= before or attempt + 1 == self._limits.tries:
                     raise
-                time.sleep(self._limits.pause * 2**attempt)
+                time.sleep(self._limits.pause * (attempt + 1))
             else:
                 return
 

@@ -57,11 +57,11 @@ class Known(msgspec.Struct, frozen=True):
     """The version that was last offered."""
     newest: float = 0.0
     """The newest time, seconds since 1970 (UTC), at which an update was believed."""
+    why: str = ""
+    """Why that is not used; empty: it is, or has yet to be tried."""
     unfit: str = ""
     """What this program could not use, so that it is not loaded again every day: its manifest's hash, and the program's
-    version,"""
-    why: str = ""
-    """and why it could not."""
+    version."""
     error: str = ""
     """Why the last run failed; empty: it did not."""
 
@@ -99,11 +99,15 @@ def update(
         try:
             repository = Repository(folder, options, judged_at(datetime.fromtimestamp(clock(), UTC), before), limits)
             offer = repository.offer()
-            before = replace(before, latest=offer.facts.version, newest=repository.time.timestamp(), error="")
+            version, newest = offer.facts.version, repository.time.timestamp()
+            why = before.why if version == before.latest else ""
+            before = Known(version, newest, why, before.unfit)
             _remember(folder, before)
             if check:
-                return Outcome(offer.facts.version, store.active().name)
-            return _install(store, repository, offer, Known() if again else before, progress)
+                return Outcome(version, store.active().name, why=why)
+            done = _install(store, repository, offer, Known() if again else before, progress)
+            _remember(folder, replace(before, why=done.why))
+            return done
         except (EdgeDaemonError, OSError) as error:
             unfit = {"unfit": offer.mark, "why": str(error)} if offer and isinstance(error, ModelError) else {}
             with suppress(OSError):  # the disk is full: that is what is being told

@@ -25,6 +25,7 @@ RANKS = {
     "repository": 4,
     "updates": 7,
     "publish": 7,
+    "updating": 8,
     "stopwatch": 2,
     "ink": 2,
     "sieve": 3,

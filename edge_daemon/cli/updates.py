@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from edge_daemon.cli.shared import config_option, json_option, say
+
+if TYPE_CHECKING:
+    from edge_daemon.updates import Outcome
 
 
 @click.group()
@@ -62,26 +68,44 @@ def update(config: Path | None, check: bool, again: bool, url: str | None, root:
     """Look for a newer model, check and try it, and make it the one that reads."""
     from edge_daemon import config as configuration
     from edge_daemon import updates as engine
-    from edge_daemon.repository import Options
     from edge_daemon.store import Store
 
-    given = Options()  # TODO config
-    options = Options(url or given.url, root or given.root)
+    given = configuration.load(config).updates
+    options = replace(given, url=url or given.url, root=root or given.root)
     if not options.url:
         raise click.UsageError("no [updates] url is configured; give --url, or --config")
     state = configuration.state_folder()
+    with _progress(as_json) as progress:
+        done = engine.update(state / "updates", Store(state / "models"), options, check, again, progress)
+    say(asdict(done) if as_json else _told(done))
+
+
+@contextmanager
+def _progress(as_json: bool) -> Iterator[Callable[[int, int], None]]:
+    """Takes bytes loaded, and bytes in all: a bar on stderr where that is a terminal, lines of JSON for programs."""
     shown = -1
 
-    def progress(loaded: int, of: int) -> None:
+    def lines(loaded: int, of: int) -> None:
         nonlocal shown
-        if (percent := 100 * loaded // max(1, of)) != shown:
+        if as_json and (percent := 100 * loaded // max(1, of)) != shown:
             shown = percent
-            if as_json:
-                say({"percent": percent})
+            say({"percent": percent})
 
-    done = engine.update(state / "updates", Store(state / "models"), options, check, again, progress)
-    say(asdict(done) if as_json else _told(done, check))
+    if as_json or not sys.stderr.isatty():
+        yield lines
+        return
+    with click.progressbar(length=1, label="loading", file=sys.stderr) as bar:
+
+        def drawn(loaded: int, of: int) -> None:
+            bar.length = of
+            bar.update(loaded - bar.pos)
+
+        yield drawn
 
 
-def _told(done: object, check: bool) -> str:
-    return str(done)
+def _told(done: Outcome) -> str:
+    if done.changed:
+        return f"{done.installed} is installed; a running daemon takes it up with: edge-daemon call reload"
+    if done.latest == done.installed:
+        return f"{done.installed} is installed, and is the newest"
+    return f"{done.latest} is to be had, {done.installed} is installed" + (f": {done.why}" if done.why else "")
