@@ -28,11 +28,13 @@ from edge_daemon.domain import Classifier, Event, Frame, Patch, Reading, Record,
 from edge_daemon.errors import ConfigError
 from edge_daemon.fields import Fields
 from edge_daemon.outbox import Outbox
-from edge_daemon.reader import Reader, open_reader
+from edge_daemon.reader import Reader
 from edge_daemon.report import Report
 from edge_daemon.ring import Ring
+from edge_daemon.selection import selected
 from edge_daemon.sinks.mqtt import MqttSink
 from edge_daemon.sources import open_source
+from edge_daemon.store import Store
 from edge_daemon.systemd import Systemd
 from edge_daemon.transactions import Transactions
 from edge_daemon.units import seconds
@@ -97,6 +99,7 @@ def see(app: App, frame: Frame) -> None:
     started = time.monotonic()
     for patch in look(frame, app.fields, app.reader, app.voter):
         app.ring.saw(patch)
+    app.voter.backend = app.reader.classifier.backend  # a Coral may have failed
     app.source.hurry(app.fields.is_stirring(frame.mono) or bool(app.voter.undecided))
     app.report.frame(time.monotonic() - started)
 
@@ -141,8 +144,9 @@ def main(load: Callable[[], Config]) -> None:
 def build(config: Config, inbox: Inbox, load: Callable[[], Config], wrong: str = "") -> Iterator[App]:
     """Put the daemon together; on the way out deliver what can be delivered, say offline, release everything."""
     with ExitStack() as stack:
-        reader = open_reader(config.model)
-        classifier = reader.classifier
+        store = Store(state_folder() / "models")
+        model = stack.enter_context(selected(config.model, store, partial(inbox.put, Request.RELOAD)))
+        reader, classifier = model.reader, model.reader.classifier
         systemd = stack.enter_context(closing(Systemd()))
         outbox = stack.enter_context(closing(Outbox(state_folder(), config.device, config.outbox)))
         topics = [*wire.request_topics(config.device), discovery.BIRTH]
@@ -154,8 +158,8 @@ def build(config: Config, inbox: Inbox, load: Callable[[], Config], wrong: str =
         encode = partial(wire.encode, config.device, config.mqtt.detail)
         courier = Courier(outbox, sink, board, encode, Backoff(longest=seconds(config.mqtt.longest_wait)))
         courier.on_heard = partial(take, inbox)
-        report = Report(config.device, board, outbox, courier, config.mqtt.bare_value, wrong)
-        updating = Updating(config.device, board, config.updates, state_folder(), inbox.put)
+        report = Report(config.device, board, outbox, courier, config.mqtt.bare_value, wrong, others=model.problems)
+        updating = Updating(config.device, board, config.updates, state_folder() / "updates", store, inbox.put)
         controls = Controls(config.device, board, outbox, report, inbox, state_folder() / "disabled", load, updating)
         desk = Desk(config.device, board, controls, Transactions(state_folder() / "transactions"))
         ring = Ring(runtime_folder() / "explain")

@@ -15,15 +15,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge_daemon import check_mqtt, units
+from edge_daemon import check_mqtt, classifiers, units
 from edge_daemon.access import access
-from edge_daemon.classifiers.tflite import TfliteClassifier
+from edge_daemon.classifiers.options import AUTO
 from edge_daemon.config import Config, load, state_folder
 from edge_daemon.errors import ConfigError, EdgeDaemonError
 from edge_daemon.networks import find_interpreter
+from edge_daemon.selection import settled
 from edge_daemon.sieve import Sieve
 from edge_daemon.sources import open_source
+from edge_daemon.store import Store
 from edge_daemon.strips import StripReader
+from edge_daemon.trial import first_run
 
 FLAT = 16
 """Grey levels: a frame that spans less shows nothing."""
@@ -85,8 +88,15 @@ def _runtime(_: Config) -> Iterator[Found]:
 def _model(config: Config) -> Iterator[Found]:
     Sieve()
     StripReader()
-    classifier = TfliteClassifier(config.model)
+    store = Store(state_folder() / "models")
+    if config.model.path == AUTO and (trouble := store.sound()[1]):
+        yield Level.FAIL, trouble, "Activate another version, or install this one anew."
+    model = settled(config.model, store)
+    first_run(model)
+    classifier = classifiers.load(model)
     yield Level.OK, f"{classifier.name} on {classifier.backend}: undamaged, and reads its golden pictures right"
+    if isinstance(classifier, classifiers.ForeignClassifier):
+        yield Level.OK, f"it is fed with {classifier.diet}"
 
 
 def _camera(config: Config) -> Iterator[Found]:

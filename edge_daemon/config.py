@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from edge_daemon import access, fields, formats, outbox, repository, units
-from edge_daemon.classifiers import tflite
+from edge_daemon import access, classifiers, fields, formats, outbox, repository, units
+from edge_daemon.classifiers.options import AUTO
 from edge_daemon.errors import ConfigError
 from edge_daemon.sinks import mqtt
 from edge_daemon.sources import KINDS, options_type
@@ -85,7 +85,7 @@ class Config:
     camera: Camera
     fields: tuple[fields.Options, ...]
     """Empty: the whole frame is searched."""
-    model: tflite.Options
+    model: classifiers.Options
     mqtt: mqtt.Options
     outbox: outbox.Options
     updates: repository.Options
@@ -102,6 +102,7 @@ def parse(name: str, text: str) -> Config:
     _refuse_unknown_sections(document)
     camera, read = _camera(document), tuple(_fields(document))
     filled = {section: _table(document, section, options) for section, options in TABLES.items()}
+    _refuse_unused_updates(document, filled["updates"], filled["model"])
     document.raise_problems()
     return Config(**filled | {"device": filled["device"].id, "camera": camera, "fields": read})
 
@@ -136,7 +137,7 @@ def _text(path: Path) -> str:
 
 TABLES: Mapping[str, type[Any]] = {
     "device": Device,
-    "model": tflite.Options,
+    "model": classifiers.Options,
     "mqtt": mqtt.Options,
     "outbox": outbox.Options,
     "updates": repository.Options,
@@ -221,6 +222,14 @@ def _refuse_contradictions(document: Document, i: int, options: fields.Options) 
     ruled += [key for key in ("monotone", "max_rate", "wrap", "deadband") if getattr(options, key)]
     if options.text and ruled:
         document.say(("field", i, ruled[0]), "expected a field that holds numbers; got text = true, which has no value")
+
+
+def _refuse_unused_updates(
+    document: Document, updates: repository.Options | None, model: classifiers.Options | None
+) -> None:
+    if updates and updates.url and model and model.path != AUTO:
+        problem = f'expected [model] path = "{AUTO}" beside it, or nothing that is downloaded runs'
+        document.say(("updates", "url"), f"{problem}; got {show(model.path)}")
 
 
 # What a type cannot say

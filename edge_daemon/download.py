@@ -61,6 +61,10 @@ class Fetcher(FetcherInterface):
             retries=urllib3.Retry(connect=0, read=0, status=0, other=0, redirect=REDIRECTS),
         )
 
+    def close(self) -> None:
+        """No connection is kept."""
+        self._pool.clear()
+
     def download_bytes(self, url: str, max_length: int) -> bytes:
         """A small file, whole. Raises DownloadError."""
         found = bytearray()

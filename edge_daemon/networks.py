@@ -56,18 +56,25 @@ class Runtime(NamedTuple):
     """The class `Interpreter` of the package."""
     why: str
     """Which one it is and why, in a sentence."""
+    package: str
+    """A key of INTERPRETERS."""
+    module: Any
 
 
-def find_interpreter() -> Runtime:
-    """ai-edge-litert if it is installed, else tflite-runtime. Raises RuntimeMissingError."""
+ANY = "auto"
+
+
+def find_interpreter(package: str = ANY) -> Runtime:
+    """Of this package; of any: ai-edge-litert if it is installed, else tflite-runtime. Raises RuntimeMissingError."""
     missing = []
-    for package, module in INTERPRETERS.items():
+    for name in INTERPRETERS if package == ANY else (package,):
         try:
-            found = importlib.import_module(module).Interpreter
+            module = importlib.import_module(INTERPRETERS[name])
         except ImportError as error:
-            missing.append(f"{package} cannot be imported ({error})")
+            missing.append(f"{name} cannot be imported ({error})")
         else:
-            return Runtime(found, f"{package} is used: " + "; ".join([*missing, "it is installed"]))
+            why = f"{name} is used: " + "; ".join([*missing, "it is installed"])
+            return Runtime(module.Interpreter, why, name, module)
     raise RuntimeMissingError(
         f"no TFLite interpreter: {'; '.join(missing)}. Run: pip install ai-edge-litert"
         " (Python 3.11 on a 32-bit Pi: pip install tflite-runtime==2.14.0 'numpy<2')"
@@ -172,14 +179,16 @@ def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float
     return np.asarray(raised / raised.sum(axis=-1, keepdims=True), np.float32)
 
 
-def open_network(path: Path, facts: Manifest, kind: str, load: Callable[[Any, bytes, str], Network]) -> Network:
-    """The network of a kind that the manifest at `path` names, its bytes checked, on the interpreter at hand.
+def open_network(
+    path: Path, facts: Manifest, kind: str, load: Callable[[Any, bytes, str], Network], runtime: str = ANY
+) -> Network:
+    """The network of a kind that the manifest at `path` names, its bytes checked, on the interpreter `runtime`.
 
     `load` makes a Network of (interpreter, content, name). Raises ModelError, or RuntimeMissingError.
     """
     file = facts.files[kind]
     content = read_file(path.parent, file)
-    return load(find_interpreter().interpreter, content, str(path.with_name(file.name)))
+    return load(find_interpreter(runtime).interpreter, content, str(path.with_name(file.name)))
 
 
 def _check(verb: str, name: str, tensor: Any, shape: tuple[int, ...], dtypes: tuple[Any, ...]) -> None:

@@ -43,7 +43,8 @@ class Reader:
 
     sieve: Sieve
     classifier: Classifier
-    strips: StripReader
+    strips: StripReader | None
+    """None: digits are read one by one only."""
     look_round_every: float = LOOK_ROUND
     """Seconds (of frames' monotonic time) between two looks from the other sides at frames that read badly."""
     turn: int = 0
@@ -53,7 +54,7 @@ class Reader:
     def read(self, patch: Patch) -> list[Number]:
         """The numbers of a patch in reading order, boxes in pixels of the patch."""
         one_line = is_one_line(patch)
-        spelled = self._as_one_line(patch) if one_line else None
+        spelled = self._as_one_line(patch, self.strips) if one_line and self.strips else None
         if spelled and spelled.confidence >= SETTLED:
             return [spelled]
         as_it_stands = one_line or patch.field is not None
@@ -74,14 +75,14 @@ class Reader:
         self.turn = (self.turn + best) % 4
         return self._seen(patch, self.turn)[0]
 
-    def _as_one_line(self, patch: Patch) -> Number | None:
+    def _as_one_line(self, patch: Patch, strips: StripReader) -> Number | None:
         """The whole patch read as a strip; None where that says nothing, or not surely enough."""
         height, width = patch.pixels.shape
         ink, box = contrast(patch.pixels), (0, 0, width, height)
         strip = cut(ink, box)
         if strip is None:
             return None
-        said = self.strips.read(strip)
+        said = strips.read(strip)
         text, sure = said.candidates[0]
         if not text or sure < TELLS:
             return None
@@ -97,8 +98,12 @@ class Reader:
 
 
 def open_reader(model: classifiers.Options, look_round_every: float = LOOK_ROUND) -> Reader:
-    """With all three networks, the digits' as configured. Raises ModelError, or RuntimeMissingError."""
-    return Reader(Sieve(), classifiers.load(model), StripReader(), look_round_every)
+    """With all three networks, the digits' as configured. Raises ModelError, or RuntimeMissingError.
+
+    Who brings a digit network of their own wants it to read: strips are left out then.
+    """
+    strips = None if classifiers.is_foreign(model) else StripReader(runtime=model.runtime)
+    return Reader(Sieve(runtime=model.runtime), classifiers.load(model), strips, look_round_every)
 
 
 def borne_out(spelled: Number, glyphs: Sequence[Number]) -> Number:

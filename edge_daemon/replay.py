@@ -12,12 +12,14 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from edge_daemon import app, wire
-from edge_daemon.config import Config
+from edge_daemon.config import Config, state_folder
 from edge_daemon.domain import Entry, Frame, Message
 from edge_daemon.errors import PictureError
 from edge_daemon.fields import Fields
 from edge_daemon.reader import open_reader
+from edge_daemon.selection import settled
 from edge_daemon.sources.files import VIDEOS, Picture, Video, expand, grey, pictures
+from edge_daemon.store import Store
 from edge_daemon.vote import Voter
 
 DATE_TIME, DATE_TIME_ORIGINAL, EXIF_IFD = 0x0132, 0x9003, 0x8769
@@ -84,7 +86,7 @@ def exif_time(name: str) -> float | None:
 
 def replay(found: Recording, config: Config) -> Iterator[tuple[float, Message]]:
     """What the daemon would have published, and how many seconds into the recording. Raises PictureError."""
-    reader = open_reader(config.model)
+    reader = open_reader(settled(config.model, Store(state_folder() / "models")))
     classifier = reader.classifier
     fields, voter = Fields(config.fields), Voter(config.fields, classifier.name, classifier.backend, reader.read)
     encode = partial(wire.encode, config.device, config.mqtt.detail)

@@ -34,8 +34,10 @@ class Report:
         bare_value: bool = False,
         wrong: str = "",
         now: Callable[[], float] = time.monotonic,
+        others: Callable[[], dict[str, str]] = dict,
     ) -> None:
-        """`bare_value`: each reading is also told as its number alone. `wrong`: why a configuration was refused."""
+        """`bare_value`: each reading is also told as its number alone. `wrong`: why a configuration was refused.
+        `others`: what else is wrong, code -> text."""
         self._device = device
         self._board = board
         self._outbox = outbox
@@ -43,6 +45,7 @@ class Report:
         self._bare_value = bare_value
         self._wrong = wrong
         self._now = now
+        self._others = others
         self._started = self._next = now()
         self._frames = 0
         self._took: deque[float] = deque(maxlen=_TIMED)
@@ -104,7 +107,7 @@ class Report:
 
     def problems(self) -> dict[str, str]:
         """Code -> text for a person, of all that is wrong now."""
-        outbox, found = self._outbox, self._courier.problems()
+        outbox, found = self._outbox, self._courier.problems() | self._others()
         if outbox.salvaged or outbox.lost:
             found["outbox_damaged"] = (
                 f"the outbox was damaged: {outbox.salvaged} records were salvaged, {outbox.lost} lost"

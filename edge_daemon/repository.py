@@ -124,6 +124,9 @@ class Repository:
         durable.write(folder / f"{offer.facts.name}-{offer.facts.version}.json", offer.manifest)
         return folder
 
+    def close(self) -> None:
+        self._fetcher.close()
+
     def clear(self) -> None:
         """What was fetched is in the store now."""
         shutil.rmtree(self._folder / "incoming", ignore_errors=True)

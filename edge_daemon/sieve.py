@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from edge_daemon.domain import Grey
 from edge_daemon.errors import ModelError
 from edge_daemon.ink import Blob
-from edge_daemon.networks import Manifest, Network, bundled, compare, decode, open_network, read_file
+from edge_daemon.networks import ANY, Manifest, Network, bundled, compare, decode, open_network, read_file
 
 if TYPE_CHECKING:
     from cv2.typing import MatLike
@@ -48,11 +48,11 @@ class SieveManifest(Manifest, frozen=True):
 class Sieve:
     """The bundled network, checked and ready."""
 
-    def __init__(self, manifest: Path | None = None, kind: str = "int8") -> None:
+    def __init__(self, manifest: Path | None = None, kind: str = "int8", runtime: str = ANY) -> None:
         """Raises ModelError, or RuntimeMissingError without an interpreter."""
         path = manifest or bundled("sieve")
         facts = read_manifest(path)
-        self._network = open_network(path, facts, kind, network)
+        self._network = open_network(path, facts, kind, network, runtime)
         self._temperature = np.float32(facts.temperature[kind])
         shown = golden_views(read_file(path.parent, facts.files["golden"]), len(facts.golden))
         compare(path, self._probabilities(shown), facts.golden)

@@ -79,7 +79,7 @@ class Store:
         with self._locked():
             there = self._versions / facts.version
             if there.exists() and not _damage(there):
-                if (there / manifest.name).read_bytes() != manifest.read_bytes():
+                if _manifest(there).read_bytes() != manifest.read_bytes():
                     raise ModelError(f"{facts.version} is in the store already, with another content")
                 return facts.version
             fresh = self._versions / f".new-{facts.version}"
@@ -123,14 +123,39 @@ class Store:
             if not now.version:
                 raise ModelError("the bundled model is active: there is none before it")
             self._note_refused(self.refusals() | {now.version: why})
-            back = now.previous if self._is_usable(now.previous) else ""
-            self._point(Pointer(back))
-        return back or self._bundled_name()
+            back = self.before()
+            self._point(Pointer("" if back.bundled else back.name))
+        return back.name
 
     def keep(self) -> None:
         """The active version has stood its probation."""
         with self._locked():
             self._point(msgspec.structs.replace(self._pointer(), probation=False))
+
+    MOST_DEATHS = 3
+    """So often a process may die with a version on probation; power cuts look the same."""
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Around the use of a version on probation: a process that is killed in it counts as one of its deaths."""
+        marker = self.folder / "deaths"
+        marker.write_text(str(self.deaths() + 1))
+        try:
+            yield
+        finally:
+            marker.unlink(missing_ok=True)
+
+    def deaths(self) -> int:
+        """How many processes have died in a row with the present version on probation."""
+        with suppress(OSError, ValueError):
+            return int((self.folder / "deaths").read_text())
+        return 0
+
+    def before(self) -> Version:
+        """What a rollback would bring back."""
+        now = self._pointer()
+        name = now.previous if self._is_usable(now.previous) else self._bundled_name()
+        return next(version for version in self.versions() if version.name == name)
 
     def active(self) -> Version:
         """What the pointer names; not checked."""
@@ -144,20 +169,18 @@ class Store:
         now = self._pointer()
         if not now.version:
             return self.active(), ""
-        known = {version.name: version for version in self.versions()}
         damage = _damage(self._versions / now.version)
         if not damage:
-            return known[now.version], ""
-        instead = now.previous if self._is_usable(now.previous) else self._bundled_name()
-        return known[instead], f"model {now.version} cannot be used, {instead} runs instead: {damage}"
+            return self.active(), ""
+        instead = self.before()
+        return instead, f"model {now.version} cannot be used, {instead.name} runs instead: {damage}"
 
     def versions(self) -> list[Version]:
         """All, the bundled one first, then in the order of their coming."""
         now, refused = self._pointer(), self.refusals()
         floor = Version(self._bundled_name(), self._floor, bundled=True)
-        known = [floor, *(Version(name, _manifest(self._versions / name)) for name in self._names())]
-        if now.version and now.version not in self._names():  # its folder is gone
-            known.append(Version(now.version, self._versions / now.version))
+        names = [*self._names(), *([now.version] if now.version not in ["", *self._names()] else [])]  # or it is gone
+        known = [floor, *(Version(name, self._versions / name / f"digits-{name}.json") for name in names)]
         return [
             replace(
                 version,
@@ -185,9 +208,10 @@ class Store:
         try:
             for file in facts.files.values():
                 durable.put(fresh / file.name, read_file(source, file))
-            durable.put(fresh / manifest.name, manifest.read_bytes())
+            own = fresh / f"digits-{facts.version}.json"
+            durable.put(own, manifest.read_bytes())
             durable.sync(fresh)
-            tried(fresh / manifest.name)
+            tried(own)
         except BaseException:
             shutil.rmtree(fresh, ignore_errors=True)
             raise
@@ -218,6 +242,7 @@ class Store:
         return Pointer()
 
     def _point(self, pointer: Pointer) -> None:
+        (self.folder / "deaths").unlink(missing_ok=True)
         durable.write(self.folder / "active", msgspec.json.encode(pointer))
 
     def _note_refused(self, refused: dict[str, str]) -> None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import DIGITS, Box, Candidate, Grey
 from edge_daemon.errors import ModelError
-from edge_daemon.networks import Manifest, Network, bundled, compare, decode, open_network, read_file, softmax
+from edge_daemon.networks import ANY, Manifest, Network, bundled, compare, decode, open_network, read_file, softmax
 
 VERSION = 1
 """Goes up whenever `cut` changes: a network only works with the version that it was trained with."""
@@ -63,11 +63,11 @@ class Spelled:
 class StripReader:
     """The bundled network, checked and ready."""
 
-    def __init__(self, manifest: Path | None = None, kind: str = "int8") -> None:
+    def __init__(self, manifest: Path | None = None, kind: str = "int8", runtime: str = ANY) -> None:
         """Raises ModelError, or RuntimeMissingError without an interpreter."""
         path = manifest or bundled("strips")
         facts = read_manifest(path)
-        self._network = open_network(path, facts, kind, network)
+        self._network = open_network(path, facts, kind, network, runtime)
         self._temperature = facts.temperature[kind]
         shown = golden_strips(read_file(path.parent, facts.files["golden"]), len(facts.golden))
         said = np.array([self.probabilities(strip).max(axis=0) for strip in shown], np.float32)

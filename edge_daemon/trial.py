@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TypedDict
 
+import msgspec
 import numpy as np
 
+from edge_daemon import classifiers
 from edge_daemon.apart import apart
-from edge_daemon.classifiers.tflite import Options, TfliteClassifier, golden_inks, read_manifest
-from edge_daemon.domain import Glyph
+from edge_daemon.classifiers.options import AUTO, BUNDLED, Options
+from edge_daemon.classifiers.tflite import TfliteClassifier, golden_inks, read_manifest
+from edge_daemon.domain import Classifier, Glyph
 from edge_daemon.errors import ChildError, ModelError
 from edge_daemon.networks import bundled, read_file
 
@@ -39,13 +43,31 @@ def tried(manifest: Path) -> Tried:
     return done
 
 
+def first_run(options: Options) -> None:
+    """Load what the table [model] names in a process of its own, unless it came with the program or lies in the store.
+
+    Raises ModelError where it is not fit to be used.
+    """
+    if options.path in (AUTO, BUNDLED):
+        return
+    try:
+        apart("edge_daemon.trial:load", msgspec.json.encode(asdict(options)).decode())
+    except ChildError as error:
+        raise ModelError(f"{options.path}: the process that tried this model {error}; it is not used") from error
+
+
+def load(options: str) -> str:
+    """In the child. Raises ModelError."""
+    return classifiers.load(msgspec.json.decode(options, type=Options)).name
+
+
 def run(manifest: str) -> Tried:
     """In the child. Raises ModelError."""
     path = Path(manifest)
     facts = read_manifest(path)
     model = TfliteClassifier(Options(str(path)))
     shown = golden_inks(read_file(path.parent, facts.files["golden"]), len(facts.golden))
-    glyphs = [Glyph((0, 0, *ink.shape), ink) for ink in shown]
+    glyphs = [Glyph((0, 0, ink.shape[1], ink.shape[0]), ink) for ink in shown]
     took = pace(model, glyphs)
     usual = pace(TfliteClassifier(Options(str(bundled("digits")))), glyphs)
     if took > max(GRACE, SLOWER * usual):
@@ -56,12 +78,12 @@ def run(manifest: str) -> Tried:
     return {"version": facts.version, "seconds": took}
 
 
-def pace(model: TfliteClassifier, glyphs: list[Glyph]) -> float:
+def pace(model: Classifier, glyphs: list[Glyph]) -> float:
     """Seconds a glyph."""
     return min(_timed(model, glyphs) for _ in range(ROUNDS)) / len(glyphs)
 
 
-def _timed(model: TfliteClassifier, glyphs: list[Glyph]) -> float:
+def _timed(model: Classifier, glyphs: list[Glyph]) -> float:
     start = time.perf_counter()
     said = model.classify(glyphs)
     if not np.isfinite(said).all():

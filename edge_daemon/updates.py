@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from time import time as system_clock
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -55,10 +55,10 @@ class Known(msgspec.Struct, frozen=True):
 
     latest: str = ""
     """The version that was last offered."""
-    newest: float = 0.0
-    """The newest time, seconds since 1970 (UTC), at which an update was believed."""
     why: str = ""
     """Why that is not used; empty: it is, or has yet to be tried."""
+    newest: float = 0.0
+    """The newest time, seconds since 1970 (UTC), at which an update was believed."""
     unfit: str = ""
     """What this program could not use, so that it is not loaded again every day: its manifest's hash, and the program's
     version."""
@@ -86,7 +86,7 @@ def update(
     again: bool = False,
     progress: Callable[[int, int], None] = lambda loaded, of: None,
     limits: Limits | None = None,
-    clock: Callable[[], float] = time.time,
+    clock: Callable[[], float] = system_clock,
 ) -> Outcome:
     """Look for a newer model; unless it is only to `check`, put it into the store and make it the active one.
 
@@ -97,15 +97,16 @@ def update(
     with _alone(folder):
         before, offer = known(folder), None
         try:
-            repository = Repository(folder, options, judged_at(datetime.fromtimestamp(clock(), UTC), before), limits)
-            offer = repository.offer()
-            version, newest = offer.facts.version, repository.time.timestamp()
-            why = before.why if version == before.latest else ""
-            before = Known(version, newest, why, before.unfit)
-            _remember(folder, before)
-            if check:
-                return Outcome(version, store.active().name, why=why)
-            done = _install(store, repository, offer, Known() if again else before, progress)
+            time = judged_at(datetime.fromtimestamp(clock(), UTC), before)
+            with closing(Repository(folder, options, time, limits)) as repository:
+                offer = repository.offer()
+                version = offer.facts.version
+                why = before.why if version == before.latest else ""
+                before = Known(version, why, time.timestamp(), before.unfit)
+                _remember(folder, before)
+                if check:
+                    return Outcome(version, store.active().name, why=why)
+                done = _install(store, repository, offer, Known() if again else before, progress)
             _remember(folder, replace(before, why=done.why))
             return done
         except (EdgeDaemonError, OSError) as error:

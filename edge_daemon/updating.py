@@ -67,10 +67,12 @@ class _Run:
             self.changed = said.get("changed", self.changed)
         return ended
 
-    def end(self) -> None:
-        """At once; what it has loaded stays."""
+    def end(self) -> int:
+        """At once, where it has not ended by itself; what it has loaded stays. Returns its exit code."""
         self.child.kill()
-        self.child.wait()
+        assert self.child.stdout
+        self.child.stdout.close()
+        return self.child.wait()
 
 
 class Updating:
@@ -81,14 +83,15 @@ class Updating:
         device: str,
         board: Board,
         options: Options,
-        state: Path,
+        folder: Path,
+        store: Store,
         ask: Callable[[Request], None],
         now: Callable[[], float] = time.monotonic,
         draw: Callable[[float, float], float] = random.uniform,
     ) -> None:
-        """`state` is the daemon's folder, `ask` has the path left, to begin anew with another model."""
+        """`folder` is the update client's; `ask` has the path left, to begin anew with another model."""
         self._device, self._board, self._options, self._ask = device, board, options, ask
-        self._folder, self._store = state / "updates", Store(state / "models")
+        self._folder, self._store = folder, store
         self._now, self._draw = now, draw
         self._run: _Run | None = None
         self._died = ""
@@ -151,7 +154,7 @@ class Updating:
             if run.percent != before:
                 self._tell()
             return
-        code = run.child.wait()
+        code = run.end()
         self._run = None
         if code < 0:
             self._died = f"the process that updates was ended by {signal.Signals(-code).name}"

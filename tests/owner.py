@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tuf.api.metadata import Metadata
 
 from edge_daemon.download import Limits
@@ -89,3 +90,21 @@ class Device:
 
     def hasty(self, **limits: Any) -> None:
         self.limits = replace(HASTY, **limits)
+
+
+@pytest.fixture(scope="session")
+def states(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Owner]:
+    """What is served at first, with 0.4.0, and a month later, with 0.5.0; and what a stranger serves."""
+    folder = tmp_path_factory.mktemp("states")
+    first, other = Owner(folder / "first"), Owner(folder / "stranger")
+    first.publish("0.4.0")
+    second = first.copy(folder / "second")
+    second.publish("0.5.0", now=NOW + timedelta(days=30))
+    other.publish("0.6.0")
+    return {"first": first, "second": second, "stranger": other}
+
+
+@pytest.fixture(scope="session")
+def published(states: dict[str, Owner]) -> Owner:
+    """Who has published 0.4.0. To be copied before anything is changed."""
+    return states["first"]

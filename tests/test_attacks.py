@@ -27,18 +27,6 @@ from tests.webserver import WebServer, serving
 WEIGHTS = "digits-0.5.0.float32.tflite"
 
 
-@pytest.fixture(scope="module")
-def states(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Owner]:
-    """What is served at first, with 0.4.0, and a month later, with 0.5.0; and what a stranger serves."""
-    folder = tmp_path_factory.mktemp("states")
-    first, other = Owner(folder / "first"), Owner(folder / "stranger")
-    first.publish("0.4.0")
-    second = first.copy(folder / "second")
-    second.publish("0.5.0", now=NOW + timedelta(days=30))
-    other.publish("0.6.0")
-    return {"first": first, "second": second, "stranger": other}
-
-
 @pytest.fixture
 def old(states: dict[str, Owner], tmp_path: Path) -> Owner:
     return states["first"].copy(tmp_path / "old")
@@ -131,6 +119,7 @@ def test_an_expired_root(device: Device, old: Owner) -> None:
     assert device.look().latest == "0.4.0"
 
 
+@pytest.mark.slow
 def test_fast_forward(device: Device, web: WebServer, old: Owner) -> None:
     """A thief of the publish key counts up as far as can be; another key, and devices listen to the owner again."""
     timestamp = old.signed("timestamp.json").signed
@@ -214,6 +203,11 @@ def drip(web: WebServer) -> Iterator[bytes]:
         yield b" "
 
 
+def silence(web: WebServer) -> Iterator[bytes]:
+    web.closing.wait()
+    yield b""
+
+
 def test_slow_retrieval(device: Device, web: WebServer) -> None:
     """A byte now and then is no download."""
     web.instead = lambda path: drip(web) if path.endswith("int8.tflite") else None
@@ -223,7 +217,7 @@ def test_slow_retrieval(device: Device, web: WebServer) -> None:
 def test_slow_retrieval_of_nothing(device: Device, web: WebServer) -> None:
     """A server that accepts, and says nothing."""
     device.hasty(silence=0.2)
-    web.raw = lambda path: iter([] if web.closing.wait(5) else [])
+    web.raw = lambda path: silence(web)
     refused(device, "too slow")
 
 
@@ -250,6 +244,7 @@ def test_a_file_that_is_too_long(device: Device, web: WebServer, old: Owner) -> 
     refused(device, "more comes than was signed")
 
 
+@pytest.mark.slow
 def test_extraneous_targets(device: Device, web: WebServer, old: Owner) -> None:
     """What is served, and signed, beside the model's own files is not even asked for."""
     publish_more(old, {"extra.bin": b"x" * 1000})
@@ -273,6 +268,7 @@ def test_a_file_that_is_not_signed(device: Device, old: Owner) -> None:
 # Keys that change
 
 
+@pytest.mark.slow
 def test_new_keys_are_followed(device: Device, old: Owner) -> None:
     """A device with the first root file follows every change of either key, also when it misses some."""
     old.publish(rotate="publish")

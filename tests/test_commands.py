@@ -17,11 +17,31 @@ from edge_daemon.transactions import Transactions
 from tests import contract
 
 
+class Models:
+    """Models that only remember what was done with them."""
+
+    def __init__(self, done: list[Any]) -> None:
+        self.done = done
+
+    def check(self) -> dict[str, Any]:
+        self.done.append("check")
+        return {}
+
+    def install(self) -> dict[str, Any]:
+        self.done.append("install")
+        return {}
+
+    def rollback(self) -> dict[str, Any]:
+        self.done.append("rollback")
+        return {"installed_version": "0.3.0"}
+
+
 class Levers:
     """Controls that only remember what was done with them."""
 
     def __init__(self) -> None:
         self.done: list[Any] = []
+        self.models = Models(self.done)
         self.wrong: Exception | None = None
 
     def health(self) -> dict[str, Any]:
@@ -92,7 +112,8 @@ def test_every_command_is_answered(bench: Bench) -> None:
         answer = bench.ask(name)
         assert answer is not None
         assert answer["status"] == "ok"
-    assert bench.levers.done == ["read_now", Request.RELOAD, Request.RESTART]
+    models = ["check", "install", "rollback"]
+    assert bench.levers.done == [*models, "read_now", Request.RELOAD, Request.RESTART]
 
 
 def test_unknown_command(bench: Bench) -> None:
@@ -100,7 +121,7 @@ def test_unknown_command(bench: Bench) -> None:
     for name, topic in (("dance", "dance"), ("a/b", "unknown"), ("", "unknown"), ("x" * 70_000, "unknown")):
         answer = bench.ask(name)
         assert answer is not None
-        assert "known are health_check, read_now, reload, restart" in answer["error"]
+        assert "known are health_check, model_check, model_install, model_rollback, read_now" in answer["error"]
         assert bench.last.topic == f"edge_daemon/dock3/response/{topic}"
 
 

@@ -19,13 +19,6 @@ WEIGHTS = "digits-0.4.0.float32.tflite"
 """The largest file of the model."""
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Owner:
-    owner = Owner(tmp_path_factory.mktemp("owner"))
-    owner.publish("0.4.0")
-    return owner
-
-
 @pytest.fixture
 def owner(published: Owner, tmp_path: Path) -> Owner:
     return published.copy(tmp_path / "owner")
@@ -63,6 +56,7 @@ def files(device: Device) -> list[dict[str, int]]:
     return found
 
 
+@pytest.mark.slow
 def test_the_owner_may_go_back(device: Device, owner: Owner) -> None:
     """An earlier model that is published again is the newest: it is signed later. What is here is not loaded again."""
     device.update()
@@ -73,6 +67,7 @@ def test_the_owner_may_go_back(device: Device, owner: Owner) -> None:
     assert not (device.folder / "updates/incoming").exists()
 
 
+@pytest.mark.slow
 def test_what_was_left_is_not_installed_again(device: Device) -> None:
     """A version that was rolled back stays away, and the reason is told."""
     device.update()
@@ -83,6 +78,7 @@ def test_what_was_left_is_not_installed_again(device: Device) -> None:
     assert device.known().why == done.why
 
 
+@pytest.mark.slow
 def test_a_model_that_does_not_fit_is_loaded_once(device: Device, owner: Owner, web: WebServer) -> None:
     """What the store does not take is told with its reason, and is not loaded again every day, only when asked to."""
     manifest = owner.folder / "models/0.4.0/digits-0.4.0.json"
@@ -154,6 +150,7 @@ def test_what_broke_off_is_taken_up(device: Device, web: WebServer, owner: Owner
     assert web.sent < sum(path.stat().st_size for path in owner.public.rglob("*") if path.is_file()) + 10_000
 
 
+@pytest.mark.slow
 def test_what_broke_off_is_taken_up_by_the_next_run(device: Device, web: WebServer) -> None:
     """A run that gives up leaves what it has; the next one asks for the rest only."""
     web.breaks_after = 200_000
@@ -165,6 +162,7 @@ def test_what_broke_off_is_taken_up_by_the_next_run(device: Device, web: WebServ
     assert [span for path, span in web.asked if WEIGHTS in path] == ["", "bytes=200000-"]
 
 
+@pytest.mark.slow
 def test_a_server_without_ranges_begins_anew(device: Device, web: WebServer) -> None:
     """Where the rest cannot be asked for, the whole comes again, and the model arrives."""
     web.breaks_after = 300_000
@@ -175,6 +173,7 @@ def test_a_server_without_ranges_begins_anew(device: Device, web: WebServer) -> 
     assert device.update().changed
 
 
+@pytest.mark.slow
 def test_a_beginning_that_was_spoilt_is_thrown_away(device: Device, web: WebServer) -> None:
     """Bytes that a bad disk or a power cut has changed cost one run, not all."""
     web.breaks_after = 200_000
@@ -203,6 +202,7 @@ def test_nobody_there(device: Device, web: WebServer) -> None:
     assert "root file" in device.known().error
 
 
+@pytest.mark.slow
 def test_two_at_once(device: Device) -> None:
     """A second update is refused while one is at work."""
 
@@ -216,6 +216,7 @@ def test_two_at_once(device: Device) -> None:
 # The disk
 
 
+@pytest.mark.slow
 def test_a_full_disk(owner: Owner, web: WebServer, tmp_path: Path) -> None:
     """With too little room nothing is begun; where it fills up meanwhile that is told; then the update goes on.
 

@@ -1,11 +1,21 @@
-"""What reads a glyph. One kind today: a Coral is an option of tflite.py, not a second class."""
+"""What reads a glyph: a network of ours, which has a manifest, or a foreign one. A Coral is an option of both."""
 
-from edge_daemon.classifiers.tflite import Options, TfliteClassifier
-from edge_daemon.domain import Classifier
+from pathlib import Path
 
-__all__ = ["Options", "load"]
+from edge_daemon.classifiers import tflite
+from edge_daemon.classifiers.foreign import ForeignClassifier
+from edge_daemon.classifiers.options import Options
+from edge_daemon.classifiers.tflite import TfliteClassifier
+
+__all__ = ["ForeignClassifier", "Options", "is_foreign", "load"]
 
 
-def load(options: Options) -> Classifier:
-    """The classifier that the table [model] asks for. Raises ModelError."""
-    return TfliteClassifier(options)
+def load(options: Options) -> ForeignClassifier | TfliteClassifier:
+    """The classifier that the table [model] asks for. Raises ModelError, or RuntimeMissingError."""
+    return ForeignClassifier(options) if is_foreign(options) else TfliteClassifier(options)
+
+
+def is_foreign(options: Options) -> bool:
+    """A .tflite file that belongs to no manifest."""
+    path = Path(options.path).expanduser()
+    return path.suffix == ".tflite" and path.is_file() and not tflite.owner(path)[0].is_file()

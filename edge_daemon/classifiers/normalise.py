@@ -90,16 +90,27 @@ def _clean(grey: MatLike) -> tuple[MatLike, MatLike, bool] | None:
     return grey, mask, int(kept.sum()) == 1
 
 
-def _as_it_is(grey: MatLike) -> MatLike:
-    """The ink in a SIDE x SIDE picture, its longer side _FIT px, its mass about the middle: MNIST's customary way."""
-    scale = _FIT / _WORK
-    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+def as_it_is(ink: Grey, height: int, width: int) -> Grey:
+    """One glyph's ink in a picture of any size, cleaned and centred, for networks that know nothing of ours."""
+    cleaned = _clean(_fit(ink))
+    if cleaned is None:
+        return np.zeros((height, width), np.uint8)
+    return np.asarray(_as_it_is(cleaned[0], height, width), np.uint8)
+
+
+def _as_it_is(grey: MatLike, height: int = SIDE, width: int = SIDE) -> MatLike:
+    """The ink in the middle of a picture, its longer side _FIT of SIDE px, its mass about the middle: MNIST's
+    customary way."""
+    tall, wide = (side - 4 for side in grey.shape)  # without the border
+    scale = _FIT / _WORK if height == width == SIDE else _FIT / SIDE * min(height / tall, width / wide)
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=how)[:height, :width]
     moments = cv2.moments(small)
     h, w = small.shape
     mass = max(moments["m00"], 1.0)
-    x = min(SIDE - w, max(0, round(SIDE / 2 - 0.5 - moments["m10"] / mass)))
-    y = min(SIDE - h, max(0, round(SIDE / 2 - 0.5 - moments["m01"] / mass)))
-    return cv2.copyMakeBorder(small, y, SIDE - h - y, x, SIDE - w - x, cv2.BORDER_CONSTANT)
+    x = min(width - w, max(0, round(width / 2 - 0.5 - moments["m10"] / mass)))
+    y = min(height - h, max(0, round(height / 2 - 0.5 - moments["m01"] / mass)))
+    return cv2.copyMakeBorder(small, y, height - h - y, x, width - w - x, cv2.BORDER_CONSTANT)
 
 
 def _placement(mask: MatLike, pen: float, *, upright: bool) -> NDArray[np.float64]:

@@ -8,7 +8,6 @@ are read before the first real one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.classifiers import normalise
+from edge_daemon.classifiers.options import AUTO, BUNDLED, Options
 from edge_daemon.domain import DIGITS, NOT_A_DIGIT, Glyph, Grey
 from edge_daemon.errors import ModelError
 from edge_daemon.networks import Manifest, Network, bundled, compare, decode, open_network, read_file, softmax
 
-BUNDLED = "bundled"
 _INPUT = (normalise.SIDE, normalise.SIDE, normalise.VIEWS)
 _CLASSES = NOT_A_DIGIT + 1
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The table [model]."""
-
-    path: str = BUNDLED
-    """"bundled" for the model that came with the program, or a manifest (.json) beside its .tflite files."""
 
 
 class DigitManifest(Manifest, frozen=True):
@@ -45,17 +36,26 @@ class DigitManifest(Manifest, frozen=True):
 
 def locate(path: str) -> tuple[Path, str]:
     """What a configured path means: a manifest, and which of its networks to run. Raises ModelError."""
-    if path == BUNDLED:
+    if path in (AUTO, BUNDLED):
         return bundled("digits"), "int8"
     manifest, kind = Path(path).expanduser(), "int8"
-    if manifest.suffix == ".tflite":  # digits-1.0.0.float32.tflite belongs to digits-1.0.0.json
-        stem, _, named = manifest.name.removesuffix(".tflite").rpartition(".")
-        manifest, kind = manifest.with_name(f"{stem}.json"), named
+    if manifest.suffix == ".tflite":
+        manifest, kind = owner(manifest)
     if manifest.is_file() and manifest.suffix == ".json":
         return manifest, kind
     raise ModelError(
-        f"{manifest} is not there; [model] path is 'bundled', or a manifest (.json) beside its .tflite files"
+        f"{manifest} is not there; [model] path is 'auto', 'bundled', a manifest (.json) beside its"
+        " .tflite files, or the .tflite file of a digit classifier"
     )
+
+
+def owner(file: Path) -> tuple[Path, str]:
+    """The manifest that a network's file would belong to, and which kind it is of its networks.
+
+    digits-1.0.0.float32.tflite belongs to digits-1.0.0.json.
+    """
+    stem, _, kind = file.name.removesuffix(".tflite").rpartition(".")
+    return file.with_name(f"{stem}.json"), kind
 
 
 def read_manifest(path: Path) -> DigitManifest:
@@ -89,14 +89,15 @@ class TfliteClassifier:
             raise ModelError(f"{path} names no {kind} network, only {', '.join(sorted(manifest.temperature))}")
         self.name = f"{manifest.name}@{manifest.version}"
         self._temperature = manifest.temperature[kind]
-        self._network = open_network(path, manifest, kind, digit_network)
+        self._network = open_network(path, manifest, kind, digit_network, options.runtime)
         self._try(path, manifest)
 
     def classify(self, glyphs: Sequence[Glyph]) -> NDArray[np.float32]:
         """Probabilities, shape (len(glyphs), 11), rows summing to 1: digits 0 to 9, then 'not a digit'."""
-        return self._probabilities([glyph.ink for glyph in glyphs])
+        return self.own([glyph.ink for glyph in glyphs])
 
-    def _probabilities(self, inks: Sequence[Grey]) -> NDArray[np.float32]:
+    def own(self, inks: Sequence[Grey]) -> NDArray[np.float32]:
+        """The same of ink that is in no patch."""
         return softmax(self._network.logits([normalise.normalise(ink) for ink in inks]), self._temperature)
 
     def _try(self, path: Path, manifest: DigitManifest) -> None:
@@ -104,7 +105,7 @@ class TfliteClassifier:
         if "golden" not in manifest.files:
             raise ModelError(f"{path} names no golden pictures; reinstall the model")
         sheet = read_file(path.parent, manifest.files["golden"])
-        compare(path, self._probabilities(golden_inks(sheet, len(manifest.golden))), manifest.golden)
+        compare(path, self.own(golden_inks(sheet, len(manifest.golden))), manifest.golden)
 
 
 def golden_inks(sheet: bytes, count: int) -> list[Grey]:

@@ -9,7 +9,7 @@ from typing import NoReturn
 import click
 
 from edge_daemon import __version__
-from edge_daemon.cli import broker, daemon, pictures, updates
+from edge_daemon.cli import broker, daemon, model, pictures, updates
 from edge_daemon.errors import EdgeDaemonError
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
@@ -54,8 +54,10 @@ def cli() -> None:
 for family in (
     [daemon.run, daemon.print_config, daemon.check, daemon.explain],
     [pictures.read, pictures.replay, pictures.bench],
-    [updates.model],
+    [model.model],
     [broker.watch, broker.call, broker.mqtt, broker.schema],
 ):
     for command in family:
         cli.add_command(command)
+for command in [updates.publish, updates.update]:
+    model.model.add_command(command)

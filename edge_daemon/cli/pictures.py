@@ -27,7 +27,7 @@ MANY = 3
     metavar="DIR",
     help="Also write the pictures there, with what was read drawn in.",
 )
-@click.option("--model", metavar="PATH", default="bundled", help="The manifest (.json) of another model.")
+@click.option("--model", metavar="PATH", default="bundled", help="A .tflite file or manifest (.json).")
 def read(paths: tuple[str, ...], as_json: bool, folder: Path | None, model: str) -> None:
     """Say which numbers are written in pictures.
 
@@ -37,7 +37,9 @@ def read(paths: tuple[str, ...], as_json: bool, folder: Path | None, model: str)
     from edge_daemon.classifiers import Options
     from edge_daemon.reader import open_reader
     from edge_daemon.sources.files import expand
+    from edge_daemon.trial import first_run
 
+    first_run(Options(model))
     reader = open_reader(Options(model), look_round_every=0.0)
     failed = False
     with _progress(expand(paths)) as found:

@@ -11,18 +11,14 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from edge_daemon.cli.model import RELOAD
 from edge_daemon.cli.shared import config_option, json_option, say
 
 if TYPE_CHECKING:
     from edge_daemon.updates import Outcome
 
 
-@click.group()
-def model() -> None:
-    """The models that read the digits."""
-
-
-@model.command()
+@click.command()
 @click.argument("manifest", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--to", required=True, metavar="FOLDER", type=click.Path(path_type=Path), help="What is to be served.")
 @click.option(
@@ -57,7 +53,7 @@ def publish(manifest: Path | None, to: Path, keys: Path, days: int, rotate: Lite
         say("                         Only `root` can replace a key: best on a stick in a drawer, and a copy.")
 
 
-@model.command()
+@click.command()
 @config_option
 @click.option("--check", is_flag=True, help="Only look.")
 @click.option("--again", is_flag=True, help="Also what could not be used before.")
@@ -105,7 +101,7 @@ def _progress(as_json: bool) -> Iterator[Callable[[int, int], None]]:
 
 def _told(done: Outcome) -> str:
     if done.changed:
-        return f"{done.installed} is installed; a running daemon takes it up with: edge-daemon call reload"
+        return f"{done.installed} is installed. {RELOAD}"
     if done.latest == done.installed:
         return f"{done.installed} is installed, and is the newest"
     return f"{done.latest} is to be had, {done.installed} is installed" + (f": {done.why}" if done.why else "")

@@ -1,0 +1,136 @@
+"""Any .tflite digit classifier, without a manifest: what it wants to see is found out by showing it known digits.
+
+Such a network has seldom a class for what is no digit. The bundled network is asked that beside it: a slash must not
+become a 1 because nobody taught the network about slashes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_daemon.classifiers import contract, normalise, tflite
+from edge_daemon.classifiers.options import Options, Scale
+from edge_daemon.domain import DIGITS, NOT_A_DIGIT, Glyph, Grey
+from edge_daemon.errors import ModelError
+from edge_daemon.networks import bundled, find_interpreter, read_file, softmax
+
+LEAST = 10
+"""Of the 20 golden digits so many must be read right, or it is no digit classifier (by chance: 2)."""
+CLEARLY = 0.2
+"""In nats a digit: so much better must golden digits be read another way than the customary one."""
+_LEAST_SHARE = 1e-4
+"""A probability of 0 has no logarithm, and no network is as sure as that."""
+
+
+class Diet(NamedTuple):
+    """What a network is fed with."""
+
+    view: Literal["as it is", "evened"]
+    """The ink as it is, or as the normaliser evens out slant, width and pen."""
+    dark: bool
+    """Dark ink on white, not light ink on black."""
+    scale: Scale
+
+    def __str__(self) -> str:
+        return f"{'dark ink on white' if self.dark else 'light ink on black'}, {self.scale}, the ink {self.view}"
+
+
+class ForeignClassifier:
+    """domain.Classifier of any .tflite file."""
+
+    backend = "cpu"
+
+    def __init__(self, options: Options) -> None:
+        """Load, find out and try. Raises ModelError, or RuntimeMissingError without an interpreter."""
+        path = Path(options.path).expanduser()
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"{path} cannot be read: {error.strerror}") from error
+        self.name = f"{path.stem}@{hashlib.sha256(content).hexdigest()[:8]}"
+        self.network = contract.ForeignNetwork(find_interpreter(options.runtime).interpreter, content, str(path))
+        self.labels = contract.labels(options.labels, content, path, self.network.scores)
+        self._columns = contract.columns(self.labels)
+        self._temperature = options.temperature
+        self._judge = None if NOT_A_DIGIT in self._columns else tflite.TfliteClassifier(Options(tflite.BUNDLED))
+        self.diet, self.probabilities, self.golden = self._find_out(golden_digits(), options)
+        if self.golden < LEAST:
+            raise ModelError(
+                f"{path.name} reads {self.golden} of {2 * len(DIGITS)} golden digits, at best ({self.diet}):"
+                " it is no digit classifier, or its labels are in another order; [model] labels names them"
+            )
+
+    def classify(self, glyphs: Sequence[Glyph]) -> NDArray[np.float32]:
+        """Probabilities, shape (len(glyphs), 11), rows summing to 1: digits 0 to 9, then 'not a digit'."""
+        said = self.own([glyph.ink for glyph in glyphs])
+        if self._judge is not None:
+            no_digit = self._judge.classify(glyphs)[:, NOT_A_DIGIT]
+            said[:, :NOT_A_DIGIT] *= 1 - no_digit[:, None]
+            said[:, NOT_A_DIGIT] = no_digit
+        return said
+
+    def own(self, inks: Sequence[Grey]) -> NDArray[np.float32]:
+        """What the network itself says, in the same form; a network without such a class never says 'not a digit'."""
+        said = np.zeros((len(inks), NOT_A_DIGIT + 1), np.float32)
+        if inks:
+            raw = self._raw(inks, self.diet)
+            logits = _logarithm(raw) if self.probabilities else raw
+            np.add.at(said.T, self._columns, softmax(logits, self._temperature).T)
+        return said
+
+    def _raw(self, inks: Sequence[Grey], diet: Diet) -> NDArray[np.float32]:
+        height, width = self.network.height, self.network.width
+        pictures = np.stack([viewed(ink, diet.view, height, width) for ink in inks])
+        return self.network.raw(pictures, diet.scale, diet.dark)
+
+    def _find_out(self, inks: Sequence[Grey], options: Options) -> tuple[Diet, bool, int]:
+        """How it reads the golden digits best, whether it gives probabilities, and how many it then reads right."""
+        truth = np.array([self.labels.index(DIGITS[i % len(DIGITS)]) for i in range(len(inks))])
+        found: tuple[float, Diet, bool, int] | None = None
+        for diet in self._diets(options):
+            raw = self._raw(inks, diet)
+            if not np.isfinite(raw).all():
+                continue
+            probabilities = bool(raw.min() >= -0.01 and raw.max() <= 1.01)
+            said = softmax(_logarithm(raw) if probabilities else raw, 1.0)
+            fit = float(np.log(said[range(len(inks)), truth] + _LEAST_SHARE).mean())
+            if found is None or fit > found[0] + CLEARLY:
+                found = fit, diet, probabilities, int((raw.argmax(axis=1) == truth).sum())
+        if found is None:
+            raise ModelError(f"{self.network.name} answers with what are no numbers")
+        return found[1:]
+
+    def _diets(self, options: Options) -> Iterator[Diet]:
+        """The customary one, MNIST's, first."""
+        scale = options.scale if options.scale != "auto" else self.network.scale
+        scales = list(contract.SCALES) if scale == "auto" else [scale]
+        inks = {"auto": [False, True], "light": [False], "dark": [True]}[options.ink]
+        views: list[Literal["as it is", "evened"]] = ["as it is", "evened"]
+        for view, dark, each in itertools.product(views, inks, scales):
+            yield Diet(view, dark, each)
+
+
+def _logarithm(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.log(np.maximum(probabilities, np.float32(_LEAST_SHARE)))
+
+
+def viewed(ink: Grey, view: str, height: int, width: int) -> Grey:
+    """One glyph's ink as a picture of the network's size, light on black."""
+    if view == "as it is":
+        return normalise.as_it_is(ink, height, width)
+    return normalise.as_it_is(normalise.normalise(ink)[..., 0], height, width)
+
+
+def golden_digits() -> list[Grey]:
+    """The ink of 0 to 9 by two writers, of the bundled model's golden sheet. Raises ModelError."""
+    manifest = bundled("digits")
+    facts = tflite.read_manifest(manifest)
+    inks = tflite.golden_inks(read_file(manifest.parent, facts.files["golden"]), len(facts.golden))
+    return inks[: 2 * len(DIGITS)]

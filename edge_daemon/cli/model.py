@@ -1,0 +1,146 @@
+"""Models: check, evaluate, list, activate, rollback."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edge_daemon.cli.shared import EXIT_FAILED, json_option, say
+
+if TYPE_CHECKING:
+    from edge_daemon.classifiers import Options
+    from edge_daemon.store import Store, Version
+
+RELOAD = "A running daemon takes it at its next start, or now: edge-daemon call reload"
+
+
+@click.group()
+def model() -> None:
+    """Digit models: look at one, measure one, choose which one runs."""
+
+
+def model_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The keys of [model] that a foreign file may need, as options; passed on as one Options."""
+
+    @click.argument("file", metavar="FILE")
+    @click.option("--labels", default="", metavar="FILE", help="A line for each score, where they are not 0 to 9.")
+    @click.option("--ink", type=click.Choice(["auto", "light", "dark"]), default="auto", help="As it wants to see ink.")
+    @click.option(
+        "--scale",
+        type=click.Choice(["auto", "0..1", "0..255", "-1..1", "-128..127"]),
+        default="auto",
+        help="What black and white are to it.",
+    )
+    @click.option("--temperature", type=click.FloatRange(0, 100, min_open=True), default=1.0, help="Divides logits.")
+    @click.option(
+        "--runtime", type=click.Choice(["auto", "ai-edge-litert", "tflite-runtime"]), default="auto", help="Runs it."
+    )
+    @wraps(command)
+    def with_options(
+        file: str, labels: str, ink: Any, scale: Any, temperature: float, runtime: Any, **others: Any
+    ) -> None:
+        from edge_daemon.classifiers import Options
+
+        chosen = Options(file, labels=labels, ink=ink, scale=scale, temperature=temperature, runtime=runtime)
+        command(chosen, **others)
+
+    return with_options
+
+
+@model.command()
+@model_options
+def check(options: Options) -> None:
+    """Tell what a model file is, whether it reads the golden digits, how fast, and on which interpreters.
+
+    FILE is a .tflite digit classifier, a manifest (.json), or "bundled". It is run in a process of its own.
+    """
+    from edge_daemon.model_check import check as engine
+
+    lines, fit = engine(options)
+    for line in lines:
+        say(line)
+    sys.exit(0 if fit else EXIT_FAILED)
+
+
+@model.command()
+@model_options
+@click.argument("crops", metavar="SET.npz|FOLDER", type=click.Path(path_type=Path))
+@click.option("--picture", type=click.Path(path_type=Path), metavar="FILE", help="Also draw the confusion matrix.")
+@json_option
+def evaluate(options: Options, crops: Path, picture: Path | None, as_json: bool) -> None:
+    """Measure how well a model reads labelled crops: accuracy, top-3, each class, calibration.
+
+    The set is a .npz file with x (n, height, width) uint8, light ink on black, and y (0 to 9; 10: no digit); or a
+    folder of pictures in sub-folders 0 to 9 and "not".
+    """
+    from edge_daemon import evaluate as engine
+    from edge_daemon.explain import save
+    from edge_daemon.trial import first_run
+
+    first_run(options)
+    result = engine.evaluate(options, crops)
+    say(engine.as_json(result) if as_json else engine.as_table(result))
+    if picture:
+        save(engine.drawn(result), picture)
+
+
+@model.command("list")
+@json_option
+def list_versions(as_json: bool) -> None:
+    """List the models in the store, the bundled one first, and what each is: active, on probation, refused."""
+    for version in _store().versions():
+        if as_json:
+            say(
+                {
+                    "version": version.name,
+                    "bundled": version.bundled,
+                    "active": version.active,
+                    "probation": version.probation,
+                    "refused": version.refused or None,
+                }
+            )
+        else:
+            say(_line(version))
+
+
+@model.command()
+@click.argument("version", metavar="VERSION|FOLDER")
+@click.option("--again", is_flag=True, help="Also a version that was refused before.")
+def activate(version: str, again: bool) -> None:
+    """Let another model run: one of the store, or one in a FOLDER with its manifest, which is taken in first.
+
+    It is on probation then: where it does worse than the one before it, that one comes back.
+    """
+    store = _store()
+    if Path(version).is_dir():
+        version = store.add(Path(version))
+        say(f"{version} is undamaged, reads its golden pictures right, and is in the store")
+    store.activate(version, again)
+    say(f"{version} is active. {RELOAD}")
+
+
+@model.command()
+def rollback() -> None:
+    """Leave the active model for the one before it; what is left is not tried again by itself."""
+    say(f"{_store().rollback()} is active. {RELOAD}")
+
+
+def _store() -> Store:
+    from edge_daemon.config import state_folder
+    from edge_daemon.store import Store
+
+    return Store(state_folder() / "models")
+
+
+def _line(version: Version) -> str:
+    said = [
+        "on probation" if version.probation else "active" if version.active else "",
+        "bundled" if version.bundled else "",
+        f"refused: {version.refused}" if version.refused else "",
+    ]
+    return f"{version.name:12}  {', '.join(filter(None, said))}".rstrip()

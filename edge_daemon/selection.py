@@ -1,0 +1,107 @@
+"""Which model runs: what the configuration names, or what is active in the store, and always one that works."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from edge_daemon import classifiers
+from edge_daemon.classifiers.options import AUTO, BUNDLED, Options
+from edge_daemon.errors import ModelError
+from edge_daemon.probation import Probation
+from edge_daemon.reader import Reader, open_reader
+from edge_daemon.store import Store, Version
+from edge_daemon.trial import first_run
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A reader that is ready."""
+
+    reader: Reader
+    trouble: str
+    """Why it is not the model that was wanted, in a sentence; empty: it is."""
+
+    def problems(self) -> dict[str, str]:
+        """Code -> text, as `problem` tells it."""
+        return {"model": self.trouble} if self.trouble else {}
+
+
+@contextmanager
+def selected(wanted: Options, store: Store, again: Callable[[], None]) -> Iterator[Selected]:
+    """The reader to run with. What cannot be used gives way to what can, down to the bundled model.
+
+    `again` is called when another model should be selected: one on probation was left. Raises ModelError only where
+    the bundled model itself is damaged, RuntimeMissingError without an interpreter.
+    """
+    if wanted.path != AUTO:
+        yield _configured(wanted)
+        return
+    version, trouble = store.sound()
+    if version.probation and (deaths := store.deaths()) >= store.MOST_DEATHS:
+        why = f"{deaths} times the program died while it was on probation"
+        trouble = _left(store, version, why)
+        version = store.active()
+    if not version.probation:
+        yield _active(wanted, version, trouble)
+        return
+    with store.watched():
+        try:
+            reader = open_reader(_options(wanted, version))
+            before = classifiers.load(_options(wanted, store.before()))
+        except ModelError as error:
+            trouble = _left(store, version, str(error))
+            yield _active(wanted, store.active(), trouble)
+            return
+
+        def verdict(why: str) -> None:
+            if why:
+                store.rollback(why)
+                again()
+            else:
+                store.keep()
+
+        log.info("model %s is on probation", version.name)
+        reader.classifier = Probation(reader.classifier, before, verdict)
+        yield Selected(reader, trouble)
+
+
+def settled(wanted: Options, store: Store) -> Options:
+    """The same with the path of what would run now, for who only looks on."""
+    return _options(wanted, store.sound()[0]) if wanted.path == AUTO else wanted
+
+
+def _configured(wanted: Options) -> Selected:
+    """What the configuration names."""
+    try:
+        first_run(wanted)
+        return Selected(open_reader(wanted), "")
+    except ModelError as error:
+        if wanted.path == BUNDLED:
+            raise
+        return Selected(_floor(wanted), f"the bundled model runs instead of {wanted.path}: {error}")
+
+
+def _active(wanted: Options, version: Version, trouble: str) -> Selected:
+    try:
+        return Selected(open_reader(_options(wanted, version)), trouble)
+    except ModelError as error:
+        if version.bundled:
+            raise
+        return Selected(_floor(wanted), f"the bundled model runs instead of {version.name}: {error}")
+
+
+def _floor(wanted: Options) -> Reader:
+    return open_reader(replace(wanted, path=BUNDLED))
+
+
+def _options(wanted: Options, version: Version) -> Options:
+    return replace(wanted, path=BUNDLED if version.bundled else str(version.manifest))
+
+
+def _left(store: Store, version: Version, why: str) -> str:
+    return f"model {version.name} was left for {store.rollback(why)}: {why}"
