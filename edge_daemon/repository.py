@@ -77,6 +77,8 @@ class Repository:
         self._folder, self._url, self._limits = folder, options.url.rstrip("/"), limits or Limits()
         self._fetcher = Fetcher(folder, self._limits)
         (folder / "metadata").mkdir(exist_ok=True)
+        for stray in [*(folder / "metadata").glob("tmp*"), *folder.glob("*.part")]:  # of a run that was killed
+            stray.unlink()
         small = UpdaterConfig(max_root_rotations=64, root_max_length=100_000, timestamp_max_length=10_000,
                               snapshot_max_length=100_000, targets_max_length=1_000_000)  # fmt: skip
         try:

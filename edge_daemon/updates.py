@@ -97,6 +97,8 @@ def update(
     with _alone(folder):
         before, offer = known(folder), None
         try:
+            for stray in folder.glob(".known.*"):  # of a run that was killed
+                stray.unlink()
             time = judged_at(datetime.fromtimestamp(clock(), UTC), before)
             with closing(Repository(folder, options, time, limits)) as repository:
                 offer = repository.offer()
