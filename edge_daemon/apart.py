@@ -12,6 +12,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,27 +26,52 @@ _TAIL = 2000
 _STATUS = Path("/proc/self/statm")
 
 
-def apart(job: str, *arguments: str, seconds: float = SECONDS) -> Any:
-    """What the function `job` ("module:name") returns for these arguments, as JSON carries it.
+class Child:
+    """A function of ours at work in a process of its own."""
 
-    Raises ModelError where it raised one, and ChildError where its process died, hung or ran into a limit; the
-    message is a sentence without a subject ("was killed by SIGSEGV").
-    """
-    command = [sys.executable, "-m", "edge_daemon.apart", job, *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=seconds, stdin=subprocess.DEVNULL, check=False)
-    except subprocess.TimeoutExpired:
-        raise ChildError(f"was not done after {seconds:.0f} s") from None
-    said = done.stderr.decode(errors="replace")[-_TAIL:].strip()
-    if done.returncode < 0:
-        raise ChildError(f"was killed by {signal.Signals(-done.returncode).name}")
-    if done.returncode > 0:
-        last = said.rsplit("\n", 1)[-1] or "it did not say why"
-        raise ChildError(f"ended with exit code {done.returncode}: {last}")
-    answer = json.loads(done.stdout)
-    if "refused" in answer:
-        raise ModelError(answer["refused"])
-    return answer["said"]
+    def __init__(self, job: str, *arguments: str, seconds: float = SECONDS) -> None:
+        """`job` is "module:name"; the arguments are text."""
+        command = [sys.executable, "-m", "edge_daemon.apart", job, *arguments]
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        self._process = subprocess.Popen(command, **pipes)  # type: ignore[call-overload]
+        self._seconds = seconds
+        self._deadline = time.monotonic() + seconds
+
+    def is_over(self) -> bool:
+        """Whether `answer` would not wait."""
+        return self._process.poll() is not None or time.monotonic() > self._deadline
+
+    def answer(self) -> Any:
+        """What the function returns, as JSON carries it; waits for it.
+
+        Raises ModelError where it raised one, and ChildError where its process died, hung or ran into a limit; the
+        message is a sentence without a subject ("was killed by SIGSEGV").
+        """
+        try:
+            said, complained = self._process.communicate(timeout=max(0.0, self._deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self.end()
+            raise ChildError(f"was not done after {self._seconds:.0f} s") from None
+        code = self._process.returncode
+        if code < 0:
+            raise ChildError(f"was killed by {signal.Signals(-code).name}")
+        if code > 0:
+            last = complained.decode(errors="replace")[-_TAIL:].strip().rsplit("\n", 1)[-1] or "it did not say why"
+            raise ChildError(f"ended with exit code {code}: {last}")
+        answer = json.loads(said)
+        if "refused" in answer:
+            raise ModelError(answer["refused"])
+        return answer["said"]
+
+    def end(self) -> None:
+        """It is no longer of interest."""
+        self._process.kill()
+        self._process.communicate()
+
+
+def apart(job: str, *arguments: str, seconds: float = SECONDS) -> Any:
+    """What a function returns that is called in a process of its own. See Child."""
+    return Child(job, *arguments, seconds=seconds).answer()
 
 
 def main() -> None:

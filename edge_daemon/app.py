@@ -23,6 +23,7 @@ from edge_daemon.board import Board
 from edge_daemon.commands import Desk
 from edge_daemon.config import Config, runtime_folder, state_folder
 from edge_daemon.controls import Controls, Inbox, take
+from edge_daemon.coral import Device
 from edge_daemon.courier import Backoff, Courier
 from edge_daemon.domain import Classifier, Event, Frame, Patch, Reading, Record, Request, Source, Status
 from edge_daemon.errors import ConfigError
@@ -145,7 +146,8 @@ def build(config: Config, inbox: Inbox, load: Callable[[], Config], wrong: str =
     """Put the daemon together; on the way out deliver what can be delivered, say offline, release everything."""
     with ExitStack() as stack:
         store = Store(state_folder() / "models")
-        model = stack.enter_context(selected(config.model, store, partial(inbox.put, Request.RELOAD)))
+        device = stack.enter_context(closing(Device(state_folder(), config.model.delegate == "edgetpu")))
+        model = stack.enter_context(selected(config.model, store, device, partial(inbox.put, Request.RELOAD)))
         reader, classifier = model.reader, model.reader.classifier
         systemd = stack.enter_context(closing(Systemd()))
         outbox = stack.enter_context(closing(Outbox(state_folder(), config.device, config.outbox)))

@@ -11,11 +11,11 @@ from typing import Any
 
 from edge_daemon import wire
 from edge_daemon.board import Board
+from edge_daemon.commands import Models
 from edge_daemon.domain import Heard, Reading, Record, Request, Status
 from edge_daemon.errors import CommandError
 from edge_daemon.outbox import Outbox
 from edge_daemon.report import Report
-from edge_daemon.updating import Updating
 
 Inbox = SimpleQueue[Request | Heard]
 """What signals and subscribers ask for; the path looks once a round."""
@@ -28,7 +28,7 @@ class Controls:
 
     def __init__(
         self, device: str, board: Board, outbox: Outbox, report: Report, inbox: Inbox, switch: Path,
-        validate: Callable[[], object], models: Updating,
+        validate: Callable[[], object], models: Models,
     ) -> None:  # fmt: skip
         """`switch` is a file that is there while reading is switched off; `validate` loads the configuration."""
         self._device = device

@@ -274,10 +274,13 @@ class Source(Protocol):
 class Classifier(Protocol):
     """Says which digit a glyph is."""
 
-    name: str
-    """Name and version of the model, for example digits@1.2.0."""
-    backend: str
-    """What it runs on: cpu or edgetpu."""
+    @property
+    def name(self) -> str:
+        """Name and version of the model, for example digits@1.2.0."""
+
+    @property
+    def backend(self) -> str:
+        """What it runs on now: cpu or edgetpu."""
 
     def classify(self, glyphs: Sequence[Glyph]) -> NDArray[np.float32]:
         """Probabilities, shape (len(glyphs), 11), rows summing to 1, in the order of `glyphs`.

@@ -79,9 +79,7 @@ def structure(given: str) -> list[str]:
     runtime = find_interpreter(options.runtime)
     plain = runtime.module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     try:
-        interpreter = runtime.interpreter(
-            model_content=content, num_threads=1, experimental_op_resolver_type=plain
-        )
+        interpreter = runtime.interpreter(model_content=content, num_threads=1, experimental_op_resolver_type=plain)
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"{file.name} does not load: {error}") from error
     lines = [f"takes     {_tensor(tensor)}" for tensor in interpreter.get_input_details()]
@@ -116,5 +114,3 @@ def _tensor(tensor: dict[str, Any]) -> str:
     shape = tuple(int(n) for n in tensor.get("shape_signature", tensor["shape"]))
     step, zero = tensor["quantization"]
     return f"{tensor['dtype'].__name__} {shape}" + (f", quantised by {step:.6g} from {zero}" if step else "")
-
-

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from edge_daemon import classifiers
+from edge_daemon.coral import Device
 from edge_daemon.domain import Box, Classifier, Digit, Grey, Line, Number, Patch, outline
 from edge_daemon.ink import contrast
 from edge_daemon.read import read
@@ -97,13 +98,15 @@ class Reader:
         return numbers, pieces_of(lines)
 
 
-def open_reader(model: classifiers.Options, look_round_every: float = LOOK_ROUND) -> Reader:
+def open_reader(
+    model: classifiers.Options, look_round_every: float = LOOK_ROUND, device: Device | None = None
+) -> Reader:
     """With all three networks, the digits' as configured. Raises ModelError, or RuntimeMissingError.
 
     Who brings a digit network of their own wants it to read: strips are left out then.
     """
     strips = None if classifiers.is_foreign(model) else StripReader(runtime=model.runtime)
-    return Reader(Sieve(runtime=model.runtime), classifiers.load(model), strips, look_round_every)
+    return Reader(Sieve(runtime=model.runtime), classifiers.load(model, device), strips, look_round_every)
 
 
 def borne_out(spelled: Number, glyphs: Sequence[Number]) -> Number:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from edge_daemon import classifiers
 from edge_daemon.classifiers.options import AUTO, BUNDLED, Options
+from edge_daemon.coral import Device
 from edge_daemon.errors import ModelError
 from edge_daemon.probation import Probation
 from edge_daemon.reader import Reader, open_reader
@@ -25,21 +26,23 @@ class Selected:
     reader: Reader
     trouble: str
     """Why it is not the model that was wanted, in a sentence; empty: it is."""
+    device: Device
 
     def problems(self) -> dict[str, str]:
         """Code -> text, as `problem` tells it."""
-        return {"model": self.trouble} if self.trouble else {}
+        found = {"model": self.trouble, "edgetpu": self.device.trouble}
+        return {code: text for code, text in found.items() if text}
 
 
 @contextmanager
-def selected(wanted: Options, store: Store, again: Callable[[], None]) -> Iterator[Selected]:
+def selected(wanted: Options, store: Store, device: Device, again: Callable[[], None]) -> Iterator[Selected]:
     """The reader to run with. What cannot be used gives way to what can, down to the bundled model.
 
     `again` is called when another model should be selected: one on probation was left. Raises ModelError only where
     the bundled model itself is damaged, RuntimeMissingError without an interpreter.
     """
     if wanted.path != AUTO:
-        yield _configured(wanted)
+        yield _configured(wanted, device)
         return
     version, trouble = store.sound()
     if version.probation and (deaths := store.deaths()) >= store.MOST_DEATHS:
@@ -47,15 +50,15 @@ def selected(wanted: Options, store: Store, again: Callable[[], None]) -> Iterat
         trouble = _left(store, version, why)
         version = store.active()
     if not version.probation:
-        yield _active(wanted, version, trouble)
+        yield _active(wanted, version, trouble, device)
         return
     with store.watched():
         try:
-            reader = open_reader(_options(wanted, version))
+            reader = open_reader(_options(wanted, version), device=device)
             before = classifiers.load(_options(wanted, store.before()))
         except ModelError as error:
             trouble = _left(store, version, str(error))
-            yield _active(wanted, store.active(), trouble)
+            yield _active(wanted, store.active(), trouble, device)
             return
 
         def verdict(why: str) -> None:
@@ -67,7 +70,7 @@ def selected(wanted: Options, store: Store, again: Callable[[], None]) -> Iterat
 
         log.info("model %s is on probation", version.name)
         reader.classifier = Probation(reader.classifier, before, verdict)
-        yield Selected(reader, trouble)
+        yield Selected(reader, trouble, device)
 
 
 def settled(wanted: Options, store: Store) -> Options:
@@ -75,24 +78,24 @@ def settled(wanted: Options, store: Store) -> Options:
     return _options(wanted, store.sound()[0]) if wanted.path == AUTO else wanted
 
 
-def _configured(wanted: Options) -> Selected:
+def _configured(wanted: Options, device: Device) -> Selected:
     """What the configuration names."""
     try:
         first_run(wanted)
-        return Selected(open_reader(wanted), "")
+        return Selected(open_reader(wanted, device=device), "", device)
     except ModelError as error:
         if wanted.path == BUNDLED:
             raise
-        return Selected(_floor(wanted), f"the bundled model runs instead of {wanted.path}: {error}")
+        return Selected(_floor(wanted), f"the bundled model runs instead of {wanted.path}: {error}", device)
 
 
-def _active(wanted: Options, version: Version, trouble: str) -> Selected:
+def _active(wanted: Options, version: Version, trouble: str, device: Device) -> Selected:
     try:
-        return Selected(open_reader(_options(wanted, version)), trouble)
+        return Selected(open_reader(_options(wanted, version), device=device), trouble, device)
     except ModelError as error:
         if version.bundled:
             raise
-        return Selected(_floor(wanted), f"the bundled model runs instead of {version.name}: {error}")
+        return Selected(_floor(wanted), f"the bundled model runs instead of {version.name}: {error}", device)
 
 
 def _floor(wanted: Options) -> Reader:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
 import msgspec
 import numpy as np
@@ -17,6 +18,8 @@ from edge_daemon.classifiers.tflite import TfliteClassifier, golden_inks, read_m
 from edge_daemon.domain import Classifier, Glyph
 from edge_daemon.errors import ChildError, ModelError
 from edge_daemon.networks import bundled, read_file
+
+T = TypeVar("T")
 
 SLOWER = 5.0
 """A model may take so many times what the bundled one takes."""
@@ -36,10 +39,7 @@ class Tried(TypedDict):
 
 def tried(manifest: Path) -> Tried:
     """Load and run a model in a process of its own. Raises ModelError where it is not fit to be used."""
-    try:
-        done: Tried = apart("edge_daemon.trial:run", str(manifest))
-    except ChildError as error:
-        raise ModelError(f"{manifest.name}: the process that tried this model {error}; it is not used") from error
+    done: Tried = ended(manifest.name, lambda: apart("edge_daemon.trial:run", str(manifest)))
     return done
 
 
@@ -50,10 +50,16 @@ def first_run(options: Options) -> None:
     """
     if options.path in (AUTO, BUNDLED):
         return
+    given = msgspec.json.encode(asdict(options)).decode()
+    ended(options.path, lambda: apart("edge_daemon.trial:load", given))
+
+
+def ended(name: str, trial: Callable[[], T]) -> T:
+    """What a trial returns. Raises ModelError, also where its process did not live through it."""
     try:
-        apart("edge_daemon.trial:load", msgspec.json.encode(asdict(options)).decode())
+        return trial()
     except ChildError as error:
-        raise ModelError(f"{options.path}: the process that tried this model {error}; it is not used") from error
+        raise ModelError(f"{name}: the process that tried this model {error}; it is not used") from error
 
 
 def load(options: str) -> str:

@@ -129,6 +129,7 @@ def _install(
     if version in here and here[version].manifest.read_bytes() != offer.manifest:
         raise ModelError(f"the model offered as {version} is another than the {version} at hand: give it a new one")
     if version == active:
+        repository.clear()  # where the run that installed it was killed before it did
         return Outcome(version, active)
     if why := store.refusals().get(version):
         return Outcome(version, active, why=f"it was refused: {why}")

@@ -1,7 +1,7 @@
 """An update that is killed at each of its steps, one after the other: python -m tests.killed FOLDER URL ROOT
 
-A step is a chunk that arrives, an fsync, a rename, a link, a file or folder that goes. Each run is a process of its own,
-ended by SIGKILL before its n-th step. Prints a line of JSON for each: what was killed, and what is active then.
+A step is a chunk that arrives, an fsync, a rename, a link, a file or folder that goes. Each run is a process of its
+own, ended by SIGKILL before its n-th step. Prints a line of JSON for each: what was killed, and what is active then.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from edge_daemon import download, store
 from tests.owner import Device
@@ -45,7 +46,7 @@ class Fuse:
             return stepping
 
         for name in STEPS:
-            setattr(os, name, before(name, getattr(os, name)))
+            patch.object(os, name, before(name, getattr(os, name))).start()
         chunks = download.Fetcher._chunks
 
         def counted(fetcher: download.Fetcher, response: Any) -> Iterator[bytes]:
@@ -54,7 +55,7 @@ class Fuse:
                 self.step("chunk")
                 yield whole[start : start + download.CHUNK]
 
-        download.Fetcher._chunks = counted  # type: ignore[method-assign]
+        patch.object(download.Fetcher, "_chunks", counted).start()
 
 
 def run(device: Device, burns_at: int, note: Path) -> bool:
@@ -73,7 +74,7 @@ def run(device: Device, burns_at: int, note: Path) -> bool:
 
 
 def main(folder: Path, url: str, root: Path) -> None:
-    store.tried = lambda manifest: None  # type: ignore[assignment,return-value]  # a process of its own, of no steps
+    patch.object(store, "tried").start()  # in a process of its own, without steps
     base = Device(folder / "base", url, root)
     base.store.add(folder / "0.4.0")
     base.store.activate("0.4.0")

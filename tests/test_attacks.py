@@ -127,9 +127,7 @@ def test_fast_forward(device: Device, web: WebServer, old: Owner) -> None:
     sign(old, timestamp)
     assert device.look().latest == "0.4.0"
     stolen = old.copy(old.folder.parent / "stolen")
-    (old.public / "metadata/timestamp.json").write_bytes(
-        (stolen.public / "metadata/timestamp.json").read_bytes()
-    )
+    (old.public / "metadata/timestamp.json").write_bytes((stolen.public / "metadata/timestamp.json").read_bytes())
     old.publish(rotate="publish")
     assert device.update().changed
 
@@ -289,4 +287,3 @@ def test_an_old_key_counts_no_more(device: Device, old: Owner) -> None:
     sign(thief, timestamp)
     shutil.copy(thief.public / "metadata/timestamp.json", old.public / "metadata/timestamp.json")
     refused(device, "not signed by whom")
-

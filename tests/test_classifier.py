@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from edge_daemon import classifiers
-from edge_daemon.classifiers.tflite import Options, TfliteClassifier, locate
+from edge_daemon.classifiers.options import Options
+from edge_daemon.classifiers.tflite import TfliteClassifier, locate
 from edge_daemon.domain import DIGITS, Glyph
 from edge_daemon.errors import ModelError
 from edge_daemon.networks import find_interpreter, models_folder

@@ -19,7 +19,7 @@ def test_killed_at_every_step(states: dict[str, Owner], tmp_path: Path) -> None:
     model(tmp_path / "0.4.0", "0.4.0")
     owner = states["second"]
     with serving(owner.public) as web:
-        command = [sys.executable, "-m", "tests.killed", tmp_path, web.url, owner.root]
+        command = [sys.executable, "-m", "tests.killed", str(tmp_path), web.url, str(owner.root)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=110)
     assert done.returncode == 0, done.stderr
     killed = [json.loads(line) for line in done.stdout.splitlines()]

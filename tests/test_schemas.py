@@ -37,8 +37,17 @@ SAID: dict[str, list[Message]] = {
     "event": [encoded(event()), encoded(Event("camera_problem", None, 0.0, {}))],
     "info": [wire.info("dock3", {"version": "0.1.0", "model": "digits@1", "backend": "cpu", "fields": ["units"]})],
     "update": [
-        wire.update("dock3", {"installed_version": "0.3.0", "latest_version": "0.4.0", "in_progress": True,
-                              "update_percentage": percent, "release_summary": ""}) for percent in (None, 0, 100)
+        wire.update(
+            "dock3",
+            {
+                "installed_version": "0.3.0",
+                "latest_version": "0.4.0",
+                "in_progress": True,
+                "update_percentage": percent,
+                "release_summary": "",
+            },
+        )
+        for percent in (None, 0, 100)
     ],
     "enabled": [wire.enabled("dock3", True), wire.enabled("dock3", False)],
     "response": [

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_daemon.errors import ModelError, UpdateError
+from edge_daemon.repository import MODEL
 from edge_daemon.updates import WRITTEN
 from tests.disks import on_small_disk
 from tests.owner import NOW, Device, Owner
@@ -104,7 +105,7 @@ def publish_untried(owner: Owner, manifest: Path) -> None:
     facts = decode(manifest, Manifest)
     files = {file.name: read_file(manifest.parent, file) for file in facts.files.values()}
     repository = publish._Repository(owner.public, owner.keys, NOW)
-    repository.sign(files | {publish.MODEL: manifest.read_bytes()}, timedelta(days=365))
+    repository.sign(files | {MODEL: manifest.read_bytes()}, timedelta(days=365))
 
 
 # The clock

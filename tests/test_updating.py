@@ -164,7 +164,10 @@ def test_the_daemon_goes_on_with_the_new_model(
     """Home Assistant's button is pressed: readings come from the new model, and from the old one after a rollback."""
     camera = 'source = "simulated"\nhold = 3.0'
     updates = f'[updates]\nurl = "{web.url}"\nroot = "{published.root}"'
-    models = lambda: [said["model"] for said in recorder.payloads("/info")]  # noqa: E731
+
+    def models() -> list[str]:
+        return [said["model"] for said in recorder.payloads("/info")]
+
     with daemon(tmp_path, broker.url, camera, updates) as process:
         recorder.wait_for(lambda heard: models() == ["digits@0.3.0"])
         recorder.say(Message("edge_daemon/bench/request/model_install", b"{}"))

@@ -6,13 +6,17 @@ from edge_daemon.classifiers import tflite
 from edge_daemon.classifiers.foreign import ForeignClassifier
 from edge_daemon.classifiers.options import Options
 from edge_daemon.classifiers.tflite import TfliteClassifier
+from edge_daemon.coral import Device
 
 __all__ = ["ForeignClassifier", "Options", "is_foreign", "load"]
 
 
-def load(options: Options) -> ForeignClassifier | TfliteClassifier:
-    """The classifier that the table [model] asks for. Raises ModelError, or RuntimeMissingError."""
-    return ForeignClassifier(options) if is_foreign(options) else TfliteClassifier(options)
+def load(options: Options, device: Device | None = None) -> ForeignClassifier | TfliteClassifier:
+    """The classifier that the table [model] asks for; on `device` where that works.
+
+    Raises ModelError, or RuntimeMissingError.
+    """
+    return (ForeignClassifier if is_foreign(options) else TfliteClassifier)(options, device)
 
 
 def is_foreign(options: Options) -> bool:

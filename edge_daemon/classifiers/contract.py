@@ -49,7 +49,7 @@ class ForeignNetwork:
         except (RuntimeError, ValueError) as error:
             if "edgetpu-custom-op" in str(error):
                 raise ModelError(
-                    f"{name} is compiled for the Edge TPU and runs on no CPU; name its twin, the file it was compiled from"
+                    f"{name} is compiled for the Edge TPU and runs on no CPU; name the file it was compiled from"
                 ) from error
             if isinstance(error, ModelError):
                 raise
@@ -69,7 +69,7 @@ class ForeignNetwork:
         A recurrent network forgets the picture before.
         """
         rows = np.zeros((len(pictures), self.scores), np.float32)
-        fed = self._fed(255 - pictures if dark else pictures, scale)
+        fed = self._fed(np.asarray(255 - pictures, np.uint8) if dark else pictures, scale)
         for row, picture in zip(rows, fed, strict=True):
             self._interpreter.reset_all_variables()
             self._interpreter.set_tensor(self.takes["index"], picture)

@@ -9,20 +9,24 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.classifiers import contract, normalise, tflite
-from edge_daemon.classifiers.options import Options, Scale
+from edge_daemon.classifiers.options import BUNDLED, Options, Scale
+from edge_daemon.coral import Device, Pair
 from edge_daemon.domain import DIGITS, NOT_A_DIGIT, Glyph, Grey
 from edge_daemon.errors import ModelError
 from edge_daemon.networks import bundled, find_interpreter, read_file, softmax
 
 LEAST = 10
 """Of the 20 golden digits so many must be read right, or it is no digit classifier (by chance: 2)."""
+COMPILED = "_edgetpu.tflite"
+"""How the vendor's compiler names what it makes of a .tflite file."""
 CLEARLY = 0.2
 """In nats a digit: so much better must golden digits be read another way than the customary one."""
 _LEAST_SHARE = 1e-4
@@ -43,29 +47,40 @@ class Diet(NamedTuple):
 
 
 class ForeignClassifier:
-    """domain.Classifier of any .tflite file."""
+    """domain.Classifier of any .tflite file.
 
-    backend = "cpu"
+    mnist_edgetpu.tflite is what mnist.tflite becomes when it is compiled for the Edge TPU: side by side they are one
+    model, whichever is named.
+    """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, device: Device | None = None) -> None:
         """Load, find out and try. Raises ModelError, or RuntimeMissingError without an interpreter."""
-        path = Path(options.path).expanduser()
+        path = twin(Path(options.path).expanduser())
         try:
             content = path.read_bytes()
         except OSError as error:
             raise ModelError(f"{path} cannot be read: {error.strerror}") from error
         self.name = f"{path.stem}@{hashlib.sha256(content).hexdigest()[:8]}"
         self.network = contract.ForeignNetwork(find_interpreter(options.runtime).interpreter, content, str(path))
+        self._networks = Pair(self.network)
         self.labels = contract.labels(options.labels, content, path, self.network.scores)
         self._columns = contract.columns(self.labels)
         self._temperature = options.temperature
-        self._judge = None if NOT_A_DIGIT in self._columns else tflite.TfliteClassifier(Options(tflite.BUNDLED))
+        self._judge = None if NOT_A_DIGIT in self._columns else tflite.TfliteClassifier(Options(BUNDLED))
         self.diet, self.probabilities, self.golden = self._find_out(golden_digits(), options)
         if self.golden < LEAST:
             raise ModelError(
                 f"{path.name} reads {self.golden} of {2 * len(DIGITS)} golden digits, at best ({self.diet}):"
                 " it is no digit classifier, or its labels are in another order; [model] labels names them"
             )
+        compiled = path.with_name(f"{path.stem}{COMPILED}")
+        if device and options.delegate != "none" and compiled.is_file():
+            device.serve(self._networks, options.runtime, compiled, partial(_load, compiled), self._check)
+
+    @property
+    def backend(self) -> str:
+        """cpu or edgetpu, as it is now."""
+        return self._networks.backend
 
     def classify(self, glyphs: Sequence[Glyph]) -> NDArray[np.float32]:
         """Probabilities, shape (len(glyphs), 11), rows summing to 1: digits 0 to 9, then 'not a digit'."""
@@ -88,7 +103,13 @@ class ForeignClassifier:
     def _raw(self, inks: Sequence[Grey], diet: Diet) -> NDArray[np.float32]:
         height, width = self.network.height, self.network.width
         pictures = np.stack([viewed(ink, diet.view, height, width) for ink in inks])
-        return self.network.raw(pictures, diet.scale, diet.dark)
+        return self._networks.do(lambda network: network.raw(pictures, diet.scale, diet.dark))
+
+    def _check(self) -> None:
+        """Raises ModelError where the golden digits are no longer read as they were."""
+        right = (self.own(golden_digits()).argmax(axis=1) == np.tile(np.arange(len(DIGITS)), 2)).sum()
+        if right < self.golden - 1:
+            raise ModelError(f"it reads {right} of the golden digits, the CPU {self.golden}: compile the file anew")
 
     def _find_out(self, inks: Sequence[Grey], options: Options) -> tuple[Diet, bool, int]:
         """How it reads the golden digits best, whether it gives probabilities, and how many it then reads right."""
@@ -117,8 +138,18 @@ class ForeignClassifier:
             yield Diet(view, dark, each)
 
 
+def twin(path: Path) -> Path:
+    """The file for the CPU, where `path` is the one compiled for the Edge TPU and the other lies beside it."""
+    cpu = path.with_name(path.name.replace(COMPILED, ".tflite"))
+    return cpu if cpu.is_file() else path
+
+
+def _load(file: Path, runtime: Any) -> contract.ForeignNetwork:
+    return contract.ForeignNetwork(runtime, file.read_bytes(), str(file))
+
+
 def _logarithm(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.log(np.maximum(probabilities, np.float32(_LEAST_SHARE)))
+    return np.asarray(np.log(np.maximum(probabilities, np.float32(_LEAST_SHARE))), np.float32)
 
 
 def viewed(ink: Grey, view: str, height: int, width: int) -> Grey:

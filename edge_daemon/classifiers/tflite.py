@@ -1,4 +1,4 @@
-"""Digits by a TFLite network on the CPU. Owns the normaliser that its network was trained with.
+"""Digits by a TFLite network of ours. Owns the normaliser that its network was trained with.
 
 A model is a manifest (.json) and the .tflite files it names, side by side. A damaged file can segfault the runtime,
 and a wrong one can load and answer nonsense; so hashes are checked before anything is parsed, and golden pictures
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edge_daemon.classifiers import normalise
 from edge_daemon.classifiers.options import AUTO, BUNDLED, Options
+from edge_daemon.coral import TPU, Device, Pair
 from edge_daemon.domain import DIGITS, NOT_A_DIGIT, Glyph, Grey
 from edge_daemon.errors import ModelError
 from edge_daemon.networks import Manifest, Network, bundled, compare, decode, open_network, read_file, softmax
@@ -77,20 +78,35 @@ def digit_network(interpreter: Any, content: bytes, name: str) -> Network:
 
 
 class TfliteClassifier:
-    """domain.Classifier on the CPU."""
+    """domain.Classifier of a network of ours."""
 
-    backend = "cpu"
+    def __init__(self, options: Options, device: Device | None = None) -> None:
+        """Load, check and try the model; where it has a file compiled for it, `device` may run it.
 
-    def __init__(self, options: Options) -> None:
-        """Load, check and try the model. Raises ModelError, or RuntimeMissingError without an interpreter."""
+        Raises ModelError, or RuntimeMissingError without an interpreter.
+        """
         path, kind = locate(options.path)
         manifest = read_manifest(path)
         if kind not in manifest.files or kind not in manifest.temperature:
             raise ModelError(f"{path} names no {kind} network, only {', '.join(sorted(manifest.temperature))}")
         self.name = f"{manifest.name}@{manifest.version}"
         self._temperature = manifest.temperature[kind]
-        self._network = open_network(path, manifest, kind, digit_network, options.runtime)
+        self._networks = Pair(open_network(path, manifest, kind, digit_network, options.runtime))
         self._try(path, manifest)
+        if device and options.delegate != "none" and TPU in manifest.files:
+            content, file = read_file(path.parent, manifest.files[TPU]), path.with_name(manifest.files[TPU].name)
+            device.serve(
+                self._networks,
+                options.runtime,
+                file,
+                lambda runtime: digit_network(runtime, content, file.name),
+                lambda: self._try(path, manifest),
+            )
+
+    @property
+    def backend(self) -> str:
+        """cpu or edgetpu, as it is now."""
+        return self._networks.backend
 
     def classify(self, glyphs: Sequence[Glyph]) -> NDArray[np.float32]:
         """Probabilities, shape (len(glyphs), 11), rows summing to 1: digits 0 to 9, then 'not a digit'."""
@@ -98,7 +114,8 @@ class TfliteClassifier:
 
     def own(self, inks: Sequence[Grey]) -> NDArray[np.float32]:
         """The same of ink that is in no patch."""
-        return softmax(self._network.logits([normalise.normalise(ink) for ink in inks]), self._temperature)
+        pictures = [normalise.normalise(ink) for ink in inks]
+        return softmax(self._networks.do(lambda network: network.logits(pictures)), self._temperature)
 
     def _try(self, path: Path, manifest: DigitManifest) -> None:
         """Read the golden pictures: a model can load and yet be wrong. Raises ModelError."""
