@@ -160,8 +160,11 @@ def build(config: Config, inbox: Inbox, load: Callable[[], Config], wrong: str =
         encode = partial(wire.encode, config.device, config.mqtt.detail)
         courier = Courier(outbox, sink, board, encode, Backoff(longest=seconds(config.mqtt.longest_wait)))
         courier.on_heard = partial(take, inbox)
-        report = Report(config.device, board, outbox, courier, config.mqtt.bare_value, wrong, others=model.problems)
         updating = Updating(config.device, board, config.updates, state_folder() / "updates", store, inbox.put)
+        report = Report(
+            config.device, board, outbox, courier, config.mqtt.bare_value, wrong,
+            others=lambda: model.problems() | updating.problems(),
+        )  # fmt: skip
         controls = Controls(config.device, board, outbox, report, inbox, state_folder() / "disabled", load, updating)
         desk = Desk(config.device, board, controls, Transactions(state_folder() / "transactions"))
         ring = Ring(runtime_folder() / "explain")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
@@ -19,14 +20,16 @@ from edge_daemon import check_mqtt, classifiers, units
 from edge_daemon.access import access
 from edge_daemon.classifiers.options import AUTO
 from edge_daemon.config import Config, load, state_folder
-from edge_daemon.errors import ConfigError, EdgeDaemonError
+from edge_daemon.errors import ConfigError, EdgeDaemonError, UpdateError
 from edge_daemon.networks import find_interpreter
+from edge_daemon.repository import Repository
 from edge_daemon.selection import settled
 from edge_daemon.sieve import Sieve
 from edge_daemon.sources import open_source
 from edge_daemon.store import Store
 from edge_daemon.strips import StripReader
 from edge_daemon.trial import first_run
+from edge_daemon.updates import judged_at, known
 
 FLAT = 16
 """Grey levels: a frame that spans less shows nothing."""
@@ -141,6 +144,21 @@ def _state(config: Config) -> Iterator[Found]:
         yield Level.WARN, what, "Free some space, or lower max_size."
 
 
+def _updates(config: Config) -> Iterator[Found]:
+    if not config.updates.url:
+        yield Level.OK, "no newer models are looked for: [updates] url is empty"
+        return
+    time = judged_at(datetime.now(UTC), known(state_folder() / "updates"))
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with closing(Repository(Path(folder), config.updates, time)) as repository:
+                facts = repository.offer().facts
+        except UpdateError as error:
+            yield Level.WARN, str(error), "Until that is mended no newer model comes."
+            return
+    yield Level.OK, f"{config.updates.url} offers {facts.name}@{facts.version}, signed as it must be"
+
+
 SECTIONS: dict[str, Callable[[Config], Iterator[Found]]] = {
     "config": _config,
     "runtime": _runtime,
@@ -148,4 +166,5 @@ SECTIONS: dict[str, Callable[[Config], Iterator[Found]]] = {
     "camera": _camera,
     "mqtt": _mqtt,
     "state": _state,
+    "updates": _updates,
 }

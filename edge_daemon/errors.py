@@ -37,6 +37,10 @@ class UpdateError(EdgeDaemonError, OSError):
     """A newer model cannot be had: out of reach, not signed as it must be, expired, too large or too slow."""
 
 
+class DistrustError(UpdateError):
+    """What is offered is not believed: signed by nobody we know, changed, older than before, or expired."""
+
+
 class PublishError(EdgeDaemonError, OSError):
     """A model cannot be published: a key is missing, or what was published before."""
 

@@ -38,7 +38,6 @@ ROOT_DAYS = 3650
 """The root outlives a small installation; with its key at hand it is renewed when less than a third of that is left."""
 DAYS = 365
 """What is published holds so long: who publishes once a year never has to think of it."""
-KEPT_APART = "keys must lie apart from what is served"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +64,23 @@ def publish(
     """Make a model the newest, or without one sign again what is; the first time also make keys and folders.
 
     `rotate`: this key is replaced. A model is tried first, as devices will. Interrupted, it has not happened: run it
-    again. Raises PublishError, ModelError, or OSError for the disk.
+    again. Raises PublishError, or ModelError.
     """
+    try:
+        return _publish(public, keys, manifest, days, rotate, now or datetime.now(UTC))
+    except PublishError:
+        raise
+    except OSError as error:
+        raise PublishError(f"{error.filename or public}: {error.strerror}; run it again when that is mended") from error
+
+
+def _publish(
+    public: Path, keys: Path, manifest: Path | None, days: int, rotate: Key | None, now: datetime
+) -> Published:
     if public.resolve().is_relative_to(keys.resolve()) or keys.resolve().is_relative_to(public.resolve()):
-        raise PublishError(f"{keys}: {KEPT_APART}, neither inside {public} nor around it")
+        raise PublishError(f"{keys}: keys must lie apart from what is served, neither inside {public} nor around it")
     files = _model(manifest, public) if manifest else {}
-    repository = _Repository(public, keys, now or datetime.now(UTC))
+    repository = _Repository(public, keys, now)
     if not repository.documents and not files:
         raise PublishError(f"{public}: nothing is published there yet; name the manifest of a model")
     if not repository.documents and (keys / "root.json").exists():

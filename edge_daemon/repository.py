@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_daemon import __version__, durable
-from edge_daemon.errors import ModelError, UpdateError
+from edge_daemon.errors import DistrustError, ModelError, UpdateError
 from edge_daemon.networks import Manifest, decode
 
 if TYPE_CHECKING:
@@ -164,16 +164,16 @@ class Repository:
         except tuf.DownloadError as error:
             raise UpdateError(f"{error}; the next try goes on from there") from error
         except tuf.ExpiredMetadataError as error:
-            raise UpdateError(
+            raise DistrustError(
                 f"{self._url}: {error}, at {self.time:%Y-%m-%d %H:%M} UTC as this device has it. Whoever publishes has"
                 " to run `edge-daemon model publish` again, or somebody serves what is old"
             ) from error
         except tuf.BadVersionNumberError as error:
-            raise UpdateError(f"{self._url}: older than what was served before ({error}); not believed") from error
+            raise DistrustError(f"{self._url}: older than what was served before ({error}); not believed") from error
         except tuf.UnsignedMetadataError as error:
-            raise UpdateError(f"{self._url}: not signed by whom the root file names ({error}); not believed") from error
+            raise DistrustError(f"{self._url}: not signed by whom root.json names ({error}); not believed") from error
         except tuf.RepositoryError as error:
-            raise UpdateError(f"{self._url}: not what was signed ({error}); not believed") from error
+            raise DistrustError(f"{self._url}: not what was signed ({error}); not believed") from error
 
 
 def servable(facts: Manifest) -> None:

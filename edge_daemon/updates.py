@@ -26,7 +26,7 @@ import msgspec
 from msgspec.structs import replace
 
 from edge_daemon import durable
-from edge_daemon.errors import EdgeDaemonError, ModelError, UpdateError
+from edge_daemon.errors import DistrustError, EdgeDaemonError, ModelError, UpdateError
 from edge_daemon.repository import Offer, Options, Repository
 from edge_daemon.store import Store
 
@@ -64,6 +64,8 @@ class Known(msgspec.Struct, frozen=True):
     version."""
     error: str = ""
     """Why the last run failed; empty: it did not."""
+    distrusted: bool = False
+    """Whether that was because what is served is not believed: somebody has to look after it."""
 
 
 def known(folder: Path) -> Known:
@@ -113,8 +115,9 @@ def update(
             return done
         except (EdgeDaemonError, OSError) as error:
             unfit = {"unfit": offer.mark, "why": str(error)} if offer and isinstance(error, ModelError) else {}
+            distrusted = isinstance(error, DistrustError)
             with suppress(OSError):  # the disk is full: that is what is being told
-                _remember(folder, replace(before, error=str(error), **unfit))
+                _remember(folder, replace(before, error=str(error), distrusted=distrusted, **unfit))
             if isinstance(error, EdgeDaemonError):
                 raise
             raise UpdateError(f"{folder}: {error.strerror or error}; the update goes on when that is mended") from error

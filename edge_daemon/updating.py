@@ -94,7 +94,7 @@ class Updating:
         self._folder, self._store = folder, store
         self._now, self._draw = now, draw
         self._run: _Run | None = None
-        self._died = ""
+        self._known, self._died = known(folder), ""
         every = seconds(options.every) if options.url else 0.0
         self._every = every or None
         self._next = now() + min(every, draw(*FIRST))
@@ -120,6 +120,10 @@ class Updating:
         back = self._store.rollback()
         self._ask(Request.RELOAD)
         return {"installed_version": back}
+
+    def problems(self) -> dict[str, str]:
+        """Code -> text, where somebody has to look after what is served. That nobody answers is none."""
+        return {"updates": self._known.error} if self._known.distrusted and self._options.url else {}
 
     def close(self) -> None:
         """What is at work is ended; the next run goes on with it."""
@@ -161,16 +165,17 @@ class Updating:
         failed = code != 0
         every = self._every or 0.0
         self._next = self._now() + self._draw(0.9, 1.1) * (min(every, SOON) if failed else every)
+        self._known = known(self._folder)
         self._tell()
         if failed:
-            log.warning("no update: %s", self._died or known(self._folder).error)
+            log.warning("no update: %s", self._died or self._known.error)
         elif run.changed:
             log.info("a newer model is installed: %s", self._store.active().name)
             self._ask(Request.RELOAD)
 
     def facts(self) -> dict[str, Any]:
         """What is told on the topic `update`, in the words of Home Assistant."""
-        last, installed = known(self._folder), self._store.active().name
+        last, installed = self._known, self._store.active().name
         wanted = last.latest and not last.why and last.latest not in self._store.refused()
         summary = self._died or last.error or (f"{last.latest} is not used: {last.why}" if last.why else "")
         return {

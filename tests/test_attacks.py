@@ -152,7 +152,7 @@ def test_mix_and_match_targets(device: Device, web: WebServer, old: Owner, new: 
 def test_wrong_key(device: Device, web: WebServer, states: dict[str, Owner]) -> None:
     """A whole folder signed by somebody else."""
     web.folder = states["stranger"].public
-    refused(device, "not signed by whom the root file names")
+    refused(device, "not signed by whom root.json names")
 
 
 @pytest.mark.parametrize("role", ["timestamp", "snapshot", "targets"])

@@ -15,6 +15,8 @@ from edge_daemon.check import Finding, Level, checks
 from edge_daemon.cli.daemon import SECTIONS
 from edge_daemon.domain import Frame
 from edge_daemon.networks import models_folder
+from tests.owner import Owner
+from tests.webserver import serving
 
 
 @pytest.fixture(autouse=True)
@@ -137,3 +139,16 @@ def test_state_folder_that_is_too_small(tmp_path: Path, monkeypatch: pytest.Monk
     findings = found(tmp_path, "state", "")
     assert [finding.level for finding in findings] == [Level.OK, Level.WARN]
     assert "5 MB" in findings[1].what
+
+
+def test_updates(tmp_path: Path, published: Owner) -> None:
+    """Which model is offered, or why what is offered cannot be had; looking leaves nothing behind."""
+    [finding] = found(tmp_path, "updates", "")
+    assert (finding.level, "url is empty" in finding.what) == (Level.OK, True)
+    with serving(published.public) as web:
+        text = f'[updates]\nurl = "{web.url}"\nroot = "{published.root}"\n'
+        [finding] = found(tmp_path, "updates", text)
+        assert (finding.level, "offers digits@0.4.0" in finding.what) == (Level.OK, True)
+        [finding] = found(tmp_path, "updates", text.replace("root.json", "none.json"))
+        assert (finding.level, "no root file" in finding.what) == (Level.WARN, True)
+    assert not (tmp_path / "state").exists()

@@ -131,6 +131,20 @@ def test_when_it_looks(bench: Bench, web: WebServer) -> None:
     assert looks(1)
 
 
+def test_what_is_not_believed_is_a_problem(bench: Bench, web: WebServer, states: dict[str, Owner]) -> None:
+    """A stranger's folder is told in `problem`, until the owner's is back; that nobody answers is none."""
+    web.folder = states["stranger"].public
+    bench.updating.check()
+    bench.wait()
+    assert "not signed by" in bench.updating.problems()["updates"]
+    bench.updating = bench.another()
+    assert list(bench.updating.problems()) == ["updates"]
+    web.raw = lambda path: iter([b""])
+    bench.updating.check()
+    assert bench.wait()[-1]["release_summary"]
+    assert bench.updating.problems() == {}
+
+
 @pytest.mark.slow
 def test_a_process_that_dies(bench: Bench) -> None:
     """It is told of, and asked for again it does its work; two at once are refused; at the daemon's end it is ended."""

@@ -16,7 +16,7 @@ from edge_daemon.cli.shared import EXIT_CONFIG, EXIT_FAILED, config_option, json
 if TYPE_CHECKING:
     from edge_daemon.check import Finding
 
-SECTIONS = ("config", "runtime", "model", "camera", "mqtt", "state")
+SECTIONS = ("config", "runtime", "model", "camera", "mqtt", "state", "updates")
 
 
 @click.command()
@@ -52,7 +52,7 @@ def check(section: str | None, config: Path | None, as_json: bool) -> None:
     """Tell what is well and what is not, and what to do about it.
 
     Looks at the configuration, the model, the camera and the broker, one line each. SECTION is one of config,
-    runtime, model, camera, mqtt, state; without it all are checked.
+    runtime, model, camera, mqtt, state, updates; without it all are checked.
     """
     from edge_daemon.check import Level, checks
 

@@ -13,6 +13,7 @@ import click
 
 from edge_daemon.cli.model import RELOAD
 from edge_daemon.cli.shared import config_option, json_option, say
+from edge_daemon.errors import PublishError
 
 if TYPE_CHECKING:
     from edge_daemon.updates import Outcome
@@ -42,7 +43,10 @@ def publish(manifest: Path | None, to: Path, keys: Path, days: int, rotate: Lite
     \b
     edge-daemon model publish models/digits-0.4.0.json --to public
     """
-    from edge_daemon.publish import publish as engine
+    try:
+        from edge_daemon.publish import publish as engine
+    except ModuleNotFoundError as error:
+        raise PublishError(f"publishing needs more packages ({error}): pip install 'edge-daemon[updates]'") from error
 
     done = engine(to, keys.expanduser(), manifest, days, rotate)
     say(f"{done.model} is the newest; devices believe it until {done.until:%Y-%m-%d}. Before, publish again.")
