@@ -7,6 +7,7 @@ is at work: it needs the extra `updates`.
 from __future__ import annotations
 
 import hashlib
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -185,5 +186,7 @@ def within(seconds: float) -> Iterator[None]:
 
 def _as_download_error(url: str, error: urllib3.exceptions.HTTPError) -> DownloadError:
     reason = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason else error
-    kind = SlowRetrievalError if isinstance(reason, urllib3.exceptions.TimeoutError) else DownloadError
-    return kind(f"{url}: {reason}")
+    refused = isinstance(reason, urllib3.exceptions.NewConnectionError)  # to urllib3 that is a timeout, too
+    slow = isinstance(reason, urllib3.exceptions.TimeoutError) and not refused
+    text = re.sub(r"^HTTPS?Connection(Pool)?\(.*?\): ", "", str(reason))
+    return (SlowRetrievalError if slow else DownloadError)(f"{url}: {text}")

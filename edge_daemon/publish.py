@@ -101,15 +101,15 @@ class _Repository:
         """Raises PublishError where a document or a key is damaged."""
         self._metadata, self._targets, self._keys = public / "metadata", public / "targets", keys
         self._now = now.replace(microsecond=0)
-        for folder in (self._metadata, self._targets):
-            folder.mkdir(parents=True, exist_ok=True)
-        keys.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.documents: dict[str, Metadata[Any]] = dict(filter(None, map(self._newest, SIGNED_BY)))
         """Role -> its newest document; none at all before the first time."""
         self._signers = _signers(keys)
 
     def renew_root(self, rotate: Key | None) -> list[Path]:
         """A root to begin with, one with another key, or one that holds longer. Returns the keys that were made."""
+        for folder in (self._metadata, self._targets):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._keys.mkdir(parents=True, exist_ok=True, mode=0o700)
         first = Root.type not in self.documents
         root = Root(consistent_snapshot=True) if first else self._root
         old = list(root.roles[Root.type].keyids)

@@ -277,6 +277,14 @@ def test_new_keys_are_followed(device: Device, old: Owner) -> None:
     assert old.signed("5.root.json").signed.version == 5
 
 
+def test_keys_that_were_lost(device: Device, web: WebServer, states: dict[str, Owner]) -> None:
+    """Who has lost the root key begins anew, and brings each device another root file: then it believes that one."""
+    assert device.look().latest == "0.4.0"
+    web.folder = states["stranger"].public
+    shutil.copy(states["stranger"].root, device.folder / "root.json")
+    assert device.look().latest == "0.6.0"
+
+
 def test_an_old_key_counts_no_more(device: Device, old: Owner) -> None:
     """After the change what the former key signs is not believed, though it was when it was signed."""
     thief = old.copy(old.folder.parent / "thief")

@@ -195,7 +195,7 @@ def test_nobody_there(device: Device, web: WebServer) -> None:
     with pytest.raises(UpdateError, match=r"404.*model publish"):
         device.look()
     device.options = type(device.options)("http://127.0.0.1:1/", device.options.root)
-    with pytest.raises(UpdateError, match="refused"):
+    with pytest.raises(UpdateError, match=r"root\.json: Failed to establish .* refused; the next"):
         device.look()
     device.options = type(device.options)(web.url, str(device.folder / "none.json"))
     with pytest.raises(UpdateError, match=r"none\.json is no root file"):
