@@ -50,7 +50,8 @@ def call(
 ) -> None:
     """Ask a running daemon for something, over the broker; print its answer.
 
-    Commands are health_check, read_now, reload, restart, model_check, model_install and model_rollback. A refusal is told on stderr, with exit code 1.
+    Commands are health_check, read_now, reload, restart, model_check, model_install and model_rollback. A refusal is
+    told on stderr, with exit code 1.
     """
     from edge_daemon.call import call as engine
     from edge_daemon.config import load
