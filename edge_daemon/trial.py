@@ -10,17 +10,19 @@ from typing import TypedDict, TypeVar
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from edge_daemon import classifiers
+from edge_daemon import blends, classifiers
 from edge_daemon.apart import apart
-from edge_daemon.classifiers.options import AUTO, BUNDLED, Options
-from edge_daemon.classifiers.tflite import TfliteClassifier, golden_inks, read_manifest
+from edge_daemon.classifiers.options import AUTO, BUNDLED, Options, Precision
+from edge_daemon.classifiers.tflite import DigitManifest, TfliteClassifier, golden_inks, read_manifest
 from edge_daemon.domain import Classifier, Glyph
 from edge_daemon.errors import ChildError, ModelError
 from edge_daemon.networks import bundled, read_file
 
 T = TypeVar("T")
 
+KINDS: tuple[Precision, ...] = ("int8", "float32")
 SLOWER = 5.0
 """A model may take so many times what the bundled one takes."""
 GRACE = 1e-3
@@ -71,10 +73,13 @@ def run(manifest: str) -> Tried:
     """In the child. Raises ModelError."""
     path = Path(manifest)
     facts = read_manifest(path)
-    model = TfliteClassifier(Options(str(path)))
+    models = {kind: TfliteClassifier(Options(str(path), precision=kind)) for kind in KINDS if kind in facts.files}
+    if not models:
+        raise ModelError(f"{path.name} names no network")
     shown = golden_inks(read_file(path.parent, facts.files["golden"]), len(facts.golden))
+    keeps_promises(path, facts, models, blends.blends(shown))
     glyphs = [Glyph((0, 0, ink.shape[1], ink.shape[0]), ink) for ink in shown]
-    took = pace(model, glyphs)
+    took = min(pace(model, glyphs) for model in models.values())
     usual = pace(TfliteClassifier(Options(str(bundled("digits")))), glyphs)
     if took > max(GRACE, SLOWER * usual):
         raise ModelError(
@@ -82,6 +87,23 @@ def run(manifest: str) -> Tried:
             f" at most {SLOWER:g} times that is allowed"
         )
     return {"version": facts.version, "seconds": took}
+
+
+def keeps_promises(
+    path: Path, facts: DigitManifest, models: dict[Precision, TfliteClassifier], pictures: NDArray[np.uint8]
+) -> None:
+    """Raises ModelError where a network says something else of the blends than its manifest promises."""
+    if not facts.blends:
+        return
+    promised = blends.answers(read_file(path.parent, facts.files["blends"]), len(facts.blends), len(pictures))
+    for kind, answers in zip(facts.blends, promised, strict=True):
+        if kind in KINDS and kind in models:
+            off = float(np.abs(models[kind].of(pictures) - answers).mean())
+            if not off <= blends.TOLERANCE:
+                raise ModelError(
+                    f"{path.name}: the {kind} network is not the one that was measured: of pictures between two digits"
+                    f" it says something else than its manifest promises (off by {off:.4f} on average)"
+                )
 
 
 def pace(model: Classifier, glyphs: list[Glyph]) -> float:

@@ -76,8 +76,8 @@ def run(device: Device, burns_at: int, note: Path) -> bool:
 def main(folder: Path, url: str, root: Path) -> None:
     patch.object(store, "tried").start()  # in a process of its own, without steps
     base = Device(folder / "base", url, root)
-    base.store.add(folder / "0.4.0")
-    base.store.activate("0.4.0")
+    base.store.add(folder / "model-9.4.0")
+    base.store.activate("9.4.0")
     base.store.keep()
     for n in range(1, 1000):
         place, note = folder / str(n), folder / f"{n}.note"

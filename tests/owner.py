@@ -18,24 +18,15 @@ from edge_daemon.publish import Published, publish
 from edge_daemon.repository import MODEL, Options
 from edge_daemon.store import Store
 from edge_daemon.updates import Known, Outcome, known, update
+from tests.models import model
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
+_SHIPPED = json.loads(bundled("digits").read_text())
+BUNDLED = _SHIPPED["version"]
+WEIGHTS, INT8 = _SHIPPED["files"]["float32"]["name"], _SHIPPED["files"]["int8"]["name"]
+"""Files of any model here, the largest one first."""
 HASTY = Limits(silence=1.0, window=0.3, least=5_000, longest=20.0, pause=0.001)
 """For tests: a link that is bad is given up soon."""
-
-
-def model(folder: Path, version: str) -> Path:
-    """The bundled model under another version; returns its manifest."""
-    folder.mkdir(parents=True, exist_ok=True)
-    source = bundled("digits")
-    said = json.loads(source.read_text())
-    for file in said["files"].values():
-        name = file["name"].replace(said["version"], version)
-        shutil.copy(source.with_name(file["name"]), folder / name)
-        file["name"] = name
-    path = folder / f"digits-{version}.json"
-    path.write_text(json.dumps(said | {"version": version}))
-    return path
 
 
 class Owner:
@@ -46,7 +37,9 @@ class Owner:
         self.public, self.keys, self.root = folder / "public", folder / "keys", folder / "keys/root.json"
 
     def publish(self, version: str | None = None, now: datetime = NOW, **how: Any) -> Published:
-        manifest = model(self.folder / "models" / version, version) if version else None
+        manifest = self.folder / f"model-{version}" / f"digits-{version}.json" if version else None
+        if version and manifest and not manifest.exists():
+            model(self.folder, version)
         return publish(self.public, self.keys, manifest, now=now, **how)
 
     def copy(self, folder: Path) -> Owner:
@@ -94,17 +87,17 @@ class Device:
 
 @pytest.fixture(scope="session")
 def states(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Owner]:
-    """What is served at first, with 0.4.0, and a month later, with 0.5.0; and what a stranger serves."""
+    """What is served at first, with 9.4.0, and a month later, with 9.5.0; and what a stranger serves."""
     folder = tmp_path_factory.mktemp("states")
     first, other = Owner(folder / "first"), Owner(folder / "stranger")
-    first.publish("0.4.0")
+    first.publish("9.4.0")
     second = first.copy(folder / "second")
-    second.publish("0.5.0", now=NOW + timedelta(days=30))
-    other.publish("0.6.0")
+    second.publish("9.5.0", now=NOW + timedelta(days=30))
+    other.publish("9.6.0")
     return {"first": first, "second": second, "stranger": other}
 
 
 @pytest.fixture(scope="session")
 def published(states: dict[str, Owner]) -> Owner:
-    """Who has published 0.4.0. To be copied before anything is changed."""
+    """Who has published 9.4.0. To be copied before anything is changed."""
     return states["first"]

@@ -13,11 +13,8 @@ from edge_daemon.errors import ModelError, UpdateError
 from edge_daemon.repository import MODEL
 from edge_daemon.updates import WRITTEN
 from tests.disks import on_small_disk
-from tests.owner import NOW, Device, Owner
+from tests.owner import BUNDLED, NOW, WEIGHTS, Device, Owner
 from tests.webserver import WebServer, serving
-
-WEIGHTS = "digits-0.4.0.float32.tflite"
-"""The largest file of the model."""
 
 
 @pytest.fixture
@@ -38,11 +35,11 @@ def device(owner: Owner, web: WebServer, tmp_path: Path) -> Device:
 
 def test_a_newer_model_is_installed(device: Device, web: WebServer) -> None:
     """Looking tells of it, updating makes it the active one, and then it is the newest; nothing is left lying about."""
-    assert (device.look().latest, device.store.active().bundled) == ("0.4.0", True)
+    assert (device.look().latest, device.store.active().bundled) == ("9.4.0", True)
     progress: list[tuple[int, int]] = []
     done = device.update(progress=lambda loaded, of: progress.append((loaded, of)))
-    assert (done.installed, done.changed) == ("0.4.0", True)
-    assert device.store.sound()[0].name == "0.4.0"
+    assert (done.installed, done.changed) == ("9.4.0", True)
+    assert device.store.sound()[0].name == "9.4.0"
     assert progress[-1][0] == progress[-1][1] == sum(f["bytes"] for f in files(device))
     assert progress == sorted(progress)
     asked = len(web.asked)
@@ -61,10 +58,10 @@ def files(device: Device) -> list[dict[str, int]]:
 def test_the_owner_may_go_back(device: Device, owner: Owner) -> None:
     """An earlier model that is published again is the newest: it is signed later. What is here is not loaded again."""
     device.update()
-    owner.publish("0.5.0")
-    assert device.update().installed == "0.5.0"
-    owner.publish("0.4.0")
-    assert device.update().installed == "0.4.0"
+    owner.publish("9.5.0")
+    assert device.update().installed == "9.5.0"
+    owner.publish("9.4.0")
+    assert device.update().installed == "9.4.0"
     assert not (device.folder / "updates/incoming").exists()
 
 
@@ -74,7 +71,7 @@ def test_what_was_left_is_not_installed_again(device: Device) -> None:
     device.update()
     device.store.rollback("it read badly")
     done = device.update()
-    assert (done.changed, done.installed) == (False, "0.3.0")
+    assert (done.changed, done.installed) == (False, BUNDLED)
     assert "it read badly" in done.why
     assert device.known().why == done.why
 
@@ -82,9 +79,9 @@ def test_what_was_left_is_not_installed_again(device: Device) -> None:
 @pytest.mark.slow
 def test_a_model_that_does_not_fit_is_loaded_once(device: Device, owner: Owner, web: WebServer) -> None:
     """What the store does not take is told with its reason, and is not loaded again every day, only when asked to."""
-    manifest = owner.folder / "models/0.4.0/digits-0.4.0.json"
-    said = json.loads(manifest.read_text()) | {"normaliser": 99, "version": "0.6.0"}
-    other = owner.folder / "models/0.4.0/digits-0.6.0.json"
+    manifest = owner.folder / "model-9.4.0/digits-9.4.0.json"
+    said = json.loads(manifest.read_text()) | {"normaliser": 99, "version": "9.6.0"}
+    other = owner.folder / "model-9.4.0/digits-9.6.0.json"
     other.write_text(json.dumps(said))
     publish_untried(owner, other)
     with pytest.raises(ModelError, match="normaliser 99"):
@@ -114,7 +111,7 @@ def publish_untried(owner: Owner, manifest: Path) -> None:
 def test_an_unset_clock_does_not_keep_a_device_from_updates(device: Device, owner: Owner) -> None:
     """In 1970 signatures are judged as of the day this program was written."""
     device.clock = datetime(1970, 1, 1, 0, 3, tzinfo=UTC)
-    assert device.look().latest == "0.4.0"
+    assert device.look().latest == "9.4.0"
     assert device.known().newest == WRITTEN.timestamp()
 
 
@@ -135,7 +132,7 @@ def test_a_clock_that_was_ahead_does_no_lasting_harm(device: Device, owner: Owne
     with pytest.raises(UpdateError, match="2099-01-01 00:00 UTC"):
         device.look()
     device.clock = NOW
-    assert device.look().latest == "0.4.0"
+    assert device.look().latest == "9.4.0"
 
 
 # Bad links
@@ -244,9 +241,9 @@ def test_a_full_disk(owner: Owner, web: WebServer, tmp_path: Path) -> None:
     repository.shutil.disk_usage = lambda path: type("Usage", (), {{"free": 10**9}})
     assert "No space left" in refused(), refused()
     assert device.store.active().bundled
-    assert device.known().latest == "0.4.0"
+    assert device.known().latest == "9.4.0"
     clear()
     assert device.update().changed
-    assert device.store.sound()[0].name == "0.4.0"
+    assert device.store.sound()[0].name == "9.4.0"
     """
     on_small_disk(tmp_path / "disk", script)

@@ -19,7 +19,7 @@ from edge_daemon.store import Store
 from edge_daemon.updating import FIRST, Updating
 from tests import contract
 from tests.broker import PATIENCE, Mosquitto, Recorder
-from tests.owner import Owner
+from tests.owner import BUNDLED, Owner
 from tests.test_app import daemon
 from tests.webserver import WebServer, serving
 
@@ -75,21 +75,21 @@ def bench(tmp_path: Path, published: Owner, web: WebServer, monkeypatch: pytest.
 
 def test_install(bench: Bench) -> None:
     """Asked to, it says how far it is, and in the end has the daemon begin anew with the new model."""
-    assert bench.told()["latest_version"] == bench.told()["installed_version"] == "0.3.0"
+    assert bench.told()["latest_version"] == bench.told()["installed_version"] == BUNDLED
     assert bench.updating.install()["in_progress"]
     said = bench.wait()
     percents = [one["update_percentage"] for one in said if one["in_progress"] and one["update_percentage"] is not None]
     assert percents == sorted(percents)
     assert percents[-1] == 100
     assert said[-1] == {
-        "installed_version": "0.4.0", "latest_version": "0.4.0", "in_progress": False, "update_percentage": None,
+        "installed_version": "9.4.0", "latest_version": "9.4.0", "in_progress": False, "update_percentage": None,
         "release_summary": "",
     }  # fmt: skip
     assert bench.asked == [Request.RELOAD]
-    assert bench.updating.rollback() == {"installed_version": "0.3.0"}
+    assert bench.updating.rollback() == {"installed_version": BUNDLED}
     assert bench.asked == [Request.RELOAD] * 2
     bench.updating = bench.another()
-    assert bench.told()["latest_version"] == "0.3.0"  # the refused one is not offered again
+    assert bench.told()["latest_version"] == BUNDLED  # the refused one is not offered again
     with pytest.raises(ModelError, match="none before it"):
         bench.updating.rollback()
 
@@ -101,9 +101,9 @@ def test_only_told_of(bench: Bench) -> None:
     bench.time = sum(FIRST) / 2
     bench.updating.tick()
     assert not any(one["in_progress"] for one in bench.wait())
-    assert (bench.told()["installed_version"], bench.told()["latest_version"]) == ("0.3.0", "0.4.0")
+    assert (bench.told()["installed_version"], bench.told()["latest_version"]) == (BUNDLED, "9.4.0")
     bench.updating = bench.another()
-    assert bench.told()["latest_version"] == "0.4.0"
+    assert bench.told()["latest_version"] == "9.4.0"
     assert bench.asked == []
 
 
@@ -126,7 +126,7 @@ def test_when_it_looks(bench: Bench, web: WebServer) -> None:
     assert not looks(HOUR - 1)
     web.raw = lambda path: None
     assert looks(1)
-    assert bench.told()["installed_version"] == "0.4.0"
+    assert bench.told()["installed_version"] == "9.4.0"
     assert not looks(DAY - 1)
     assert looks(1)
 
@@ -154,7 +154,7 @@ def test_a_process_that_dies(bench: Bench) -> None:
     assert bench.updating._run
     bench.updating._run.child.send_signal(signal.SIGKILL)
     assert "SIGKILL" in bench.wait()[-1]["release_summary"]
-    assert bench.told()["installed_version"] == "0.3.0"
+    assert bench.told()["installed_version"] == BUNDLED
     bench.updating.install()
     child = bench.updating._run.child
     bench.updating.close()
@@ -183,14 +183,14 @@ def test_the_daemon_goes_on_with_the_new_model(
         return [said["model"] for said in recorder.payloads("/info")]
 
     with daemon(tmp_path, broker.url, camera, updates) as process:
-        recorder.wait_for(lambda heard: models() == ["digits@0.3.0"])
+        recorder.wait_for(lambda heard: models() == [f"digits@{BUNDLED}"])
         recorder.say(Message("edge_daemon/bench/request/model_install", b"{}"))
-        recorder.wait_for(lambda heard: models()[-1] == "digits@0.4.0")
+        recorder.wait_for(lambda heard: models()[-1] == "digits@9.4.0", 3 * PATIENCE)
         recorder.say(Message("edge_daemon/bench/request/model_rollback", b"{}"))
-        recorder.wait_for(lambda heard: models()[-1] == "digits@0.3.0")
+        recorder.wait_for(lambda heard: models()[-1] == f"digits@{BUNDLED}")
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
     answers = [json.loads(payload) for topic, payload in recorder.heard if "/response/" in topic]
     assert [answer["status"] for answer in answers] == ["ok", "ok"]
-    assert recorder.payloads("/update")[-1]["installed_version"] == "0.3.0"
+    assert recorder.payloads("/update")[-1]["installed_version"] == BUNDLED
     assert "update" in contract.check_all(recorder.heard)

@@ -13,6 +13,7 @@ BUNDLED = "bundled"
 Ink = Literal["auto", "light", "dark"]
 Scale = Literal["auto", "0..1", "0..255", "-1..1", "-128..127"]
 Delegate = Literal["auto", "edgetpu", "none"]
+Precision = Literal["auto", "int8", "float32"]
 Runtime = Literal["auto", "ai-edge-litert", "tflite-runtime"]
 
 
@@ -27,6 +28,8 @@ class Options:
     """Whether a Coral Edge TPU may run it."""
     runtime: Runtime = "auto"
     """Which interpreter runs it."""
+    precision: Precision = "auto"
+    """Which of the networks that a manifest names."""
     labels: str = ""
     """Of a foreign classifier: a file with a line for each score. Empty: what its metadata say, or 0 to 9."""
     ink: Ink = "auto"

@@ -33,6 +33,8 @@ class DigitManifest(Manifest, frozen=True):
     normaliser: int
     golden: list[list[float]]
     """For each picture on the golden sheet the 11 probabilities that the float32 network gives it."""
+    blends: tuple[str, ...] = ()
+    """The kinds of network whose answers the blends sheet holds, from left to right."""
 
 
 def locate(path: str) -> tuple[Path, str]:
@@ -86,6 +88,7 @@ class TfliteClassifier:
         Raises ModelError, or RuntimeMissingError without an interpreter.
         """
         path, kind = locate(options.path)
+        kind = kind if options.precision == "auto" else options.precision
         manifest = read_manifest(path)
         if kind not in manifest.files or kind not in manifest.temperature:
             raise ModelError(f"{path} names no {kind} network, only {', '.join(sorted(manifest.temperature))}")
@@ -114,7 +117,10 @@ class TfliteClassifier:
 
     def own(self, inks: Sequence[Grey]) -> NDArray[np.float32]:
         """The same of ink that is in no patch."""
-        pictures = [normalise.normalise(ink) for ink in inks]
+        return self.of([normalise.normalise(ink) for ink in inks])
+
+    def of(self, pictures: Sequence[Grey] | NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The same of pictures as the network sees them, (SIDE, SIDE, VIEWS) each."""
         return softmax(self._networks.do(lambda network: network.logits(pictures)), self._temperature)
 
     def _try(self, path: Path, manifest: DigitManifest) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_daemon import blends
 from edge_daemon.classifiers import normalise
 from edge_daemon.classifiers.tflite import digit_network
-from edge_daemon.domain import DIGITS
+from edge_daemon.domain import DIGITS, Grey
 from edge_daemon.networks import find_interpreter, softmax
 from scripts.training import golden, sets
 
@@ -23,6 +26,10 @@ def write(
     folder: Path, version: str, networks: dict[str, bytes], temperature: dict[str, float], figures: dict[str, Any]
 ) -> Path:
     """Write the digit model into `folder` and return the manifest's path."""
+    golden_sheet = golden.sheet()
+    pictures = blends.blends(golden.inks())
+    kinds = sorted(networks)
+    answers = [probabilities(networks[kind], temperature[kind], pictures) for kind in kinds]
     facts = {
         "labels": [*DIGITS, "not"],
         "temperature": temperature,
@@ -33,20 +40,30 @@ def write(
             for s in sets.SETS
         ],
         "golden": golden_answers(networks["float32"], temperature["float32"]).round(4).tolist(),
+        "blends": kinds,
     }
-    return save(folder, NAME, version, networks, golden.sheet(), facts)
+    return save(folder, NAME, version, networks, golden_sheet, facts, {"blends": blends.sheet(answers)})
 
 
 def save(
-    folder: Path, name: str, version: str, networks: dict[str, bytes], sheet: bytes, facts: dict[str, Any]
+    folder: Path,
+    name: str,
+    version: str,
+    networks: dict[str, bytes],
+    sheet: bytes,
+    facts: dict[str, Any],
+    sheets: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Path:
-    """Networks (by kind), golden sheet (PNG) and manifest of any model; its old files go. Returns the manifest."""
+    """Networks (by kind), golden sheet, further sheets (PNG) and manifest of any model; its old files go.
+
+    Returns the manifest.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob(f"{name}-*"):
         old.unlink()
     stem = f"{name}-{version}"
     contents = {f"{stem}.{kind}.tflite": content for kind, content in networks.items()}
-    contents[f"{stem}.golden.png"] = sheet
+    contents |= {f"{stem}.{kind}.png": content for kind, content in {"golden": sheet, **sheets}.items()}
     for file, content in contents.items():
         (folder / file).write_bytes(content)
     files = {file.split(".")[-2]: file_facts(file, content) for file, content in contents.items()}
@@ -56,8 +73,13 @@ def save(
 
 
 def golden_answers(network: bytes, temperature: float) -> NDArray[np.float32]:
-    pictures = [normalise.normalise(ink) for ink in golden.inks()]
-    return softmax(digit_network(find_interpreter().interpreter, network, "float32").logits(pictures), temperature)
+    return probabilities(network, temperature, [normalise.normalise(ink) for ink in golden.inks()])
+
+
+def probabilities(
+    network: bytes, temperature: float, pictures: Sequence[Grey] | NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    return softmax(digit_network(find_interpreter().interpreter, network, "the network").logits(pictures), temperature)
 
 
 def file_facts(name: str, content: bytes) -> dict[str, Any]:
