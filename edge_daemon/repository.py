@@ -82,11 +82,15 @@ class Repository:
         small = UpdaterConfig(max_root_rotations=64, root_max_length=100_000, timestamp_max_length=10_000,
                               snapshot_max_length=100_000, targets_max_length=1_000_000)  # fmt: skip
         try:
+            root = Path(options.root).expanduser().read_bytes()
+        except OSError as error:
+            raise UpdateError(f"{options.root}: {error.strerror}; copy root.json there, from who publishes") from error
+        try:
             self._tuf: Updater = Updater(
                 str(folder / "metadata"), f"{self._url}/metadata", str(folder), f"{self._url}/targets", self._fetcher,
-                small, bootstrap=Path(options.root).expanduser().read_bytes(),
+                small, bootstrap=root,
             )  # fmt: skip
-        except (OSError, RepositoryError) as error:
+        except RepositoryError as error:
             raise UpdateError(f"{options.root} is no root file ({error}); copy root.json from who publishes") from error
         # python-tuf has no public way to say by what time to judge; a test holds that this one is heeded
         self._tuf._trusted_set.reference_time = time
@@ -108,16 +112,17 @@ class Repository:
             if other != folder:
                 shutil.rmtree(other)
         folder.mkdir(parents=True, exist_ok=True)
-        size, loaded = sum(file.bytes for file in offer.facts.files.values()), 0
+        size, loaded, shown = sum(file.bytes for file in offer.facts.files.values()), 0, 0
         # once for what is downloaded, once more in the store
         if size > LARGEST or (free := shutil.disk_usage(folder).free) < 2 * size + SPARE:
             room = f"{free // 10**6} MB are free" if size <= LARGEST else f"at most {LARGEST // 10**6} MB are taken"
             raise UpdateError(f"{offer.facts.version} has {size / 10**6:.1f} MB; {room}")
 
         def count(some: int) -> None:
-            nonlocal loaded
+            nonlocal loaded, shown
             loaded += some
-            progress(loaded, size)
+            shown = max(shown, loaded)  # what begins anew does not go back for who looks on
+            progress(shown, size)
 
         self._fetcher.folder, self._fetcher.loaded = folder, count
         with self._told():
@@ -140,7 +145,9 @@ class Repository:
             wrong = f"has {found.length} bytes, not {most}" if found else "is not signed"
             raise UpdateError(f"{self._url}: {path} {wrong}; publish the model again")
         here = folder / path
-        if not self._tuf.find_cached_target(found, str(here)):
+        if self._tuf.find_cached_target(found, str(here)):
+            self._fetcher.loaded(found.length)
+        else:
             self._tuf.download_target(found, str(here))
         return here
 

@@ -127,22 +127,30 @@ def _install(
     store: Store, repository: Repository, offer: Offer, before: Known, progress: Callable[[int, int], None]
 ) -> Outcome:
     """Raises UpdateError, ModelError or OSError."""
-    version, here = offer.facts.version, {version.name: version for version in store.versions()}
-    active = store.active().name
-    if version in here and here[version].manifest.read_bytes() != offer.manifest:
-        raise ModelError(f"the model offered as {version} is another than the {version} at hand: give it a new one")
-    if version == active:
+    version, runs = offer.facts.version, store.sound()[0].name
+    manifest = {there.name: there.manifest for there in store.versions()}.get(version)
+    here = manifest is not None and manifest.is_file() and manifest.read_bytes() == offer.manifest
+    if here and version == runs:
         repository.clear()  # where the run that installed it was killed before it did
-        return Outcome(version, active)
+        return Outcome(version, runs)
     if why := store.refusals().get(version):
-        return Outcome(version, active, why=f"it was refused: {why}")
+        return Outcome(version, runs, why=f"it was refused: {why}")
     if before.unfit == offer.mark:
-        return Outcome(version, active, why=f"this program could not use it (--again tries again): {before.why}")
-    if version not in here:
+        return Outcome(version, runs, why=f"this program could not use it (--again tries again): {before.why}")
+    if not here or not _can_run(store, version):
         store.add(repository.fetch(offer, progress))
-    store.activate(version)
+        store.activate(version)
     repository.clear()
     return Outcome(version, version, changed=True)
+
+
+def _can_run(store: Store, version: str) -> bool:
+    """Whether it is the active one now, as it lies in the store; damaged, it is not."""
+    try:
+        store.activate(version)
+    except ModelError:
+        return False
+    return True
 
 
 def _remember(folder: Path, what: Known) -> None:

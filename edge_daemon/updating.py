@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,10 @@ class _Run:
         *lines, rest = bytes(self.heard).split(b"\n")
         self.heard = bytearray(rest)
         for line in lines:
-            said = msgspec.json.decode(line, type=dict[str, Any])
+            try:
+                said = msgspec.json.decode(line, type=dict[str, Any])
+            except msgspec.DecodeError:  # a library that prints
+                continue
             self.percent = said.get("percent", self.percent)
             self.changed = said.get("changed", self.changed)
         return ended
@@ -141,10 +145,14 @@ class Updating:
     def _begin(self, installs: bool, *more: str) -> None:
         where = ["--url", self._options.url, "--root", self._options.root]
         command = [sys.executable, "-m", "edge_daemon", "model", "update", "--json", *where, *more]
-        child = subprocess.Popen(
-            command if installs else [*command, "--check"], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, bufsize=0
-        )
-        os.setpriority(os.PRIO_PROCESS, child.pid, NICE)
+        command += [] if installs else ["--check"]
+        try:
+            child = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, bufsize=0)
+        except OSError as error:  # no memory, no more processes: readings matter more
+            self._ended(f"the process that updates cannot be started: {error.strerror}", failed=True)
+            return
+        with suppress(OSError):  # a sandbox may forbid it
+            os.setpriority(os.PRIO_PROCESS, child.pid, NICE)
         assert child.stdout
         os.set_blocking(child.stdout.fileno(), False)
         self._run, self._died = _Run(child, installs, self._now() + LONGEST), ""
@@ -159,19 +167,19 @@ class Updating:
                 self._tell()
             return
         code = run.end()
-        self._run = None
-        if code < 0:
-            self._died = f"the process that updates was ended by {signal.Signals(-code).name}"
-        failed = code != 0
-        every = self._every or 0.0
-        self._next = self._now() + self._draw(0.9, 1.1) * (min(every, SOON) if failed else every)
-        self._known = known(self._folder)
-        self._tell()
-        if failed:
-            log.warning("no update: %s", self._died or self._known.error)
-        elif run.changed:
+        died = f"the process that updates was ended by {signal.Signals(-code).name}" if code < 0 else ""
+        self._ended(died, code != 0)
+        if run.changed:
             log.info("a newer model is installed: %s", self._store.active().name)
             self._ask(Request.RELOAD)
+
+    def _ended(self, died: str, failed: bool) -> None:
+        every = self._every or 0.0
+        self._next = self._now() + self._draw(0.9, 1.1) * (min(every, SOON) if failed else every)
+        self._run, self._died, self._known = None, died, known(self._folder)
+        if failed:
+            log.warning("no update: %s", died or self._known.error)
+        self._tell()
 
     def facts(self) -> dict[str, Any]:
         """What is told on the topic `update`, in the words of Home Assistant."""

@@ -150,5 +150,5 @@ def test_updates(tmp_path: Path, published: Owner) -> None:
         [finding] = found(tmp_path, "updates", text)
         assert (finding.level, "offers digits@9.4.0" in finding.what) == (Level.OK, True)
         [finding] = found(tmp_path, "updates", text.replace("root.json", "none.json"))
-        assert (finding.level, "no root file" in finding.what) == (Level.WARN, True)
+        assert (finding.level, "No such file" in finding.what) == (Level.WARN, True)
     assert not (tmp_path / "state").exists()

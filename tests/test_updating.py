@@ -55,7 +55,7 @@ class Bench:
 
     def wait(self) -> list[dict[str, Any]]:
         """Until what is at work is done; all that was told meanwhile."""
-        said, deadline = [self.told()], time.monotonic() + PATIENCE
+        said, deadline = [self.told()], time.monotonic() + 5 * PATIENCE
         while self.updating._run:
             assert time.monotonic() < deadline
             time.sleep(0.01)
