@@ -18,12 +18,13 @@ import numpy as np
 
 from edge_daemon import check_mqtt, classifiers, units
 from edge_daemon.access import access
+from edge_daemon.choice import remembered
 from edge_daemon.classifiers.options import AUTO
 from edge_daemon.config import Config, load, state_folder
 from edge_daemon.errors import ConfigError, EdgeDaemonError, UpdateError
 from edge_daemon.networks import find_interpreter
 from edge_daemon.repository import Repository
-from edge_daemon.selection import settled
+from edge_daemon.selection import CHOICE, settled
 from edge_daemon.sieve import Sieve
 from edge_daemon.sources import open_source
 from edge_daemon.store import Store
@@ -98,6 +99,8 @@ def _model(config: Config) -> Iterator[Found]:
     first_run(model)
     classifier = classifiers.load(model)
     yield Level.OK, f"{classifier.name} on {classifier.backend}: undamaged, and reads its golden pictures right"
+    if (choice := remembered(store.folder / CHOICE)) and model.precision == choice.precision:
+        yield Level.OK, f"the fastest here, as measured: {choice}"
     if isinstance(classifier, classifiers.ForeignClassifier):
         yield Level.OK, f"it is fed with {classifier.diet}"
 

@@ -112,8 +112,10 @@ def _archive(path: Path) -> Crops:
             x, y = held["x"], held["y"]
     except KeyError as error:
         raise PictureError(f"{path}: expected the arrays x and y; got no {str(error).split()[0]}") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise PictureError(f"{path}: expected a .npz file with x and y, or a folder; {error}") from None
+    except OSError as error:
+        raise PictureError(f"{path}: expected crops; it cannot be read ({error.strerror or error})") from None
+    except (ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError):
+        raise PictureError(f"{path}: expected a .npz file with x and y, or a folder; it is neither") from None
     if x.ndim != 3 or x.dtype != np.uint8 or 0 in x.shape[1:]:
         raise PictureError(f"{path}: expected x as (n, height, width) uint8; got {x.shape} {x.dtype}")
     if y.shape != x.shape[:1] or y.dtype.kind not in "iu" or (len(y) and not 0 <= y.min() <= y.max() <= NOT_A_DIGIT):

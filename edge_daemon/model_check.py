@@ -13,7 +13,7 @@ import msgspec
 
 from edge_daemon.apart import apart
 from edge_daemon.classifiers import Options, is_foreign, load
-from edge_daemon.classifiers.foreign import ForeignClassifier, golden_digits
+from edge_daemon.classifiers.foreign import ForeignClassifier, golden_digits, twin
 from edge_daemon.classifiers.tflite import locate, read_manifest
 from edge_daemon.domain import DIGITS, Glyph
 from edge_daemon.errors import ChildError, ModelError
@@ -81,14 +81,14 @@ def structure(given: str) -> list[str]:
     try:
         interpreter = runtime.interpreter(model_content=content, num_threads=1, experimental_op_resolver_type=plain)
     except (RuntimeError, ValueError) as error:
-        raise ModelError(f"{file.name} does not load: {error}") from error
+        raise ModelError(f"{file.name} does not load: {' '.join(str(error).split())}") from error
     lines = [f"takes     {_tensor(tensor)}" for tensor in interpreter.get_input_details()]
     lines += [f"gives     {_tensor(tensor)}" for tensor in interpreter.get_output_details()]
     # the one way to ask, in both packages; nothing but these lines depends on it
     ops = Counter(op["op_name"] for op in interpreter._get_ops_details())
     lines.append("ops       " + ", ".join(f"{name} {count}" for name, count in sorted(ops.items())))
     if "edgetpu-custom-op" in ops:
-        lines.append("Edge TPU  compiled for it; on a CPU only its twin runs")
+        lines.append(f"Edge TPU  compiled for it; what is measured on the CPU is its twin, {twin(file).name}")
     elif foreign := sorted(ops.keys() - TPU_OPS):
         lines.append(f"Edge TPU  stays on the CPU from the first of {', '.join(foreign)} on")
     else:

@@ -145,7 +145,8 @@ class Network:
             self._interpreter = runtime(model_content=content, num_threads=1)
             self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
-            raise ModelError(f"{name} does not load: {error}; reinstall the model") from error
+            said = " ".join(str(error).split())
+            raise ModelError(f"{name} does not load: {said}; reinstall the model") from error
         (takes,), (gives,) = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         _check("takes", name, takes, (1, *picture), (np.uint8, np.float32))
         _check("gives", name, gives, (1, logits), (np.uint8, np.int8, np.float32))

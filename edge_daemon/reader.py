@@ -110,7 +110,8 @@ def open_reader(
     Who brings a digit network of their own wants it to read: strips are left out then.
     """
     strips = None if classifiers.is_foreign(model) else StripReader(runtime=model.runtime)
-    return Reader(Sieve(runtime=model.runtime), classifiers.load(model, device), strips, look_round_every)
+    kind = "int8" if model.precision == "auto" else model.precision
+    return Reader(Sieve(kind=kind, runtime=model.runtime), classifiers.load(model, device), strips, look_round_every)
 
 
 def borne_out(spelled: Number, glyphs: Sequence[Number]) -> Number:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from edge_daemon import classifiers
+from edge_daemon.choice import chosen, remembered, situation
 from edge_daemon.classifiers.options import AUTO, BUNDLED, Options
 from edge_daemon.coral import Device
 from edge_daemon.errors import ModelError
@@ -15,6 +16,9 @@ from edge_daemon.probation import Probation
 from edge_daemon.reader import Reader, open_reader
 from edge_daemon.store import Store, Version
 from edge_daemon.trial import first_run
+
+CHOICE = "choice"
+"""The file beside the store in which it is remembered what was measured."""
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +46,7 @@ def selected(wanted: Options, store: Store, device: Device, again: Callable[[], 
     the bundled model itself is damaged, RuntimeMissingError without an interpreter.
     """
     if wanted.path != AUTO:
-        yield _configured(wanted, device)
+        yield _configured(wanted, store, device)
         return
     version, trouble = store.sound()
     if version.probation and (deaths := store.deaths()) >= store.MOST_DEATHS:
@@ -50,15 +54,15 @@ def selected(wanted: Options, store: Store, device: Device, again: Callable[[], 
         trouble = _left(store, version, why)
         version = store.active()
     if not version.probation:
-        yield _active(wanted, version, trouble, device)
+        yield _active(wanted, version, trouble, store, device)
         return
     with store.watched():
         try:
-            reader = open_reader(_options(wanted, version), device=device)
-            before = classifiers.load(_options(wanted, store.before()))
+            reader = _open(_options(wanted, version), store, device)
+            before = classifiers.load(settled(_options(wanted, store.before()), store))
         except ModelError as error:
             trouble = _left(store, version, str(error))
-            yield _active(wanted, store.active(), trouble, device)
+            yield _active(wanted, store.active(), trouble, store, device)
             return
 
         def verdict(why: str) -> None:
@@ -73,25 +77,20 @@ def selected(wanted: Options, store: Store, device: Device, again: Callable[[], 
         yield Selected(reader, trouble, device)
 
 
-def settled(wanted: Options, store: Store) -> Options:
-    """The same with the path of what would run now, for who only looks on."""
-    return _options(wanted, store.sound()[0]) if wanted.path == AUTO else wanted
-
-
-def _configured(wanted: Options, device: Device) -> Selected:
+def _configured(wanted: Options, store: Store, device: Device) -> Selected:
     """What the configuration names."""
     try:
         first_run(wanted)
-        return Selected(open_reader(wanted, device=device), "", device)
+        return Selected(_open(wanted, store, device), "", device)
     except ModelError as error:
         if wanted.path == BUNDLED:
             raise
         return Selected(_floor(wanted), f"the bundled model runs instead of {wanted.path}: {error}", device)
 
 
-def _active(wanted: Options, version: Version, trouble: str, device: Device) -> Selected:
+def _active(wanted: Options, version: Version, trouble: str, store: Store, device: Device) -> Selected:
     try:
-        return Selected(open_reader(_options(wanted, version), device=device), trouble, device)
+        return Selected(_open(_options(wanted, version), store, device), trouble, device)
     except ModelError as error:
         if version.bundled:
             raise
@@ -104,6 +103,20 @@ def _floor(wanted: Options) -> Reader:
 
 def _options(wanted: Options, version: Version) -> Options:
     return replace(wanted, path=BUNDLED if version.bundled else str(version.manifest))
+
+
+def settled(wanted: Options, store: Store) -> Options:
+    """The same with all that it leaves open filled in as it would run now, for who only looks on. Writes nothing."""
+    options = _options(wanted, store.sound()[0]) if wanted.path == AUTO else wanted
+    choice = remembered(store.folder / CHOICE)
+    if choice is None or choice.made_for != situation(options):
+        return options
+    return replace(options, runtime=choice.runtime, precision=choice.precision)
+
+
+def _open(options: Options, store: Store, device: Device) -> Reader:
+    """With the network and the interpreter that are the fastest here."""
+    return open_reader(chosen(options, store.folder / CHOICE)[0], device=device)
 
 
 def _left(store: Store, version: Version, why: str) -> str:

@@ -97,7 +97,7 @@ class Store:
         """
         why = self.refusals().get(version)
         if why is not None and not again:
-            raise ModelError(f"{version} was refused: {why}; it is not tried again")
+            raise ModelError(f"{version} was refused: {why}; `model activate --again` tries it all the same")
         if version != self._bundled_name():
             if version not in self._names():
                 raise ModelError(

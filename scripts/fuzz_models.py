@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from edge_daemon.apart import apart
+from edge_daemon.classifiers.normalise import normalise
 from edge_daemon.classifiers.options import BUNDLED, Options
 from edge_daemon.classifiers.tflite import TfliteClassifier
 from edge_daemon.domain import DIGITS, Grey
@@ -28,6 +29,8 @@ from edge_daemon.store import Store
 from edge_daemon.trial import KINDS
 
 CROPS = 2000
+PATIENCE = 600.0
+"""Seconds for them; the machine may be busy."""
 AGREE = 0.995
 """Share of crops that a model which got in must read as the original does."""
 Spoil = Callable[[bytearray, np.random.Generator], None]
@@ -125,14 +128,14 @@ def inks(count: int) -> list[Grey]:
 
 def read(manifest: str, of: str) -> list[list[int]]:
     """In the child that plays the daemon: for each of the two networks the class of each crop."""
-    shown = crops(Path(of))[0][:CROPS] if of else inks(CROPS)
+    shown = [normalise(ink) for ink in (crops(Path(of))[0][:CROPS] if of else inks(CROPS))]
     models = [TfliteClassifier(Options(manifest, precision=kind)) for kind in KINDS]
-    return [model.own(shown).argmax(axis=1).tolist() for model in models]
+    return [model.of(shown).argmax(axis=1).tolist() for model in models]
 
 
 def fuzz(count: int, seed: int, of: str = "", tell: Callable[[str], None] = print) -> Outcome:
     """Let the store take in `count` spoiled models, and use those that it takes."""
-    original = np.array(apart("scripts.fuzz_models:read", BUNDLED, of))
+    original = np.array(apart("scripts.fuzz_models:read", BUNDLED, of, seconds=PATIENCE))
     outcome = Outcome(
         models=count, refused=0, child_died=0, got_in=0, crashes=0, least_agreement=1.0, below=0, reasons={}
     )
@@ -153,7 +156,7 @@ def fuzz(count: int, seed: int, of: str = "", tell: Callable[[str], None] = prin
                     tell(f"{number} of {count}: {outcome['got_in']} got in, {outcome['crashes']} crashes")
             outcome["got_in"] += 1
             try:
-                said = np.array(apart("scripts.fuzz_models:read", str(store.active().manifest), of))
+                said = np.array(apart("scripts.fuzz_models:read", str(store.active().manifest), of, seconds=PATIENCE))
             except ChildError as error:
                 outcome["crashes"] += 1
                 tell(f"{folder.name} got in, and its user {error}")

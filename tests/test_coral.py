@@ -5,6 +5,7 @@ A library made of edgetpu.c plays the device. No real one can be had here.
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -21,6 +22,8 @@ from edge_daemon.coral import Device
 from edge_daemon.coral_probe import IDS, LIBRARY, why_none
 from edge_daemon.domain import DIGITS
 from edge_daemon.errors import ModelError
+from edge_daemon.store import Store
+from scripts import compile_edgetpu
 from tests import flat
 from tests.broker import Mosquitto, Recorder, until
 from tests.test_app import daemon, picture, readings
@@ -280,3 +283,32 @@ def test_the_compiled_file_and_its_twin_are_one_model(compiled: Path) -> None:
     compiled.unlink()
     with pytest.raises(ModelError, match="name the file it was compiled from"):
         classifiers.load(Options(str(compiled.with_name("mine_edgetpu.tflite"))))
+
+
+COMPILER = """#!/bin/sh
+test "$1 $2" = "-s -o" || exit 2
+cp "$4" "$3/$(basename "$4" .tflite)_edgetpu.tflite"
+"""
+
+
+def test_the_compiled_bundled_model_is_one_that_the_store_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """scripts/compile-edgetpu with a compiler that copies: the folder is added, and names the compiled file.
+
+    A model that is no compiled one does not run on the device, and is told; the CPU reads.
+    """
+    (tmp_path / "edgetpu_compiler").write_text(COMPILER)
+    (tmp_path / "edgetpu_compiler").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    (tmp_path / "made").mkdir()
+    compile_edgetpu.model(tmp_path / "made")
+    store = Store(tmp_path / "store")
+    version = store.add(tmp_path / "made")
+    store.activate(version)
+    assert version.endswith("+edgetpu")
+    device = Device(tmp_path / "state", wanted=True)
+    model = classifiers.load(Options(str(store.active().manifest)), device)
+    assert model.backend == "cpu"
+    assert LIBRARY in device.trouble
+    device.close()

@@ -30,8 +30,8 @@ def nudged(content: bytes) -> bytes:
     """The lowest bits of a stretch of weights: every golden picture is still read right."""
     weights = bytearray(content)
     at = len(weights) // 2
-    for i in range(at, at + 6000, 2):
-        weights[i] ^= 7
+    for i in range(at, at + 20000, 2):
+        weights[i] ^= 15
     return bytes(weights)
 
 

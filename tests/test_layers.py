@@ -33,6 +33,7 @@ RANKS = {
     "model_check": 8,
     "probation": 2,
     "selection": 9,
+    "choice": 8,
     "stopwatch": 2,
     "ink": 2,
     "sieve": 3,

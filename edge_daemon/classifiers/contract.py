@@ -53,7 +53,7 @@ class ForeignNetwork:
                 ) from error
             if isinstance(error, ModelError):
                 raise
-            raise ModelError(f"{name} does not load: {error}") from error
+            raise ModelError(f"{name} does not load: {' '.join(str(error).split())}") from error
         gives = self._single("output", self._interpreter.get_output_details())
         self.scores = self._scores(gives)
         self.takes, self.gives = takes, gives

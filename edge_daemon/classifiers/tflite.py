@@ -46,8 +46,9 @@ def locate(path: str) -> tuple[Path, str]:
         manifest, kind = owner(manifest)
     if manifest.is_file() and manifest.suffix == ".json":
         return manifest, kind
+    wrong = "is no model" if Path(path).expanduser().exists() else "is not there"
     raise ModelError(
-        f"{manifest} is not there; [model] path is 'auto', 'bundled', a manifest (.json) beside its"
+        f"{path} {wrong}; [model] path is 'auto', 'bundled', a manifest (.json) beside its"
         " .tflite files, or the .tflite file of a digit classifier"
     )
 
