@@ -151,6 +151,9 @@ def build(config: Config, inbox: Inbox, load: Callable[[], Config], wrong: str =
         reader, classifier = model.reader, model.reader.classifier
         systemd = stack.enter_context(closing(Systemd()))
         outbox = stack.enter_context(closing(Outbox(state_folder(), config.device, config.outbox)))
+        if before := store.noticed(classifier.name):
+            detail: dict[str, str | int | float | None] = {"model": classifier.name, "before": before}
+            outbox.put(Event("model_changed", None, time.time(), detail))
         topics = [*wire.request_topics(config.device), discovery.BIRTH]
         availability = partial(wire.availability, config.device)
         sink = MqttSink(config.mqtt, f"edge_daemon-{config.device}", availability, topics)

@@ -66,11 +66,13 @@ def selected(wanted: Options, store: Store, device: Device, again: Callable[[], 
             return
 
         def verdict(why: str) -> None:
+            try:
+                store.rollback(why) if why else store.keep()
+            except (OSError, ModelError) as error:  # a disk that is full, or somebody was faster
+                log.error("the store cannot be changed: %s", error)
+                return
             if why:
-                store.rollback(why)
                 again()
-            else:
-                store.keep()
 
         log.info("model %s is on probation", version.name)
         reader.classifier = Probation(reader.classifier, before, verdict)

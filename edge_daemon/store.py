@@ -76,7 +76,7 @@ class Store:
             raise ModelError(f"{facts.version} is the version of the bundled model; a new model needs a new version")
         if facts.version in self.refused():
             raise ModelError(f"{facts.version} was refused: {self.refusals()[facts.version]}; it is not tried again")
-        with self._locked():
+        with self._locked(".adding"):
             there = self._versions / facts.version
             if there.exists() and not _damage(there):
                 if _manifest(there).read_bytes() != manifest.read_bytes():
@@ -84,10 +84,11 @@ class Store:
                 return facts.version
             fresh = self._versions / f".new-{facts.version}"
             self._take_in(source, manifest, facts, fresh)
-            shutil.rmtree(there, ignore_errors=True)  # damaged
-            fresh.rename(there)
-            durable.sync(self._versions)
-            self._prune(facts.version)
+            with self._locked():
+                shutil.rmtree(there, ignore_errors=True)  # damaged
+                fresh.rename(there)
+                durable.sync(self._versions)
+                self._prune(facts.version)
         return facts.version
 
     def activate(self, version: str, again: bool = False) -> None:
@@ -139,11 +140,24 @@ class Store:
     def watched(self) -> Iterator[None]:
         """Around the use of a version on probation: a process that is killed in it counts as one of its deaths."""
         marker = self.folder / "deaths"
-        marker.write_text(str(self.deaths() + 1))
+        with suppress(OSError):  # a disk that is full: it is not counted
+            marker.write_text(str(self.deaths() + 1))
         try:
             yield
         finally:
-            marker.unlink(missing_ok=True)
+            with suppress(OSError):
+                marker.unlink(missing_ok=True)
+
+    def noticed(self, name: str) -> str | None:
+        """Note which model reads. Returns the one that did at the last start, where it was another."""
+        path = self.folder / "reads"
+        with suppress(OSError):
+            before = path.read_text() if path.exists() else name
+            if before != name or not path.exists():
+                self.folder.mkdir(parents=True, exist_ok=True)
+                path.write_text(name)
+            return before if before != name else None
+        return None
 
     def deaths(self) -> int:
         """How many processes have died in a row with the present version on probation."""
@@ -249,10 +263,10 @@ class Store:
         durable.write(self.folder / "refused", msgspec.json.encode(refused))
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """One process changes the store at a time; the others wait."""
+    def _locked(self, name: str = ".lock") -> Iterator[None]:
+        """One at a time changes the store, the others wait. Who adds a model takes long, and holds up nobody else."""
         self._versions.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        handle = os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield

@@ -125,4 +125,5 @@ def test_the_daemon_leaves_a_worse_model_by_itself(
             lambda heard: f"digits@{BUNDLED}" in {reading["model"] for reading in readings(heard)}, timeout=100
         )
         assert process.poll() is None
+        recorder.wait_for(lambda heard: any(topic.endswith("/event") and b"model_changed" in p for topic, p in heard))
     assert store.refused() == {"9.0.0"}

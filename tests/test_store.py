@@ -137,6 +137,19 @@ def test_the_store_does_not_grow_for_ever(store: Store, tmp_path: Path) -> None:
     assert len(names) == 1 + module.KEPT
 
 
+def test_who_adds_a_model_does_not_hold_up_the_daemon(store: Store, tmp_path: Path) -> None:
+    """A trial takes a minute on a slow machine: meanwhile a version is kept or left without waiting."""
+    filled(store, tmp_path, "9.0.0")
+    with store._locked(".adding"):
+        store.keep()
+        assert store.rollback() == BUNDLED
+
+
+def test_it_is_noticed_once_that_another_model_reads(store: Store) -> None:
+    """Not at the very first start."""
+    assert [store.noticed(name) for name in ("a", "a", "b", "b", "a")] == [None, None, "a", None, "b"]
+
+
 def test_deaths_on_probation_are_counted_and_forgotten(store: Store, tmp_path: Path) -> None:
     """Only of a process that is killed: whoever leaves by themselves, also through an exception, does not count."""
     filled(store, tmp_path, "9.0.0")
