@@ -43,6 +43,7 @@ from edge_daemon.store import Store
 from edge_daemon.systemd import Systemd
 from edge_daemon.transactions import Transactions
 from edge_daemon.units import size
+from edge_daemon.updating import Updating
 from edge_daemon.vote import Voter
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class App:
     controls: Controls
     inspector: Inspector
     desk: Desk
+    updating: Updating
     memory: int
     """Bytes of memory beyond which the process starts anew."""
 
@@ -85,6 +87,7 @@ def run(app: App) -> Request:
         if app.controls.enabled:
             say(app, app.voter.due(frame.mono if frame else time.monotonic()))
         watch_over(app)
+        app.updating.tick()
         if app.outbox.recovered():
             return Request.RELOAD
         if app.report.resident > app.memory and app.report.uptime > SETTLED:
@@ -181,14 +184,22 @@ def build(config: Config, kept: Kept, inbox: Inbox, load: Callable[[], Config], 
         introduce(config, board)
         board.post(wire.info(config.device, facts(config, classifier)))
         courier.on_heard = partial(take, inbox)
+        updating = Updating(config.device, board, config.updates, state_folder() / "updates", store, inbox.put)
+        stack.callback(updating.close)
         files = stack.enter_context(closing(Files(config.device, config.health, runtime_folder())))
-        bare, others = config.mqtt.bare_value, model.problems
+        bare = config.mqtt.bare_value
+
+        def others() -> dict[str, str]:
+            return model.problems() | updating.problems()
+
         report = Report(config.device, board, outbox, courier, camera, files, bare, wrong, others=others)
         fields = Fields(config.fields)
         voter = Voter(config.fields, classifier.name, classifier.backend, reader.read, outbox.accepted())
         inspector = Inspector(config.device, board, fields, voter, config.mqtt.snapshots)
         switch = state_folder() / "disabled"
-        controls = Controls(config.device, board, outbox, report, inbox, switch, load, inspector, courier.replay)
+        controls = Controls(
+            config.device, board, outbox, report, inbox, switch, load, inspector, courier.replay, updating
+        )
         desk = Desk(config.device, board, controls, Transactions(state_folder() / "transactions"))
         stack.callback(desk.close)
         ring = Ring(runtime_folder() / "explain")
@@ -207,6 +218,7 @@ def build(config: Config, kept: Kept, inbox: Inbox, load: Callable[[], Config], 
             controls=controls,
             inspector=inspector,
             desk=desk,
+            updating=updating,
             memory=size(config.health.max_memory),
         )
 
@@ -232,7 +244,8 @@ def introduce(config: Config, board: Board) -> None:
     """Tell Home Assistant what there is, and to forget what there no longer is."""
     mode, path = config.mqtt.home_assistant, state_folder() / "discovery.json"
     fields = [discovery.Field(field.name, field.unit, field.text) for field in config.fields]
-    found = discovery.components(config.device, fields, config.mqtt.detail != "value", config.mqtt.snapshots)
+    raw, updates = config.mqtt.detail != "value", bool(config.updates.url)
+    found = discovery.components(config.device, fields, raw, config.mqtt.snapshots, updates)
     owned = discovery.load_owned(path)
     for message in discovery.messages(config.device, __version__, found, mode, owned):
         board.post(message)

@@ -28,8 +28,21 @@ PER_SECOND = 2.0
 """and so many in the long run."""
 
 
+class Models(Protocol):
+    """What commands can do about the model. Each raises EdgeDaemonError where it cannot be done."""
+
+    def check(self) -> Data: ...
+
+    def install(self) -> Data: ...
+
+    def rollback(self) -> Data: ...
+
+
 class Controls(Protocol):
     """What commands can do."""
+
+    @property
+    def models(self) -> Models: ...
 
     def health(self) -> Data: ...
 
@@ -94,10 +107,28 @@ def restart(controls: Controls) -> Data:
     return {}
 
 
+def model_check(controls: Controls) -> Data:
+    """Look for a newer model; what is found is told on the topic `update`."""
+    return controls.models.check()
+
+
+def model_install(controls: Controls) -> Data:
+    """Look for a newer model and go on with it; how that goes is told on the topic `update`."""
+    return controls.models.install()
+
+
+def model_rollback(controls: Controls) -> Data:
+    """Go on with the model before this one."""
+    return controls.models.rollback()
+
+
 Table = Mapping[str, Callable[..., Data | Later]]
 COMMANDS: Table = {
     "health_check": health_check,
     "history": history,
+    "model_check": model_check,
+    "model_install": model_install,
+    "model_rollback": model_rollback,
     "read_now": read_now,
     "set_value": set_value,
     "snapshot": snapshot,

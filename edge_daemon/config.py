@@ -16,8 +16,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from edge_daemon import access, classifiers, fields, formats, health, outbox, units
+from edge_daemon import access, classifiers, fields, formats, health, outbox, repository, units
+from edge_daemon.classifiers.options import AUTO
 from edge_daemon.errors import ConfigError
 from edge_daemon.sinks import mqtt
 from edge_daemon.sources import KINDS, options_type, stream, v4l2_controls
@@ -87,6 +89,7 @@ class Config:
     mqtt: mqtt.Options
     outbox: outbox.Options
     health: health.Options
+    updates: repository.Options
 
 
 def load(path: Path | None) -> Config:
@@ -100,6 +103,7 @@ def parse(name: str, text: str) -> Config:
     _refuse_unknown_sections(document)
     camera, read = _camera(document), tuple(_fields(document))
     filled = {section: _table(document, section, options) for section, options in TABLES.items()}
+    _refuse_unused_updates(document, filled["updates"], filled["model"])
     document.raise_problems()
     return Config(**filled | {"device": filled["device"].id, "camera": camera, "fields": read})
 
@@ -138,6 +142,7 @@ TABLES: Mapping[str, type[Any]] = {
     "mqtt": mqtt.Options,
     "outbox": outbox.Options,
     "health": health.Options,
+    "updates": repository.Options,
 }
 SECTIONS = ("camera", "field", *TABLES)
 
@@ -223,6 +228,14 @@ def _refuse_contradictions(document: Document, i: int, options: fields.Options) 
         document.say(("field", i, ruled[0]), "expected a field that holds numbers; got text = true, which has no value")
 
 
+def _refuse_unused_updates(
+    document: Document, updates: repository.Options | None, model: classifiers.Options | None
+) -> None:
+    if updates and updates.url and model and model.path != AUTO:
+        problem = f'expected [model] path = "{AUTO}" beside it, or nothing that is downloaded runs'
+        document.say(("updates", "url"), f"{problem}; got {show(model.path)}")
+
+
 # What a type cannot say
 
 
@@ -266,6 +279,16 @@ def _url(url: str) -> None:
         access.parse(url)
     except ConfigError:
         raise ValueError('expected "mqtt://HOST:PORT", or "mqtts://HOST:PORT" for TLS') from None
+
+
+def _folder_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        fits = not url or (parts.scheme in ("http", "https") and parts.hostname and parts.port != 0)
+    except ValueError:
+        fits = False
+    if not fits or "@" in url or "?" in url or "#" in url:
+        raise ValueError('expected "https://HOST/FOLDER" or "http://HOST/FOLDER", without a login')
 
 
 def _ca_file(name: str) -> None:
@@ -324,6 +347,11 @@ def _duration(low: str, high: str) -> Check:
     return _between(units.seconds, low, high, 'a duration like "2s", "10m", "12h" or "30d"')
 
 
+def _every(text: str) -> None:
+    if text != "0s":
+        _duration("10m", "90d")(text)
+
+
 CHECKS: Mapping[str, Mapping[str, Check]] = {
     "camera": {"url": stream.check, "controls": v4l2_controls.parse, "password_file": _secret("the password")},
     "field": {
@@ -349,5 +377,9 @@ CHECKS: Mapping[str, Mapping[str, Check]] = {
     "health": {
         "max_memory": _between(units.size, "150MB", "1000GB", 'a size like "300MB" or "1GB"'),
         "prometheus_file": _prometheus_file,
+    },
+    "updates": {
+        "url": _folder_url,
+        "every": _every,
     },
 }

@@ -12,7 +12,7 @@ from typing import Any
 
 from edge_daemon import wire
 from edge_daemon.board import Board
-from edge_daemon.commands import Later
+from edge_daemon.commands import Later, Models
 from edge_daemon.domain import Entry, Heard, Reading, Record, Request, Status
 from edge_daemon.errors import CommandError
 from edge_daemon.inspector import Inspector
@@ -33,6 +33,7 @@ class Controls:
     def __init__(
         self, device: str, board: Board, outbox: Outbox, report: Report, inbox: Inbox, switch: Path,
         validate: Callable[[], object], inspector: Inspector, replay: Callable[[Sequence[Entry]], None],
+        models: Models,
     ) -> None:  # fmt: skip
         """`switch` is a file that is there while reading is switched off; `validate` loads the configuration."""
         self._device = device
@@ -44,6 +45,7 @@ class Controls:
         self._validate = validate
         self._inspector = inspector
         self._replay = replay
+        self.models = models
         self._latest: dict[str, Reading] = {}
         self.enabled = not switch.exists()
         """Whether the camera's frames are read."""

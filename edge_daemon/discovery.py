@@ -58,9 +58,11 @@ def is_birth(topic: str, payload: bytes) -> bool:
     return topic == BIRTH and payload == b"online"
 
 
-def components(device: str, fields: Sequence[Field], raw: bool, snapshots: bool = False) -> dict[str, Component]:
+def components(
+    device: str, fields: Sequence[Field], raw: bool, snapshots: bool = False, updates: bool = False
+) -> dict[str, Component]:
     """Every entity, id -> its configuration. `raw`: readings tell what was seen beside what was accepted;
-    `snapshots`: pictures of the fields may be asked for."""
+    `snapshots`: pictures of the fields may be asked for; `updates`: newer models are looked for."""
     base = wire.base(device)
     found: dict[str, Component] = {}
     for field in fields:
@@ -81,7 +83,7 @@ def components(device: str, fields: Sequence[Field], raw: bool, snapshots: bool 
     found["event"] = {
         "platform": "event", "name": "Event", "state_topic": f"{base}/event", "event_types": list(EVENTS)
     }  # fmt: skip
-    return found | _controls(base) | _health(f"{base}/health")
+    return found | (_update(base) if updates else {}) | _controls(base) | _health(f"{base}/health")
 
 
 def messages(device: str, version: str, found: Mapping[str, Component], mode: Mode, owned: Owned) -> list[Message]:
@@ -205,6 +207,20 @@ def _controls(base: str) -> dict[str, Component]:
             "entity_category": "config",
             "command_topic": f"{base}/request/restart",
         },
+    }
+
+
+def _update(base: str) -> dict[str, Component]:
+    return {
+        "update": {
+            "platform": "update",
+            "name": "Model",
+            "device_class": "firmware",
+            "entity_category": "config",
+            "state_topic": f"{base}/update",
+            "command_topic": f"{base}/request/model_install",
+            "payload_install": "{}",
+        }
     }
 
 

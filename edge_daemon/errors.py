@@ -37,6 +37,18 @@ class ChildError(EdgeDaemonError, ChildProcessError):
     """What was tried in a process of its own died, hung or ran into a limit. A sentence without its subject."""
 
 
+class UpdateError(EdgeDaemonError, OSError):
+    """A newer model cannot be had: out of reach, not signed as it must be, expired, too large or too slow."""
+
+
+class DistrustError(UpdateError):
+    """What is offered is not believed: signed by nobody we know, changed, older than before, or expired."""
+
+
+class PublishError(EdgeDaemonError, OSError):
+    """A model cannot be published: a key is missing, or what was published before."""
+
+
 class RuntimeMissingError(ModelError, ImportError):
     """No TFLite interpreter is installed."""
 

@@ -107,6 +107,14 @@ HEALTH = _object(
     threads=COUNT,
 )  # fmt: skip
 PROBLEM = _object("state", "codes", "text", state={"enum": ["ON", "OFF"]}, codes=_list(NAME), text=TEXT)
+UPDATE = _object(
+    "installed_version", "latest_version", "in_progress", "update_percentage", "release_summary",
+    installed_version=_said("the model that runs", TEXT),
+    latest_version=_said("the newest that is to be had and has not been refused", TEXT),
+    in_progress={"type": "boolean"},
+    update_percentage={"type": ["integer", "null"], "minimum": 0, "maximum": 100},
+    release_summary=_said("why the newest is not used, or why the last look failed", {"type": "string"}),
+)  # fmt: skip
 TRANSACTION: Schema = {"type": ["string", "integer"], "maxLength": 64}
 REQUEST = _object(transaction=_said("seen in the last 10 minutes, it is answered from memory", TRANSACTION)) | {
     "additionalProperties": True
@@ -128,6 +136,7 @@ SCHEMAS: dict[str, tuple[str, Schema]] = {
     "info": ("info", INFO),
     "health": ("health", HEALTH),
     "problem": ("problem", PROBLEM),
+    "update": ("update", UPDATE),
     "enabled": ("enabled/state", {"enum": ["ON", "OFF"]}),
     "snapshot": ("snapshot/<field>", SNAPSHOT),
     "request": ("request/<command>", REQUEST),

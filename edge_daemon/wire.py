@@ -52,6 +52,11 @@ def problem(device: str, problems: Mapping[str, str]) -> Message:
     return Message(f"{base(device)}/problem", msgspec.json.encode(said), retain=True)
 
 
+def update(device: str, facts: Mapping[str, Any]) -> Message:
+    """Which model runs, which is the newest, and how an update goes."""
+    return Message(f"{base(device)}/update", msgspec.json.encode(facts), retain=True)
+
+
 def bare_value(device: str, reading: Reading) -> Message:
     """The value alone, for consumers that cannot read JSON. Empty, which clears the topic, when it is gone."""
     payload = b"" if reading.gone else msgspec.json.encode(reading.value)

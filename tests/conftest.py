@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.broker import broker, recorder
+from tests.owner import published, states
 
-__all__ = ["broker", "recorder"]  # fixtures for all tests
+__all__ = ["broker", "published", "recorder", "states"]  # fixtures for all tests
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 """A shell's background job ignores Ctrl-C, and so would every process that a test starts and sends one."""

@@ -18,6 +18,8 @@ from edge_daemon.domain import Frame
 from edge_daemon.health import Files
 from edge_daemon.networks import models_folder
 from tests.broker import Mosquitto
+from tests.owner import Owner
+from tests.webserver import serving
 
 
 @pytest.fixture(autouse=True)
@@ -220,3 +222,16 @@ def test_a_camera_that_the_daemon_has(tmp_path: Path, programs: Path, monkeypatc
     assert "for 44 s" in found(tmp_path, "camera", "")[0].what
     os.utime(tmp_path / "run" / health.FILE, (0, 0))  # it was killed: what it said no longer counts
     assert "picamera2" in found(tmp_path, "camera", "")[0].what
+
+
+def test_updates(tmp_path: Path, published: Owner) -> None:
+    """Which model is offered, or why what is offered cannot be had; looking leaves nothing behind."""
+    [finding] = found(tmp_path, "updates", "")
+    assert (finding.level, "url is empty" in finding.what) == (Level.OK, True)
+    with serving(published.public) as web:
+        text = f'[updates]\nurl = "{web.url}"\nroot = "{published.root}"\n'
+        [finding] = found(tmp_path, "updates", text)
+        assert (finding.level, "offers digits@9.4.0" in finding.what) == (Level.OK, True)
+        [finding] = found(tmp_path, "updates", text.replace("root.json", "none.json"))
+        assert (finding.level, "No such file" in finding.what) == (Level.WARN, True)
+    assert not (tmp_path / "state").exists()

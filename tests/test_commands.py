@@ -17,11 +17,31 @@ from edge_daemon.transactions import Transactions
 from tests import contract
 
 
+class Models:
+    """Models that only remember what was done with them."""
+
+    def __init__(self, done: list[Any]) -> None:
+        self.done = done
+
+    def check(self) -> dict[str, Any]:
+        self.done.append("check")
+        return {}
+
+    def install(self) -> dict[str, Any]:
+        self.done.append("install")
+        return {}
+
+    def rollback(self) -> dict[str, Any]:
+        self.done.append("rollback")
+        return {"installed_version": "0.3.0"}
+
+
 class Levers:
     """Controls that only remember what was done with them."""
 
     def __init__(self) -> None:
         self.done: list[Any] = []
+        self.models = Models(self.done)
         self.wrong: Exception | None = None
         self.later: Later | None = None
 
@@ -112,8 +132,11 @@ def test_every_command_is_answered(bench: Bench) -> None:
         answer = bench.ask(name, arguments.get(name, {}))
         assert answer is not None
         assert answer["status"] == "ok"
+    models = ["check", "install", "rollback"]
     done = bench.levers.done
-    assert done == [("history", 7), "read_now", ("tank", "0038"), ("snapshot", "tank"), Request.RELOAD, Request.RESTART]
+    assert done == [
+        ("history", 7), *models, "read_now", ("tank", "0038"), ("snapshot", "tank"), Request.RELOAD, Request.RESTART,
+    ]  # fmt: skip
 
 
 def test_an_answer_may_take_its_time(bench: Bench) -> None:
@@ -152,7 +175,8 @@ def test_unknown_command(bench: Bench) -> None:
     for name, topic in (("dance", "dance"), ("a/b", "unknown"), ("", "unknown"), ("x" * 70_000, "unknown")):
         answer = bench.ask(name)
         assert answer is not None
-        assert "known are health_check, history, read_now, reload, restart, set_value, snapshot" in answer["error"]
+        known = "health_check, history, model_check, model_install, model_rollback, read_now, reload, restart"
+        assert f"known are {known}, set_value, snapshot" in answer["error"]
         assert bench.last.topic == f"edge_daemon/dock3/response/{topic}"
 
 

@@ -21,8 +21,10 @@ def test_readings_of_a_camera_that_gives_nothing_are_stale(tmp_path: Path) -> No
     inbox: Inbox = SimpleQueue()
     with closing(Outbox(tmp_path, "dock3")) as outbox:
         report = cast(Report, None)
-        switch, inspector = tmp_path / "disabled", cast(Inspector, None)
-        controls = Controls("dock3", Board(), outbox, report, inbox, switch, lambda: None, inspector, lambda _: None)
+        switch, inspector, models = tmp_path / "disabled", cast(Inspector, None), cast(Models, None)
+        controls = Controls(
+            "dock3", Board(), outbox, report, inbox, switch, lambda: None, inspector, lambda _: None, models
+        )
         for field in ("units", "tank"):
             controls.said(reading(7, field=field))
         for now in (False, True, True, False, False):

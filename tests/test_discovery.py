@@ -82,6 +82,15 @@ def test_pictures_are_shown_only_where_they_may_be_taken() -> None:
     assert fit(COMMANDS["snapshot"], parse(asked.payload).arguments) == {"field": "tank"}
 
 
+def test_newer_models() -> None:
+    """Where they are looked for there is an update entity, whose button is the command model_install."""
+    assert "update" not in parts(FIELDS)
+    update = components("dock3", FIELDS, raw=True, updates=True)["update"]
+    assert update["platform"] == "update"
+    assert update["state_topic"] == "edge_daemon/dock3/update"
+    assert update["command_topic"] == "edge_daemon/dock3/request/model_install"
+
+
 def test_unique_ids_are_the_same_in_both_modes() -> None:
     """Home Assistant knows an entity again however it is told of it."""
     by_device = {part["unique_id"] for part in parts(FIELDS).values()}

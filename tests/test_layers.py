@@ -26,6 +26,11 @@ RANKS = {
     "trial": 7,
     "store_files": 7,
     "store": 8,
+    "download": 2,
+    "repository": 4,
+    "updates": 9,
+    "publish": 9,
+    "updating": 10,
     "evaluate": 8,
     "model_check": 8,
     "probation": 2,
@@ -100,10 +105,10 @@ RANKS = {
     "edit": 1,
     "calibrate": 7,
     "check_mqtt": 5,
-    "app": 10,
-    "replay": 11,
-    "cli": 12,
-    "__main__": 13,
+    "app": 11,
+    "replay": 12,
+    "cli": 13,
+    "__main__": 14,
 }
 HARDWARE = {"picamera2", "libcamera", "tflite_runtime", "ai_edge_litert"}
 

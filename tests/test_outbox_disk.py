@@ -85,11 +85,13 @@ def test_nothing_old_is_the_newest_after_a_full_disk(tmp_path: Path) -> None:
         fill()
         outbox.put(reading(2, field="a"))
         outbox.done(outbox.newest(outbox.last)[1:])
+        outbox._file.db.close()
         os.close(outbox._lock_file)  # killed
         clear()
         again = Outbox(state, "dock3")
         assert again.newest(again.last) == []
         assert values(again.readings(0)) == [1, 1]
+        again._file.db.close()
         os.close(again._lock_file)
         once_more = Outbox(state, "dock3")
         assert once_more.newest(once_more.last) == []

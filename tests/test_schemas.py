@@ -36,6 +36,19 @@ SAID: dict[str, list[Message]] = {
     "history": [encoded(reading(), replayed=True)],
     "event": [encoded(event()), encoded(Event("camera_problem", None, 0.0, {}))],
     "info": [wire.info("dock3", {"version": "0.1.0", "model": "digits@1", "backend": "cpu", "fields": ["units"]})],
+    "update": [
+        wire.update(
+            "dock3",
+            {
+                "installed_version": "0.3.0",
+                "latest_version": "0.4.0",
+                "in_progress": True,
+                "update_percentage": percent,
+                "release_summary": "",
+            },
+        )
+        for percent in (None, 0, 100)
+    ],
     "enabled": [wire.enabled("dock3", True), wire.enabled("dock3", False)],
     "response": [
         wire.response("dock3", "restart", said, Heard("edge_daemon/dock3/request/restart", b""))
@@ -54,8 +67,8 @@ def test_nothing_is_left_out() -> None:
     makers = {name for name, made in inspect.getmembers(wire, inspect.isfunction) if made.__module__ == wire.__name__}
     makers -= {"base", "decode", "timestamp", "enabled_topic", "request_topics", "requested", "exchange", "shortened"}
     makers -= {name for name in makers if name.startswith("_")}
-    states = {"availability", "encode", "bare_value", "info", "problem", "health", "enabled", "snapshot"}
-    assert makers == states | ANSWERS
+    told = {"availability", "encode", "bare_value", "info", "problem", "health", "update", "enabled", "snapshot"}
+    assert makers == told | ANSWERS
 
 
 @pytest.mark.parametrize("name", SAID)

@@ -9,7 +9,7 @@ from typing import NoReturn
 import click
 
 from edge_daemon import __version__, logs
-from edge_daemon.cli import broker, camera, daemon, model, pictures
+from edge_daemon.cli import broker, camera, daemon, model, pictures, updates
 from edge_daemon.errors import EdgeDaemonError
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
@@ -61,3 +61,5 @@ for family in (
 ):
     for command in family:
         cli.add_command(command)
+for command in [updates.publish, updates.update]:
+    model.model.add_command(command)

@@ -56,6 +56,9 @@ def call(
     set_value field=NAME value=TEXT   believe that this is written there
     snapshot field=NAME               a picture of the field, on snapshot/NAME; where [mqtt] snapshots = true
     history from_seq=NUMBER           send delivered readings again, on history, from this number on
+    model_check                       look for a newer model
+    model_install                     and go on with it
+    model_rollback                    go on with the model before this one
     reload                            read the configuration again
     restart                           end, and start anew
 

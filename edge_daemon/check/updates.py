@@ -1,0 +1,30 @@
+"""Updates: which model is offered, or why what is offered cannot be had."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from edge_daemon.check.finding import Found, Level
+from edge_daemon.config import Config, state_folder
+from edge_daemon.errors import UpdateError
+from edge_daemon.repository import Repository
+from edge_daemon.updates import judged_at, known
+
+
+def check(config: Config) -> Iterator[Found]:
+    if not config.updates.url:
+        yield Level.OK, "no newer models are looked for: [updates] url is empty"
+        return
+    time = judged_at(datetime.now(UTC), known(state_folder() / "updates"))
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            with closing(Repository(Path(folder), config.updates, time)) as repository:
+                facts = repository.offer().facts
+        except UpdateError as error:
+            yield Level.WARN, str(error), "Until that is mended no newer model comes."
+            return
+    yield Level.OK, f"{config.updates.url} offers {facts.name}@{facts.version}, signed as it must be"
