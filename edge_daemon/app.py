@@ -24,22 +24,27 @@ from edge_daemon.commands import Desk
 from edge_daemon.config import Config, runtime_folder, state_folder
 from edge_daemon.controls import Controls, Inbox, take
 from edge_daemon.courier import Backoff, Courier
-from edge_daemon.domain import Classifier, Event, Frame, Patch, Reading, Record, Request, Source, Status
+from edge_daemon.domain import Classifier, Event, Frame, Number, Patch, Reading, Record, Request, Source, Status
+from edge_daemon.doubts import Doubts
 from edge_daemon.errors import ConfigError
 from edge_daemon.fields import Fields
 from edge_daemon.outbox import Outbox
 from edge_daemon.reader import Reader, open_reader
 from edge_daemon.report import Report
 from edge_daemon.ring import Ring
+from edge_daemon.samples import open_samples
 from edge_daemon.sinks.mqtt import MqttSink
 from edge_daemon.sources import open_source
 from edge_daemon.systemd import Systemd
 from edge_daemon.transactions import Transactions
 from edge_daemon.units import seconds
 from edge_daemon.vote import Voter
+from edge_daemon.window import Window
 
 log = logging.getLogger(__name__)
 
+Look = tuple[Patch, list[Number]]
+"""A patch, and what was read in it."""
 TICK = 1.0
 """Seconds: without a frame the path still comes round this often."""
 
@@ -54,6 +59,8 @@ class App:
     voter: Voter
     outbox: Outbox
     ring: Ring
+    doubts: Doubts
+    window: Window
     courier: Courier
     report: Report
     systemd: Systemd
@@ -71,6 +78,8 @@ def run(app: App) -> Request:
             app.systemd.watchdog_ping()  # the only ping in the program: a path that hangs is restarted
             if request := next_request(app):
                 return request
+            if frame is not None:
+                app.window.show(frame)
             if frame is not None and app.controls.enabled:
                 see(app, frame)
             for record in app.voter.due(frame.mono if frame else time.monotonic()) if app.controls.enabled else ():
@@ -81,20 +90,23 @@ def run(app: App) -> Request:
     return Request.STOP
 
 
-def look(frame: Frame, fields: Fields, reader: Reader, voter: Voter) -> list[Patch]:
-    """One frame as far as the votes; what cannot be read is not. Returns what was looked at."""
-    patches = fields.cut(frame, voter.undecided)
-    for patch in patches:
-        voter.observe(patch, reader.read(patch) if patch.status is Status.OK else [])
-    return patches
+def look(frame: Frame, fields: Fields, reader: Reader, voter: Voter) -> list[Look]:
+    """One frame as far as the votes; what cannot be read is not. Returns what was looked at, and what it says."""
+    looks = []
+    for patch in fields.cut(frame, voter.undecided):
+        numbers = reader.read(patch) if patch.status is Status.OK else []
+        voter.observe(patch, numbers)
+        looks.append((patch, numbers))
+    return looks
 
 
 def see(app: App, frame: Frame) -> None:
     """Look at a frame; how soon the next one is wanted follows from that."""
     started = time.monotonic()
-    for patch in look(frame, app.fields, app.reader, app.voter):
+    for patch, numbers in look(frame, app.fields, app.reader, app.voter):
         app.ring.saw(patch)
-    app.source.hurry(app.fields.is_stirring(frame.mono) or bool(app.voter.undecided))
+        app.doubts.saw(patch, numbers)
+    app.source.hurry(app.fields.is_stirring(frame.mono) or bool(app.voter.undecided) or app.window.is_wanted)
     app.report.frame(time.monotonic() - started)
 
 
@@ -102,6 +114,7 @@ def say(app: App, record: Record) -> None:
     """Into the log, the outbox, and the memories of those who are asked later."""
     tell(record)
     app.ring.keep(app.outbox.put(record), record)
+    app.doubts.said(record)
     app.report.said(record)
     app.controls.said(record)
 
@@ -155,12 +168,16 @@ def build(config: Config, inbox: Inbox, load: Callable[[], Config], wrong: str =
         controls = Controls(config.device, board, outbox, report, inbox, state_folder() / "disabled", load)
         desk = Desk(config.device, board, controls, Transactions(state_folder() / "transactions"))
         ring = Ring(runtime_folder() / "explain")
+        doubts = Doubts(open_samples(state_folder(), runtime_folder(), config.samples))
+        window = stack.enter_context(closing(Window(runtime_folder() / "preview")))
         source = open_source(config.camera.kind, config.camera.options)
         voter = Voter(config.fields, classifier.name, classifier.backend, reader.read, outbox.accepted())
         courier.start()
         stack.callback(leave, courier)
         fields = Fields(config.fields)
-        yield App(source, fields, reader, voter, outbox, ring, courier, report, systemd, inbox, controls, desk)
+        yield App(
+            source, fields, reader, voter, outbox, ring, doubts, window, courier, report, systemd, inbox, controls, desk
+        )  # fmt: skip
 
 
 def facts(config: Config, classifier: Classifier) -> dict[str, object]:

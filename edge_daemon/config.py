@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_daemon import access, fields, formats, outbox, units
+from edge_daemon import access, fields, formats, outbox, samples, units
 from edge_daemon.classifiers import tflite
 from edge_daemon.errors import ConfigError
 from edge_daemon.sinks import mqtt
@@ -87,11 +87,12 @@ class Config:
     model: tflite.Options
     mqtt: mqtt.Options
     outbox: outbox.Options
+    samples: samples.Options
 
 
 def load(path: Path | None) -> Config:
     """The configuration in a file, or the defaults without one. Raises ConfigError, which tells all problems."""
-    return parse(str(path), _text(path)) if path else parse("defaults", "")
+    return parse(str(path), text_of(path)) if path else parse("defaults", "")
 
 
 def parse(name: str, text: str) -> Config:
@@ -104,7 +105,7 @@ def parse(name: str, text: str) -> Config:
     return Config(**filled | {"device": filled["device"].id, "camera": camera, "fields": read})
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
     """The file's text. Raises ConfigError."""
     try:
         with path.open("rb") as file:
@@ -137,6 +138,7 @@ TABLES: Mapping[str, type[Any]] = {
     "model": tflite.Options,
     "mqtt": mqtt.Options,
     "outbox": outbox.Options,
+    "samples": samples.Options,
 }
 SECTIONS = ("camera", "field", *TABLES)
 
@@ -336,5 +338,8 @@ CHECKS: Mapping[str, Mapping[str, Check]] = {
     "outbox": {
         "max_size": _between(units.size, "1MB", "1000GB", 'a size like "64MB" or "1GB"'),
         "max_age": _duration("1m", "3650d"),
+    },
+    "samples": {
+        "max_size": _between(units.size, "100KB", "1000GB", 'a size like "8MB" or "1GB"'),
     },
 }

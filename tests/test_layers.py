@@ -69,6 +69,9 @@ RANKS = {
     "lanes": 6,
     "report": 8,
     "answers": 6,
+    "samples": 2,
+    "doubts": 7,
+    "window": 2,
     "ring": 7,
     "explain": 8,
     "bench": 7,
@@ -77,6 +80,7 @@ RANKS = {
     "check_mqtt": 5,
     "app": 10,
     "replay": 11,
+    "preview": 11,
     "cli": 12,
     "__main__": 13,
 }

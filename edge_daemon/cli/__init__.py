@@ -9,7 +9,7 @@ from typing import NoReturn
 import click
 
 from edge_daemon import __version__
-from edge_daemon.cli import broker, daemon, pictures
+from edge_daemon.cli import broker, daemon, pictures, preview
 from edge_daemon.errors import EdgeDaemonError
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
@@ -55,6 +55,7 @@ for family in (
     [daemon.run, daemon.print_config, daemon.check, daemon.explain],
     [pictures.read, pictures.replay, pictures.bench],
     [broker.watch, broker.call, broker.mqtt, broker.schema],
+    [preview.preview],
 ):
     for command in family:
         cli.add_command(command)
