@@ -1,7 +1,7 @@
 """Which looks at a number are worth keeping: those that were unsure, contradicted, rejected or corrected.
 
-Every frame says something; what was hard among it is known only when the votes have spoken. So the least sure look
-at each text that was read in a field is remembered until the field's next reading is said.
+A look is contradicted when those right before and after it say the same, and it says something else: neither was
+anything written meanwhile, nor wiped. Whether one was unsure or against the rules is known when the votes have spoken.
 """
 
 from __future__ import annotations
@@ -13,17 +13,20 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from edge_daemon.domain import Box, Candidate, Event, Grey, Number, Patch, Reading, Record, Status, outline
-from edge_daemon.opinions import box_in_frame, joined, main_line
+from edge_daemon.domain import Box, Candidate, Event, Grey, Number, Patch, Record, Status, outline
+from edge_daemon.opinions import joined, main_line
 from edge_daemon.samples import Sample, Samples, cut
 
 log = logging.getLogger(__name__)
 
 SURE = 0.9
 """What was read with more confidence, and not contradicted, is not hard."""
-REMEMBERED = 6
-"""Looks for each field; of the whole frame as many for each of its numbers."""
+ENOUGH = 3
+"""Looks that say the same, after which one that says something else is odd."""
+MOST = 3
+"""Contradictions that are kept of one writing."""
 NUMBERS = 16
+"""Of the whole frame so many numbers are followed."""
 LONGEST = 320
 """Pixels on the longer side to which a cut-out is shrunk: enough to be read."""
 DOUBTED = {Status.LOW_CONFIDENCE: "unsure", Status.WRONG_FORMAT: "unsure"} | dict.fromkeys(
@@ -38,90 +41,115 @@ class Glimpse:
 
     at: float
     box: Box
-    """In pixels of the frame."""
+    """In pixels of the patch."""
     number: Number
     """Boxes in pixels of the cut-out."""
     pixels: Grey
 
-    @property
-    def text(self) -> str:
-        return self.number.text
+
+@dataclass(slots=True, eq=False)
+class Course:
+    """The looks at one number as it stands there."""
+
+    newest: Glimpse
+    text: str
+    box: Box
+    looks: int = 1
+    """That have said so."""
+    odd: Glimpse | None = None
+    """The newest look, where it says something else."""
+    least: Glimpse | None = None
+    """The least sure one of those that say the text."""
+    kept: int = 0
+
+    def __post_init__(self) -> None:
+        self.least = self.newest
 
 
 class Doubts:
-    """Remembers looks, and hands the hard ones to the samples. Called from the path's thread."""
+    """Follows numbers, and hands the hard looks to the samples. Called from the path's thread."""
 
     def __init__(self, samples: Samples) -> None:
         self._samples = samples
-        self._glimpses: dict[str | None, list[Glimpse]] = {}
-        self._last: dict[str, Glimpse] = {}
+        self._courses: dict[str | None, list[Course]] = {}
         self._broken = False
 
     def saw(self, patch: Patch, numbers: Sequence[Number]) -> None:
         """What was read in a patch (boxes in its pixels)."""
         if patch.field is not None and numbers:
             numbers = [joined(main_line(numbers))]
-        kept = self._glimpses.setdefault(patch.field, [])
+        courses = self._courses.setdefault(patch.field, [])
         for number in numbers:
-            glimpse = glimpsed(patch, number)
-            if patch.field is not None:
-                self._last[patch.field] = glimpse
-            known = next((g for g in kept if g.text == glimpse.text and overlap(g.box, glimpse.box)), None)
-            if known is None:
-                kept.append(glimpse)
-            elif glimpse.number.confidence < known.number.confidence:
-                kept[kept.index(known)] = glimpse
-        del kept[: -REMEMBERED * (1 if patch.field else NUMBERS)]
+            course = next((c for c in courses if patch.field or overlap(c.box, number.box)), None)
+            if course is None:
+                courses.append(Course(glimpsed(patch, number, number.box), number.text, number.box))
+                del courses[:-NUMBERS]
+            else:
+                self._go_on(course, patch, number)
+
+    def _go_on(self, course: Course, patch: Patch, number: Number) -> None:
+        glimpse = course.newest = glimpsed(patch, number, outline([number.box, course.box]))
+        if number.text == course.text:
+            if course.odd and course.kept < MOST:
+                truth = (course.text, number.confidence)
+                course.kept += self._keep(patch.field or "", "contradicted", course.odd, truth)
+            if course.least is None or number.confidence < course.least.number.confidence:
+                course.least = glimpse
+            course.box, course.odd, course.looks = number.box, None, course.looks + 1
+        elif course.odd is None and course.looks >= ENOUGH:
+            course.odd = glimpse
+        else:  # something else is written by now
+            course.text, course.box, course.looks, course.kept = number.text, number.box, 1, 0
+            course.odd, course.least = None, glimpse
 
     def said(self, record: Record) -> None:
         """What the votes have made of it."""
-        if isinstance(record, Event):
-            if record.type == "value_set" and record.field in self._last:
-                label = digits_of(str(record.detail.get("text") or ""))
-                self._keep(record.field, "corrected", self._last[record.field], [], label=label)
+        course = self._course_of(record)
+        if course is None:
             return
-        glimpses = [] if record.gone else self._about(record)
-        if record.status is Status.OK and record.text is not None:
-            truth = digits_of(record.text)
-            for glimpse in glimpses:
-                if glimpse.text != truth:
-                    self._keep(record.field, "contradicted", glimpse, [(truth, record.confidence)], record.model)
-                elif glimpse.number.confidence < SURE:
-                    self._keep(record.field, "unsure", glimpse, [], record.model)
-        elif glimpses and record.status in DOUBTED:
-            self._keep(record.field, DOUBTED[record.status], glimpses[-1], [], record.model)
+        if isinstance(record, Event):
+            if record.type == "value_set":
+                label = digits_of(str(record.detail.get("text") or ""))
+                self._keep(record.field or "", "corrected", course.newest, label=label)
+        elif record.status in DOUBTED:
+            self._keep(record.field, DOUBTED[record.status], course.newest, model=record.model)
+        elif record.status is Status.OK and course.least and course.text == digits_of(record.text or ""):
+            if course.least.number.confidence < SURE:
+                self._keep(record.field, "unsure", course.least, model=record.model)
+            course.least = None
 
-    def _about(self, reading: Reading) -> list[Glimpse]:
-        """The looks at what a reading speaks of; they are forgotten."""
-        if reading.field in self._glimpses:
-            return self._glimpses.pop(reading.field)
-        if not reading.digits:
-            return []
-        box = outline(digit.box for digit in reading.digits)
-        everywhere = self._glimpses.get(None, [])
-        self._glimpses[None] = [g for g in everywhere if not overlap(g.box, box)]
-        return [g for g in everywhere if overlap(g.box, box)]
+    def _course_of(self, record: Record) -> Course | None:
+        """That of the number which a record speaks of."""
+        if record.field in self._courses:
+            return next(iter(self._courses[record.field]), None)
+        if isinstance(record, Event) or not record.digits:
+            return None
+        box = outline(digit.box for digit in record.digits)
+        return next((c for c in self._courses.get(None, ()) if overlap(c.box, box)), None)
 
     def _keep(
-        self, field: str, why: str, glimpse: Glimpse, first: list[Candidate], model: str = "", label: str | None = None
-    ) -> None:
+        self, field: str, why: str, glimpse: Glimpse, truth: Candidate | None = None, model: str = "",
+        label: str | None = None,
+    ) -> bool:  # fmt: skip
         """A disk that does not take it is told once and left alone: a sample is not worth a reading."""
         if self._broken:
-            return
-        texts = {text for text, _ in first}
-        candidates = [*first, *(c for c in glimpse.number.candidates if c[0] not in texts)][:3]
+            return False
+        first = [truth] if truth else []
+        candidates = [*first, *(c for c in glimpse.number.candidates if not truth or c[0] != truth[0])][:3]
         picture = cv2.imencode(".png", glimpse.pixels)[1].tobytes()
         digits = list(glimpse.number.digits)
+        sample = Sample(glimpse.at, field, why, candidates, digits, model, picture, label)
         try:
-            self._samples.add(Sample(glimpse.at, field, why, candidates, digits, model, picture, label), glimpse.pixels)
+            return self._samples.add(sample, glimpse.pixels)
         except OSError as error:
             self._broken = True
             log.warning("%s: hard numbers cannot be kept there: %s", self._samples.folder, error.strerror)
+            return False
 
 
-def glimpsed(patch: Patch, number: Number) -> Glimpse:
-    """The number cut out, not larger than LONGEST."""
-    pixels, (left, top, _, _) = cut(patch.pixels, number.box)
+def glimpsed(patch: Patch, number: Number, box: Box) -> Glimpse:
+    """What is in `box` of the patch, with a number that was read there; not larger than LONGEST."""
+    pixels, (left, top, _, _) = cut(patch.pixels, box)
     scale = min(1.0, LONGEST / max(pixels.shape))
     if scale < 1:
         pixels = np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
@@ -131,8 +159,7 @@ def glimpsed(patch: Patch, number: Number) -> Glimpse:
         return round((x - left) * scale), round((y - top) * scale), round(w * scale), round(h * scale)
 
     digits = tuple(replace(digit, box=moved(digit.box)) for digit in number.digits)
-    there = replace(number, box=moved(number.box), digits=digits)
-    return Glimpse(patch.frame.at, box_in_frame(number.box, patch.to_frame), there, pixels)
+    return Glimpse(patch.frame.at, box, replace(number, box=moved(number.box), digits=digits), pixels)
 
 
 def overlap(a: Box, b: Box) -> bool:

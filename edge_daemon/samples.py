@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import cv2
 import msgspec
@@ -72,6 +72,12 @@ class Sample(msgspec.Struct, frozen=True):
         if picture is None:
             raise SampleError("a sample holds no picture; `edge-daemon samples clear` takes all away")
         return np.asarray(picture, np.uint8)
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs, without the picture."""
+        told: dict[str, Any] = msgspec.to_builtins(self)
+        del told["picture"]
+        return told
 
 
 class Samples:

@@ -71,6 +71,8 @@ RANKS = {
     "answers": 6,
     "samples": 2,
     "doubts": 7,
+    "labelling": 3,
+    "lessons": 6,
     "window": 2,
     "ring": 7,
     "explain": 8,

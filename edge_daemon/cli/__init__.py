@@ -55,7 +55,7 @@ for family in (
     [daemon.run, daemon.print_config, daemon.check, daemon.explain],
     [pictures.read, pictures.replay, pictures.bench],
     [broker.watch, broker.call, broker.mqtt, broker.schema],
-    [preview.preview],
+    [preview.preview, preview.label, preview.samples],
 ):
     for command in family:
         cli.add_command(command)

@@ -9,8 +9,6 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import msgspec
-
 from edge_daemon import config, samples
 from edge_daemon.errors import ConfigError, SampleError
 from edge_daemon.preview import drafts
@@ -116,5 +114,4 @@ def problems(error: ConfigError) -> list[str]:
 
 
 def _shown(name: str, sample: samples.Sample) -> dict[str, Any]:
-    told: dict[str, Any] = msgspec.to_builtins(sample, builtin_types=(bytes,))
-    return told | {"name": name, "picture": data_url(sample.pixels, ".png")}
+    return sample.as_json() | {"name": name, "picture": data_url(sample.pixels, ".png")}

@@ -3,12 +3,12 @@
 import { $, ask, complain, percent, show, showLeft, sleep } from "./common.js";
 import { Boxes, draw, isUpright, rectangle } from "./boxes.js";
 
-const PACE = 220, PAUSE = 1500, SPEAK = 5000, SETTLE = 350;
+const PACE = 220, PAUSE = 1500, SPEAK = 5000, SETTLE = 350, TREMBLES = 5, NEAR = 3;
 const SENT = ["name", "was", "rotation", "format", "text", "settle", "unit", "min", "max", "monotone", "max_rate", "wrap"];
 const FRESH = { was: null, rotation: 0, format: "", text: false, settle: "2s", unit: "", min: null, max: null,
   monotone: false, max_rate: "", wrap: false, upright: true };
 
-let fields = [], chosen = null, latest = null, best = 0, spoke = 0, path = "", timer = 0;
+let fields = [], chosen = null, latest = null, recent = [], best = 0, spoke = 0, path = "", timer = 0;
 const boxes = new Boxes(() => changed());
 
 const drafts = () => ({ fields: fields.map((f) => ({
@@ -52,7 +52,7 @@ function addField(corners, format = "") {
 }
 
 function choose(field) {
-  if (chosen !== field) best = 0;
+  if (chosen !== field) forget();
   chosen = field;
   boxes.show(fields, chosen);
   for (const card of $("cards").children) card.classList.toggle("chosen", card.field === chosen);
@@ -106,7 +106,7 @@ function render(look) {
   latest = look;
   $("picture").src = look.picture;
   showLeft(look.ends_in);
-  show($("whose"), look.camera === "daemon" ? "what the daemon sees" : "the camera is opened by this page");
+  show($("whose"), look.camera === "daemon" ? "what the daemon sees" : "no daemon runs here: this page has the camera");
   meters(look.meters);
   for (const told of look.fields) {
     const field = fields.find((f) => f.name === told.name);
@@ -123,14 +123,22 @@ function render(look) {
   renderFound(look.numbers);
 }
 
+/** The middle one of the last few: single pictures tremble. */
+function steady(focus) {
+  recent = focus === null ? [] : [...recent, focus].slice(-TREMBLES);
+  return recent.length ? [...recent].sort((a, b) => a - b)[recent.length >> 1] : null;
+}
+
 function meters(m) {
-  best = Math.max(best, m.focus ?? 0);
-  show($("focus"), m.focus === null ? "–" : String(m.focus));
-  $("focus").classList.toggle("best", m.focus !== null && m.focus >= best - 1);
-  $("focus-bar").style.width = `${m.focus ?? 0}%`;
+  const focus = steady(m.focus);
+  if (recent.length === TREMBLES) best = Math.max(best, focus);
+  const isBest = focus !== null && focus >= best - NEAR;
+  show($("focus"), focus === null ? "–" : String(focus));
+  $("focus").classList.toggle("best", isBest);
+  $("focus-bar").style.width = `${focus ?? 0}%`;
   $("focus-best").style.left = `min(${best}%, 100% - 4px)`;
-  show($("focus-hint"), m.focus === null ? "Hold something written into view."
-    : m.focus >= best - 1 ? `The best so far, of 100.` : `The best was ${best}: turn the lens back.`);
+  show($("focus-hint"), focus === null ? "Hold something written into view."
+    : isBest ? "The best so far, of 100." : `The best was ${best}: turn the lens back.`);
   const hints = { dim: "dim: more light would help", good: "good", "too dark": "too dark to read", "too bright": "too bright: everything is white" };
   meter("light", `${m.light} of 100, ${hints[m.verdict]}`, m.verdict === "good");
   meter("glare", m.glare ? `${m.glare} % of the picture: move the lamp, or tilt the camera` : "none", m.glare === 0);
@@ -139,8 +147,7 @@ function meters(m) {
     : `${askew.toFixed(0)}° ${m.tilt > 0 ? "clockwise" : m.tilt < 0 ? "anticlockwise" : ""}`, m.tilt === null ? null : askew < 8);
   if ($("speak").checked && Date.now() - spoke > SPEAK) {
     spoke = Date.now();
-    const focus = m.focus === null ? "no focus" : `focus ${m.focus}, best ${best}`;
-    show($("spoken"), `${focus}. Light ${$("light").textContent}. Glare ${$("glare").textContent}. Tilt ${$("tilt").textContent}.`);
+    show($("spoken"), `Focus ${focus ?? "unknown"}, best ${best}. Light ${$("light").textContent}. Glare ${$("glare").textContent}. Tilt ${$("tilt").textContent}.`);
   }
 }
 
@@ -157,7 +164,7 @@ function renderField(field, told) {
   const state = !said ? "waiting" : said.status === "ok" ? "" : "withheld";
   line.className = `published ${state}`;
   show(line, !said ? "Nothing yet" : state ? `Withheld: ${said.status.replaceAll("_", " ")}${value ? `; it stays ${value}` : ""}` : value);
-  show(article.querySelector(".why"), told.why[0].toUpperCase() + told.why.slice(1) + ".");
+  show(article.querySelector(".why"), told.why[0].toUpperCase() + told.why.slice(1).replaceAll("`", "") + ".");
   const now = told.now;
   show(article.querySelector(".now"), !now ? "" : now.candidates.length
     ? `Seen now: ${now.candidates.map(([text, sure]) => `${text} ${percent(sure)}`).join(", ")}${now.status === "ok" ? "" : ` (${now.status.replaceAll("_", " ")})`}`
@@ -227,7 +234,11 @@ $("draw").addEventListener("click", () => {
   });
 });
 $("add").addEventListener("click", () => addField(rectangle(0.3, 0.4, 0.4, 0.2)));
-$("forget").addEventListener("click", () => { best = 0; });
+function forget() {
+  best = 0;
+  recent = [];
+}
+$("forget").addEventListener("click", forget);
 
 $("save").addEventListener("click", async () => {
   try {

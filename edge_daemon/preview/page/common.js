@@ -41,4 +41,8 @@ export function complain(error) {
   $("trouble").hidden = !error;
 }
 
-export const percent = (share) => `${share > 0.995 && share < 1 ? 99 : Math.round(100 * share)} %`;
+/** "98 %", "<1 %": nothing is quite sure, and nothing that is listed is ruled out. */
+export function percent(share) {
+  const whole = Math.round(100 * share);
+  return `${whole < 1 ? "<1" : whole > 99 ? ">99" : whole}\u202f%`;
+}
