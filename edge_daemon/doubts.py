@@ -92,7 +92,7 @@ class Doubts:
         if number.text == course.text:
             if course.odd and course.kept < MOST:
                 truth = (course.text, number.confidence)
-                course.kept += self._keep(patch.field or "", "contradicted", course.odd, truth)
+                course.kept += self._keep(patch.field or "auto", "contradicted", course.odd, truth)
             if course.least is None or number.confidence < course.least.number.confidence:
                 course.least = glimpse
             course.box, course.odd, course.looks = number.box, None, course.looks + 1

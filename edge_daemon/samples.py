@@ -28,6 +28,8 @@ IN_MEMORY = 1_000_000
 """Bytes that samples take at most where the state folder cannot be written."""
 ALIKE = 10
 """Of the 128 bits of two fingerprints so many may differ between two looks at one thing."""
+CLEARLY = 8
+"""Grey levels: more than noise."""
 ACROSS, DOWN = 17, 8
 """Pixels that a fingerprint is made of."""
 MODE = 0o770
@@ -115,7 +117,7 @@ class Samples:
         """The files, oldest first; only those that have a label, or have none."""
         try:
             names = sorted(entry.name for entry in os.scandir(self.folder) if entry.name.endswith(NEW))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
             raise SampleError(f"{self.folder}: {error.strerror}. Be the daemon's user, or one of its group") from None
@@ -217,9 +219,9 @@ def _best(sample: Sample) -> str:
 
 
 def fingerprint(pixels: Grey) -> int:
-    """128 bits: whether each pixel of a small picture is brighter than its neighbour ("dHash")."""
+    """128 bits: whether each pixel of a small picture is clearly brighter than its neighbour ("dHash")."""
     small = cv2.resize(pixels, (ACROSS, DOWN), interpolation=cv2.INTER_AREA).astype(np.int16)
-    bits = np.packbits(small[:, 1:] > small[:, :-1])
+    bits = np.packbits(small[:, 1:] > small[:, :-1] + CLEARLY)
     return int.from_bytes(bits.tobytes(), "big")
 
 
