@@ -55,7 +55,8 @@ def test_a_look_between_others_that_says_otherwise_is_kept(samples: Samples) -> 
     """One 47 among 42s: with what the others say as the first candidate."""
     look(Doubts(samples), "42", "42", "42", "47", "42")
     [sample] = kept(samples)
-    assert (sample.why, sample.field, [text for text, _ in sample.candidates]) == ("contradicted", "tank", ["42", "47", "49"])
+    assert (sample.why, sample.field) == ("contradicted", "tank")
+    assert [text for text, _ in sample.candidates] == ["42", "47", "49"]
 
 
 def test_what_is_written_or_wiped_is_no_contradiction(samples: Samples) -> None:

@@ -108,7 +108,7 @@ def test_glare() -> None:
     """A reflection is a share of the picture."""
     sheet = page([("2021", 200, 150)])
     assert measure(sheet, None, []).glare == 0
-    cv2.circle(sheet, (320, 240), 120, 255, cv2.FILLED)
+    cv2.circle(sheet, (320, 240), 120, (255,), cv2.FILLED)
     assert 8 < measure(sheet, None, []).glare < 25
 
 
@@ -118,7 +118,7 @@ def test_tilt(angle: float) -> None:
     sheet = np.full((480, 640), 90, np.uint8)
     cv2.rectangle(sheet, (120, 100), (520, 380), 220, cv2.FILLED)
     turn = cv2.getRotationMatrix2D((320, 240), -angle, 1.0)  # OpenCV turns anticlockwise
-    turned = np.asarray(cv2.warpAffine(sheet, turn, (640, 480), borderValue=90), np.uint8)
+    turned = np.asarray(cv2.warpAffine(sheet, turn, (640, 480), borderValue=(90,)), np.uint8)
     assert measure(turned, None, []).tilt == pytest.approx(angle, abs=1)
 
 

@@ -19,7 +19,7 @@ from tests.test_app import daemon
 PACKAGE = Path(edge_daemon.__file__).parent
 PICTURES = {"window", "samples", "doubts", "ring", "explain", "lessons", "labelling", "preview"}
 """Modules that hold pixels for people."""
-NETWORK = {"wire", "board", "courier", "link", "sinks", "lanes", "outbox", "discovery", "report", "commands", "controls"}
+NETWORK = {"wire", "board", "courier", "link", "sinks", "lanes", "outbox", "report", "commands", "controls"}
 """Modules that what is published goes through."""
 HEADS = (b"\x89PNG\r\n", b"\xff\xd8\xff\xe0")
 MAGIC = [magic for head in HEADS for magic in (head, base64.b64encode(head)[:4])]
