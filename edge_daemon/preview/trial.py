@@ -79,7 +79,7 @@ class Trial:
     def _saw(self, patch: Patch, numbers: Sequence[Number]) -> None:
         """What the newest look at a field says by itself."""
         options = next(field for field in self.config.fields if field.name == patch.field)
-        opinion = opinion_on(numbers, Format(options.format), patch.frame)
+        opinion = opinion_on(numbers, Format(options.format), patch)
         status = patch.status if patch.status is not Status.OK else opinion.status
         self._newest[options.name] = {"status": status, "candidates": _shares(opinion.candidates)}
 
