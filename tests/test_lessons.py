@@ -13,6 +13,7 @@ from edge_daemon import lessons
 from edge_daemon.classifiers import Options
 from edge_daemon.cli import cli
 from edge_daemon.domain import Glyph
+from edge_daemon.errors import SampleError
 from edge_daemon.reader import Reader, open_reader
 from edge_daemon.samples import Sample, Samples
 from scripts.training import dataset, sets
@@ -83,8 +84,10 @@ def test_the_commands_export_and_compare(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "samples").mkdir()
     samples = Samples(tmp_path / "samples", 100, 1_000_000)
     samples.add(one := sample("42", None), one.pixels)
-    none = CliRunner().invoke(cli, ["samples", "export", str(tmp_path / "set")])
-    assert (none.exit_code, "none is labelled" in none.stderr) == (1, True)
+    for command in (["export", str(tmp_path / "set")], ["compare", "bundled"]):
+        none = CliRunner().invoke(cli, ["samples", *command])
+        assert isinstance(none.exception, SampleError)
+        assert "none is labelled" in str(none.exception)
     samples.label(samples.paths()[0].name.split(".")[0], "42")
     done = CliRunner().invoke(cli, ["samples", "export", str(tmp_path / "set")])
     assert "2 glyphs of 1 numbers" in done.stdout

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge_daemon.cli.shared import EXIT_FAILED, complain, config_option, json_option, say
+from edge_daemon.cli.shared import complain, config_option, json_option, say
 
 if TYPE_CHECKING:
-    from edge_daemon.samples import Samples
+    from edge_daemon.samples import Sample, Samples
 
 PORT = 8642
 
@@ -119,11 +119,7 @@ def samples_export(folder: Path) -> None:
     from edge_daemon.classifiers import Options
     from edge_daemon.reader import open_reader
 
-    labelled = list(_samples().all(labelled=True))
-    if not labelled:
-        complain("none is labelled yet: edge-daemon label, or the page of edge-daemon preview")
-        sys.exit(EXIT_FAILED)
-    done = lessons.export(labelled, folder, open_reader(Options()))
+    done = lessons.export(_labelled(), folder, open_reader(Options()))
     say(f"{done.glyphs} glyphs of {done.numbers} numbers are in {folder}")
     if done.lost:
         complain(f"{len(done.lost)} could not be taken apart into the digits of their label: {', '.join(done.lost)}")
@@ -140,7 +136,7 @@ def samples_compare(model: str, present: str, as_json: bool) -> None:
     from edge_daemon.reader import open_reader
 
     readers = open_reader(Options(present)), open_reader(Options(model))
-    found = lessons.compare(list(_samples().all(labelled=True)), *readers)
+    found = lessons.compare(_labelled(), *readers)
     if as_json:
         say(asdict(found))
         return
@@ -169,6 +165,16 @@ def label() -> None:
         raise click.UsageError("it draws pictures and waits for keys: run it in a terminal")
     said = labelling.label_all(_samples(), click.getchar, lambda text: click.echo(text, nl=False))
     say(f"{said} labelled. Take them out with: edge-daemon samples export DIR")
+
+
+def _labelled() -> list[tuple[str, Sample]]:
+    """Name and content of each. Raises SampleError where none is."""
+    from edge_daemon.errors import SampleError
+
+    found = list(_samples().all(labelled=True))
+    if not found:
+        raise SampleError("none is labelled yet: edge-daemon label, or the page of edge-daemon preview")
+    return found
 
 
 def _samples() -> Samples:

@@ -42,7 +42,7 @@ function display(note) {
     return button;
   }));
   $("typed").value = "";
-  $("typed").focus();
+  if (matchMedia("(pointer: fine)").matches) $("typed").focus(); // on a phone the keyboard would cover the picture
 }
 
 async function say(label) {
