@@ -62,6 +62,7 @@ def test_a_look_between_others_that_says_otherwise_is_kept(samples: Samples) -> 
 def test_what_is_written_or_wiped_is_no_contradiction(samples: Samples) -> None:
     """4, then 42; and 42, then nothing of it, then 17: each was written there."""
     look(Doubts(samples), "44", "42", "42", "42", "12", "17", "17", "17")
+    look(Doubts(samples), "41", "42", "41", "44", "44")
     assert kept(samples) == []
 
 
