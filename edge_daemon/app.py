@@ -26,7 +26,8 @@ from edge_daemon.config import Config, runtime_folder, state_folder
 from edge_daemon.controls import Controls, Inbox, take
 from edge_daemon.coral import Device
 from edge_daemon.courier import Courier
-from edge_daemon.domain import Classifier, Event, Frame, Patch, Reading, Record, Request, Status
+from edge_daemon.domain import Classifier, Event, Frame, Number, Patch, Reading, Record, Request, Status
+from edge_daemon.doubts import Doubts
 from edge_daemon.errors import ConfigError
 from edge_daemon.fields import Fields
 from edge_daemon.health import Files
@@ -38,6 +39,7 @@ from edge_daemon.outbox import Outbox
 from edge_daemon.reader import Reader
 from edge_daemon.report import Report
 from edge_daemon.ring import Ring
+from edge_daemon.samples import open_samples
 from edge_daemon.selection import selected
 from edge_daemon.store import Store
 from edge_daemon.systemd import Systemd
@@ -45,9 +47,12 @@ from edge_daemon.transactions import Transactions
 from edge_daemon.units import size
 from edge_daemon.updating import Updating
 from edge_daemon.vote import Voter
+from edge_daemon.window import Window
 
 log = logging.getLogger(__name__)
 
+Look = tuple[Patch, list[Number]]
+"""A patch, and what was read in it."""
 SETTLED = 600.0
 """Seconds from the start within which too much memory is no reason to start anew: it would be so again at once."""
 
@@ -62,6 +67,8 @@ class App:
     voter: Voter
     outbox: Outbox
     ring: Ring
+    doubts: Doubts
+    window: Window
     courier: Courier
     report: Report
     systemd: Systemd
@@ -82,6 +89,8 @@ def run(app: App) -> Request:
         app.systemd.watchdog_ping()  # the only ping in the program: a path that hangs is restarted
         if request := next_request(app):
             return request
+        if frame is not None:
+            app.window.show(frame)
         if frame is not None and app.controls.enabled:
             see(app, frame)
         if app.controls.enabled:
@@ -105,22 +114,25 @@ def watch_over(app: App) -> None:
         app.systemd.status(app.report.summary())
 
 
-def look(frame: Frame, fields: Fields, reader: Reader, voter: Voter) -> list[Patch]:
-    """One frame as far as the votes; what cannot be read is not. Returns what was looked at."""
-    patches = fields.cut(frame, voter.undecided)
-    for patch in patches:
-        voter.observe(patch, reader.read(patch) if patch.status is Status.OK else [])
-    return patches
+def look(frame: Frame, fields: Fields, reader: Reader, voter: Voter) -> list[Look]:
+    """One frame as far as the votes; what cannot be read is not. Returns what was looked at, and what it says."""
+    looks = []
+    for patch in fields.cut(frame, voter.undecided):
+        numbers = reader.read(patch) if patch.status is Status.OK else []
+        voter.observe(patch, numbers)
+        looks.append((patch, numbers))
+    return looks
 
 
 def see(app: App, frame: Frame) -> None:
     """Look at a frame; how soon the next one is wanted follows from that."""
     started = time.monotonic()
-    for patch in look(frame, app.fields, app.reader, app.voter):
+    for patch, numbers in look(frame, app.fields, app.reader, app.voter):
         app.ring.saw(patch)
         app.inspector.saw(patch)
+        app.doubts.saw(patch, numbers)
     app.voter.backend = app.reader.classifier.backend  # a Coral may have failed
-    app.camera.hurry(app.fields.is_stirring(frame.mono) or bool(app.voter.undecided))
+    app.camera.hurry(app.fields.is_stirring(frame.mono) or bool(app.voter.undecided) or app.window.is_wanted)
     app.report.frame(time.monotonic() - started)
 
 
@@ -129,6 +141,7 @@ def say(app: App, records: Sequence[Record]) -> None:
     for seq, record in zip(app.outbox.put_all(records), records, strict=True):
         tell(record)
         app.ring.keep(seq, record)
+        app.doubts.said(record)
         app.report.said(record)
         app.controls.said(record)
 
@@ -203,6 +216,8 @@ def build(config: Config, kept: Kept, inbox: Inbox, load: Callable[[], Config], 
         desk = Desk(config.device, board, controls, Transactions(state_folder() / "transactions"))
         stack.callback(desk.close)
         ring = Ring(runtime_folder() / "explain")
+        doubts = Doubts(open_samples(state_folder(), runtime_folder(), config.samples))
+        window = stack.enter_context(closing(Window(runtime_folder() / "preview")))
         courier.start()
         yield App(
             camera=camera,
@@ -211,6 +226,8 @@ def build(config: Config, kept: Kept, inbox: Inbox, load: Callable[[], Config], 
             voter=voter,
             outbox=outbox,
             ring=ring,
+            doubts=doubts,
+            window=window,
             courier=courier,
             report=report,
             systemd=systemd,

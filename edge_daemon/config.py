@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from edge_daemon import access, classifiers, fields, formats, health, outbox, repository, units
+from edge_daemon import access, classifiers, fields, formats, health, outbox, repository, samples, units
 from edge_daemon.classifiers.options import AUTO
 from edge_daemon.errors import ConfigError
 from edge_daemon.sinks import mqtt
@@ -90,11 +90,12 @@ class Config:
     outbox: outbox.Options
     health: health.Options
     updates: repository.Options
+    samples: samples.Options
 
 
 def load(path: Path | None) -> Config:
     """The configuration in a file, or the defaults without one. Raises ConfigError, which tells all problems."""
-    return parse(str(path), _text(path)) if path else parse("defaults", "")
+    return parse(str(path), text_of(path)) if path else parse("defaults", "")
 
 
 def parse(name: str, text: str) -> Config:
@@ -108,7 +109,7 @@ def parse(name: str, text: str) -> Config:
     return Config(**filled | {"device": filled["device"].id, "camera": camera, "fields": read})
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
     """The file's text. Raises ConfigError."""
     try:
         with path.open("rb") as file:
@@ -143,6 +144,7 @@ TABLES: Mapping[str, type[Any]] = {
     "outbox": outbox.Options,
     "health": health.Options,
     "updates": repository.Options,
+    "samples": samples.Options,
 }
 SECTIONS = ("camera", "field", *TABLES)
 
@@ -381,5 +383,8 @@ CHECKS: Mapping[str, Mapping[str, Check]] = {
     "updates": {
         "url": _folder_url,
         "every": _every,
+    },
+    "samples": {
+        "max_size": _between(units.size, "100KB", "1000GB", 'a size like "8MB" or "1GB"'),
     },
 }

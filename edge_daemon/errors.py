@@ -65,6 +65,14 @@ class ExplainError(EdgeDaemonError, LookupError):
     """There is no such reading to explain, or it cannot be got at."""
 
 
+class SampleError(EdgeDaemonError, LookupError):
+    """There is no such sample, or it cannot be got at."""
+
+
+class PreviewError(EdgeDaemonError, RuntimeError):
+    """The page cannot be served: something is not installed, or the address is taken."""
+
+
 class OutboxError(EdgeDaemonError, OSError):
     """The durable queue cannot be used: locked by another daemon, disk full, read-only."""
 

@@ -245,7 +245,7 @@ def _defaults(into: type[Any]) -> dict[str, Any]:
 # Lines. tomllib does not tell them; but a statement is the fewest lines that parse, and says what it sets.
 
 
-def _statements(text: str) -> Iterator[tuple[int, str, Table]]:
+def statements(text: str) -> Iterator[tuple[int, str, Table]]:
     """Each statement: the line it starts on, its words, what it says; at the end, one that never parsed: {}."""
     start, words = 1, ""
     for number, line in enumerate(text.split("\n"), 1):
@@ -265,7 +265,7 @@ def _places(text: str) -> Iterator[tuple[Place, int]]:
     """Where each section and each key stands."""
     header: Place = ()
     arrays: Counter[Place] = Counter()
-    for line, words, said in _statements(text):
+    for line, words, said in statements(text):
         if words.lstrip().startswith("["):
             *_, header = _paths(said)
             if isinstance(header[-1], int):  # [[field]] says nothing of how many there were before
@@ -288,9 +288,9 @@ def _unreadable_statement(text: str, error: str) -> tuple[int, str]:
     """Line and section and key of the statement that tomllib's message is about."""
     told = re.search(r"at line (\d+)", error)
     upto = text.split("\n")[: int(told[1]) if told else None]
-    statements = [(line, words.strip()) for line, words, _ in _statements("\n".join(upto))]
-    line, words = statements[-1]
-    headers = [match[0] for _, words in statements if (match := re.match(r"\[[^\n#]*", words))]
+    found = [(line, words.strip()) for line, words, _ in statements("\n".join(upto))]
+    line, words = found[-1]
+    headers = [match[0] for _, words in found if (match := re.match(r"\[[^\n#]*", words))]
     key = re.match(r"""([\w."'-]+)\s*=""", words)
     where = " ".join([*(header.strip() for header in headers[-1:]), *([key[1]] if key else [])])
     return line, f"{where}: " if where else ""

@@ -8,6 +8,7 @@ from queue import SimpleQueue
 from typing import cast
 
 from edge_daemon.board import Board
+from edge_daemon.commands import Models
 from edge_daemon.controls import Controls, Inbox
 from edge_daemon.domain import Reading, Request, Status
 from edge_daemon.inspector import Inspector

@@ -97,6 +97,11 @@ RANKS = {
     "kept": 9,
     "report": 8,
     "answers": 7,
+    "samples": 2,
+    "doubts": 7,
+    "labelling": 3,
+    "lessons": 8,
+    "window": 2,
     "ring": 8,
     "explain": 9,
     "bench": 7,
@@ -107,8 +112,9 @@ RANKS = {
     "check_mqtt": 5,
     "app": 11,
     "replay": 12,
-    "cli": 13,
-    "__main__": 14,
+    "preview": 13,
+    "cli": 14,
+    "__main__": 15,
 }
 HARDWARE = {"picamera2", "libcamera", "tflite_runtime", "ai_edge_litert"}
 

@@ -9,7 +9,7 @@ from typing import NoReturn
 import click
 
 from edge_daemon import __version__, logs
-from edge_daemon.cli import broker, camera, daemon, model, pictures, updates
+from edge_daemon.cli import broker, camera, daemon, model, pictures, preview, updates
 from edge_daemon.errors import EdgeDaemonError
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
@@ -58,6 +58,7 @@ for family in (
     [pictures.read, pictures.replay, pictures.bench],
     [model.model],
     [broker.watch, broker.call, broker.mqtt, broker.schema],
+    [preview.preview, preview.label, preview.samples],
 ):
     for command in family:
         cli.add_command(command)

@@ -1,0 +1,184 @@
+"""What a person does with eyes and hands: preview, label, samples."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edge_daemon.cli.shared import complain, config_option, json_option, say
+
+if TYPE_CHECKING:
+    from edge_daemon.samples import Sample, Samples
+
+PORT = 8642
+
+
+@click.command()
+@config_option
+@click.option("--for", "how_long", metavar="TIME", default="30m", show_default=True, help="End after so long.")
+@click.option(
+    "--listen",
+    "host",
+    metavar="ADDRESS",
+    default="127.0.0.1",
+    show_default=True,
+    help="Where to be reached. Anything but 127.0.0.1 is open to the network, unencrypted.",
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0: one that is free.")
+def preview(config: Path | None, how_long: str, host: str, port: int) -> None:
+    """Serve a page to aim the camera, draw fields and teach, for a while.
+
+    It shows what the daemon on this machine sees; with the daemon stopped it opens the camera itself. The page saves
+    fields into the file of --config. Only who opens the address that is printed gets in.
+    """
+    from edge_daemon import logs
+    from edge_daemon.config import runtime_folders, state_folder
+    from edge_daemon.preview import server
+    from edge_daemon.preview.desk import Desk
+    from edge_daemon.preview.guard import Guard
+    from edge_daemon.units import seconds
+
+    try:
+        lasts = seconds(how_long)
+        if not 0 < lasts <= 86_400:
+            raise ValueError
+    except ValueError:
+        raise click.BadParameter(f'{how_long!r}: write a time up to a day, such as "30m"', param_hint="--for") from None
+    logs.setup(verbose=False)
+    desk = Desk(config, state_folder(), runtime_folders())
+    sock = server.listen(host, port)
+    address = f"{'[' + host + ']' if ':' in host else host}:{sock.getsockname()[1]}"
+    guard = Guard(_announcer(address))
+    if host not in ("127.0.0.1", "::1", "localhost"):
+        say("Everybody on the network can read along, also this address: nothing is encrypted.")
+    else:
+        say(f"From another machine, first:  ssh -L {address.rsplit(':')[-1]}:{address} {_login()}")
+    say(f"It ends by itself after {how_long}; Ctrl-C ends it now.")
+    try:
+        server.serve(server.application(desk, guard, time.monotonic() + lasts), sock, lasts)
+    finally:
+        desk.close()
+
+
+def _announcer(address: str) -> Callable[[str], None]:
+    """Prints where to go; after that, where a second browser may go."""
+    first = True
+
+    def announce(token: str) -> None:
+        nonlocal first
+        say(f"{'Open' if first else 'It is open. For another browser:'}  http://{address}/?token={token}")
+        first = False
+
+    return announce
+
+
+def _login() -> str:
+    """As ssh was told of this machine, if it was."""
+    there = os.environ.get("SSH_CONNECTION", "").split()
+    return f"{getpass.getuser()}@{there[2] if len(there) == 4 else socket.gethostname()}"
+
+
+@click.group()
+def samples() -> None:
+    """Numbers that were hard to read, kept on this machine to learn from."""
+
+
+@samples.command("list")
+@json_option
+def samples_list(as_json: bool) -> None:
+    """One line each, the oldest first: name, time, field, why it was kept, what was read, what a person says."""
+    for name, sample in _samples().all():
+        if as_json:
+            say({"name": name} | sample.as_json())
+            continue
+        guess = ", ".join(f"{text} {share:.0%}" for text, share in sample.candidates) or "nothing"
+        label = "" if sample.label is None else f"  -> {sample.label or 'no number'}"
+        when = datetime.fromtimestamp(sample.at).strftime("%Y-%m-%d %H:%M:%S")
+        say(f"{name}  {when}  {sample.field}  {sample.why:12}  {guess}{label}")
+
+
+@samples.command("export")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+def samples_export(folder: Path) -> None:
+    """Write the digits of what has been labelled as pictures, in folders 0 to 9 and `not`.
+
+    \b
+    scripts/train --data SETS --extra DIR       trains the digit network anew with them
+    """
+    from edge_daemon import lessons
+    from edge_daemon.classifiers import Options
+    from edge_daemon.reader import open_reader
+
+    done = lessons.export(_labelled(), folder, open_reader(Options()))
+    say(f"{done.glyphs} glyphs of {done.numbers} numbers are in {folder}")
+    if done.lost:
+        complain(f"{len(done.lost)} could not be taken apart into the digits of their label: {', '.join(done.lost)}")
+
+
+@samples.command("compare")
+@click.argument("model", metavar="MANIFEST")
+@click.option("--with", "present", default="bundled", show_default=True, metavar="MANIFEST", help="The present one.")
+@json_option
+def samples_compare(model: str, present: str, as_json: bool) -> None:
+    """Say what another model gains and loses on what has been labelled, before it is used."""
+    from edge_daemon import lessons
+    from edge_daemon.classifiers import Options
+    from edge_daemon.reader import open_reader
+
+    readers = open_reader(Options(present)), open_reader(Options(model))
+    found = lessons.compare(_labelled(), *readers)
+    if as_json:
+        say(asdict(found))
+        return
+    names = [reader.classifier.name for reader in readers]
+    say(f"of {found.samples} labelled numbers {names[0]} reads {found.right[0]} right, {names[1]} {found.right[1]}")
+    say(f"gained: {', '.join(found.gained) or 'none'}\nlost:   {', '.join(found.lost) or 'none'}")
+
+
+@samples.command("clear")
+@click.confirmation_option(prompt="Take all samples away, also those that are labelled?")
+def samples_clear() -> None:
+    """Take all of them away."""
+    say(f"{_samples().clear()} samples are gone")
+
+
+@click.command()
+def label() -> None:
+    """Say what is written in the numbers that were hard to read, one key each, in the terminal.
+
+    Enter confirms the first reading; a, b and c choose among them; digits and Enter say another; n: no number;
+    s: skip; z: take the last one back; q: end. In a browser: edge-daemon preview, the page Teach.
+    """
+    from edge_daemon import labelling
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError("it draws pictures and waits for keys: run it in a terminal")
+    said = labelling.label_all(_samples(), click.getchar, lambda text: click.echo(text, nl=False))
+    say(f"{said} labelled. Take them out with: edge-daemon samples export DIR")
+
+
+def _labelled() -> list[tuple[str, Sample]]:
+    """Name and content of each. Raises SampleError where none is."""
+    from edge_daemon.errors import SampleError
+
+    found = list(_samples().all(labelled=True))
+    if not found:
+        raise SampleError("none is labelled yet: edge-daemon label, or the page of edge-daemon preview")
+    return found
+
+
+def _samples() -> Samples:
+    from edge_daemon.config import runtime_folders, state_folder
+    from edge_daemon.samples import find_samples
+
+    return find_samples(state_folder(), runtime_folders())
