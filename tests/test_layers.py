@@ -71,6 +71,7 @@ RANKS = {
     "answers": 6,
     "ring": 7,
     "explain": 8,
+    "selftest": 6,
     "bench": 7,
     "config": 6,
     "check": 7,

@@ -52,7 +52,7 @@ def cli() -> None:
 
 
 for family in (
-    [daemon.run, daemon.print_config, daemon.check, daemon.explain],
+    [daemon.run, daemon.print_config, daemon.check, daemon.selftest, daemon.explain],
     [pictures.read, pictures.replay, pictures.bench],
     [broker.watch, broker.call, broker.mqtt, broker.schema],
 ):
