@@ -69,7 +69,8 @@ class Broker:
                 f"persistence true\npersistence_location {FOLDER}/\n"
             )
             run("mosquitto_passwd", "-b", "-c", f"{FOLDER}/users", "cam", "secret")
-            listen = f"mosquitto_sub -h 127.0.0.1 -p {self.port} -u cam -P secret -i rig -c -q 1 -t edge_daemon/# -F '%t %p'"
+            to = f"-h 127.0.0.1 -p {self.port} -u cam -P secret"
+            listen = f"mosquitto_sub {to} -i rig -c -q 1 -t edge_daemon/# -F '%t %p'"
             self._run("rig-ears", "sh", "-c", f"while :; do {listen} >> {FOLDER}/heard; sleep 0.2; done")
         self._run("rig-broker", "mosquitto", "-c", f"{FOLDER}/config")
 
