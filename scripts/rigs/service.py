@@ -32,6 +32,10 @@ id = "rig"
 source = "simulated"
 hold = 4.0
 surface = "paper"
+numbers = 1
+[[field]]
+name = "units"
+region = [0.0, 0.0, 1.0, 1.0]
 [mqtt]
 url = "mqtt://127.0.0.1:{broker.port}"
 username = "cam"
