@@ -19,7 +19,7 @@ def install(
         "dpkg": f"echo {architecture}",
         "systemctl": "exit 1",
         "apt-get": "echo apt-get was called; exit 1",
-        "python3": f"""case $2 in
+        "python3": f"""case $* in
             *import\\ picamera2* | *import\\ ensurepip*) exit 1 ;;
             *version_info*\\<*) exit {int(python == "3.9")} ;;
             *version_info*) echo {python} ;;

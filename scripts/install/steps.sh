@@ -89,7 +89,7 @@ fits_this_system() {
             exit 1
             ;;
     esac
-    if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then
+    if ! python3 -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then
         say "install.sh: Python 3.11 or newer is needed, this is $(python3 -V 2>&1 || echo none)."
         say "Upgrade to Debian 12 / Raspberry Pi OS Bookworm or newer."
         exit 1
@@ -104,7 +104,7 @@ fits_this_system() {
     fi
 }
 
-python_version() { python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
+python_version() { python3 -I -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
 
 # The name of what would be installed: its version, its content, and the Python it is for.
 identity() {
@@ -122,8 +122,8 @@ other_version_is_installed() { [ -e "$opt/current/complete" ] && [ "$(installed)
 packages_of_debian() {
     local wanted=() before
     step "what Debian has of it"
-    [ -d "$source/wheels" ] || python3 -c 'import ensurepip' 2> /dev/null || wanted+=(python3-venv)
-    python3 -c 'import picamera2' 2> /dev/null || wanted+=(python3-picamera2)
+    [ -d "$source/wheels" ] || python3 -I -c 'import ensurepip' 2> /dev/null || wanted+=(python3-venv)
+    python3 -I -c 'import picamera2' 2> /dev/null || wanted+=(python3-picamera2)
     [ ! "$coral" ] || [ -n "$(find /usr/lib /lib -name 'libedgetpu.so.1' 2> /dev/null)" ] || wanted+=(libedgetpu1-std)
     [ ${#wanted[@]} -gt 0 ] || return 0
     if [ -d "$source/wheels" ]; then
@@ -181,7 +181,7 @@ the_programs() {
 make_environment() {
     local place=$1 pip=("$1/bin/python" -m pip) from=() copy="$opt/build/edge_daemon"
     # picamera2 and what it is built against are Debian's: that numpy stays the one in use
-    python3 -c 'import numpy; print(f"numpy=={numpy.__version__}")' > "$opt/build/constraints" 2> /dev/null || true
+    python3 -I -c 'import numpy; print(f"numpy=={numpy.__version__}")' > "$opt/build/constraints" 2> /dev/null || true
     if [ -d "$source/wheels" ]; then
         python3 -m venv --system-site-packages --without-pip "$place"
         pip=("$place/bin/python" "$(echo "$source"/wheels/pip-*.whl)/pip")
@@ -198,8 +198,8 @@ make_environment() {
 
 # The camera library must import beside what was just installed, where it did before.
 picamera2_still_works() {
-    python3 -c 'import picamera2' 2> /dev/null || return 0
-    "$1/bin/python" -c 'import picamera2'
+    python3 -I -c 'import picamera2' 2> /dev/null || return 0
+    "$1/bin/python" -I -c 'import picamera2'
 }
 
 # the_self_test VERSION: as the service's user, on this very machine.

@@ -3,13 +3,20 @@
 
 state() { find /var/lib -maxdepth 1 -name 'edge-daemon' -o -maxdepth 1 -name 'edge-daemon-*'; }
 
+units_of_ours() {
+    active_units
+    systemctl list-unit-files --plain --no-legend 'edge-daemon.service' 'edge-daemon@*.service' | cut -d' ' -f1 | sed '/@\.service/d'
+    systemctl list-units --all --plain --no-legend 'edge-daemon.service' 'edge-daemon@*.service' | cut -d' ' -f1
+}
+
 stop_services() {
+    local found
     step "stopping the service"
     systemd_runs || return 0
-    mapfile -t found < <({ active_units; systemctl list-unit-files --plain --no-legend 'edge-daemon.service' 'edge-daemon@*.service' | cut -d' ' -f1 \
-        | grep -v '@\.service'; systemctl list-units --all --plain --no-legend 'edge-daemon.service' 'edge-daemon@*.service' | cut -d' ' -f1; } | sort -u)
-    [ ${#found[@]} = 0 ] || run systemctl disable -q --now "${found[@]}" 2> /dev/null || true
-    [ ${#found[@]} = 0 ] || run systemctl reset-failed "${found[@]}" 2> /dev/null || true
+    mapfile -t found < <(units_of_ours | sort -u)
+    [ ${#found[@]} -gt 0 ] || return 0
+    run systemctl disable -q --now "${found[@]}" 2> /dev/null || true
+    run systemctl reset-failed "${found[@]}" 2> /dev/null || true
 }
 
 remove_programs() {

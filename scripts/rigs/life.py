@@ -9,7 +9,18 @@ import time
 from pathlib import Path
 
 from scripts.rigs.machine import active, expect, main_pid, output, restarts, run, until
-from scripts.rigs.service import CONFIG, OPT, SLOW, STATE, UNIT, broker, configuration, installer, readings_come
+from scripts.rigs.service import (
+    CONFIG,
+    OPT,
+    SLOW,
+    STATE,
+    UNIT,
+    broker,
+    configuration,
+    installer,
+    nothing_is_lost,
+    readings_come,
+)
 
 
 def installs(first: list[str]) -> None:
@@ -75,8 +86,7 @@ def comes_back_after_a_kill() -> None:
     time.sleep(4)
     broker.start()
     readings_come()
-    until(lambda: not broker.missing(), 30 * SLOW, "every record has arrived")
-    print(f"      {len(broker.records())} records, none missing")
+    nothing_is_lost()
 
 
 def hung_is_restarted() -> None:
@@ -88,7 +98,7 @@ def hung_is_restarted() -> None:
     print(f"      back after {time.monotonic() - started:.1f} s")
     expect(restarts(UNIT) > count, "systemd restarted it")
     readings_come()
-    until(lambda: not broker.missing(), 30 * SLOW, "every record has arrived")
+    nothing_is_lost()
 
 
 def reloads() -> None:

@@ -85,24 +85,15 @@ class Broker:
     def last(self, topic: str) -> str:
         return next((payload for heard, payload in reversed(self.heard()) if heard == topic), "")
 
-    def records(self) -> set[tuple[str, int]]:
-        """(where it was counted, number) of every reading and event of the device `rig`."""
-        found = set()
+    def delivered(self) -> list[str]:
+        """What the device `rig` has read, in order, each record once; also what came late."""
+        found = {}
         for topic, payload in self.heard():
-            if topic.startswith("edge_daemon/rig/") and '"seq"' in payload and payload.startswith("{"):
+            if topic.startswith(("edge_daemon/rig/reading/", "edge_daemon/rig/history")) and payload.startswith("{"):
                 said = json.loads(payload)
-                found.add((str(said["id"]).rpartition("/")[0], int(said["seq"])))
-        return found
-
-    def missing(self) -> set[tuple[str, int]]:
-        """Numbers between the first and the last that nobody heard."""
-        records = self.records()
-        counters = {counter for counter, _ in records}
-        missing = set()
-        for counter in counters:
-            numbers = {number for of, number in records if of == counter}
-            missing |= {(counter, n) for n in range(min(numbers), max(numbers)) if n not in numbers}
-        return missing
+                if said["status"] == "ok":
+                    found[int(said["seq"])] = str(said["text"])
+        return [found[number] for number in sorted(found)]
 
     def readings(self) -> list[str]:
         return [payload for topic, payload in self.heard() if topic.startswith("edge_daemon/rig/reading/") and payload]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from scripts.rigs.machine import Broker, output, run, until
+from scripts.rigs.machine import Broker, Failed, expect, output, run, until
 
 HOME = Path("/root")
 BASE = HOME / "base"
@@ -83,3 +85,16 @@ def listing() -> set[str]:
 def readings_come() -> None:
     seen = len(broker.readings())
     until(lambda: len(broker.readings()) > seen, 40 * SLOW, "a new reading")
+
+
+def nothing_is_lost() -> None:
+    """What the journal says was read has all arrived at the broker, in this order."""
+
+    def told() -> list[str]:
+        return re.findall(r"^units: (\S+) \(", output("journalctl", "-u", UNIT, "-o", "cat"), re.MULTILINE)
+
+    with suppress(Failed):
+        until(lambda: told() == broker.delivered(), 30 * SLOW, "all")
+    read, delivered = told(), broker.delivered()
+    expect(bool(read) and delivered == read, f"all arrive; read were {read}, delivered {delivered}")
+    print(f"      {len(delivered)} of {len(read)} readings were delivered", flush=True)

@@ -1,4 +1,4 @@
-/* Preloaded: plays /dev/udmabuf and /dev/dma_heap/* with memfds, for libcamera's virtual camera and picamera2 on a kernel
+/* Preloaded: plays /dev/udmabuf and /dev/dma_heap with memfds, for libcamera's virtual camera and picamera2 on a kernel
  * that has neither. A memfd can be mapped and shared like the DMA buffer that a camera would fill. */
 #define _GNU_SOURCE
 #include <dlfcn.h>

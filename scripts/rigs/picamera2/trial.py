@@ -8,9 +8,9 @@ import threading
 import time
 from contextlib import closing
 
-import virtual_camera
 from edge_daemon import logs
 from edge_daemon.sources.picamera import Options, PiCamera
+from scripts.rigs.picamera2 import virtual_camera
 
 FRAMES = 1000
 
@@ -21,8 +21,8 @@ def main() -> None:
     virtual_camera.STALL.unlink(missing_ok=True)
     with closing(camera.frames(1.0)) as frames:  # type: ignore[type-var]
         started, before = time.monotonic(), 0
-        for count, frame in enumerate(filter(None, frames), 1):
-            assert frame.pixels.shape == (480, 640)
+        for count, taken in enumerate(filter(None, frames), 1):
+            assert taken.pixels.shape == (480, 640)
             if count == 100:
                 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             if count == FRAMES:
@@ -36,7 +36,7 @@ def main() -> None:
             ticks += frame is None
             if frame is not None and ticks:
                 break
-        print(f"stalled for 8 s: {ticks} ticks without a frame, then frames {time.monotonic() - stalled:.1f} s after it began")
+        print(f"a stall of 8 s: {ticks} ticks without a frame; frames again after {time.monotonic() - stalled:.1f} s")
         count = sum(frame is not None for frame, _ in zip(frames, range(100), strict=False))
         print(f"{count} of the next 100 are frames", flush=True)
         sys.exit(0 if count >= 90 and ticks else 1)

@@ -22,7 +22,8 @@ hand_over = Picamera2.process_requests
 def raw_modes(self: Any) -> list[dict[str, Any]]:
     """It has no raw stream; picamera2 is told of what can be viewed."""
     formats = self.camera.generate_configuration([libcamera.StreamRole.Viewfinder]).at(0).formats
-    return [{"format": str(kind), "size": (s.width, s.height)} for kind in formats.pixel_formats for s in formats.sizes(kind)]
+    found = [(kind, size) for kind in formats.pixel_formats for size in formats.sizes(kind)]
+    return [{"format": str(kind), "size": (size.width, size.height)} for kind, size in found]
 
 
 class Libcamera:
