@@ -16,6 +16,8 @@ set -Eeuo pipefail
 source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/install/steps.sh
 . "$source/scripts/install/steps.sh"
+# shellcheck source=scripts/install/versions.sh
+. "$source/scripts/install/versions.sh"
 
 mode=install dry="" purge="" coral="" bundle=""
 given=("$@")
