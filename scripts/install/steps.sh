@@ -161,7 +161,7 @@ not_in_apt() {
 
 the_user() {
     step "its own user, $user"
-    getent passwd "$user" > /dev/null || run systemd-sysusers "$source/systemd/edge-daemon.sysusers"
+    run systemd-sysusers "$source/systemd/edge-daemon.sysusers"
 }
 
 # the_programs VERSION: an environment of its own in $opt/versions, which counts once it has the file `complete`.
@@ -222,6 +222,8 @@ the_configuration() {
     run install -d -m 2750 -o root -g "$user" "$configuration"
     [ -e "$configuration/config.toml" ] || run first_configuration "$1"
     run chmod -R o-rwx "$configuration"
+    # what an --uninstall left belongs to root alone; what was for root's eyes only, such as a password, stays so
+    run find "$configuration" -type f -perm -g=r -exec chgrp "$user" {} +
 }
 
 first_configuration() {
