@@ -5,7 +5,8 @@ state() { find /var/lib -maxdepth 1 -name 'edge-daemon' -o -maxdepth 1 -name 'ed
 
 units_of_ours() {
     active_units
-    systemctl list-unit-files --plain --no-legend 'edge-daemon.service' 'edge-daemon@*.service' | cut -d' ' -f1 | sed '/@\.service/d'
+    # it fails where there are none
+    { systemctl list-unit-files --plain --no-legend 'edge-daemon.service' 'edge-daemon@*.service' || true; } | cut -d' ' -f1 | sed '/@\.service/d'
     systemctl list-units --all --plain --no-legend 'edge-daemon.service' 'edge-daemon@*.service' | cut -d' ' -f1
 }
 
