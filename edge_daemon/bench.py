@@ -72,6 +72,8 @@ class View:
     """To touch every pixel once."""
     floor_ms: float
     """That, and one invocation of a network of one op for each digit."""
+    still: Cost
+    """To see that a field has not changed, which is all that is done with most frames; a multiple of `touch_ms`."""
     stages: dict[str, Cost]
     """By the names in STAGES."""
 
@@ -100,7 +102,7 @@ def measure(rounds: Iterable[int] = range(ROUNDS)) -> Result:
     reader = open_reader(classifiers.Options())
     floor = floor_network()
     kinds = [(size, digits) for size in SIZES for digits in PAGES]
-    cameras = [(frames(*kind), replace(reader)) for kind in kinds]
+    cameras = [(frames(*kind), replace(reader), fields.Fields([fields.Options("page", FIELD)])) for kind in kinds]
     for camera in cameras:  # the first frame is drawn from nothing, the first call fills caches
         look(*camera, floor)
     laps: list[list[Lap]] = []
@@ -118,8 +120,8 @@ def frames(size: tuple[int, int], digits: int) -> Iterator[Frame]:
     return filter(None, SimulatedCamera(replace(PAGE, size=size, numbers=PAGES[digits])).frames(tick=1.0))
 
 
-def look(camera: Iterator[Frame], reader: Reader, floor: Network) -> Lap:
-    """Take one frame along the path, and measure what its floor is made of."""
+def look(camera: Iterator[Frame], reader: Reader, page: fields.Fields, floor: Network) -> Lap:
+    """Take one frame along the path, and measure what its floor is made of. `page` has seen the one before."""
     watch = Stopwatch()
     classifier = TimedClassifier(watch, reader.classifier, reader.classifier.name, reader.classifier.backend)
 
@@ -128,6 +130,7 @@ def look(camera: Iterator[Frame], reader: Reader, floor: Network) -> Lap:
 
     frame = watch.time("capture", next, camera)
     watch.time("cut", regions.cut, frame.pixels, regions.corners(FIELD, 0, frame.pixels.shape[::-1]))
+    watch.time("still", page.cut, frame, ())
     patch = fields.whole(frame)
     lines = watch.time("segment", segment, patch, sift)
     watch.time("read", read, lines, classifier)
@@ -141,7 +144,9 @@ def view(size: tuple[int, int], digits: int, laps: Sequence[Lap], invoke: float)
     """The medians of one kind of frame; `invoke` in milliseconds."""
     touch = middle(laps, "touch") / MANY
     floor = touch + digits * invoke
-    return View(size, digits, touch, floor, {name: Cost(ms := middle(laps, name), ms / floor) for name in STAGES})
+    still = middle(laps, "still")
+    stages = {name: Cost(ms := middle(laps, name), ms / floor) for name in STAGES}
+    return View(size, digits, touch, floor, Cost(still, still / touch), stages)
 
 
 def middle(laps: Iterable[Lap], name: str) -> float:
@@ -170,6 +175,7 @@ def as_table(result: Result) -> str:
         ["", *("{}x{}".format(*v.size) for v in views)],
         ["", *(f"{v.digits or 'no'} digits" for v in views)],
         ["floor", *(f"{v.floor_ms:.3f}      " for v in views)],
+        ["still", *(f"{v.still.ms:.2f} ×{v.still.multiple:<4.0f}" for v in views)],
         *([name, *(f"{(c := v.stages[name]).ms:.2f} ×{c.multiple:<4.0f}" for v in views)] for name in STAGES),
     ]
     return "\n".join(
@@ -178,6 +184,7 @@ def as_table(result: Result) -> str:
             "",
             f"Milliseconds of CPU in one thread (medians of {result.rounds} rounds), and multiples of the floor:",
             f"every pixel touched once, and a network of one op ({result.invoke_ms:.4f} ms) invoked for each digit.",
+            "  still     a field has not changed: nothing is read (a multiple of touching every pixel once)",
             *(f"  {name:8}  {what}" for name, what in STAGES.items()),
             f"Measured on {result.processor} with {result.model}; {result.interpreter}.",
         ]

@@ -2,6 +2,8 @@
 
 ##??        two to four digits
 ###.#       three digits, a decimal point, one digit; the point need not be seen, its place is known
+-##         a minus may stand before it, and is looked for
+?#.#?       digits may be missing on both sides of the point: it is looked for, and must be seen
 ##:##       a time: what is neither # nor ? stands where it stands
 ^20[0-9]+$  a regular expression, for the rest
 """
@@ -12,8 +14,9 @@ import re
 from dataclasses import dataclass
 
 from edge_daemon.domain import Candidate
+from edge_daemon.marks import Marks
 
-DIGIT, MAYBE = "#", "?"
+DIGIT, MAYBE, MINUS = "#", "?", "-"
 POINTS = ".,"
 SEPARATORS = ".,:/- "
 LONGEST = 32
@@ -22,37 +25,64 @@ REFUSED_WEIGHT = 0.25
 written there, but a field can be misread, or hold something else."""
 
 
+UNSEEN = Marks()
+
+
 @dataclass(frozen=True, slots=True)
 class Format:
     """A format as the configuration has it; "" lets any number of digits pass."""
 
     pattern: str
 
-    def text(self, digits: str) -> str | None:
-        """The digits with their separators between them; None where they do not fit."""
+    def text(self, digits: str, seen: Marks = UNSEEN) -> str | None:
+        """The digits with their separators between them, and what was `seen` of marks; None where they do not fit."""
         if self.is_expression:
             return digits if re.fullmatch(self.pattern, digits) else None
         if not self.pattern:
             return digits
+        spread = self._around_seen_point(digits, seen) if self.looks_for_point else self._spread(digits)
+        return spread and (MINUS + spread if self.is_signed and seen.minus else spread)
+
+    def _spread(self, digits: str) -> str | None:
         missing = self.most - len(digits)
         if not 0 <= missing <= self.pattern.count(MAYBE):
             return None
         left = iter(digits)
         said = ""
-        for mark in self.pattern:
+        for mark in self._unsigned:
             if mark == MAYBE and missing:
                 missing -= 1
             else:
                 said += next(left) if mark in (DIGIT, MAYBE) else mark
         return said
 
+    def _around_seen_point(self, digits: str, seen: Marks) -> str | None:
+        if len(seen.points) != 1:
+            return None
+        point = next(mark for mark in self.pattern if mark in POINTS)
+        parts = digits[: seen.points[0]], digits[seen.points[0] :]
+        groups = self._unsigned.split(point)
+        fits = all(g.count(DIGIT) <= len(part) <= len(g) for part, g in zip(parts, groups, strict=True))
+        return point.join(parts) if fits else None
+
     def accepts(self, text: str) -> bool:
         """Whether a text, separators and all, is one that may be written there."""
-        return self.text("".join(filter(str.isdigit, text))) == text
+        digits = "".join(filter(str.isdigit, text))
+        points = [len("".join(filter(str.isdigit, text[:i]))) for i, mark in enumerate(text) if mark in POINTS]
+        return self.text(digits, Marks(text.startswith(MINUS), tuple(points))) == text
 
-    def fit(self, candidates: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-        """Those that fit, as texts, their confidences lifted by what most of those that do not fit had."""
-        texts = [(self.text(digits), sure) for digits, sure in candidates]
+    def fit(self, candidates: tuple[Candidate, ...], seen: Marks = UNSEEN) -> tuple[Candidate, ...]:
+        """Those that fit, as texts, their confidences lifted by what most of those that do not fit had.
+
+        The marks were seen between the digits of the first.
+        """
+        texts = [(self.text(digits, seen), sure) for digits, sure in candidates]
+        if self.looks_for_point:
+            count = len(candidates[0][0])
+            texts = [
+                (text if len(digits) == count else None, sure)
+                for (text, sure), (digits, _) in zip(texts, candidates, strict=True)
+            ]
         refused = sum(sure for text, sure in texts if text is None)
         total = 1 - (1 - REFUSED_WEIGHT) * refused
         return tuple((text, sure / total) for text, sure in texts if text is not None)
@@ -60,13 +90,30 @@ class Format:
     def value(self, text: str) -> int | float | None:
         """What a text means as a number; None where it is none, as 12:30 is."""
         number = text.replace(",", ".")
-        if re.fullmatch(r"[0-9]+", number):
+        if re.fullmatch(r"-?[0-9]+", number):
             return int(number)
-        return float(number) if re.fullmatch(r"[0-9]+\.[0-9]+", number) else None
+        return float(number) if re.fullmatch(r"-?[0-9]+\.[0-9]+", number) else None
 
     @property
     def is_expression(self) -> bool:
         return self.pattern.startswith("^")
+
+    @property
+    def is_signed(self) -> bool:
+        return self.pattern.startswith(MINUS)
+
+    @property
+    def looks_for_point(self) -> bool:
+        """Whether the place of the point cannot be told from the number of digits."""
+        return not self.is_expression and sum(MAYBE in group for group in groups(self._unsigned)) > 1
+
+    @property
+    def looks_for_marks(self) -> bool:
+        return self.is_signed or self.looks_for_point
+
+    @property
+    def _unsigned(self) -> str:
+        return self.pattern.removeprefix(MINUS)
 
     @property
     def most(self) -> int:
@@ -82,13 +129,13 @@ class Format:
     @property
     def holds_numbers(self) -> bool:
         """Whether what fits has a value: no separators but one decimal point."""
-        others = self.pattern.replace(DIGIT, "").replace(MAYBE, "")
+        others = self._unsigned.replace(DIGIT, "").replace(MAYBE, "")
         return self.is_expression or not others or others in POINTS
 
     @property
     def turn(self) -> float | None:
         """What the highest value and one step more are, such as 10000 for ####; None where digits may be missing."""
-        if self.is_expression or not self.pattern or MAYBE in self.pattern or not self.holds_numbers:
+        if not self.pattern or MAYBE in self.pattern or not self.holds_numbers or self.is_expression or self.is_signed:
             return None
         return float(10 ** (self.most - self.decimals))
 
@@ -101,15 +148,18 @@ def check(pattern: str) -> None:
         except re.error as error:
             raise ValueError(f"expected a regular expression ({error})") from None
         return
-    if pattern.startswith("-"):
-        raise ValueError("expected no sign at the front: signs are not seen yet")
     if len(pattern) > LONGEST or set(pattern) - set(DIGIT + MAYBE + SEPARATORS):
         raise ValueError(
             f'expected up to {LONGEST} of "#", a digit, "?", a digit that may be missing, and separators '
             f'({SEPARATORS.strip()} or space) between them, or a regular expression that begins with "^"'
         )
-    groups = re.split(f"[{re.escape(SEPARATORS)}]", pattern)
-    if len(groups) > 1 and not all(DIGIT in group for group in groups):
+    parts = groups(pattern.removeprefix(MINUS))
+    if (len(parts) > 1 or pattern.startswith(MINUS)) and not all(DIGIT in part for part in parts):
         raise ValueError('expected at least one "#" before, between and behind separators')
-    if len(groups) > 1 and sum(MAYBE in group for group in groups) > 1:
-        raise ValueError('expected "?" on one side of a separator only: which digits are missing must be plain')
+    if sum(MAYBE in part for part in parts) > 1 and not (len(parts) == 2 and any(p in pattern for p in POINTS)):
+        raise ValueError('expected "?" on one side of a separator only, or one decimal point, which is looked for then')
+
+
+def groups(pattern: str) -> list[str]:
+    """What stands between the separators."""
+    return re.split(f"[{re.escape(SEPARATORS)}]", pattern)

@@ -10,19 +10,23 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.domain import Box, Frame, Number, Status, outline
+from edge_daemon.domain import Box, Number, Patch, Status, outline
 from edge_daemon.evidence import Opinion
-from edge_daemon.formats import Format
+from edge_daemon.formats import UNSEEN, Format
+from edge_daemon.marks import marks
 
 
-def opinion_on(numbers: Sequence[Number], form: Format, frame: Frame, view: int = 0) -> Opinion:
-    """The pieces on a field's main line belong together."""
+def opinion_on(numbers: Sequence[Number], form: Format, patch: Patch, view: int = 0) -> Opinion:
+    """The pieces on a field's main line belong together. Boxes of `numbers` in pixels of the patch."""
+    frame = patch.frame
     if not numbers:
         return Opinion(frame.mono, frame.at, Status.NO_DIGITS, view=view)
     whole = joined(main_line(numbers))
-    fitting = form.fit(whole.candidates)
+    seen = marks(patch.pixels, [d.box for d in whole.digits]) if form.looks_for_marks else UNSEEN
+    fitting = form.fit(whole.candidates, seen)
     status = Status.OK if fitting else Status.WRONG_FORMAT
-    return Opinion(frame.mono, frame.at, status, fitting or whole.candidates, whole.digits, view)
+    digits = in_frame(whole, patch.to_frame).digits
+    return Opinion(frame.mono, frame.at, status, fitting or whole.candidates, digits, view)
 
 
 def main_line(numbers: Sequence[Number]) -> list[Number]:

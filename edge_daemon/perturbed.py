@@ -23,7 +23,8 @@ ENOUGH = 5
 
 def agree(patch: Patch, text: str, form: Format, read: Callable[[Patch], Sequence[Number]]) -> bool:
     """Whether nearly all perturbed views of the patch say this text."""
-    said = (opinion_on(read(replace(patch, pixels=pixels)), form, patch.frame) for pixels in views(patch.pixels))
+    others = (replace(patch, pixels=pixels) for pixels in views(patch.pixels))
+    said = (opinion_on(read(other), form, other) for other in others)
     return sum(o.status is Status.OK and o.text == text for o in said) >= ENOUGH
 
 

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from edge_daemon import classifiers
+from edge_daemon.company import credible
 from edge_daemon.domain import Box, Classifier, Digit, Grey, Line, Number, Patch, outline
 from edge_daemon.ink import contrast
 from edge_daemon.read import read
@@ -20,7 +21,7 @@ from edge_daemon.strips import StripReader, boxes, cut
 ON_ITS_SIDE, UPSIDE_DOWN = ("2345679", 1.0), ("347", 3.0)
 """Digits that are none when turned so, and of how many more it takes to leave the present way up. A 2 on its head is a
 2, a 6 a 9; 0 and 8 stay what they are any way round, and any bar is a 1 to somebody."""
-SURE = 0.8
+SURE = 0.7
 """A frame whose digits are this sure on average stands the right way up."""
 SETTLED = 0.95
 """A strip this sure needs no second look."""
@@ -91,9 +92,12 @@ class Reader:
 
     def _seen(self, patch: Patch, turn: int) -> tuple[list[Number], int]:
         """The numbers after `turn` quarter turns to the left, and how many pieces of ink were looked at."""
-        lines = segment(replace(patch, pixels=turned(patch.pixels, turn)), self.sieve.sift)
-        numbers = [turned_back(n, patch.pixels.shape, turn) for n in read(lines, self.classifier)]
-        return numbers, pieces_of(lines)
+        pixels = turned(patch.pixels, turn)
+        lines = segment(replace(patch, pixels=pixels), self.sieve.sift)
+        numbers = read(lines, self.classifier)
+        if patch.field is None and not is_one_line(patch):
+            numbers = credible(numbers, len(pixels))
+        return [turned_back(n, patch.pixels.shape, turn) for n in numbers], pieces_of(lines)
 
 
 def open_reader(model: classifiers.Options, look_round_every: float = LOOK_ROUND) -> Reader:

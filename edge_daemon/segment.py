@@ -33,6 +33,8 @@ FAINT = 0.4
 UNSAID = 0.5
 """Of a slice, or several pieces together, the sieve knows at most that there is nothing against it: that the ink is
 digits' does not say that it is one digit's."""
+BAR_WIDTH, BREAK = 0.4, 0.2
+"""Of a bar's height: its width at most, and how far apart its halves may be where a dry pen or chalk skipped."""
 LINE_GAP = 4.0
 """Marks further apart than this, in heights of the taller, are not on one line."""
 JOIN_GAP = 1.0
@@ -58,7 +60,7 @@ def segment(patch: Patch, sift: Sift | None = None) -> list[Line]:
         width, height = (max(MIN_HEIGHT, round(side * scale)) for side in picture.shape[::-1])
         picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
     ink = contrast(picture)
-    blobs = [blob for blob in find_blobs(ink) if looks_like_writing(blob, picture.shape)]
+    blobs = mended([blob for blob in find_blobs(ink) if looks_like_writing(blob, picture.shape)])
     if sift is not None:
         blobs = [replace(b, chance=float(c)) for b, c in zip(blobs, sift(ink, blobs), strict=True)]
     digits: list[Blob] = []
@@ -85,6 +87,25 @@ def looks_like_writing(blob: Blob, shape: tuple[int, ...]) -> bool:
     across = (blob.x <= 1) + (blob.right >= width - 1)
     down = (blob.y <= 1) + (blob.y + blob.h >= height - 1)
     return not (across and down) and blob.w < 0.95 * width
+
+
+def mended(blobs: Sequence[Blob]) -> list[Blob]:
+    """The two halves of a bar that broke in the middle as one: each alone is a dash to whoever looks at it."""
+    bars = [b for b in blobs if b.w < BAR_WIDTH * b.h]
+    if len(bars) < 2:
+        return list(blobs)
+    x, y, w, h, peak = np.array([(b.x, b.y, b.w, b.h, b.peak) for b in bars], np.float32).T
+    tall = np.maximum(h[:, None], h)
+    gap = y - (y + h)[:, None]  # from the row's foot to the column's top
+    shared = np.minimum((x + w)[:, None], x + w) - np.maximum(x[:, None], x)
+    alike = (np.minimum(h[:, None], h) > 0.5 * tall) & (np.minimum(peak[:, None], peak) > 0.7 * peak[:, None])
+    pairs = np.argwhere(alike & (gap >= 0) & (gap < BREAK * tall) & (shared > -0.1 * tall))
+    halves: dict[int, int] = {}
+    for upper, lower in pairs.tolist():
+        if not {upper, lower} & (halves.keys() | halves.values()):
+            halves[upper] = lower
+    broken = {id(bars[i]) for pair in halves.items() for i in pair}
+    return [b for b in blobs if id(b) not in broken] + [united([bars[i], bars[j]]) for i, j in halves.items()]
 
 
 def assemble(blobs: Sequence[Blob]) -> list[Blob]:

@@ -67,7 +67,7 @@ class Voter:
         view = self._views[patch.field or ""].number(patch.pixels)
         if patch.status is not Status.OK:
             return Opinion(patch.frame.mono, patch.frame.at, patch.status, view=view)
-        return opinion_on([in_frame(n, patch.to_frame) for n in numbers], form, patch.frame, view)
+        return opinion_on(numbers, form, patch, view)
 
     @property
     def undecided(self) -> frozenset[str]:

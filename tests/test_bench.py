@@ -46,6 +46,7 @@ def test_a_floor_is_its_pixels_and_its_digits(measured: bench.Result) -> None:
         assert view.floor_ms == pytest.approx(view.touch_ms + view.digits * measured.invoke_ms)
         for cost in view.stages.values():
             assert cost.multiple * view.floor_ms == pytest.approx(cost.ms)
+        assert view.still.multiple * view.touch_ms == pytest.approx(view.still.ms)
 
 
 def test_a_stage_is_not_charged_for_the_one_inside_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,8 +88,8 @@ def test_the_network_of_one_op_answers() -> None:
 def test_the_table_shows_every_figure(measured: bench.Result) -> None:
     """A column for each view, rows for floor and stages, what it ran on; no line wider than a terminal of 120."""
     lines = bench.as_table(measured).splitlines()
-    assert [line.split()[0] for line in lines[2:10]] == ["floor", *bench.STAGES]
-    assert all(len(line.split()) == 1 + 2 * len(measured.views) for line in lines[3:10])
+    assert [line.split()[0] for line in lines[2:11]] == ["floor", "still", *bench.STAGES]
+    assert all(len(line.split()) == 1 + 2 * len(measured.views) for line in lines[3:11])
     assert all(len(line) <= 120 for line in lines[:-1])
     assert measured.processor in lines[-1]
     assert measured.interpreter in lines[-1]

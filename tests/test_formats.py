@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge_daemon.formats import Format, check
+from edge_daemon.marks import Marks
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,37 @@ def test_what_does_not_fit_still_speaks_against_what_does() -> None:
     assert sure == pytest.approx(0.3 / 0.55)
     assert Format("##").fit((("12", 0.9), ("123", 0.05)))[0][1] > 0.9
     assert Format("##").fit((("123", 0.9), ("12", 0.1)))[0][1] < 0.4
+
+
+@pytest.mark.parametrize(
+    ("pattern", "digits", "seen", "text", "value"),
+    [
+        ("-##", "17", Marks(minus=True), "-17", -17),
+        ("-##", "17", Marks(), "17", 17),
+        ("##", "17", Marks(minus=True), "17", 17),
+        ("-#.#", "17", Marks(minus=True), "-1.7", -1.7),
+        ("?#.#?", "125", Marks(points=(2,)), "12.5", 12.5),
+        ("?#.#?", "125", Marks(points=(1,)), "1.25", 1.25),
+        ("?#.#?", "125", Marks(), None, None),
+        ("?#.#?", "125", Marks(points=(1, 2)), None, None),
+        ("?#.#?", "1256", Marks(points=(3,)), None, None),
+        ("##.#", "125", Marks(points=(1,)), "12.5", 12.5),
+    ],
+)
+def test_marks_that_were_seen(pattern: str, digits: str, seen: Marks, text: str | None, value: float | None) -> None:
+    """A minus and a point count where the format asks for them; a point that must be seen and is not fits nothing."""
+    check(pattern)
+    form = Format(pattern)
+    assert form.text(digits, seen) == text
+    if text:
+        assert form.value(text) == value
+        assert form.accepts(text)
+
+
+def test_a_text_of_another_length_has_no_place_for_a_seen_point() -> None:
+    """The point was seen between the digits of the best candidate; a longer one cannot say where it stands."""
+    fitting = Format("?#.#?").fit((("125", 0.6), ("1255", 0.4)), Marks(points=(2,)))
+    assert [text for text, _ in fitting] == ["12.5"]
 
 
 @pytest.mark.parametrize(("pattern", "turn"), [("####", 10000), ("##.#", 100), ("##?", None), ("", None)])

@@ -112,6 +112,8 @@ def test_said_of_what_frames_say(scenario: Scenario) -> None:
 
 FILMED = [
     Filmed("a number stands", [(0, "2847", None)], 4, ["2847"]),
+    Filmed("sign and decimals", [(0, "-12.5", None), (3, "-1.25", None), (6, "3.4", None)], 9,
+           ["-12.5", "-1.25", "3.4"], {"format": "-?#.#?"}),
     Filmed("erased and rewritten", [(0, "2847", None), (4, "", None), (5, "2856", None)], 9, ["2847", "2856"]),
     Filmed("digit by digit", [(0, "2", None), (0.6, "28", None), (1.2, "284", None), (1.8, "2847", None)], 6,
            ["2847"]),

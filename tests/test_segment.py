@@ -138,3 +138,13 @@ def test_a_blob_with_a_wide_gap_is_cut_once() -> None:
     pieces, costs = slices(Blob(0, 0, 100, 60, ink, 200))
     assert [piece.x for piece in pieces] == [0, 95]
     assert len(costs) == 1
+
+
+def test_a_bar_that_broke_in_the_middle_is_one_glyph() -> None:
+    """Chalk and dry pens skip: the two halves of a 1 beside other digits are one hypothesis, as tall as they are."""
+    paper = np.full((120, 260), 200, np.uint8)
+    cv2.ellipse(paper, (60, 60), (18, 30), 0, 0, 360, (40,), 5)
+    cv2.line(paper, (120, 30), (124, 56), (40,), 5)
+    cv2.line(paper, (126, 66), (130, 90), (40,), 5)
+    [line] = segment(patch(paper))
+    assert [glyph.box[3] > 50 for glyph in line.glyphs] == [True, True]

@@ -90,6 +90,9 @@ SHAPES: dict[str, tuple[str, ...]] = {
     ),
 }
 
+MARKS: dict[str, str] = {".": "0,99 3,100", ",": "6,94 5,102 0,114", "-": "0,52 18,50 36,51"}
+"""What may stand before and between digits; written by everybody alike, each where it stands."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Written:
@@ -131,19 +134,20 @@ class Writer:
     def number(self, text: str, height: float = 1.0) -> Written:
         """Digits side by side, about `height` high, the top left corner of all at (0, 0); none touch.
 
-        Raises KeyError when `text` holds anything but 0 to 9.
+        Raises KeyError when `text` holds anything but 0 to 9 and MARKS.
         """
         digits: list[list[Stroke]] = []
         x = 0.0
         for char in text:
-            strokes = self._upright(char)
+            strokes = [self._stroke(MARKS[char]).astype(np.float32)] if char in MARKS else self._upright(char)
             start = np.array([x, self._rng.normal(0, self._wander)], np.float32)
             digits.append([_shear(stroke + start, self._slant) for stroke in strokes])
             gap = max(self._gap + self._rng.normal(0, 0.04), 0.06) + self.thickness
             x += _box(strokes)[2] + gap
         corner = _corner([stroke for digit in digits for stroke in digit])
         placed = [[(stroke - corner) * np.float32(height) for stroke in digit] for digit in digits]
-        return Written(text, tuple(s for digit in placed for s in digit), tuple(_box(d) for d in placed))
+        boxes = (_box(digit) for digit, char in zip(placed, text, strict=True) if char not in MARKS)
+        return Written(text, tuple(s for digit in placed for s in digit), tuple(boxes))
 
     def _upright(self, char: str) -> list[Stroke]:
         """One digit before slant: habit, proportions, a shaky hand, a slight turn, its own size."""

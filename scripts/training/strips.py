@@ -30,6 +30,8 @@ SHARD = 10_000
 """Strips in one file."""
 CHECK = 4_000
 """Strips by held-back writers and fonts, for calibration and figures."""
+HIGHEST = 3e-3
+"""Learning rate of the first cycle."""
 WIDTHS = (*range(48, 176, 16), 192, WIDTH)
 """Of batches in px: short lines need not pay for the emptiness behind them."""
 
@@ -100,45 +102,58 @@ def degraded(x: NDArray[np.uint8], used: NDArray[np.int64], rng: Generator) -> N
 
 
 def train(samples: shipped.Samples, check: shipped.Samples, args: argparse.Namespace) -> Any:
-    """A trained Keras model; goes on where it was interrupted."""
+    """A trained Keras model; goes on where it was interrupted.
+
+    In cycles, each with half the rate of the one before (warm restarts: Loshchilov and Hutter, 2017).
+    """
     import keras
     import tensorflow as tf
 
     keras.utils.set_random_seed(args.seed)
     keras.mixed_precision.set_global_policy("mixed_bfloat16" if args.bfloat16 else "float32")
-    model = net.build()
-    steps = args.per_epoch // BATCH
-    total = args.epochs * steps
-    rate = keras.optimizers.schedules.CosineDecay(
-        1e-4, total - total // 10, alpha=0.005, warmup_target=3e-3, warmup_steps=total // 10
-    )
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=1e-2, clipnorm=5.0)
-    model.compile(optimizer, net.loss, jit_compile=False)
+    model, steps = net.build(), args.per_epoch // BATCH
     known = check.x[..., None].astype(np.float32) / 255, net.targets(check.texts)
     shapes = (tf.TensorSpec((BATCH, HEIGHT, None, 1), tf.float32), tf.TensorSpec((BATCH, net.LONGEST), tf.int32))
-    shown = tf.data.Dataset.from_generator(
-        lambda: batches(samples, np.random.default_rng(args.seed)), output_signature=shapes
-    )
-    model.fit(
-        shown.prefetch(4),
-        epochs=args.epochs,
-        steps_per_epoch=steps,
-        validation_data=known,
-        validation_batch_size=250,
-        callbacks=[keras.callbacks.BackupAndRestore(str(args.work / "strips-state"), delete_checkpoint=False)],
-        verbose=2,
-    )
+    for cycle in range(args.cycles):
+        weights = model.get_weights()
+        model = net.build()  # a fresh one: it would take what was restored for the cycle before as its own progress
+        model.set_weights(weights)
+        compile_for(model, args.epochs * steps, HIGHEST / 2**cycle)
+        shown = tf.data.Dataset.from_generator(
+            partial(batches, samples, np.random.default_rng(args.seed + cycle)), output_signature=shapes
+        )
+        state = args.work / f"strips-state-{cycle}"
+        model.fit(
+            shown.prefetch(4),
+            epochs=args.epochs,
+            steps_per_epoch=steps,
+            validation_data=known,
+            validation_batch_size=250,
+            callbacks=[keras.callbacks.BackupAndRestore(str(state), delete_checkpoint=False)],
+            verbose=2,
+        )
     keras.mixed_precision.set_global_policy("float32")
     trained = net.build()
     trained.set_weights(model.get_weights())
     return trained
 
 
+def compile_for(model: Any, steps: int, highest: float) -> None:
+    """With a rate that climbs to `highest` in a tenth of the steps, then falls along a cosine."""
+    import keras
+
+    rate = keras.optimizers.schedules.CosineDecay(
+        1e-4, steps - steps // 10, alpha=0.005, warmup_target=highest, warmup_steps=steps // 10
+    )
+    model.compile(keras.optimizers.AdamW(rate, weight_decay=1e-2, clipnorm=5.0), net.loss, jit_compile=False)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = options.parser("scripts/train_strips", __doc__, "0.2.0", "strips, state and network")
+    parser = options.parser("scripts/train_strips", __doc__, "0.3.0", "strips, state and network")
     add = parser.add_argument
     add("--count", type=int, default=300_000, help="strips to write, once")
-    add("--epochs", type=int, default=8)
+    add("--epochs", type=int, default=8, help="in a cycle")
+    add("--cycles", type=int, default=2)
     add("--per-epoch", type=int, default=120_000, help="strips shown in an epoch")
     add("--bfloat16", action="store_true", help="train with half the precision: faster where the processor knows it")
     args = parser.parse_args(argv)
