@@ -16,8 +16,8 @@ from edge_daemon.errors import ConfigError
 class Options:
     """The keys of the [mqtt] table that say how to get in.
 
-    A file that is named without a slash is looked for among the service's credentials first: see LoadCredential=
-    in systemd.exec(5).
+    A file that is named without a slash is looked for among the service's credentials first (LoadCredential= in
+    systemd.exec(5)), then here, then where the service's unit takes them from.
     """
 
     url: str = "mqtt://localhost:1883"
@@ -71,12 +71,16 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return info.st_ino, info.st_size, info.st_mtime_ns
 
 
+SECRETS = Path("/etc/edge-daemon")
+"""Where systemd/edge-daemon.service takes its credentials from; commands by hand find them there."""
+
+
 def find(name: str) -> Path:
     """The file of that name: a credential of the service, or a path."""
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    if folder and "/" not in name and (credential := Path(folder) / name).is_file():
-        return credential
-    return Path(name)
+    if "/" in name:
+        return Path(name)
+    places = [Path(os.environ.get("CREDENTIALS_DIRECTORY", ".")), Path(), SECRETS]
+    return next((place / name for place in places if (place / name).is_file()), Path(name))
 
 
 def read_password(name: str) -> str:

@@ -25,7 +25,7 @@ from tests.fake_picamera2 import Picamera2
 from tests.paper import page
 
 ROOT = os.environ.get("EDGE_DAEMON_PICAMERA_ROOT", "")
-"""A Debian root in which the real picamera2 runs on libcamera's virtual camera."""
+"""A Debian root in which the real picamera2 runs on libcamera's virtual camera: `scripts/rig picamera2` makes it."""
 
 
 @pytest.fixture(autouse=True)
@@ -169,8 +169,9 @@ set -e
 mount --make-rprivate /
 mount --rbind /dev $0/dev; mount --rbind /sys $0/sys; mount -t proc proc $0/proc
 mkdir -p $0/opt/edge; mount --bind $1 $0/opt/edge
-exec chroot $0 env LD_PRELOAD=/opt/rig/fakeudmabuf.so PYTHONPATH=/opt/rig:/opt/edge STATE_DIRECTORY=/tmp/edge \\
-    /opt/cam/bin/python -c 'import virtpicam; from edge_daemon.cli import main; main()' run --config /tmp/edge.toml
+exec chroot $0 env LD_PRELOAD=/opt/rig/buffers.so PYTHONPATH=/opt/rig:/opt/edge STATE_DIRECTORY=/tmp/edge \\
+    /opt/cam/bin/python -c 'import scripts.rigs.picamera2.virtual_camera; from edge_daemon.cli import main; main()' \\
+    run --config /tmp/edge.toml
 """
 SCENE = """%YAML 1.1
 ---

@@ -1,28 +1,53 @@
-"""Sizes and durations as people write them."""
+"""The units in systemd/ are sound, shut in, and the two of them are one."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
-from edge_daemon import units
+SYSTEMD = Path(__file__).parents[1] / "systemd"
+UNITS = ("edge-daemon.service", "edge-daemon@.service")
+EXPOSURE = 1.8
+"""Of 10: what systemd-analyze may find exposed at most."""
+
+needs_systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
 
 
-@pytest.mark.parametrize(
-    ("text", "amount"), [("64MB", 64_000_000), ("1.5 KB", 1500), ("9B", 9), ("2GB", 2_000_000_000)]
-)
-def test_sizes(text: str, amount: int) -> None:
-    """A size is a number and a unit, with or without a space."""
-    assert units.size(text) == amount
+@needs_systemd
+@pytest.mark.parametrize("name", UNITS)
+def test_units_are_understood(name: str, tmp_path: Path) -> None:
+    """systemd knows every key and value, and says nothing; the program, which is not here, is another one."""
+    text = (SYSTEMD / name).read_text()
+    unit = tmp_path / name
+    unit.write_text(re.sub("^ExecStart=.*", "ExecStart=/bin/true", text, flags=re.MULTILINE))
+    done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize(
-    ("text", "amount"), [("2s", 2.0), ("0.5s", 0.5), ("10m", 600.0), ("3 h", 10_800.0), ("30d", 2_592_000.0)]
-)
-def test_durations(text: str, amount: float) -> None:
-    """A duration is a number and a unit, with or without a space."""
-    assert units.seconds(text) == amount
+@needs_systemd
+@pytest.mark.parametrize("name", UNITS)
+def test_units_are_shut_in(name: str) -> None:
+    """What systemd finds exposed stays below the threshold."""
+    limit = f"--threshold={EXPOSURE * 10:.0f}"
+    command = ["systemd-analyze", "security", "--no-pager", "--offline=yes", limit, str(SYSTEMD / name)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "Overall exposure level" in done.stdout
 
 
-@pytest.mark.parametrize("text", ["", "5", "5 minutes", "-5s", "five s", "5s 3m", "٣s", "1e3s", "infs"])
-def test_what_cannot_be_understood(text: str) -> None:
-    """Anything else is refused in words that say how to write it."""
-    with pytest.raises(ValueError, match="write a number and one of s m h d"):
-        units.seconds(text)
+def test_both_units_are_the_same() -> None:
+    """The unit for several cameras differs in nothing but the names of its files and folders."""
+    one, several = ((SYSTEMD / name).read_text() for name in UNITS)
+    one = one.replace("with a camera,", "with the camera %i,").replace("/config.toml", "/%i.toml")
+    one = one.replace("Directory=edge-daemon\n", "Directory=edge-daemon-%i\n").replace("/mqtt-", "/%i.mqtt-")
+    assert one == several
+
+
+def test_it_never_gives_up() -> None:
+    """Whatever ends the service, systemd starts it again, for ever; only a wrong configuration waits for a person."""
+    lines = (SYSTEMD / UNITS[0]).read_text().splitlines()
+    assert {"Restart=always", "StartLimitIntervalSec=0", "RestartPreventExitStatus=78", "Type=notify"} <= set(lines)

@@ -53,7 +53,7 @@ def cli() -> None:
 
 cli.add_command(daemon.check, "doctor")
 for family in (
-    [daemon.run, daemon.print_config, daemon.check, daemon.explain],
+    [daemon.run, daemon.print_config, daemon.check, daemon.selftest, daemon.explain],
     [camera.calibrate],
     [pictures.read, pictures.replay, pictures.bench],
     [model.model],

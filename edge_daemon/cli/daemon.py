@@ -1,4 +1,4 @@
-"""The daemon, and what is to be known about it: run, config, check, explain."""
+"""The daemon, and what is to be known about it: run, config, check, selftest, explain."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge_daemon.cli.shared import EXIT_CONFIG, EXIT_FAILED, config_option, json_option, say
+from edge_daemon.cli.shared import EXIT_CONFIG, EXIT_FAILED, complain, config_option, json_option, say
 
 if TYPE_CHECKING:
     from edge_daemon.check import Finding
+    from edge_daemon.selftest import Sample
 
 SECTIONS = ("config", "system", "runtime", "model", "camera", "mqtt", "state", "updates", "machine", "service")
 
@@ -69,6 +70,28 @@ def _line(finding: Finding) -> str:
     colour = {"OK": "green", "WARN": "yellow", "FAIL": "red"}[finding.level]
     what = " ".join(filter(None, [finding.what + ("." if finding.remedy else ""), finding.remedy]))
     return f"{click.style(f'{finding.level:4}', fg=colour)}  {finding.section:7}  {what}"
+
+
+@click.command()
+@config_option
+def selftest(config: Path | None) -> None:
+    """Draw ten numbers and read them: do model and libraries work here? Needs no camera and no broker.
+
+    Ends an installation. Exit code 0 only if all ten are read right.
+    """
+    from edge_daemon import selftest as engine
+    from edge_daemon.config import load
+
+    read = [found for found in engine.samples(load(config).model) if _told(found)]
+    say(f"read {len(read)} of {engine.SAMPLES} sample numbers")
+    sys.exit(0 if len(read) == engine.SAMPLES else EXIT_FAILED)
+
+
+def _told(sample: Sample) -> bool:
+    """Whether it was read right; a wrong one is told."""
+    if not sample.is_right:
+        complain(f"written {' '.join(sample.written)}, read {' '.join(sample.read) or 'nothing'}")
+    return sample.is_right
 
 
 @click.command()

@@ -1,0 +1,76 @@
+# shellcheck shell=bash disable=SC2154
+# From one version to another, and back where that fails. Sourced by install.sh, after steps.sh.
+
+# switch_to VERSION: its units, and `current`, which is replaced in one step. Until its probation is over, the file
+# `before` names the version to go back to.
+switch_to() {
+    step "the service"
+    if [ "$(installed)" != "$1" ] && [ ! -e "$opt/before" ]; then
+        run remember_before
+    fi
+    run install -D -m 0644 -t "$units" "$opt/versions/$1/systemd/edge-daemon.service" "$opt/versions/$1/systemd/edge-daemon@.service"
+    run install -D -m 0644 -t "$udev" "$opt/versions/$1/systemd/60-edge-daemon-coral.rules"
+    run ln -sfn "versions/$1" "$opt/current.new"
+    run mv -T "$opt/current.new" "$opt/current"
+    run ln -sfn "$opt/current/bin/edge-daemon" "$command"
+    systemd_runs || return 0
+    run systemctl daemon-reload
+    [ -S /run/udev/control ] || return 0 # a container has none
+    run udevadm control --reload
+    run udevadm trigger --subsystem-match=usb --subsystem-match=apex
+}
+
+remember_before() {
+    installed > "$opt/before.new"
+    mv "$opt/before.new" "$opt/before"
+}
+
+# probation VERSION: services that ran are started anew; when one does not stay up, the version before comes back.
+probation() {
+    local unit active before
+    [ "$dry" ] || [ -e "$opt/before" ] || return 0
+    step "services that were running"
+    systemd_runs || return 0
+    active=$(active_units)
+    before=$(cat "$opt/before" 2> /dev/null || true)
+    for unit in $active; do
+        run stays_up "$unit" && continue
+        say "$unit does not stay up with $1. Its last words:"
+        journalctl -u "$unit" -n 12 --no-pager -o cat >&2 || true
+        [ -n "$before" ] || return 1
+        go_back_to "$before" "$1"
+    done
+    run rm -f "$opt/before"
+}
+
+stays_up() {
+    local restarts
+    systemctl restart "$1" || return 1
+    restarts=$(systemctl show -P NRestarts "$1")
+    sleep 8
+    systemctl -q is-active "$1" && [ "$(systemctl show -P NRestarts "$1")" = "$restarts" ]
+}
+
+# go_back_to BEFORE FAILED
+go_back_to() {
+    local unit
+    say "Going back to $1."
+    switch_to "$1"
+    for unit in $active; do
+        systemctl reset-failed "$unit" || true
+        systemctl restart "$unit" || say "$unit does not start with $1 either; see journalctl -u $unit"
+    done
+    rm -rf "${opt:?}/before" "$opt/versions/$2"
+    say "The upgrade to $2 failed; $1 is in place again."
+    exit 1
+}
+
+# tidy VERSION: it and the newest other one stay.
+tidy() {
+    local version kept=""
+    [ -d "$opt/versions" ] || return 0
+    for version in $(cd "$opt/versions" && find . -mindepth 1 -maxdepth 1 -printf '%T@ %f\n' | sort -rn | cut -d" " -f2); do
+        [ "$version" != "$1" ] || continue
+        if [ "$kept" ]; then run rm -rf "$opt/versions/$version"; else kept=$version; fi
+    done
+}

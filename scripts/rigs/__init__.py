@@ -1,0 +1,1 @@
+"""A Pi's surroundings without a Pi: see scripts/rig."""

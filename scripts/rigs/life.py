@@ -1,0 +1,158 @@
+"""A service's days: installed, started, killed, hung, told otherwise. Each function is a step of the scenario."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+from scripts.rigs.machine import active, expect, main_pid, output, restarts, run, until
+from scripts.rigs.service import (
+    CONFIG,
+    OPT,
+    SLOW,
+    STATE,
+    UNIT,
+    broker,
+    configuration,
+    installer,
+    nothing_is_lost,
+    readings_come,
+)
+
+
+def installs(first: list[str]) -> None:
+    """A fresh installation ends with its self-test and the next commands."""
+    done = installer(*first)
+    said = done.stdout + done.stderr
+    expect(done.returncode == 0, "the installation succeeds")
+    expect("read 10 of 10 sample numbers" in said, "the self-test reads all")
+    expect("systemctl enable --now edge-daemon" in said, "the next commands are told")
+
+
+def installs_again(first: list[str]) -> None:
+    """Running it again changes nothing."""
+
+    def state() -> str:
+        return output("find", str(OPT), "/etc/edge-daemon", "-type", "f", "-printf", "%p %T@ %m %u\n")
+
+    CONFIG.write_text(configuration())
+    before = state()
+    expect(run(*first, check=False).returncode == 0, "the second run succeeds")
+    expect(state() == before, "no file has changed")
+
+
+def can_read(user: str, path: Path) -> bool:
+    return run("runuser", "-u", user, "--", "cat", str(path), check=False).returncode == 0
+
+
+def is_private() -> None:
+    """Configuration and password are for root and the service."""
+    password = CONFIG.with_name("mqtt-password")
+    password.write_text("secret\n")
+    password.chmod(0o600)
+    for path in (CONFIG, password):
+        expect(not can_read("nobody", path), f"{path} is private")
+    expect(can_read(UNIT, CONFIG), "the service can read its configuration")
+    expect(not can_read(UNIT, password), "only systemd reads the password, and hands it over")
+
+
+def checks() -> None:
+    """`edge-daemon check` finds all well, with the password from the service's place."""
+    done = run("edge-daemon", "check", "--config", str(CONFIG), check=False)
+    expect(done.returncode == 0, done.stdout + done.stderr)
+
+
+def starts() -> None:
+    """Enabled and started, it publishes readings; it runs as its own user, and no secret is in its environment."""
+    run("systemctl", "enable", "--now", UNIT)
+    readings_come()
+    process = Path(f"/proc/{main_pid(UNIT)}")
+    expect(process.owner() == UNIT, "it has its own user")
+    expect("secret" not in (process / "environ").read_text(), "its environment holds no password")
+
+
+def comes_back_after_a_kill() -> None:
+    """kill -9 while the broker is away: back within 10 s, and no reading is lost."""
+    broker.stop()
+    time.sleep(6)
+    before = main_pid(UNIT)
+    started = time.monotonic()
+    os.kill(before, signal.SIGKILL)
+    until(lambda: main_pid(UNIT) not in (0, before) and active(UNIT), 10 * SLOW, "the service is back")
+    print(f"      back after {time.monotonic() - started:.1f} s")
+    time.sleep(4)
+    broker.start()
+    readings_come()
+    nothing_is_lost()
+
+
+def hung_is_restarted() -> None:
+    """A process that hangs is ended by the watchdog, and comes back."""
+    before, count = main_pid(UNIT), restarts(UNIT)
+    started = time.monotonic()
+    os.kill(before, signal.SIGSTOP)
+    until(lambda: main_pid(UNIT) not in (0, before) and active(UNIT), 60 + 20 * SLOW, "the service is back")
+    print(f"      back after {time.monotonic() - started:.1f} s")
+    expect(restarts(UNIT) > count, "systemd restarted it")
+    readings_come()
+    nothing_is_lost()
+
+
+def reloads() -> None:
+    """A good new configuration is taken by the same process."""
+    before = main_pid(UNIT)
+    CONFIG.write_text(configuration("bare_value = true"))
+    run("systemctl", "reload", UNIT)
+    until(lambda: any(topic.endswith("/value") for topic, _ in broker.heard()), 40 * SLOW, "the bare value")
+    expect(main_pid(UNIT) == before, "the process is the same")
+
+
+def keeps_the_last_good_configuration() -> None:
+    """A wrong new configuration is told, and the old one goes on in the same process."""
+    before = main_pid(UNIT)
+    CONFIG.write_text(configuration("bare_valeu = true"))
+    run("systemctl", "reload", UNIT)
+    until(lambda: "bare_valeu" in output("journalctl", "-u", UNIT, "-o", "cat"), 20 * SLOW, "the journal tells")
+    until(lambda: '"ON"' in broker.last("edge_daemon/rig/problem"), 20 * SLOW, "`problem` tells")
+    readings_come()
+    expect(main_pid(UNIT) == before, "the process is the same")
+    CONFIG.write_text(configuration("bare_value = true"))
+    run("systemctl", "reload", UNIT)
+    until(lambda: '"OFF"' in broker.last("edge_daemon/rig/problem"), 20 * SLOW, "`problem` is over")
+
+
+def takes_several_cameras() -> None:
+    """edge-daemon@second has its own configuration and state; one whose configuration is wrong is not tried again."""
+    CONFIG.with_name("second.toml").write_text(configuration().replace('"rig"', '"second"'))
+    shutil.copy(CONFIG.with_name("mqtt-password"), CONFIG.with_name("second.mqtt-password"))
+    run("systemctl", "enable", "--now", f"{UNIT}@second")
+    until(lambda: any(t.startswith("edge_daemon/second/reading") for t, _ in broker.heard()), 40 * SLOW, "a reading")
+    expect(Path("/var/lib/edge-daemon-second").is_dir(), "it has its own state")
+    expect(Path("/run/edge-daemon-second").is_dir(), "it has its own runtime folder")
+    CONFIG.with_name("wrong.toml").write_text("[camera]\nsource = 'glass eye'\n")
+    run("systemctl", "start", f"{UNIT}@wrong", check=False)
+    time.sleep(8)
+    expect(output("systemctl", "show", "-P", "ExecMainStatus", f"{UNIT}@wrong") == "78", "it ends with 78")
+    expect(restarts(f"{UNIT}@wrong") == 0, "it is not restarted")
+
+
+def runs_on_a_read_only_root() -> None:
+    """With a root that cannot be written to, its state apart, it starts and publishes."""
+    writable = [str(STATE), "/var/log"]
+    run("systemctl", "stop", UNIT, "mosquitto")
+    for place in writable:
+        run("mount", "--bind", place, place)
+    run("systemctl", "restart", "systemd-journald")
+    run("mount", "-o", "remount,bind,ro", "/")
+    try:
+        expect(run("touch", "/etc/edge-daemon/new", check=False).returncode != 0, "the root is read-only")
+        run("systemctl", "start", UNIT)
+        readings_come()
+    finally:
+        run("mount", "-o", "remount,bind,rw", "/")
+        run("systemctl", "stop", UNIT)
+        run("umount", str(STATE))
+        run("systemctl", "start", UNIT)

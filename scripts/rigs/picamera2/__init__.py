@@ -1,0 +1,1 @@
+"""The real picamera2 without a camera: see scripts/rig."""

@@ -1,0 +1,14 @@
+"""pictures.py FOLDER: what the virtual camera shows, drawn by the simulated one: every picture has other noise."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cv2
+
+from edge_daemon.sources.simulated import Options, SimulatedCamera
+
+camera = SimulatedCamera(Options(seed=1, surface="paper"))
+for number in range(1, 21):
+    cv2.imwrite(str(Path(sys.argv[1]) / f"image{number:03}.jpg"), camera.picture(number))

@@ -1,0 +1,100 @@
+"""The service in a rig: its places, its configuration, its installer, and what came of it at the broker."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from scripts.rigs.machine import Broker, Failed, expect, output, run, until
+
+HOME = Path("/root")
+BASE = HOME / "base"
+"""The source tree of the bundle."""
+OPT = Path("/opt/edge-daemon")
+CONFIG = Path("/etc/edge-daemon/config.toml")
+STATE = Path("/var/lib/edge-daemon")
+UNIT = "edge-daemon"
+SLOW = 30 if Path("/proc/device-tree").exists() else 1
+"""Times are multiplied by it where a processor is emulated."""
+CHANGING = "/proc /sys /dev /run /tmp /share /root /var/tmp /var/log /var/cache /var/lib/apt /var/lib/dpkg"
+"""Where any use of a machine leaves something."""
+
+broker = Broker()
+
+
+def configuration(extra: str = "") -> str:
+    return f"""
+[device]
+id = "rig"
+[camera]
+source = "simulated"
+hold = 4.0
+surface = "paper"
+numbers = 1
+[[field]]
+name = "units"
+region = [0.0, 0.0, 1.0, 1.0]
+[mqtt]
+url = "mqtt://127.0.0.1:{broker.port}"
+username = "cam"
+password_file = "mqtt-password"
+longest_wait = "2s"
+{extra}
+"""
+
+
+def installer(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run it, and show what it says."""
+    done = run(*map(str, command), check=False)
+    print("".join(f"      {line}\n" for line in (done.stdout + done.stderr).splitlines()), end="", flush=True)
+    return done
+
+
+def install(tree: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """The installer of a source tree."""
+    return installer(tree / "scripts/install.sh", *options)
+
+
+def tree(name: str, version: str, spoil: Callable[[Path], None] = lambda _: None) -> Path:
+    """A source tree of another version, spoilt in some way."""
+    copy = HOME / name
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(BASE, copy)
+    (copy / "edge_daemon/__init__.py").write_text(f'__version__ = "{version}"\n')
+    project = copy / "pyproject.toml"
+    project.write_text(project.read_text().replace('version = "0.1.0"', f'version = "{version}"'))
+    spoil(copy)
+    return copy
+
+
+def current() -> str:
+    return (OPT / "current").resolve().name.split("-")[0]
+
+
+def listing() -> set[str]:
+    """Every file and folder but those that any use of a machine changes."""
+    skip = [word for place in CHANGING.split() for word in ("-path", place, "-prune", "-o")]
+    found = set(output("find", "/", *skip, "-print").splitlines())
+    return {path for path in found if "__pycache__" not in path}
+
+
+def readings_come() -> None:
+    seen = len(broker.readings())
+    until(lambda: len(broker.readings()) > seen, 40 * SLOW, "a new reading")
+
+
+def nothing_is_lost() -> None:
+    """What the journal says was read has all arrived at the broker, in this order."""
+
+    def told() -> list[str]:
+        return re.findall(r"^units: (\S+) \(", output("journalctl", "-u", UNIT, "-o", "cat"), re.MULTILINE)
+
+    with suppress(Failed):
+        until(lambda: told() == broker.delivered(), 30 * SLOW, "all")
+    read, delivered = told(), broker.delivered()
+    expect(bool(read) and delivered == read, f"all arrive; read were {read}, delivered {delivered}")
+    print(f"      {len(delivered)} of {len(read)} readings were delivered", flush=True)
