@@ -7,6 +7,8 @@
 #   sudo scripts/install.sh --uninstall --purge  remove these too
 #
 #   --offline BUNDLE   take everything from a bundle made by scripts/bundle, without internet
+#   --with EXTRAS      also preview (a page to aim the camera), updates (models by URL), fast; such as preview,updates.
+#                      Remembered by later runs
 #   --coral            also what a Coral accelerator needs
 #   --dry-run          print every step and take none
 #
@@ -19,7 +21,7 @@ source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/install/versions.sh
 . "$source/scripts/install/versions.sh"
 
-mode=install dry="" purge="" coral="" bundle=""
+mode=install dry="" purge="" coral="" bundle="" extras=""
 given=("$@")
 while [ $# -gt 0 ]; do
     case $1 in
@@ -27,6 +29,7 @@ while [ $# -gt 0 ]; do
         --uninstall) mode=uninstall ;;
         --purge) purge=yes ;;
         --coral) coral=yes ;;
+        --with) extras=${2:?"--with wants names: preview, updates, fast, with commas between them"} && shift ;;
         --dry-run) dry=yes ;;
         --offline) bundle=${2:?"--offline wants the bundle that scripts/bundle made"} && shift ;;
         -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "$0" && exit ;;
@@ -53,6 +56,7 @@ if [ $mode = uninstall ]; then
 fi
 
 fits_this_system
+known_extras
 version=$(identity)
 if [ $mode = install ] && other_version_is_installed "$version"; then
     say "edge-daemon $(installed) is installed. To put $version in its place: sudo $0 --upgrade"
@@ -64,6 +68,7 @@ the_programs "$version"
 the_self_test "$version"
 the_configuration "$version"
 switch_to "$version"
+remember_extras
 probation "$version"
 tidy "$version"
 next_commands

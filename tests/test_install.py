@@ -41,6 +41,15 @@ def test_dry_run_prints_every_step(tmp_path: Path) -> None:
     assert "was called" not in done.stdout + done.stderr
 
 
+def test_extras_are_asked_for_by_name(tmp_path: Path) -> None:
+    """They are part of what is installed, so that another choice is another version; an unknown one is refused."""
+    done = install(tmp_path, "--dry-run", "--with", "preview,updates")
+    assert "-py3.11-preview-updates" in done.stderr
+    done = install(tmp_path, "--dry-run", "--with", "preview,lights")
+    assert done.returncode == 2
+    assert "lights: known are preview" in done.stderr
+
+
 @pytest.mark.parametrize("architecture", ["armhf", "armel", "i386"])
 def test_32_bits_are_refused(tmp_path: Path, architecture: str) -> None:
     """A sentence says why, and what to do instead."""

@@ -9,6 +9,7 @@ udev=/usr/local/lib/udev/rules.d
 command=/usr/local/bin/edge-daemon
 user=edge-daemon
 added="$opt/debian-packages" # those that were not there before us
+remembered="$opt/extras"
 
 now="looking around"
 
@@ -104,6 +105,23 @@ fits_this_system() {
     fi
 }
 
+# Those that were asked for, or else those of the last time.
+known_extras() {
+    local extra
+    [ "$extras" ] || [ ! -r "$remembered" ] || extras=$(cat "$remembered")
+    for extra in ${extras//,/ }; do
+        case $extra in
+            preview | updates | fast) ;;
+            *)
+                say "install.sh: --with $extra: known are preview, updates and fast"
+                exit 2
+                ;;
+        esac
+    done
+}
+
+remember_extras() { [ "$dry" ] || [ ! "$extras" ] || printf '%s\n' "$extras" > "$remembered"; }
+
 python_version() { python3 -I -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
 
 # The name of what would be installed: its version, its content, and the Python it is for.
@@ -112,7 +130,7 @@ identity() {
     number=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' "$source/edge_daemon/__init__.py")
     content=$(cd "$source" && find edge_daemon models systemd pyproject.toml -type f -not -name '*.py[co]' -print0 | LC_ALL=C sort -z \
         | xargs -0 sha256sum | sha256sum | cut -c1-8)
-    printf '%s-%s-py%s\n' "$number" "$content" "$(python_version)"
+    printf '%s-%s-py%s%s\n' "$number" "$content" "$(python_version)" "${extras:+-${extras//,/-}}"
 }
 
 installed() { basename "$(readlink "$opt/current" 2> /dev/null)" 2> /dev/null || true; }
@@ -192,7 +210,7 @@ make_environment() {
     mkdir "$copy" # building leaves traces, which do not belong into the source
     cp -r "$source"/{edge_daemon,models,pyproject.toml,README.md,LICENSE} "$copy"
     PIP_CACHE_DIR="$opt/downloads" "${pip[@]}" install -q --disable-pip-version-check --only-binary :all: "${from[@]}" \
-        --constraint "$opt/build/constraints" "$copy"
+        --constraint "$opt/build/constraints" "$copy${extras:+[$extras]}"
     chmod -R go=u-w "$place"
 }
 
