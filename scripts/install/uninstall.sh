@@ -24,7 +24,7 @@ remove_programs() {
     step "removing programs, units and rules"
     run rm -f "$command" "$units/edge-daemon.service" "$units/edge-daemon@.service" "$udev/60-edge-daemon-coral.rules"
     run rmdir -p --ignore-fail-on-non-empty "$units" "$udev" 2> /dev/null || true
-    run rm -rf "${opt:?}/versions" "$opt/current" "$opt/current.new" "$opt/before" "$opt/build" "$opt/downloads"
+    run rm -rf "${opt:?}/versions" "$opt/current" "$opt/current.new" "$opt/before" "$opt/build" "$opt/downloads" "$remembered"
     run rm -rf /run/edge-daemon /run/edge-daemon-*/
     systemd_runs || return 0
     run systemctl daemon-reload
