@@ -25,6 +25,10 @@ MAX_PARTS = 4
 """A digit is put together from so many slices at most."""
 MAY_BE = 0.1
 """Ink that is a digit's with less probability than this is not read."""
+HARDLY = 0.03
+"""A bar with less chance than this is plainly something else, whatever stands beside it."""
+SURE = 0.9
+"""Ink that is a digit's with more than this vouches for the bar beside it."""
 MAY_FOLLOW = 0.01
 """The same for broad ink in line with a digit: a number that lost one digit would be a false number. It is left to
 the classifier, which knows a broad 2 from a plus; for bars, slashes and brackets only their surroundings speak."""
@@ -35,6 +39,9 @@ UNSAID = 0.5
 digits' does not say that it is one digit's."""
 BAR_WIDTH, BREAK = 0.4, 0.2
 """Of a bar's height: its width at most, and how far apart its halves may be where a dry pen or chalk skipped."""
+SLIM, ALIGNED, BESIDE, VOUCHED = 0.36, 0.15, 0.8, 0.5
+"""A bar of at most so many heights' width, whose ends are level with a sure digit's to such a share of its height, and
+so near to it, is a digit's ink with at least this chance: a slash leans more, brackets and table lines are longer."""
 LINE_GAP = 4.0
 """Marks further apart than this, in heights of the taller, are not on one line."""
 JOIN_GAP = 1.0
@@ -62,7 +69,7 @@ def segment(patch: Patch, sift: Sift | None = None) -> list[Line]:
     ink = contrast(picture)
     blobs = mended([blob for blob in find_blobs(ink) if looks_like_writing(blob, picture.shape)])
     if sift is not None:
-        blobs = [replace(b, chance=float(c)) for b, c in zip(blobs, sift(ink, blobs), strict=True)]
+        blobs = vouched([replace(b, chance=float(c)) for b, c in zip(blobs, sift(ink, blobs), strict=True)])
     digits: list[Blob] = []
     others: list[Blob] = []
     for blob in blobs:
@@ -71,6 +78,23 @@ def segment(patch: Patch, sift: Sift | None = None) -> list[Line]:
     numbers = [number for line in lines for number in split_at_gaps(line)]
     chains = [number for number in numbers if max(blob.chance for blob in number) >= MAY_BE]
     return [lattice(chain, scale) for chain in reading_order(chains)]
+
+
+def vouched(blobs: Sequence[Blob]) -> list[Blob]:
+    """Bars that stand in line with a sure digit may be 1s, whatever they look like to the sieve."""
+    bars = [i for i, b in enumerate(blobs) if b.w < SLIM * b.h and HARDLY < b.chance < VOUCHED]
+    sure = [b for b in blobs if b.chance > SURE and b.w > SLIM * b.h]
+    if not bars or not sure:
+        return list(blobs)
+    x, y, right, foot, peak = np.array([(b.x, b.y, b.right, b.y + b.h, b.peak) for b in sure], np.float32).T
+    out = list(blobs)
+    for i in bars:
+        bar, tall = blobs[i], foot - y
+        level = np.maximum(np.abs(bar.y - y), np.abs(bar.y + bar.h - foot)) < ALIGNED * tall
+        near = np.maximum(x - bar.right, bar.x - right) < BESIDE * tall
+        if (level & near & (np.minimum(bar.peak, peak) > 0.7 * np.maximum(bar.peak, peak))).any():
+            out[i] = replace(bar, chance=VOUCHED)
+    return out
 
 
 def may_be_digit(blob: Blob) -> bool:

@@ -209,6 +209,15 @@ def test_a_service_that_failed(tmp_path: Path, programs: Path) -> None:
     assert "camera 0 was not found" in last.what
 
 
+def test_a_service_that_was_not_started(tmp_path: Path, programs: Path) -> None:
+    """That is no failure: who has just installed it checks before the start."""
+    program(programs, "systemctl", "LoadState=loaded\nActiveState=inactive\nResult=success\nNRestarts=0")
+    program(programs, "journalctl", "")
+    [finding, *_] = found(tmp_path, "service", "")
+    assert finding.level is Level.WARN
+    assert "enable --now" in finding.remedy
+
+
 def test_a_camera_that_the_daemon_has(tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only one can have it: what the running daemon says of it counts, and its problems are told."""
     program(programs, "systemctl", "", 1)

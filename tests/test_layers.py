@@ -104,7 +104,7 @@ RANKS = {
     "window": 2,
     "ring": 8,
     "explain": 9,
-    "selftest": 6,
+    "selftest": 9,
     "bench": 7,
     "config": 6,
     "check": 10,

@@ -35,6 +35,8 @@ def _unit(unit: dict[str, str]) -> Iterator[Found]:
         yield Level.OK, f"{UNIT} runs since {since}"
     elif state in ("activating", "reloading", "deactivating"):
         yield Level.WARN, f"{UNIT} is {state}", f"See how it goes on: journalctl -fu {UNIT}"
+    elif unit.get("Result") == "success":  # not started yet, or stopped by somebody
+        yield Level.WARN, f"{UNIT} does not run", f"sudo systemctl enable --now {UNIT}"
     else:
         yield Level.FAIL, f"{UNIT} is {state} ({unit.get('Result', '')})", f"sudo systemctl start {UNIT}"
     if restarts >= MANY:
