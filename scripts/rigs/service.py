@@ -20,7 +20,8 @@ STATE = Path("/var/lib/edge-daemon")
 UNIT = "edge-daemon"
 SLOW = 30 if Path("/proc/device-tree").exists() else 1
 """Times are multiplied by it where a processor is emulated."""
-CHANGING = "/proc /sys /dev /run /tmp /share /root /var/tmp /var/log /var/cache /var/lib/apt /var/lib/dpkg /var/lib/mosquitto"
+CHANGING = "/proc /sys /dev /run /tmp /share /root /var/tmp /var/log /var/cache /var/lib/apt /var/lib/dpkg"
+CHANGING += " /var/lib/mosquitto"
 """Where any use of a machine, and of the rig's own broker, leaves something."""
 
 broker = Broker()
