@@ -106,6 +106,7 @@ RANKS = {
     "explain": 9,
     "selftest": 6,
     "bench": 7,
+    "config_values": 5,
     "config": 6,
     "check": 10,
     "edit": 1,
