@@ -104,7 +104,7 @@ RANKS = {
     "window": 2,
     "ring": 8,
     "explain": 9,
-    "selftest": 6,
+    "selftest": 7,
     "bench": 7,
     "config_values": 5,
     "config": 6,
