@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from io import TextIOWrapper
 from typing import NoReturn
@@ -45,22 +46,37 @@ def main() -> NoReturn:
         sys.exit(EXIT_INTERRUPTED)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=COMPLETION)
+class Families(click.Group):
+    """Lists its commands by family, in the order in which a person meets them."""
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Called by click for --help."""
+        for title, names in FAMILIES.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, self.commands[name].get_short_help_str(LONGEST)) for name in names])
+
+
+@click.group(cls=Families, context_settings={"help_option_names": ["-h", "--help"]}, epilog=COMPLETION)
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def cli() -> None:
     """Point a camera at written numbers; get the numbers on MQTT."""
 
 
+COMMANDS = {
+    "Pictures you have": [pictures.read, pictures.replay],
+    "The daemon": [daemon.run, daemon.print_config, daemon.check, daemon.explain],
+    "Camera and fields": [preview.preview, camera.calibrate],
+    "The broker": [broker.watch, broker.call, broker.schema, broker.mqtt],
+    "Better reading": [preview.samples, preview.label, model.model],
+    "This machine": [daemon.selftest, pictures.bench],
+}
+FAMILIES = {title: [str(command.name) for command in commands] for title, commands in COMMANDS.items()}
+FAMILIES["The daemon"].insert(3, "doctor")
+LONGEST = 64
+"""Characters of what a command is for, in the list of all; the terminal has 80."""
+
+for command in itertools.chain(*COMMANDS.values()):
+    cli.add_command(command)
 cli.add_command(daemon.check, "doctor")
-for family in (
-    [daemon.run, daemon.print_config, daemon.check, daemon.selftest, daemon.explain],
-    [camera.calibrate],
-    [pictures.read, pictures.replay, pictures.bench],
-    [model.model],
-    [broker.watch, broker.call, broker.mqtt, broker.schema],
-    [preview.preview, preview.label, preview.samples],
-):
-    for command in family:
-        cli.add_command(command)
 for command in [updates.publish, updates.update]:
     model.model.add_command(command)

@@ -48,7 +48,7 @@ def watch(broker: str | None, device: str | None, config: Path | None, as_json: 
 def call(
     command: str, arguments: tuple[str, ...], broker: str | None, device: str | None, config: Path | None, as_json: bool
 ) -> None:
-    """Ask a running daemon for something, over the broker; print its answer.
+    """Ask a running daemon for something, over the broker.
 
     \b
     health_check                      how it is doing
@@ -92,7 +92,7 @@ def _argument(word: str) -> tuple[str, Any]:
 
 @click.group()
 def mqtt() -> None:
-    """What this device has at the broker."""
+    """Take back what a device has left at the broker: mqtt clean."""
 
 
 @mqtt.command("clean")
@@ -100,9 +100,9 @@ def mqtt() -> None:
 @click.option("--device", metavar="ID", help="Of another device than the configured one.")
 @config_option
 def mqtt_clean(broker: str | None, device: str | None, config: Path | None) -> None:
-    """Clear all topics of the device, and have Home Assistant forget it. The daemon must be stopped.
+    """Clear a device's topics, and have Home Assistant forget it.
 
-    Prints each topic that was cleared.
+    The daemon must be stopped. Prints each topic that was cleared.
     """
     from edge_daemon.clean import clean
     from edge_daemon.config import load
@@ -116,7 +116,9 @@ def mqtt_clean(broker: str | None, device: str | None, config: Path | None) -> N
 @click.command()
 @click.argument("name", required=False)
 def schema(name: str | None) -> None:
-    """Print what is sent, as JSON Schema; without NAME, the names and their topics.
+    """Print what is sent, as JSON Schema.
+
+    Without NAME: the names, and their topics.
 
     \b
     edge-daemon schema reading > reading.schema.json

@@ -14,7 +14,9 @@ from edge_daemon.cli.shared import complain, config_option, json_option, say
 @click.option("--write", is_flag=True, help="Store it in the configuration; the daemon takes it up at a reload.")
 @json_option
 def calibrate(config: Path | None, write: bool, as_json: bool) -> None:
-    """Let the camera find exposure, gain, focus and white balance, and propose to lock them as they are.
+    """Propose exposure, gain, focus and white balance to lock.
+
+    The camera finds them by itself first.
 
     Light the scene as it will be, with a number in view, and stop the daemon first: only one can have the camera.
     A locked camera shows the same picture whoever walks by. Taking the lines out of the configuration makes it

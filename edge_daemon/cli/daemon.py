@@ -75,9 +75,9 @@ def _line(finding: Finding) -> str:
 @click.command()
 @config_option
 def selftest(config: Path | None) -> None:
-    """Draw ten numbers and read them: do model and libraries work here? Needs no camera and no broker.
+    """Draw ten numbers and read them: does all work here?
 
-    Ends an installation. Exit code 0 only if all ten are read right.
+    Needs no camera and no broker. Ends an installation. Exit code 0 only if all ten are read right.
     """
     from edge_daemon import selftest as engine
     from edge_daemon.config import load
@@ -104,7 +104,9 @@ def _told(sample: Sample) -> bool:
 )
 @json_option
 def explain(seq: str, picture: Path | None, as_json: bool) -> None:
-    """Tell why a recent reading says what it says: its digits, its votes, and what held it back.
+    """Tell why a recent reading says what it says.
+
+    Its digits, its votes, and what held it back.
 
     SEQ is the number of the reading, as in its payload; without it, the newest. The daemon on this machine keeps the
     last few; they never leave it.

@@ -21,7 +21,7 @@ RELOAD = "A running daemon takes it at its next start, or now: edge-daemon call 
 
 @click.group()
 def model() -> None:
-    """Digit models: look at one, measure one, choose which one runs."""
+    """Look at digit models, measure them, choose which one runs."""
 
 
 def model_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -55,7 +55,9 @@ def model_options(command: Callable[..., None]) -> Callable[..., None]:
 @model.command()
 @model_options
 def check(options: Options) -> None:
-    """Tell what a model file is, whether it reads the golden digits, how fast, and on which interpreters.
+    """Tell what a model file is, and whether it runs here.
+
+    Also whether it reads the golden digits, how fast, and on which interpreters.
 
     FILE is a .tflite digit classifier, a manifest (.json), or "bundled". It is run in a process of its own.
     """
@@ -73,7 +75,9 @@ def check(options: Options) -> None:
 @click.option("--picture", type=click.Path(path_type=Path), metavar="FILE", help="Also draw the confusion matrix.")
 @json_option
 def evaluate(options: Options, crops: Path, picture: Path | None, as_json: bool) -> None:
-    """Measure how well a model reads labelled crops: accuracy, top-3, each class, calibration.
+    """Measure how well a model reads labelled crops.
+
+    Accuracy, top-3, each class, calibration.
 
     The set is a .npz file with x (n, height, width) uint8, light ink on black, and y (0 to 9; 10: no digit); or a
     folder of pictures in sub-folders 0 to 9 and "not".
@@ -92,7 +96,10 @@ def evaluate(options: Options, crops: Path, picture: Path | None, as_json: bool)
 @model.command("list")
 @json_option
 def list_versions(as_json: bool) -> None:
-    """List the models in the store, the bundled one first, and what each is: active, on probation, refused."""
+    """List the models in the store.
+
+    The bundled one first, and what each is: active, on probation, refused.
+    """
     for version in _store().versions():
         if as_json:
             say(
@@ -112,9 +119,10 @@ def list_versions(as_json: bool) -> None:
 @click.argument("version", metavar="VERSION|FOLDER")
 @click.option("--again", is_flag=True, help="Also a version that was refused before.")
 def activate(version: str, again: bool) -> None:
-    """Let another model run: one of the store, or one in a FOLDER with its manifest, which is taken in first.
+    """Let another model run.
 
-    It is on probation then: where it does worse than the one before it, that one comes back.
+    One of the store, or one in a FOLDER with its manifest, which is taken in first. It is on probation
+    then: where it does worse than the one before it, that one comes back.
     """
     store = _store()
     if Path(version).is_dir():
@@ -126,7 +134,10 @@ def activate(version: str, again: bool) -> None:
 
 @model.command()
 def rollback() -> None:
-    """Leave the active model for the one before it; what is left is not tried again by itself."""
+    """Go back to the model before the active one.
+
+    What is left is not tried again by itself.
+    """
     say(f"{_store().rollback()} is active. {RELOAD}")
 
 

@@ -65,7 +65,9 @@ def _progress(found: Sequence[T]) -> AbstractContextManager[Iterable[T]]:
 @click.option("--every", metavar="TIME", help='Pictures were taken so far apart, such as "1s".')
 @json_option
 def replay(path: str, config: Path | None, every: str | None, as_json: bool) -> None:
-    """Say what the daemon would have published of a recording, to try fields and rules.
+    """Say what the daemon would have published of a recording.
+
+    To try fields and rules.
 
     The clock is the recording's: the time stamps of a video, which begin when its file was last changed; of pictures
     what --every says, else their EXIF, else when the files were last changed. At most active_fps frames a second of
@@ -97,10 +99,10 @@ def replay(path: str, config: Path | None, every: str | None, as_json: bool) -> 
 @click.command()
 @json_option
 def bench(as_json: bool) -> None:
-    """Measure how long each stage takes on this machine, on the simulated camera.
+    """Measure how long each stage takes on this machine.
 
-    Frames of three sizes, with ten digits and with none, beside the least that any program could take. It needs up to
-    half a minute, and nothing else running.
+    Simulated frames of three sizes, with ten digits and with none, beside the least that any program could take. It
+    needs up to half a minute, and nothing else running.
     """
     from edge_daemon import bench as engine
 

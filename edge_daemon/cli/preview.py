@@ -36,17 +36,22 @@ PORT = 8642
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0: one that is free.")
 def preview(config: Path | None, how_long: str, host: str, port: int) -> None:
-    """Serve a page to aim the camera, draw fields and teach, for a while.
+    """Serve a page to aim the camera, draw fields and teach.
 
     It shows what the daemon on this machine sees; with the daemon stopped it opens the camera itself. The page saves
     fields into the file of --config. Only who opens the address that is printed gets in.
     """
     from edge_daemon import logs
     from edge_daemon.config import runtime_folders, state_folder
-    from edge_daemon.preview import server
-    from edge_daemon.preview.desk import Desk
-    from edge_daemon.preview.guard import Guard
+    from edge_daemon.errors import PreviewError
     from edge_daemon.units import seconds
+
+    try:
+        from edge_daemon.preview import server
+        from edge_daemon.preview.desk import Desk
+        from edge_daemon.preview.guard import Guard
+    except ModuleNotFoundError as error:
+        raise PreviewError(f"the page needs more packages ({error}): pip install 'edge-daemon[preview]'") from error
 
     try:
         lasts = seconds(how_long)
@@ -90,13 +95,16 @@ def _login() -> str:
 
 @click.group()
 def samples() -> None:
-    """Numbers that were hard to read, kept on this machine to learn from."""
+    """List, export or clear numbers that were hard to read."""
 
 
 @samples.command("list")
 @json_option
 def samples_list(as_json: bool) -> None:
-    """One line each, the oldest first: name, time, field, why it was kept, what was read, what a person says."""
+    """List them, the oldest first.
+
+    Name, time, field, why it was kept, what was read, what a person says.
+    """
     for name, sample in _samples().all():
         if as_json:
             say({"name": name} | sample.as_json())
@@ -110,7 +118,9 @@ def samples_list(as_json: bool) -> None:
 @samples.command("export")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
 def samples_export(folder: Path) -> None:
-    """Write the digits of what has been labelled as pictures, in folders 0 to 9 and `not`.
+    """Write the digits of what was labelled, as pictures.
+
+    They go into folders 0 to 9 and `not`.
 
     \b
     scripts/train --data SETS --extra DIR       trains the digit network anew with them
@@ -130,7 +140,7 @@ def samples_export(folder: Path) -> None:
 @click.option("--with", "present", default="bundled", show_default=True, metavar="MANIFEST", help="The present one.")
 @json_option
 def samples_compare(model: str, present: str, as_json: bool) -> None:
-    """Say what another model gains and loses on what has been labelled, before it is used."""
+    """Say what another model gains and loses on what was labelled."""
     from edge_daemon import lessons
     from edge_daemon.classifiers import Options
     from edge_daemon.reader import open_reader
@@ -154,7 +164,9 @@ def samples_clear() -> None:
 
 @click.command()
 def label() -> None:
-    """Say what is written in the numbers that were hard to read, one key each, in the terminal.
+    """Say what is written in numbers that were hard to read.
+
+    In the terminal, one key each.
 
     Enter confirms the first reading; a, b and c choose among them; digits and Enter say another; n: no number;
     s: skip; z: take the last one back; q: end. In a browser: edge-daemon preview, the page Teach.

@@ -35,13 +35,15 @@ if TYPE_CHECKING:
 )
 @click.option("--rotate", type=click.Choice(["root", "publish"]), help="Replace this key by a new one.")
 def publish(manifest: Path | None, to: Path, keys: Path, days: int, rotate: Literal["root", "publish"] | None) -> None:
-    """Make a model the newest for all devices: sign it into a folder that any web server can serve.
+    """Make a model the newest for all devices.
+
+    It is signed, into a folder that any web server can serve.
 
     MANIFEST is a model's .json, with its files beside it. Without one, what is published is signed anew, which has to
     be done before its days are over. The first time keys are made, too.
 
     \b
-    edge-daemon model publish models/digits-0.4.0.json --to public
+    edge-daemon model publish mine.json --to public
     """
     try:
         from edge_daemon.publish import publish as engine
@@ -65,7 +67,10 @@ def publish(manifest: Path | None, to: Path, keys: Path, days: int, rotate: Lite
 @click.option("--root", metavar="FILE", help="Whose signatures count. Without: the configured one.")
 @json_option
 def update(config: Path | None, check: bool, again: bool, url: str | None, root: str | None, as_json: bool) -> None:
-    """Look for a newer model, check and try it, and make it the one that reads."""
+    """Look for a newer model and install it.
+
+    It is checked and tried before it becomes the one that reads.
+    """
     from edge_daemon import config as configuration
     from edge_daemon import updates as engine
     from edge_daemon.store import Store
@@ -73,7 +78,7 @@ def update(config: Path | None, check: bool, again: bool, url: str | None, root:
     given = configuration.load(config).updates
     options = replace(given, url=url or given.url, root=root or given.root)
     if not options.url:
-        raise click.UsageError("no [updates] url is configured; give --url, or --config")
+        raise click.UsageError("[updates] url is empty: name a url there and give --config, or give --url")
     state = configuration.state_folder()
     with _progress(as_json) as progress:
         done = engine.update(state / "updates", Store(state / "models"), options, check, again, progress)
