@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_daemon import config, sources
+from edge_daemon import config, durable, sources
 from edge_daemon.config import Camera
 from edge_daemon.edit import with_keys
 from edge_daemon.errors import CameraError, ConfigError
@@ -72,9 +72,6 @@ def store(path: Path, keys: Mapping[str, Any]) -> None:
     try:
         text = with_keys(path.read_text(encoding="utf-8"), "camera", dict(zip(keys, lines(keys), strict=True)))
         config.parse(str(path), text)
-        new = path.with_name(f".{path.name}.new")
-        new.touch(mode=path.stat().st_mode & 0o777)
-        new.write_text(text, encoding="utf-8")
-        new.replace(path)
+        durable.rewrite(path, text.encode())
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from edge_daemon import wire
+from edge_daemon import durable, wire
 from edge_daemon.domain import Message
 from edge_daemon.schemas import EVENTS, STATUSES
 
@@ -122,9 +122,7 @@ def load_owned(path: Path) -> Owned:
 
 def save_owned(path: Path, owned: Owned) -> None:
     """Whole or not at all. Raises OSError."""
-    fresh = path.with_suffix(".new")
-    fresh.write_bytes(msgspec.json.encode(owned))
-    fresh.replace(path)
+    durable.show(path, msgspec.json.encode(owned))
 
 
 def topics(device: str) -> list[str]:

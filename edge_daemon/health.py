@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge_daemon import durable
+
 log = logging.getLogger(__name__)
 
 FILE = "health.json"
@@ -87,12 +89,9 @@ class Files:
                 path.unlink()
 
     def _replace(self, path: Path, text: str) -> None:
-        """Whoever reads it sees the old or the new text, never half of one."""
-        new = path.with_name(f".{path.name}.new")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            new.write_text(text, encoding="utf-8")
-            new.replace(path)
+            durable.show(path, text.encode())
         except OSError as error:
             if path not in self._broken:
                 log.warning("%s: the health cannot be written there: %s", path, error.strerror)

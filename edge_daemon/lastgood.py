@@ -7,11 +7,10 @@ silent that nobody visits.
 from __future__ import annotations
 
 import logging
-import os
 from contextlib import suppress
 from pathlib import Path
 
-from edge_daemon import config
+from edge_daemon import config, durable
 from edge_daemon.config import Config
 from edge_daemon.errors import ConfigError
 from edge_daemon.journal import event
@@ -56,13 +55,7 @@ class Configuration:
             text = self._head + self._path.read_text(encoding="utf-8")
             if self._copy.is_file() and self._copy.read_text(encoding="utf-8") == text:
                 return
-            new = self._copy.with_suffix(".new")
-            new.touch(mode=0o600)
-            with new.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self._copy)
+            durable.write(self._copy, text.encode(), mode=0o600)
 
     def _last_good(self) -> Config | None:
         if self._path is None:

@@ -13,6 +13,7 @@ import cv2
 import msgspec
 import numpy as np
 
+from edge_daemon import durable
 from edge_daemon.domain import Box, Candidate, Digit, Event, Patch, Reading, Record, Status, outline
 from edge_daemon.opinions import box_in_frame
 
@@ -76,10 +77,8 @@ class Ring:
         if self._broken or patch is None or isinstance(record, Event) or record.gone:
             return
         path = self._folder / f"{seq}{SUFFIX}"
-        begun = path.with_suffix(".new")
         try:
-            begun.write_bytes(msgspec.json.encode(explanation(seq, record, patch)))
-            begun.replace(path)
+            durable.show(path, msgspec.json.encode(explanation(seq, record, patch)))
         except OSError as error:
             self._give_up(error)
             return

@@ -18,6 +18,7 @@ import cv2
 import msgspec
 import numpy as np
 
+from edge_daemon import durable
 from edge_daemon.domain import Box, Candidate, Digit, Grey
 from edge_daemon.errors import SampleError
 from edge_daemon.units import size
@@ -199,10 +200,7 @@ def _make(folder: Path) -> None:
 
 
 def _write(path: Path, sample: Sample) -> None:
-    begun = path.with_name(f".{path.name}.new")
-    begun.write_bytes(msgspec.json.encode(sample))
-    begun.chmod(0o660)
-    begun.replace(path)
+    durable.show(path, msgspec.json.encode(sample), mode=0o660)
 
 
 def _read(path: Path) -> Sample:

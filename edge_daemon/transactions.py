@@ -13,6 +13,8 @@ from pathlib import Path
 
 import msgspec
 
+from edge_daemon import durable
+
 REMEMBERED = 600.0
 """Seconds. What an earlier process left counts from our start: no clock has to be believed."""
 MOST = 2000
@@ -79,13 +81,8 @@ class Transactions:
 
     def _rewrite(self) -> None:
         self._forget()
-        fresh = self._path.with_suffix(".new")
         lines = [msgspec.json.encode(_Line(key, answer)) for key, (_, answer) in self._known.items()]
-        with fresh.open("wb") as file:
-            file.write(b"\n".join([*lines, b""]))
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._path)
+        durable.write(self._path, b"\n".join([*lines, b""]))
 
 
 def _lines(path: Path) -> list[_Line]:

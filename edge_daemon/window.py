@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from edge_daemon import durable
 from edge_daemon.domain import Frame
 
 log = logging.getLogger(__name__)
@@ -78,11 +79,8 @@ class Window:
             self._next = frame.mono + INTERVAL - LATE
             shape = frame.pixels.shape
             shown = _Shown(frame.seq, frame.at, frame.mono, (shape[0], shape[1]), frame.pixels.tobytes())
-            begun = self._folder / f"{FRAME}.new"
             try:
-                begun.write_bytes(msgspec.msgpack.encode(shown))
-                begun.chmod(0o640)
-                begun.replace(self._folder / FRAME)
+                durable.show(self._folder / FRAME, msgspec.msgpack.encode(shown), mode=0o640)
                 self._shows = True
             except OSError as error:
                 self._give_up(error)

@@ -18,7 +18,7 @@ RANKS = {
     "clock": 1,
     "backoff": 1,
     "networks": 2,
-    "durable": 2,
+    "durable": 1,
     "apart": 2,
     "coral_probe": 3,
     "coral": 4,

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import tomllib
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import tomlkit
 
-from edge_daemon import config, fields, tables
+from edge_daemon import config, durable, fields, tables
 from edge_daemon.errors import ConfigError
 
 KEYS = (
@@ -125,23 +122,8 @@ def region(corners: list[list[float]]) -> list[Any]:
 
 def save(path: Path, text: str) -> None:
     """Put `text` in the place of the file, whole or not at all; mode and owner stay. Raises ConfigError."""
-    path = path.resolve()  # a link stays one
     config.parse(str(path), text)
     try:
-        before = path.stat()
-        handle, begun = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
-                file.flush()
-                os.fchmod(file.fileno(), before.st_mode & 0o7777)
-                if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
-                    os.fchown(file.fileno(), before.st_uid, before.st_gid)
-                os.fsync(file.fileno())
-            Path(begun).replace(path)
-        except BaseException:
-            with suppress(OSError):
-                Path(begun).unlink()
-            raise
+        durable.rewrite(path, text.encode())
     except OSError as error:
         raise ConfigError(f"{path}: cannot be saved: {error.strerror}. Is it yours to change?") from None
