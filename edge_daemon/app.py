@@ -13,25 +13,24 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
 from types import FrameType
 
-from edge_daemon import __version__, discovery, wire
-from edge_daemon.board import Board
 from edge_daemon.camera import SILENT, Camera
 from edge_daemon.commands import Desk
 from edge_daemon.config import Config, runtime_folder, state_folder
 from edge_daemon.controls import Controls, Inbox, take
 from edge_daemon.coral import Device
 from edge_daemon.courier import Courier
-from edge_daemon.domain import Classifier, Event, Frame, Number, Patch, Reading, Record, Request, Status
+from edge_daemon.domain import Event, Frame, Number, Patch, Reading, Record, Request, Status
 from edge_daemon.doubts import Doubts
 from edge_daemon.errors import ConfigError
 from edge_daemon.fields import Fields
 from edge_daemon.health import Files
 from edge_daemon.inspector import Inspector
+from edge_daemon.introduction import introduce
 from edge_daemon.journal import event
 from edge_daemon.kept import Kept
 from edge_daemon.lastgood import Configuration
@@ -40,7 +39,7 @@ from edge_daemon.reader import Reader
 from edge_daemon.report import Report
 from edge_daemon.ring import Ring
 from edge_daemon.samples import open_samples
-from edge_daemon.selection import selected
+from edge_daemon.selection import Selected, selected
 from edge_daemon.store import Store
 from edge_daemon.systemd import Systemd
 from edge_daemon.transactions import Transactions
@@ -185,36 +184,28 @@ def build(config: Config, kept: Kept, inbox: Inbox, load: Callable[[], Config], 
     """Put the daemon together, with what `kept` has of it; on the way out release what is not kept."""
     with ExitStack() as stack:
         store = Store(state_folder() / "models")
-        device = stack.enter_context(closing(Device(state_folder(), config.model.delegate == "edgetpu")))
-        model = stack.enter_context(selected(config.model, store, device, partial(inbox.put, Request.RELOAD)))
+        model = stack.enter_context(chosen_model(config, store, inbox))
         reader, classifier = model.reader, model.reader.classifier
         systemd = stack.enter_context(closing(Systemd()))
         delivery, camera = kept.delivery(config), kept.camera(config)
         outbox, board, courier = delivery.outbox, delivery.board, delivery.courier
-        if before := store.noticed(classifier.name):
-            detail: dict[str, str | int | float | None] = {"model": classifier.name, "before": before}
-            outbox.put(Event("model_changed", None, time.time(), detail))
-        introduce(config, board)
-        board.post(wire.info(config.device, facts(config, classifier)))
+        introduce(config, classifier, store.noticed(classifier.name), outbox, board)
         courier.on_heard = partial(take, inbox)
-        updating = Updating(config.device, board, config.updates, state_folder() / "updates", store, inbox.put)
-        stack.callback(updating.close)
+
+        updates = Updating(config.device, board, config.updates, state_folder() / "updates", store, inbox.put)
+        updating = stack.enter_context(closing(updates))
         files = stack.enter_context(closing(Files(config.device, config.health, runtime_folder())))
-        bare = config.mqtt.bare_value
-
-        def others() -> dict[str, str]:
-            return model.problems() | updating.problems()
-
+        bare, others = config.mqtt.bare_value, lambda: model.problems() | updating.problems()
         report = Report(config.device, board, outbox, courier, camera, files, bare, wrong, others=others)
+
         fields = Fields(config.fields)
         voter = Voter(config.fields, classifier.name, classifier.backend, reader.read, outbox.accepted())
         inspector = Inspector(config.device, board, fields, voter, config.mqtt.snapshots)
-        switch = state_folder() / "disabled"
-        controls = Controls(
-            config.device, board, outbox, report, inbox, switch, load, inspector, courier.replay, updating
-        )
-        desk = Desk(config.device, board, controls, Transactions(state_folder() / "transactions"))
-        stack.callback(desk.close)
+        switch, replay = state_folder() / "disabled", courier.replay
+        controls = Controls(config.device, board, outbox, report, inbox, switch, load, inspector, replay, updating)
+        transactions = Transactions(state_folder() / "transactions")
+        desk = stack.enter_context(closing(Desk(config.device, board, controls, transactions)))
+
         ring = Ring(runtime_folder() / "explain")
         doubts = Doubts(open_samples(state_folder(), runtime_folder(), config.samples))
         window = stack.enter_context(closing(Window(runtime_folder() / "preview")))
@@ -240,34 +231,12 @@ def build(config: Config, kept: Kept, inbox: Inbox, load: Callable[[], Config], 
         )
 
 
-def facts(config: Config, classifier: Classifier) -> dict[str, object]:
-    """What `info` says of this daemon; no secrets."""
-    return {
-        "version": __version__,
-        "model": classifier.name,
-        "backend": classifier.backend,
-        "camera": config.camera.kind,
-        "fields": [field.name for field in config.fields],
-        # camera and broker stay out: an address may hold a login
-        "config": {
-            "fields": [asdict(field) for field in config.fields],
-            "detail": config.mqtt.detail,
-            "outbox": asdict(config.outbox),
-        },
-    }
-
-
-def introduce(config: Config, board: Board) -> None:
-    """Tell Home Assistant what there is, and to forget what there no longer is."""
-    mode, path = config.mqtt.home_assistant, state_folder() / "discovery.json"
-    fields = [discovery.Field(field.name, field.unit, field.text) for field in config.fields]
-    raw, updates = config.mqtt.detail != "value", bool(config.updates.url)
-    found = discovery.components(config.device, fields, raw, config.mqtt.snapshots, updates)
-    owned = discovery.load_owned(path)
-    for message in discovery.messages(config.device, __version__, found, mode, owned):
-        board.post(message)
-    with suppress(OSError):  # not remembered: `edge-daemon mqtt clean` takes back whatever was told
-        discovery.save_owned(path, owned)
+@contextmanager
+def chosen_model(config: Config, store: Store, inbox: Inbox) -> Iterator[Selected]:
+    """The model to read with, on a Coral where there is one; another one asks for a reload."""
+    device, again = Device(state_folder(), config.model.delegate == "edgetpu"), partial(inbox.put, Request.RELOAD)
+    with closing(device), selected(config.model, store, device, again) as model:
+        yield model
 
 
 def tell_systemd(systemd: Systemd, request: Request) -> None:

@@ -112,6 +112,7 @@ RANKS = {
     "edit": 1,
     "calibrate": 7,
     "check_mqtt": 5,
+    "introduction": 10,
     "app": 11,
     "replay": 12,
     "preview": 13,
