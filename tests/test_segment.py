@@ -131,6 +131,18 @@ def test_thin_ink_the_sieve_doubts_is_not_read() -> None:
     assert first.box[0] + first.box[2] < 190
 
 
+def test_a_bar_in_line_with_a_sure_digit_may_be_a_1() -> None:
+    """What the sieve hardly believes alone stays beside a sure digit that it is level with, as even odds; one that is
+    longer, as a bracket or a line is, does not."""
+    (first, *_) = segment(patch(broad_and_thin()), doubting((2, 0.05)))
+    assert first.box[0] + first.box[2] > 195
+    assert [glyph.chance for glyph in first.glyphs][-1] == 0.5
+    longer = broad_and_thin()
+    cv2.line(longer, (200, 40), (200, 140), (40,), 5, cv2.LINE_AA)
+    (first, *_) = segment(patch(longer), doubting((2, 0.05)))
+    assert first.box[0] + first.box[2] < 190
+
+
 def test_a_blob_with_a_wide_gap_is_cut_once() -> None:
     """Two bars with nothing between, as under a bar that was taken away: after the first cut the others are past."""
     ink = np.zeros((60, 100), np.uint8)
