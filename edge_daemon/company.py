@@ -21,13 +21,13 @@ SMALL = 0.6
 
 def credible(numbers: Sequence[Number], height: int) -> list[Number]:
     """Those of `numbers` that fit together as writing in a frame of `height` px."""
-    sure = [number.box[3] for number in numbers if sureness(number) >= BEYOND_DOUBT]
+    sure = [number.box[3] for number in numbers if of_a_digit(number) >= BEYOND_DOUBT]
     if not sure:
         return [number for number in numbers if number.box[3] > LARGE * height]
     least = SMALL * median(sure)
-    return [number for number in numbers if number.box[3] >= least or sureness(number) >= BEYOND_DOUBT]
+    return [number for number in numbers if number.box[3] >= least or of_a_digit(number) >= BEYOND_DOUBT]
 
 
-def sureness(number: Number) -> float:
-    """Of one digit of a number, on average: long numbers are not doubtful for being long."""
+def of_a_digit(number: Number) -> float:
+    """The confidence of one digit of a number, on average: long numbers are not doubtful for being long."""
     return float(number.confidence ** (1 / len(number.text)))

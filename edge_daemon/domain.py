@@ -35,9 +35,24 @@ def outline(boxes: Iterable[Box]) -> Box:
     )
 
 
+def meet(a: Box, b: Box) -> bool:
+    """Whether the middle of one box lies in the other."""
+    return _holds(a, b) or _holds(b, a)
+
+
+def _holds(box: Box, other: Box) -> bool:
+    x, y, w, h = box
+    across, down = other[0] + other[2] / 2, other[1] + other[3] / 2
+    return x <= across < x + w and y <= down < y + h
+
+
 DIGITS = "0123456789"
 NOT_A_DIGIT = 10
 """Column of a classifier's scores that says: this ink is no digit. Columns 0 to 9 are the digits."""
+NOT = "not"
+"""How that column is called, in manifests and as a folder of crops."""
+LABELS = (*DIGITS, NOT)
+"""The names of all columns."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import cv2
-import numpy as np
 
-from edge_daemon.domain import Box, Candidate, Event, Grey, Number, Patch, Record, Status, outline
+from edge_daemon.domain import Box, Candidate, Event, Grey, Number, Patch, Record, Status, meet, outline
+from edge_daemon.formats import digits_of
 from edge_daemon.opinions import joined, main_line
+from edge_daemon.reader import shrunk
 from edge_daemon.samples import Sample, Samples, cut
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ class Doubts:
             numbers = [joined(main_line(numbers))]
         courses = self._courses.setdefault(patch.field, [])
         for number in numbers:
-            course = next((c for c in courses if patch.field or overlap(c.box, number.box)), None)
+            course = next((c for c in courses if patch.field or meet(c.box, number.box)), None)
             if course is None:
                 courses.append(Course(glimpsed(patch, number, number.box), number.text, number.box))
                 del courses[:-NUMBERS]
@@ -125,7 +126,7 @@ class Doubts:
         if isinstance(record, Event) or not record.digits:
             return None
         box = outline(digit.box for digit in record.digits)
-        return next((c for c in self._courses.get(None, ()) if overlap(c.box, box)), None)
+        return next((c for c in self._courses.get(None, ()) if meet(c.box, box)), None)
 
     def _keep(
         self, field: str, why: str, glimpse: Glimpse, truth: Candidate | None = None, model: str = "",
@@ -151,8 +152,7 @@ def glimpsed(patch: Patch, number: Number, box: Box) -> Glimpse:
     """What is in `box` of the patch, with a number that was read there; not larger than LONGEST."""
     pixels, (left, top, _, _) = cut(patch.pixels, box)
     scale = min(1.0, LONGEST / max(pixels.shape))
-    if scale < 1:
-        pixels = np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+    pixels = shrunk(pixels, LONGEST)
 
     def moved(box: Box) -> Box:
         x, y, w, h = box
@@ -160,18 +160,3 @@ def glimpsed(patch: Patch, number: Number, box: Box) -> Glimpse:
 
     digits = tuple(replace(digit, box=moved(digit.box)) for digit in number.digits)
     return Glimpse(patch.frame.at, box, replace(number, box=moved(number.box), digits=digits), pixels)
-
-
-def overlap(a: Box, b: Box) -> bool:
-    """Whether the middle of one lies in the other."""
-    return _holds(a, b) or _holds(b, a)
-
-
-def _holds(box: Box, other: Box) -> bool:
-    x, y, w, h = box
-    across, down = other[0] + other[2] / 2, other[1] + other[3] / 2
-    return x <= across < x + w and y <= down < y + h
-
-
-def digits_of(text: str) -> str:
-    return "".join(filter(str.isdigit, text))

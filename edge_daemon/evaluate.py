@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.classifiers import Options, load
-from edge_daemon.domain import DIGITS, NOT_A_DIGIT, Grey
+from edge_daemon.domain import LABELS, NOT_A_DIGIT, Grey
 from edge_daemon.errors import PictureError
 from edge_daemon.networks import softmax
 
-LABELS = (*DIGITS, "not")
 BINS = 10
 """Of confidence, for the calibration error."""
 TEMPERATURES = np.geomspace(0.2, 8.0, 75)
@@ -81,11 +80,15 @@ def evaluate(options: Options, path: Path) -> Result:
 
 
 def calibration_error(said: NDArray[np.float32], truth: NDArray[np.int64]) -> float:
-    """Expected calibration error: how far confidence and accuracy lie apart, on average over bins (Naeini, 2015)."""
-    sure, right = said.max(axis=1), said.argmax(axis=1) == truth
-    bins = np.minimum((sure * BINS).astype(int), BINS - 1)
-    gaps = [abs(float((sure[bins == b] - right[bins == b]).sum())) for b in range(BINS)]
-    return sum(gaps) / len(truth)
+    """Of the best label of each crop, see calibration_gap; `said` (n, 11), `truth` (n,)."""
+    return calibration_gap(said.max(axis=1), said.argmax(axis=1) == truth, BINS)
+
+
+def calibration_gap(sure: NDArray[np.float32], right: NDArray[np.bool_], bins: int = 15) -> float:
+    """Expected calibration error (Naeini et al., 2015; Guo et al., 2017), 0..1: how far apart lie, on average over bins
+    of confidence, what was said (n,) and the share of it that was right (n,)."""
+    place = np.minimum((sure * bins).astype(int), bins - 1)
+    return float(sum(abs((right[place == b] - sure[place == b]).sum()) for b in range(bins)) / len(right))
 
 
 def _loss(said: NDArray[np.float32], truth: NDArray[np.int64]) -> float:

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge_daemon.domain import Candidate
 from edge_daemon.marks import Marks
@@ -61,15 +61,14 @@ class Format:
             return None
         point = next(mark for mark in self.pattern if mark in POINTS)
         parts = digits[: seen.points[0]], digits[seen.points[0] :]
-        groups = self._unsigned.split(point)
-        fits = all(g.count(DIGIT) <= len(part) <= len(g) for part, g in zip(parts, groups, strict=True))
+        sides = self._unsigned.split(point)
+        fits = all(side.count(DIGIT) <= len(part) <= len(side) for part, side in zip(parts, sides, strict=True))
         return point.join(parts) if fits else None
 
     def accepts(self, text: str) -> bool:
         """Whether a text, separators and all, is one that may be written there."""
-        digits = "".join(filter(str.isdigit, text))
-        points = [len("".join(filter(str.isdigit, text[:i]))) for i, mark in enumerate(text) if mark in POINTS]
-        return self.text(digits, Marks(text.startswith(MINUS), tuple(points))) == text
+        points = tuple(len(digits_of(text[:i])) for i, mark in enumerate(text) if mark in POINTS)
+        return self.text(digits_of(text), Marks(text.startswith(MINUS), points)) == text
 
     def written(self, value: str | int | float) -> str | None:
         """The text of a number, or a text as it is; None where it does not fit."""
@@ -97,13 +96,9 @@ class Format:
 
         The marks were seen between the digits of the first.
         """
-        texts = [(self.text(digits, seen), sure) for digits, sure in candidates]
-        if self.looks_for_point:
-            count = len(candidates[0][0])
-            texts = [
-                (text if len(digits) == count else None, sure)
-                for (text, sure), (digits, _) in zip(texts, candidates, strict=True)
-            ]
+        elsewhere = replace(seen, points=())  # of a text of another length nobody knows where its point is
+        count = len(candidates[0][0])
+        texts = [(self.text(digits, seen if len(digits) == count else elsewhere), sure) for digits, sure in candidates]
         refused = sum(sure for text, sure in texts if text is None)
         total = 1 - (1 - REFUSED_WEIGHT) * refused
         return tuple((text, sure / total) for text, sure in texts if text is not None)
@@ -179,6 +174,11 @@ def check(pattern: str) -> None:
         raise ValueError('expected at least one "#" before, between and behind separators')
     if sum(MAYBE in part for part in parts) > 1 and not (len(parts) == 2 and any(p in pattern for p in POINTS)):
         raise ValueError('expected "?" on one side of a separator only, or one decimal point, which is looked for then')
+
+
+def digits_of(text: str) -> str:
+    """Without its separators."""
+    return "".join(filter(str.isdigit, text))
 
 
 def groups(pattern: str) -> list[str]:

@@ -16,6 +16,7 @@ from edge_daemon.commands import Data, Later
 from edge_daemon.domain import Grey, Patch
 from edge_daemon.errors import CommandError
 from edge_daemon.fields import Fields, Options
+from edge_daemon.reader import shrunk
 from edge_daemon.vote import Voter
 
 PATIENCE = 8.0
@@ -112,9 +113,7 @@ def named(options: Sequence[Options], field: str) -> None:
 
 def jpeg(pixels: Grey) -> bytes:
     """A picture (h, w), shrunk until it is small enough to be sent."""
-    scale = min(1.0, LONGEST / max(pixels.shape))
-    if scale < 1:
-        pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype("uint8")
+    pixels = shrunk(pixels, LONGEST)
     for quality in QUALITIES:
         picture = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
         if len(picture) <= LARGEST:

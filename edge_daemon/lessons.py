@@ -11,15 +11,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.domain import DIGITS, NOT_A_DIGIT, Classifier, Frame, Glyph, Grey, Line, Patch
+from edge_daemon.domain import DIGITS, NOT, NOT_A_DIGIT, Classifier, Frame, Glyph, Grey, Line, Patch
 from edge_daemon.errors import SampleError
 from edge_daemon.opinions import joined, main_line
 from edge_daemon.reader import Reader
 from edge_daemon.samples import NOTHING, Sample
 from edge_daemon.segment import segment
 
-NOT = "not"
-"""Folder of what is no digit; the others are called 0 to 9. scripts/train --extra wants them so."""
 FLOOR = 1e-3
 """However little a glyph looks like its digit to the model, it may be it: that is what is to be learnt."""
 MARGIN = 4

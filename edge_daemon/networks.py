@@ -23,6 +23,8 @@ INTERPRETERS = {"ai-edge-litert": "ai_edge_litert.interpreter", "tflite-runtime"
 """Package -> module with the same class `Interpreter`; the first that can be imported is used."""
 
 
+LARGEST_MODEL = 32_000_000
+"""Bytes that a model's files may have together."""
 GOLDEN_TOLERANCE = 0.1
 """How far a golden picture's probability may be from the manifest's: runtimes round int8 differently."""
 
@@ -44,6 +46,11 @@ class Manifest(msgspec.Struct, frozen=True):
     """By kind: int8 and float32 (.tflite), golden (.png)."""
     temperature: dict[str, float]
     """By kind: logits are divided by it, so that of what is said with 0.9, nine in ten are right."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files together."""
+        return sum(file.bytes for file in self.files.values())
 
 
 Facts = TypeVar("Facts", bound=Manifest)

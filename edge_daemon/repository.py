@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from edge_daemon import __version__, durable
 from edge_daemon.errors import DistrustError, ModelError, UpdateError
-from edge_daemon.networks import Manifest, decode
+from edge_daemon.networks import LARGEST_MODEL, Manifest, decode
 
 if TYPE_CHECKING:
     from tuf.ngclient import Updater
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 MODEL = "model.json"
 """Under this name the manifest of the newest model is served, whatever the model is called."""
 LARGEST_MANIFEST = 1_000_000
-LARGEST = 32_000_000
-"""Bytes that a model's files may have together."""
 SPARE = 16_000_000
 """Bytes that stay free on the disk whatever is downloaded."""
 
@@ -112,10 +110,11 @@ class Repository:
             if other != folder:
                 shutil.rmtree(other)
         folder.mkdir(parents=True, exist_ok=True)
-        size, loaded, shown = sum(file.bytes for file in offer.facts.files.values()), 0, 0
+        size, loaded, shown = offer.facts.size, 0, 0
         # once for what is downloaded, once more in the store
-        if size > LARGEST or (free := shutil.disk_usage(folder).free) < 2 * size + SPARE:
-            room = f"{free // 10**6} MB are free" if size <= LARGEST else f"at most {LARGEST // 10**6} MB are taken"
+        if size > LARGEST_MODEL or (free := shutil.disk_usage(folder).free) < 2 * size + SPARE:
+            most = f"at most {LARGEST_MODEL // 10**6} MB are taken"
+            room = f"{free // 10**6} MB are free" if size <= LARGEST_MODEL else most
             raise UpdateError(f"{offer.facts.version} has {size / 10**6:.1f} MB; {room}")
 
         def count(some: int) -> None:

@@ -7,10 +7,7 @@ from pathlib import Path
 
 from edge_daemon.classifiers.tflite import DigitManifest, read_manifest
 from edge_daemon.errors import ModelError
-from edge_daemon.networks import read_file
-
-LARGEST = 32_000_000
-"""Bytes that a model's files may have together."""
+from edge_daemon.networks import LARGEST_MODEL, read_file
 
 
 def is_version(name: str) -> bool:
@@ -31,8 +28,8 @@ def facts(folder: Path) -> tuple[DigitManifest, Path]:
     said = read_manifest(path)
     if not is_version(said.version):
         raise ModelError(f"{path}: the version {said.version[:80]!r} is none: letters, digits and . + _ - are expected")
-    if sum(file.bytes for file in said.files.values()) > LARGEST:
-        raise ModelError(f"{path}: its files are larger than {LARGEST // 10**6} MB together")
+    if said.size > LARGEST_MODEL:
+        raise ModelError(f"{path}: its files are larger than {LARGEST_MODEL // 10**6} MB together")
     return said, path
 
 

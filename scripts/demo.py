@@ -26,7 +26,7 @@ from typing import Any
 import click
 
 from edge_daemon.access import Options, access
-from edge_daemon.domain import Box, outline
+from edge_daemon.domain import Box, meet, outline
 from edge_daemon.watch import watch
 
 LONG_ENOUGH = 4.0
@@ -98,13 +98,6 @@ class Ledger:
         """Numbers that stood long enough, how many of them were read, how many readings were wrong."""
         stood = [w for w in (*self.standing, *self.past) if min(w.until, ended) - w.since >= LONG_ENOUGH]
         return len(stood), sum(w.read for w in stood), self.wrong
-
-
-def meet(a: Box, b: Box) -> bool:
-    """Whether the middle of one box lies in the other."""
-    return any(
-        p[0] <= q[0] + q[2] / 2 <= p[0] + p[2] and p[1] <= q[1] + q[3] / 2 <= p[1] + p[3] for p, q in ((a, b), (b, a))
-    )
 
 
 @contextmanager

@@ -15,13 +15,12 @@ import numpy as np
 
 from edge_daemon.app import look
 from edge_daemon.classifiers import Options as Model
-from edge_daemon.domain import Reading, Status, outline
+from edge_daemon.domain import Reading, Status, meet, outline
 from edge_daemon.fields import Fields
 from edge_daemon.reader import open_reader
 from edge_daemon.sources.simulated import Options, SimulatedCamera
 from edge_daemon.tracks import SETTLE
 from edge_daemon.vote import Voter
-from scripts.demo import meet
 
 LONG_ENOUGH = SETTLE + 2.0
 SPARE = 0.5

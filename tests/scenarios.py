@@ -111,8 +111,6 @@ class Filmed:
     texts: Sequence[str]
     """The texts that are said with status ok, in order, each once."""
     keys: Mapping[str, object] = field(default_factory=dict)
-    gate: bool = False
-    """Needs the quality gate."""
 
 
 def film(scenario: Filmed, seed: int = 5) -> list[Reading]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from edge_daemon.domain import Status
-from edge_daemon.fields import Fields
 from tests.scenarios import Filmed, Scenario, blurred, dark, dim, film, glare, hand, nudged, play
 
 CLOSE = [("17", 0.5), ("11", 0.45)]
@@ -122,15 +121,12 @@ FILMED = [
     Filmed("night", [(0, "2847", None), (3, "2847", dark), (8, "2847", None)], 11, ["2847"]),
     Filmed("out of focus", [(0, "2847", None), (3, "2847", blurred), (7, "2847", None)], 10, ["2847"],
            {"format": "####"}),
-    Filmed("a hand", [(0, "2847", None), (3, "2847", hand), (7, "2847", None)], 10, ["2847"], gate=True),
-    Filmed("glare", [(0, "2847", None), (3, "2847", glare), (7, "2847", None)], 10, ["2847"], gate=True),
+    Filmed("a hand", [(0, "2847", None), (3, "2847", hand), (7, "2847", None)], 10, ["2847"]),
+    Filmed("glare", [(0, "2847", None), (3, "2847", glare), (7, "2847", None)], 10, ["2847"]),
 ]  # fmt: skip
 
-GATE = hasattr(Fields, "is_stirring")
-"""The quality gate is part of Fields."""
 
-
-@pytest.mark.parametrize("scenario", [f for f in FILMED if GATE or not f.gate], ids=lambda s: s.name)
+@pytest.mark.parametrize("scenario", FILMED, ids=lambda s: s.name)
 def test_said_of_what_is_written(scenario: Filmed) -> None:
     """On the simulated camera's paper: these texts in this order, and no other ever."""
     said = film(scenario)

@@ -15,15 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.classifiers.options import Scale
-from edge_daemon.domain import DIGITS, NOT_A_DIGIT
+from edge_daemon.domain import DIGITS, NOT, NOT_A_DIGIT
 from edge_daemon.errors import ModelError
 
 LARGEST_SIDE = 1024
 MOST_LABELS = 1000
 LARGEST_LABELS = 64 * 1024
 """Bytes of a file of labels."""
-NOT = "not"
-"""What the eleventh score is taken for where nothing names it."""
 SCALES: dict[Scale, tuple[float, float]] = {
     "0..1": (0.0, 1.0),
     "0..255": (0.0, 255.0),

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from edge_daemon.classifiers import normalise
 from edge_daemon.classifiers.options import AUTO, BUNDLED, Options
 from edge_daemon.coral import TPU, Device, Pair
-from edge_daemon.domain import DIGITS, NOT_A_DIGIT, Glyph, Grey
+from edge_daemon.domain import LABELS, Glyph, Grey
 from edge_daemon.errors import ModelError
 from edge_daemon.networks import Manifest, Network, bundled, compare, decode, open_network, read_file, softmax
 
 _INPUT = (normalise.SIDE, normalise.SIDE, normalise.VIEWS)
-_CLASSES = NOT_A_DIGIT + 1
+_CLASSES = len(LABELS)
 
 
 class DigitManifest(Manifest, frozen=True):
@@ -65,7 +65,7 @@ def owner(file: Path) -> tuple[Path, str]:
 def read_manifest(path: Path) -> DigitManifest:
     """Read and check a manifest. Raises ModelError naming the file and what is wrong."""
     manifest = decode(path, DigitManifest)
-    if manifest.labels != [*DIGITS, "not"]:
+    if manifest.labels != [*LABELS]:
         raise ModelError(f"{path}: the labels are {manifest.labels}, not 0 to 9 and 'not'; is it a digit model?")
     if manifest.normaliser != normalise.VERSION:
         raise ModelError(

@@ -11,7 +11,9 @@ from functools import partial
 from importlib.resources import files
 from typing import Any, TypeVar
 
+import bottle
 import msgspec
+import waitress
 
 from edge_daemon.errors import EdgeDaemonError, PreviewError
 from edge_daemon.preview.desk import Desk
@@ -20,12 +22,6 @@ from edge_daemon.preview.guard import Guard
 from edge_daemon.preview.trial import Told
 
 T = TypeVar("T")
-
-try:
-    import bottle
-    import waitress
-except ImportError as error:
-    raise PreviewError(f"the page needs the extra `preview`: pip install 'edge-daemon[preview]' ({error})") from None
 
 THREADS = 4
 LARGEST = 64 * 1024

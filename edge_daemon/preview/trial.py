@@ -19,7 +19,7 @@ from edge_daemon.fields import Fields, whole
 from edge_daemon.formats import Format
 from edge_daemon.opinions import opinion_on
 from edge_daemon.preview.meters import measure
-from edge_daemon.reader import Reader, open_reader
+from edge_daemon.reader import Reader, open_reader, shrunk
 from edge_daemon.vote import Voter
 
 WIDEST = 1280
@@ -61,7 +61,7 @@ class Trial:
         return {
             "seq": frame.seq,
             "size": [width, height],
-            "picture": data_url(shrunk(frame.pixels), ".jpg"),
+            "picture": data_url(shrunk(frame.pixels, WIDEST), ".jpg"),
             "meters": asdict(measure(frame.pixels, self._cut(frame, chosen), found)),
             "numbers": [_number(number, width, height) for number in found],
             "fields": [self._field(options, width, height) for options in self.config.fields],
@@ -110,14 +110,6 @@ def data_url(pixels: Grey, suffix: str) -> str:
     coded = cv2.imencode(suffix, pixels, [cv2.IMWRITE_JPEG_QUALITY, QUALITY] if suffix == ".jpg" else [])[1]
     kind = "jpeg" if suffix == ".jpg" else "png"
     return f"data:image/{kind};base64,{b64encode(coded.tobytes()).decode()}"
-
-
-def shrunk(pixels: Grey) -> Grey:
-    """To what a page has room for."""
-    scale = WIDEST / max(pixels.shape)
-    if scale >= 1:
-        return pixels
-    return np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _number(number: Number, width: int, height: int) -> Told:

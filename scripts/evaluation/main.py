@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from edge_daemon.classifiers import Options, load
+from edge_daemon.evaluate import calibration_gap
 from scripts.evaluation import causes, drawn, readers, scores, sheets, video
 from scripts.training import evaluate as crops
-from scripts.training.evaluate import calibration_gap
 
 KEPT = Path(__file__).with_name("figures.json")
 """What the drawn pictures gave when it was last looked at; tests/test_evaluation.py holds the program to it."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.domain import NOT_A_DIGIT, Classifier, Glyph, Grey
+from edge_daemon.evaluate import calibration_gap
 from scripts.training import sets
 
 SEVEN = (
@@ -48,12 +49,6 @@ def accepted(found: Scores, threshold: float) -> float:
 def calibration_error(found: Scores, labels: sets.Labels, bins: int = 15) -> float:
     """Expected calibration error (Guo et al., 2017): how far confidence is from the share that is right."""
     return calibration_gap(found.max(axis=1), found.argmax(axis=1) == labels, bins)
-
-
-def calibration_gap(confidence: NDArray[np.float32], right: NDArray[np.bool_], bins: int = 15) -> float:
-    """The same of anything that was said with some confidence (n,) and was right or not (n,)."""
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    return float(sum(abs((right[place == b] - confidence[place == b]).sum()) for b in range(bins)) / len(right))
 
 
 def load_npz(path: Path) -> tuple[list[Grey], NDArray[np.str_]]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edge_daemon import blends
 from edge_daemon.classifiers import normalise
 from edge_daemon.classifiers.tflite import digit_network
-from edge_daemon.domain import DIGITS, Grey
+from edge_daemon.domain import LABELS, Grey
 from edge_daemon.networks import find_interpreter, softmax
 from scripts.training import golden, sets
 
@@ -31,7 +31,7 @@ def write(
     kinds = sorted(networks)
     answers = [probabilities(networks[kind], temperature[kind], pictures) for kind in kinds]
     facts = {
-        "labels": [*DIGITS, "not"],
+        "labels": [*LABELS],
         "temperature": temperature,
         "normaliser": normalise.VERSION,
         "figures": figures,

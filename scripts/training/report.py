@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.domain import DIGITS
+from edge_daemon.domain import LABELS
 from edge_daemon.networks import softmax
 from scripts.training.dataset import Part
 
-NAMES = [*DIGITS, "not"]
+NAMES = [*LABELS]
 WORST = 50
 
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.domain import DIGITS, NOT_A_DIGIT, Grey
+from edge_daemon.domain import DIGITS, LABELS, NOT_A_DIGIT, Grey
 
 Labels = NDArray[np.int64]
 
@@ -117,7 +117,7 @@ def load_extra(folder: Path) -> tuple[list[Grey], Labels]:
     """
     crops: list[Grey] = []
     labels: list[int] = []
-    for name in (*DIGITS, "not"):
+    for name in LABELS:
         for path in sorted((folder / name).glob("*.*")):
             picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
             if picture is None:

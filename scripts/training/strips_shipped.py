@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from edge_daemon import strips
 from edge_daemon.domain import Grey
+from edge_daemon.evaluate import calibration_gap
 from edge_daemon.ink import contrast
 from edge_daemon.networks import find_interpreter, softmax
 from edge_daemon.sources import strokes
-from scripts.training import convert, evaluate, manifest, runtimes
+from scripts.training import convert, manifest, runtimes
 from scripts.training import strips_net as net
 
 NAME = "strips"
@@ -77,7 +78,7 @@ def figures(said: NDArray[np.float32], heat: float, texts: Sequence[str]) -> dic
     sure = np.array([chance for _, chance in best])
     return {
         "right": round(float(right.mean()), 4),
-        "calibration error": round(evaluate.calibration_gap(sure, right), 4),
+        "calibration error": round(calibration_gap(sure, right), 4),
     }
 
 
