@@ -19,7 +19,9 @@ import cv2
 import pytest
 
 from edge_daemon.discovery import DEVICE_CLASSES
+from tests.owner import Owner
 from tests.paper import page
+from tests.webserver import serving
 
 CHECK = os.environ.get("EDGE_DAEMON_HA_CHECK", "")
 CONFIG = """
@@ -138,6 +140,27 @@ def test_home_assistant_takes_pictures(tmp_path: Path) -> None:
     steps = ["press edge_daemon_bench_take_tank", "wait 6"]
     found = report(tmp_path, "device", "exec $RUN", *steps, more="snapshots = true")
     assert states(found)["snapshot_tank"]["image_bytes"] > 500
+    assert found["log"] == []
+
+
+@needs_home_assistant
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_home_assistant_offers_a_newer_model(tmp_path: Path, published: Owner) -> None:
+    """Where newer models are looked for, its update entity shows which there is; installed there, it runs."""
+    with serving(published.public) as web:
+        more = f'[updates]\nurl = "{web.url}"\nroot = "{published.root}"\nautomatic = false\n'
+        steps = [
+            "publish edge_daemon/bench/request/model_check {}", "wait 12", "report",
+            "install edge_daemon_bench_update", "wait 20",
+        ]  # fmt: skip
+        found = report(tmp_path, "device", "exec $RUN", *steps, more=more)
+    [offered] = found["earlier"]
+    assert states(offered)["update"]["state"] == "on"
+    assert states(found)["update"]["state"] == "off"
+    told = [json.loads(m["payload"]) for m in found["messages"] if m["topic"] == "edge_daemon/bench/update"]
+    assert (told[0]["installed_version"], told[-1]["installed_version"]) == ("0.3.0", "9.4.0")
+    assert {name: entity["ignored_keys"] for name, entity in states(found).items() if entity.get("ignored_keys")} == {}
     assert found["log"] == []
 
 
