@@ -19,8 +19,8 @@ from edge_daemon.domain import DIGITS, NOT_A_DIGIT, Candidate, Classifier, Digit
 
 BEAM = 8
 """Texts kept at each node while candidates are collected."""
-LEAST = 0.5
-"""Confidence of the best text below which ink is not called a number."""
+LEAST = 0.2
+"""Confidence of the best text below which nothing is asked further about the ink."""
 FLOOR = 1e-4
 """No classifier is surer than this: keeps one glyph from vetoing a whole line."""
 HEARSAY = 0.02

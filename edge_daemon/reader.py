@@ -14,7 +14,7 @@ from edge_daemon.coral import Device
 from edge_daemon.domain import Box, Classifier, Digit, Grey, Line, Number, Patch, outline
 from edge_daemon.ink import contrast
 from edge_daemon.jointly import borne_out, jointly, strip_of
-from edge_daemon.read import LEAST, read
+from edge_daemon.read import read
 from edge_daemon.segment import segment
 from edge_daemon.sieve import Sieve
 from edge_daemon.strips import StripReader, boxes, cut
@@ -24,10 +24,12 @@ ON_ITS_SIDE, UPSIDE_DOWN = ("2345679", 1.0), ("347", 3.0)
 2, a 6 a 9; 0 and 8 stay what they are any way round, and any bar is a 1 to somebody."""
 SURE = 0.7
 """A frame whose digits are this sure on average stands the right way up."""
+LEAST = 0.5
+"""Confidence below which ink is not called a number."""
 SETTLED = 0.95
 """What is this sure, read as a strip or by its glyphs, needs no second look the other way."""
 TELLS = 0.3
-"""A strip that is less sure of its likeliest text does not tell it, and the glyphs are asked. Less than read.LEAST: on
+"""A strip that is less sure of its likeliest text does not tell it, and the glyphs are asked. Less than LEAST: on
 lines that hard the glyphs are wrong more often still."""
 LOOK_ROUND = 10.0
 """Seconds between looks from the other sides, where nothing else is said."""
@@ -62,11 +64,12 @@ class Reader:
         as_it_stands = one_line or patch.field is not None
         turn = 0 if as_it_stands else self.turn
         numbers, pieces = self._seen(patch, turn)
+        likely = [number for number in numbers if number.confidence >= LEAST]
         if spelled:
-            return [borne_out(spelled, numbers)]
-        if not (as_it_stands or patch.frame.mono < self._next_look or reads_well(numbers, pieces)):
+            return [borne_out(spelled, likely)]
+        if not (as_it_stands or patch.frame.mono < self._next_look or reads_well(likely, pieces)):
             self._next_look = patch.frame.mono + self.look_round_every
-            if self._looked_round(patch, numbers):
+            if self._looked_round(patch, likely):
                 turn = self.turn
                 numbers, _ = self._seen(patch, turn)
         return self._told(patch, numbers, turn)
@@ -112,13 +115,8 @@ class Reader:
     def _told(self, patch: Patch, numbers: Sequence[Number], turn: int) -> list[Number]:
         """`numbers` of the patch turned, with the strips' word on those that are not sure; boxes in pixels of the patch."""
         if self.strips:
-            pixels = turned(patch.pixels, turn)
-            numbers = [self._heard(pixels, number, self.strips) for number in numbers]
+            numbers = heard(turned(patch.pixels, turn), numbers, self.strips)
         return [turned_back(n, patch.pixels.shape, turn) for n in numbers if n.confidence >= LEAST]
-
-    def _heard(self, pixels: Grey, number: Number, strips: StripReader) -> Number:
-        strip = strip_of(pixels, number.box) if number.confidence < SETTLED else None
-        return number if strip is None else jointly(number, strips.read(strip).candidates)
 
 
 def open_reader(
@@ -131,6 +129,14 @@ def open_reader(
     strips = None if classifiers.is_foreign(model) else StripReader(runtime=model.runtime)
     kind = "int8" if model.precision == "auto" else model.precision
     return Reader(Sieve(kind=kind, runtime=model.runtime), classifiers.load(model, device), strips, look_round_every)
+
+
+def heard(pixels: Grey, numbers: Sequence[Number], strips: StripReader) -> list[Number]:
+    """`numbers`, boxes in `pixels`, with the strips' word on those that are not sure."""
+    unsure = {i: strip_of(pixels, n.box) for i, n in enumerate(numbers) if n.confidence < SETTLED}
+    asked = {i: strip for i, strip in unsure.items() if strip is not None}
+    said = dict(zip(asked, strips.read_each(list(asked.values())), strict=True))
+    return [jointly(number, said[i]) if i in said else number for i, number in enumerate(numbers)]
 
 
 def is_one_line(patch: Patch) -> bool:
