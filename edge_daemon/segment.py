@@ -43,9 +43,9 @@ BAR_WIDTH, BREAK = 0.4, 0.2
 SLIM, ALIGNED, BESIDE, VOUCHED = 0.36, 0.15, 0.8, 0.5
 """A bar of at most so many heights' width, whose ends are level with a sure digit's to such a share of its height, and
 so near to it, is a digit's ink with at least this chance: brackets and table lines are longer."""
-SLENDER, LEANS = 0.2, 0.3
-"""A bar is at most so many times its length thick. A slash leans by so much more than the digits beside it; in some
-hands a 1 does too, so that it is left open which it is."""
+SLENDER, LEANS, NEXT_TO = 0.2, 0.2, 1.2
+"""A bar is at most so many times its length thick. A slash leans so many pixels for each pixel up more than any digit
+so many heights beside it. In some hands a 1 does too: it is left open which it is."""
 LINE_GAP = 4.0
 """Marks further apart than this, in heights of the taller, are not on one line."""
 JOIN_GAP = 1.0
@@ -99,8 +99,8 @@ def vouched(blobs: Sequence[Blob]) -> list[Blob]:
         off = np.maximum(np.abs(bar.y - y), np.abs(bar.y + bar.h - foot)) / tall
         away = np.maximum(x - bar.right, bar.x - right) / tall
         same_ink = np.minimum(bar.peak, peak) > 0.7 * np.maximum(bar.peak, peak)
-        row = (away < 2) & (off < 0.7)
-        if row.any() and lean(bar) - float(np.median(leans[row])) > LEANS:
+        row = (away < NEXT_TO) & (off < 0.7)
+        if row.any() and lean(bar) > LEANS + leans[row].max():
             out[i] = replace(bar, chance=min(bar.chance, MAY_BE))
         elif bar.w < SLIM * bar.h and (same_ink & (away < BESIDE) & (off < ALIGNED)).any():
             out[i] = replace(bar, chance=max(bar.chance, VOUCHED))

@@ -89,7 +89,7 @@ def penned(rng: Generator, source: Sources, text: str, height: float) -> Written
     gap = rng.uniform(*[(-0.22, 0.02), (0.0, 0.12), (0.05, 0.35), (0.3, 1.0)][rng.choice(4, p=[0.3, 0.32, 0.28, 0.1])])
     loose, wander, drift = rng.uniform(0.01, 0.08), rng.uniform(0.01, 0.08), rng.normal(0, 0.015)
     sizes = size_of(rng, text)
-    raised = float(rng.uniform(0, 1)) if rng.random() < 0.5 else 0.0  # small zeros stand on the line, or hang from its top
+    raised = float(rng.uniform(0, 1)) if rng.random() < 0.5 else 0.0  # small zeros stand, or hang
     line = Line(height, len(text))
     joined = rng.uniform(0.2, 0.9) if rng.random() < 0.3 else 0.0
     for i, char in enumerate(text):
