@@ -165,8 +165,8 @@ def test_a_bar_that_broke_in_the_middle_is_one_glyph() -> None:
 def test_a_plus_keeps_its_arms() -> None:
     """A stroke from edge to edge of its own ink is no ruled line for that: a plus without its arm would be a 1."""
     paper = np.full((280, 1280), 220, np.uint8)
-    cv2.line(paper, (210, 90), (210, 200), (60,), 9, cv2.LINE_AA)
-    cv2.line(paper, (160, 145), (260, 145), (60,), 9, cv2.LINE_AA)
+    cv2.line(paper, (206, 90), (213, 200), (60,), 9, cv2.LINE_AA)
+    cv2.line(paper, (160, 148), (260, 142), (60,), 9, cv2.LINE_AA)
     [plus] = find_blobs(contrast(paper))
     assert (plus.w > 95, plus.h > 105, plus.ink[plus.h // 2, 5] > 0) == (True, True, True)
 
