@@ -38,13 +38,13 @@ def strip_of(picture: Grey, box: Box) -> Grey | None:
 
 def jointly(number: Number, spelled: Sequence[Candidate]) -> Number:
     """`number`, as its glyphs spell it, weighed with what its strip spells: of the texts of its length the three
-    likeliest by both."""
+    likeliest by both. The strip holds nothing beside the number, and so cannot know that it is whole."""
     glyphs, strip = dict(number.candidates), dict(spelled)
     texts = (text for text in {*glyphs, *strip} if len(text) == len(number.text))
     likely = {text: chance(GLYPHS * odds(glyphs.get(text, 0)) + STRIP * odds(strip.get(text, 0))) for text in texts}
-    whole = max(1.0, sum(likely.values()))
     best = sorted(likely.items(), key=lambda candidate: -candidate[1])[:3]
-    return replace(number, candidates=tuple((text, round(share / whole, 4)) for text, share in best))
+    share = min(1 / max(1.0, sum(likely.values())), max(number.whole, number.confidence) / best[0][1])
+    return replace(number, candidates=tuple((text, round(share * likelihood, 4)) for text, likelihood in best))
 
 
 def borne_out(spelled: Number, glyphs: Sequence[Number]) -> Number:

@@ -122,7 +122,7 @@ def number(line: Line, scores: NDArray[np.float32], run: Sequence[int], ends: fl
     rest = share * (1 - confidence) / (1 - likeliest)
     candidates = (best[0][0], round(confidence, 4)), *((text, round(p * rest, 4)) for text, p in best[1:])
     digits = tuple(Digit(top_digits(scores[i]), line.glyphs[i].box) for i in run)
-    return [Number(outline([line.glyphs[i].box for i in run]), candidates, digits)]
+    return [Number(outline([line.glyphs[i].box for i in run]), candidates, digits, ends)]
 
 
 def sober(chance: float) -> float:

@@ -35,6 +35,12 @@ def test_a_sure_strip_outweighs_glyphs_that_waver() -> None:
     assert {len(text) for text, _ in jointly(wavering, [("217", 0.9), ("2", 0.1)]).candidates} == {2}
 
 
+def test_a_number_that_may_lack_a_digit_stays_doubtful() -> None:
+    """A strip cut around 2345 reads 2345 surely, also where a 1 stood before it that was not believed."""
+    short = Number((0, 0, 30, 20), (("2345", 0.62),), (), whole=0.65)
+    assert jointly(short, [("2345", 0.99)]).confidence <= 0.65
+
+
 def test_chances_never_add_up_to_more_than_one() -> None:
     """Also where both words are likely to both readers."""
     found = jointly(number(("5", 0.6), ("6", 0.39)), [("6", 0.6), ("5", 0.4)])
