@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import cv2
 import numpy as np
@@ -42,6 +42,8 @@ class Lookout:
 
     def __init__(self, name: str | None = None, place: Place | None = None) -> None:
         self.name, self._place = name, place
+        self.window: Box = (0, 0, 1, 1)
+        """The field and its surroundings, in pixels of the frame at half size; known once `is_due` was asked."""
         self._size = (0, 0)
         self._due = 0.0
 
@@ -56,6 +58,10 @@ class Lookout:
             self._begin(width, height)
         return self._last is None or frame.mono >= self._due
 
+    def is_in(self, undecided: Collection[str]) -> bool:
+        """Whether it is among the `undecided`; the whole frame is while anything at all is."""
+        return self.name in undecided if self.name else bool(undecided)
+
     def _begin(self, width: int, height: int) -> None:
         """For frames of this size, anew."""
         self._size = (width, height)
@@ -66,7 +72,7 @@ class Lookout:
             log.warning("%s: its region reaches out of the picture of %d x %d; is it right?", self.name, width, height)
         side = regions.shorter_side(self._corners)
         self._furthest = FOLLOW * side / 2
-        self._window = halved(regions.bounds(self._corners, side, even))
+        self.window = halved(regions.bounds(self._corners, side, even))
         self._core = halved(regions.bounds(self._corners, MARGIN * side, even))
         self._last: Grey | None = None  # field and surroundings when they were looked at last
         self._last_shift = NOWHERE
@@ -83,12 +89,14 @@ class Lookout:
         self._bad_since: float | None = None
         self._moved = False
 
-    def has_changed(self, small: Grey, strikes: Grey, noise: float) -> bool:
+    def has_changed(self, small: Grey, strikes: Grey | None, noise: float) -> bool:
         """Whether it shows something else than when it was looked at last; what only shifts a little is followed.
 
-        `strikes` is where the picture has moved at all, as the glance says.
+        `strikes` is where the picture has moved at all, as the glance says; None: nowhere.
         """
-        if self._last is None or cv2.countNonZero(self._inner(self._part(strikes), self._shift)) < gate.FEW // 2:
+        if self._last is None or strikes is None:
+            return False
+        if cv2.countNonZero(self._inner(self._part(strikes), self._shift)) < gate.FEW // 2:
             return False
         now = self._part(small)
         if not self._differs(now, self._last, noise):
@@ -159,14 +167,14 @@ class Lookout:
 
     def _part(self, small: Grey) -> Grey:
         """The field and its surroundings."""
-        x, y, w, h = self._window
+        x, y, w, h = self.window
         return small[y : y + h, x : x + w]
 
     def _inner(self, part: Grey, shift: Shift) -> Grey:
         """Of `_part` the field itself with a narrow margin, where it has shifted to; always of the same size."""
         x, y, w, h = self._core
-        left = min(max(0, x - self._window[0] + round(shift[0])), part.shape[1] - w)
-        top = min(max(0, y - self._window[1] + round(shift[1])), part.shape[0] - h)
+        left = min(max(0, x - self.window[0] + round(shift[0])), part.shape[1] - w)
+        top = min(max(0, y - self.window[1] + round(shift[1])), part.shape[0] - h)
         return part[top : top + h, left : left + w]
 
 
