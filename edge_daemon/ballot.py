@@ -78,13 +78,13 @@ class Ballot:
     accepted: Accepted | None = None
     value_at: float | None = None
     held: Held | None = None
+    overruled: str | None = None
+    """What a person said is not what is written there: not believed until something else has been read."""
     _said: Status | None = None
     _said_value: float | None = None
     _said_mono: float = -1e9
     _agreed_mono: float | None = None
     _announce: tuple[str, tuple[int, int]] | None = None
-    _overruled: str | None = None
-    """What a person said is not what is written there: not believed until something else has been read."""
 
     def __post_init__(self) -> None:
         self.evidence = Evidence(self.settle)
@@ -102,9 +102,9 @@ class Ballot:
         self._agreed_mono = opinion.mono
         if decision.status in (Status.NO_DIGITS, Status.WRONG_FORMAT):
             self.held = None  # wiped: what comes next begins anew. Being dark or blurred for a while wipes nothing
-        if decision.text is None or decision.text == self._overruled:
+        if decision.text is None or decision.text == self.overruled:
             return
-        self._overruled = None
+        self.overruled = None
         if self.accepted and decision.text == self.accepted.text:
             self.held, self.value_at = None, opinion.at
             return
@@ -134,7 +134,7 @@ class Ballot:
         self.accepted, self.value_at, self.held = Accepted(text, at, mono), at, None
         self._announce = ("value_set", (0, 0))
         decision = self.decision
-        self._overruled = decision.text if decision and decision.text != text else None
+        self.overruled = decision.text if decision and decision.text != text else None
 
     def look_again(self) -> None:
         """What the frames agree on from now on is said, also where it is what they said before."""
@@ -186,7 +186,7 @@ class Ballot:
             return (Status.LOW_CONFIDENCE if lost else None), (0, len(self.evidence.opinions))
         if self.held is not None and decision.text == self.held.text:
             return self.held.status, decision.votes
-        if decision.text is not None and decision.text == self._overruled:
+        if decision.text is not None and decision.text == self.overruled:
             return Status.LOW_CONFIDENCE, decision.votes
         return decision.status, decision.votes
 
