@@ -73,7 +73,7 @@ def record(scenario: Recorded, folder: Path, seed: int = 5) -> None:
 
 def configuration(scenario: Recorded) -> str:
     """What the daemon is told of the field."""
-    keys = {"settle": "1s"} | scenario.keys
+    keys: dict[str, object] = {"settle": "1s", **scenario.keys}
     lines = [f"{key} = {str(value).lower() if isinstance(value, bool) else repr(value)}" for key, value in keys.items()]
     return "\n".join(["[[field]]", 'name = "units"', f"region = {list(REGION)}", *lines, ""])
 
