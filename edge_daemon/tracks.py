@@ -56,7 +56,8 @@ class Track:
         if number.box[2] > NARROWER * box[2] or not meet(number.box, box):
             return False
         now = paper_at(frame, box)
-        if now.shape != then.shape:  # a frame of another size
+        # not where a frame has another size, nor where a hand that was there before has gone
+        if now.shape != then.shape or quality.spread(now) <= quality.spread(then):
             return False
         light = now / then
         return float(np.percentile(light, 95) / np.percentile(light, 5)) > COVERED

@@ -41,3 +41,10 @@ def test_what_is_wiped_in_part_is_said() -> None:
     """1014, of which 014 is wiped away in the same light: it is 1 now."""
     written, wiped = page([("1014", 120, 90)], height=60, paper=170), page([("1", 120, 90)], height=60, paper=170)
     assert said([(3, written, WHOLE), (5, wiped, REST)]) == ["1014", "1"]
+
+
+def test_what_stands_there_when_a_hand_has_gone_is_said() -> None:
+    """1014 was read while a hand lay beside it; it goes, and has wiped all but the 1."""
+    beside, wiped = page([("1014", 120, 90)], height=60, paper=170), page([("1", 120, 90)], height=60, paper=170)
+    beside[60:, 310:] = 90
+    assert said([(3, beside, WHOLE), (5, wiped, REST)]) == ["1014", "1"]
