@@ -78,13 +78,14 @@ class Ballot:
     accepted: Accepted | None = None
     value_at: float | None = None
     held: Held | None = None
+    overruled: str | None = None
+    """What a person said is not what is written there: not believed until something else has been read."""
     _said: Status | None = None
     _said_value: float | None = None
     _said_mono: float = -1e9
-    _agreed_mono: float | None = None
+    _doubted: float | None = None
+    """Since when frames have not agreed; a field that was not looked at meanwhile is not in doubt."""
     _announce: tuple[str, tuple[int, int]] | None = None
-    _overruled: str | None = None
-    """What a person said is not what is written there: not believed until something else has been read."""
 
     def __post_init__(self) -> None:
         self.evidence = Evidence(self.settle)
@@ -92,19 +93,18 @@ class Ballot:
     def add(self, opinion: Opinion) -> None:
         """Take what a frame said; accept, or hold back, what that decides."""
         self.evidence.add(opinion)
-        if self._agreed_mono is None:
-            self._agreed_mono = opinion.mono
         decision = self.decision
         if self.held and (decision is None or decision.text is None):
             self.held.interrupted = True
         if decision is None:
+            self._doubted = opinion.mono if self._doubted is None else self._doubted
             return
-        self._agreed_mono = opinion.mono
+        self._doubted = None
         if decision.status in (Status.NO_DIGITS, Status.WRONG_FORMAT):
             self.held = None  # wiped: what comes next begins anew. Being dark or blurred for a while wipes nothing
-        if decision.text is None or decision.text == self._overruled:
+        if decision.text is None or decision.text == self.overruled:
             return
-        self._overruled = None
+        self.overruled = None
         if self.accepted and decision.text == self.accepted.text:
             self.held, self.value_at = None, opinion.at
             return
@@ -134,11 +134,11 @@ class Ballot:
         self.accepted, self.value_at, self.held = Accepted(text, at, mono), at, None
         self._announce = ("value_set", (0, 0))
         decision = self.decision
-        self._overruled = decision.text if decision and decision.text != text else None
+        self.overruled = decision.text if decision and decision.text != text else None
 
     def look_again(self) -> None:
         """What the frames agree on from now on is said, also where it is what they said before."""
-        self.evidence, self._said, self._agreed_mono = Evidence(self.settle), None, None
+        self.evidence, self._said, self._doubted = Evidence(self.settle), None, None
 
     def needs_proof(self, mono: float) -> bool:
         """Whether what is held back was read for so long that it is to be believed if perturbed views agree."""
@@ -182,11 +182,11 @@ class Ballot:
     def _state(self, mono: float) -> tuple[Status | None, tuple[int, int]]:
         decision = self.decision
         if decision is None:
-            lost = self._agreed_mono is not None and mono - self._agreed_mono > max(DOUBT, 3 * self.settle)
+            lost = self._doubted is not None and mono - self._doubted > max(DOUBT, 3 * self.settle)
             return (Status.LOW_CONFIDENCE if lost else None), (0, len(self.evidence.opinions))
         if self.held is not None and decision.text == self.held.text:
             return self.held.status, decision.votes
-        if decision.text is not None and decision.text == self._overruled:
+        if decision.text is not None and decision.text == self.overruled:
             return Status.LOW_CONFIDENCE, decision.votes
         return decision.status, decision.votes
 

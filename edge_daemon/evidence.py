@@ -83,9 +83,12 @@ class Evidence:
     opinions: deque[Opinion] = field(default_factory=deque)
     _in_view: deque[str | None] = field(default_factory=lambda: deque(maxlen=MOST_FRAMES))
     """What the frames of the present view have said, also before the settle time."""
+    _decided: dict[str | None, Decision | None] = field(default_factory=dict)
+    """What was decided since the last opinion, by what had been accepted: a still frame costs no second count."""
 
     def add(self, opinion: Opinion) -> None:
         """Take an opinion; those older than the settle time make room, down to the fewest we need."""
+        self._decided.clear()
         if self.opinions and opinion.view != self.latest.view:
             self._in_view.clear()
         self._in_view.append(opinion.text)
@@ -95,6 +98,11 @@ class Evidence:
 
     def decision(self, accepted: str | None) -> Decision | None:
         """What the frames agree on; None while they do not."""
+        if accepted not in self._decided:
+            self._decided[accepted] = self._decide(accepted)
+        return self._decided[accepted]
+
+    def _decide(self, accepted: str | None) -> Decision | None:
         asked = len(self.opinions)
         if asked < MIN_FRAMES:
             return None

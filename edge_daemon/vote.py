@@ -47,6 +47,7 @@ class Voter:
             # the format may be another now
             if kept and reading.text is not None and reading.value_at is not None and kept.form.accepts(reading.text):
                 kept.accepted, kept.value_at = Accepted(reading.text, reading.value_at, None), reading.value_at
+                kept.overruled = reading.overruled
 
     def observe(self, patch: Patch, numbers: Sequence[Number]) -> None:
         """Take what `read` found in a patch (boxes in patch pixels); nothing of one that could not be read."""
@@ -150,6 +151,7 @@ class Voter:
             value_at=ballot.value_at,
             model=self.model,
             backend=self.backend,
+            overruled=ballot.overruled,
         )
 
 
