@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager
 from typing import Protocol
 
 from edge_daemon import consultation
@@ -41,10 +41,9 @@ def serve(broker: Access, reader: Opinion, stopped: Callable[[], bool]) -> None:
     while not stopped():
         began, why = time.monotonic(), ""
         try:
-            with suppress(StopIteration):
-                for link in _connected(broker):
-                    _answer_all(link, reader, stopped)
-                    why = f"broker {broker} is gone: {link.lost}"
+            with _subscribed(broker) as link:
+                _answer_all(link, reader, stopped)
+                why = f"broker {broker} is gone: {link.lost}"
         except BrokerError as error:
             why = str(error)
         if not stopped():
@@ -53,7 +52,8 @@ def serve(broker: Access, reader: Opinion, stopped: Callable[[], bool]) -> None:
             _sleep(pause, stopped)
 
 
-def _connected(broker: Access) -> Iterator[Link]:
+@contextmanager
+def _subscribed(broker: Access) -> Iterator[Link]:
     """One link, subscribed. Raises BrokerError."""
     times = Times()
     link = dial(broker, "", times, largest=LARGEST)
@@ -64,9 +64,7 @@ def _connected(broker: Access) -> Iterator[Link]:
             raise BrokerError(f"broker {broker} does not let us subscribe to {topic}")
         log.info("ready; questions come from broker %s", broker)
         if not shared:
-            log.warning(
-                "that broker speaks MQTT 3.1.1, which shares no subscriptions: a second server would answer twice"
-            )
+            log.warning("it speaks MQTT 3.1.1, which has no shared subscriptions: one server is enough")
         yield link
     finally:
         link.close()
