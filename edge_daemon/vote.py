@@ -129,10 +129,11 @@ class Voter:
     def doubtful(self, field: str | None) -> list[Doubtful]:
         """Of a field, or (None) of the whole frame: the numbers in view that the frames cannot agree on."""
         if field is not None:
-            there = [(field, self._ballots[field], None)]
+            there = [Doubtful(field, self._ballots[field], None)]
         else:
-            there = [(t.name, t.ballot, t.box) for t in self._tracks.all if t.name and t.seen >= self._mono]
-        return [Doubtful(*one) for one in there if one[1].is_doubtful(self._now)]
+            in_sight = [t for t in self._tracks.all if t.seen >= self._mono]
+            there = [Doubtful(t.name, t.ballot, t.box) for t in in_sight if t.name]
+        return [one for one in there if one.ballot.is_doubtful(self._now)]
 
     def _say(self, name: str, ballot: Ballot, mono: float) -> list[Record]:
         said = ballot.due(mono)

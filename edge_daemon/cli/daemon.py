@@ -66,8 +66,7 @@ def check(section: str | None, config: Path | None, as_json: bool) -> None:
 
     One line each: OK, WARN or FAIL, and the remedy. It changes nothing and may run beside the daemon, as root or as
     the daemon's user. SECTION is one of config, system, runtime, model, camera, mqtt, state, updates, opinion, machine,
-    service;
-    without it all are checked.
+    service; without it all are checked.
     """
     from edge_daemon.check import Level, checks
 
