@@ -283,13 +283,14 @@ def draw(report: dict[str, Any], path: Path) -> None:
             bottom += shares
         above.set(title=f"{name}: {rows[0]['readings']} readings", ylabel="% of readings", ylim=(0, 100))
         below.plot(budgets, [row["bytes a reading"] for row in rows], "o-", color="#1f4e79")
-        below.set(xlabel="budget, share of readings", ylabel="bytes sent a reading", ylim=(0, None))
+        most = max(row["bytes a reading"] for row in rows)
+        below.set(xlabel="budget, share of readings", ylabel="bytes sent a reading", ylim=(0, 1.35 * most or 1))
         for place, row in enumerate(rows):
             if row["asked"]:
                 words = f"{row['asked']} asked\n{row['delay ms, median']} ms"
                 below.annotate(words, (place, row["bytes a reading"]), textcoords="offset points", xytext=(-4, 8),
                                ha="right", fontsize=8)  # fmt: skip
-    axes[0][0].legend(loc="lower left", fontsize=8)
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="upper right", ncols=3, fontsize=8)
     figure.suptitle("Second opinions: what they are worth, and what they cost")
     figure.tight_layout()
     figure.savefig(path, dpi=110)
