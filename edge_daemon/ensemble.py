@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_daemon import classifiers
 from edge_daemon.domain import Candidate, Grey
-from edge_daemon.lessons import as_patch, with_paper
+from edge_daemon.lessons import as_patch
 from edge_daemon.opinions import joined, main_line
 from edge_daemon.perturbed import views
 from edge_daemon.reader import Reader, open_reader
@@ -29,8 +29,7 @@ class Ensemble:
 
     def read(self, pixels: Grey) -> tuple[Candidate, ...]:
         """Up to three texts, best first, of a cut-out (h, w); none where hardly anything can be read."""
-        paper = with_paper(pixels)
-        pictures = [paper, *(views(paper) if self._looks else ())]
+        pictures = [pixels, *(views(pixels) if self._looks else ())]
         chances: dict[str, float] = defaultdict(float)
         for reader in self._readers:
             for picture in pictures:

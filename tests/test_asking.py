@@ -19,8 +19,6 @@ from tests import contract
 from tests.test_vote import FPS, Scene, number, paper, units
 
 TOPIC = "edge_daemon/bench/opinion/response"
-UNSURE = number("17", 0.5)
-Candidates = list[tuple[str, float]]
 
 
 class Device(Scene):
@@ -35,7 +33,7 @@ class Device(Scene):
         )
 
     def look(
-        self, text: str, *others: str, sure: float = 0.5, seconds: float = 3.0, written: str = ""
+        self, text: str, *others: str, sure: float = 0.7, seconds: float = 3.0, written: str = ""
     ) -> list[Reading]:
         """The same number for some time, read unsurely; `others` are what else it may be."""
         said = number(text, sure)
@@ -60,6 +58,11 @@ class Device(Scene):
         for message in found:
             assert contract.check(message.topic, message.payload) == "question"
         return [consultation.asked(Heard(m.topic, m.payload))[1] for m in found]
+
+    def question(self) -> Question:
+        """The one that lies there."""
+        (found,) = self.asked()
+        return found
 
     def hear(self, question: Question, *candidates: tuple[str, float]) -> list[Reading]:
         """An answer, and what is said thereupon."""
@@ -104,44 +107,43 @@ def test_an_answer_that_agrees_is_evidence_enough(device: Device) -> None:
     """The withheld number is said, with an event that names whose opinion decided."""
     device.look("17")
     assert device.said[-1].status is Status.LOW_CONFIDENCE
-    (reading,) = device.hear(*device.asked(), ("17", 0.97))
+    (reading,) = device.hear(device.question(), ("17", 0.98))
     assert (reading.status, reading.text, reading.value) == (Status.OK, "17", 17)
     assert reading.candidates[0][0] == "17"
-    assert reading.confidence > 0.9
+    assert reading.confidence > 0.85
     assert device.events[-1].type == "reading_corrected"
     assert device.events[-1].detail["second_opinion"] == "big@1"
     assert device.look("17", seconds=5) == []
     assert device.counts("asked", "counted", "ignored") == [1, 1, 0]
 
 
-def test_an_answer_may_choose_another_of_our_own_texts(device: Device) -> None:
-    """Frames say 17, and hold 11 possible; a sure 11 is believed, and stays so while the view does."""
-    device.look("17", "11")
-    (reading,) = device.hear(*device.asked(), ("11", 0.99))
-    assert (reading.text, reading.status, reading.candidates[0][0]) == ("11", Status.OK, "11")
-    assert device.look("17", "11", seconds=5) == []
+def test_an_answer_cannot_overrule_the_frames(device: Device) -> None:
+    """Frames say 17, and hold 11 possible; not even a certain 11 is believed, and 17 is not either."""
+    device.look("17", "11", sure=0.55)
+    assert device.hear(device.question(), ("11", 1.0)) == []
+    assert device.said[-1].status is Status.LOW_CONFIDENCE
 
 
 def test_an_answer_that_says_none_of_our_texts_counts_for_nothing(device: Device) -> None:
-    """Who answers can choose among what the device itself held possible, and no more."""
+    """Who answers can speak only of what the device itself held possible."""
     device.look("17", "11")
-    assert device.hear(*device.asked(), ("99", 1.0)) == []
+    assert device.hear(device.question(), ("99", 1.0)) == []
     assert device.counts("counted", "ignored") == [0, 1]
 
 
 def test_an_unsure_answer_decides_nothing(device: Device) -> None:
-    """As one more view it does not carry what frames doubt over the margin."""
+    """It does not carry what frames doubt over the margin."""
     device.look("17", "11")
-    assert device.hear(*device.asked(), ("17", 0.4), ("11", 0.35)) == []
+    assert device.hear(device.question(), ("17", 0.4), ("11", 0.35)) == []
 
 
 def test_frames_that_disagree_are_settled_by_an_answer(device: Device) -> None:
-    """By turns 17 and 11 from one unchanged picture: low_confidence until somebody else says which."""
-    for _ in range(40):
-        device.look("17", "11", seconds=0.2, written="17")
-        device.look("11", "17", seconds=0.2, written="17")
+    """Two say 17 for each one that says 11, from one unchanged picture: low_confidence until somebody confirms 17."""
+    for _ in range(30):
+        device.look("17", seconds=0.4, sure=0.9, written="17")
+        device.look("11", "17", seconds=0.2, sure=0.5, written="17")
     assert device.said[-1].status is Status.LOW_CONFIDENCE
-    (reading,) = device.hear(*device.asked(), ("17", 0.95))
+    (reading,) = device.hear(device.question(), ("17", 0.99))
     assert (reading.text, reading.status) == ("17", Status.OK)
 
 
@@ -175,7 +177,7 @@ def test_rules_hold_for_second_opinions_too(tmp_path: Path) -> None:
     """A value beyond `max` is withheld whoever says it."""
     device = Device(tmp_path, units(settle="1s", max=10))
     device.look("17")
-    (reading,) = device.hear(*device.asked(), ("17", 1.0))
+    (reading,) = device.hear(device.question(), ("17", 1.0))
     assert (reading.status, reading.value) == (Status.OUT_OF_RANGE, None)
 
 
@@ -202,7 +204,7 @@ def test_what_is_no_answer_is_refused_and_the_right_one_still_counts(device: Dev
     retained = consultation.answer("bench", Answer(question.id, [("17", 1.0)], "m")).payload
     assert device.asking.hears(Heard(TOPIC, retained, retain=True))
     assert device.counts("refused", "counted") == [2, 0]
-    assert [r.text for r in device.hear(question, ("17", 0.97))] == ["17"]
+    assert [r.text for r in device.hear(question, ("17", 0.98))] == ["17"]
 
 
 def test_the_budget_is_kept_across_restarts(tmp_path: Path) -> None:
@@ -256,7 +258,7 @@ def test_a_number_of_the_whole_frame_is_asked_about_with_its_own_cut_out(tmp_pat
     """Not the frame: what is sent is a little larger than the number."""
     device = Device(tmp_path)
     device.look("17", sure=0.99, seconds=3)
-    device.look("17", seconds=20)
+    device.look("17", sure=0.5, seconds=20)
     (question,) = device.asked()
     height, width = consultation.opened(question.picture).shape
     assert (height, width) < (120, 160)

@@ -15,13 +15,13 @@ from scripts.opinion_curve import Case, at_budget
 from scripts.opinion_looks import crops, on_paper
 
 
-def case(sure: float, answer: str = "17") -> Case:
-    """17 is written and read, with 11 as the other text; a server is nearly certain of `answer`."""
+def case(sure: float, answer: str = "17", truth: str = "17") -> Case:
+    """17 is read, with 11 as the other text; a server is nearly certain of `answer`."""
     evidence = Evidence(0.0)
     for frame in range(3):
         evidence.add(Opinion(float(frame), 0.0, Status.OK, (("17", sure), ("11", 1 - sure))))
     doubtful = sure < 0.85
-    return Case("17", evidence, b"x" if doubtful else None, ((answer, 0.98),), 1000, 0.1)
+    return Case(truth, evidence, b"x" if doubtful else None, ((answer, 0.98),), 1000, 0.1)
 
 
 def test_no_budget_asks_nothing() -> None:
@@ -31,9 +31,9 @@ def test_no_budget_asks_nothing() -> None:
 
 
 def test_answers_count_for_better_and_for_worse() -> None:
-    """A right answer makes a reading right, a false one among the device's texts false, any other changes nothing."""
-    row = at_budget([case(0.6, "17"), case(0.6, "11"), case(0.6, "99")], 1.0)
-    assert (row["asked"], row["right"], row["false"], row["withheld"]) == (3, 1, 1, 1)
+    """What it confirms is said, right or false; what it contradicts, or does not know, stays withheld."""
+    row = at_budget([case(0.7), case(0.7, truth="11"), case(0.7, "11"), case(0.7, "99")], 1.0)
+    assert (row["asked"], row["right"], row["false"], row["withheld"]) == (4, 1, 1, 2)
     assert row["bytes a reading"] == 1000
 
 

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -18,7 +19,7 @@ import pytest
 from edge_daemon import classifiers, consultation, opinion_server
 from edge_daemon.access import Access
 from edge_daemon.consultation import Question
-from edge_daemon.domain import Candidate, Frame, Grey, Heard, Patch
+from edge_daemon.domain import Candidate, Frame, Grey, Heard, Message, Patch
 from edge_daemon.ensemble import Ensemble, open_ensemble
 from edge_daemon.reader import open_reader
 from edge_daemon.sources import strokes
@@ -87,7 +88,7 @@ def test_a_server_answers_whoever_asks(broker: Mosquitto, recorder: Recorder) ->
         ask_until_answered(recorder, 1)
         bomb = question(7).picture.replace((100).to_bytes(2) + (200).to_bytes(2), b"\xff\xff\xff\xff", 1)
         for payload in (b"", b"{", b"x" * 50_000, json.dumps({"id": "0" * 16, "picture": "AAAA"}).encode()):
-            recorder.say(consultation.Message(QUESTION, payload, qos=0))
+            recorder.say(Message(QUESTION, payload, qos=0))
         recorder.say(consultation.question("bench", Question("f" * 16, bomb)))
         ask(recorder, 1000)
         recorder.wait_for(lambda _: 1000 in answered(recorder))
@@ -243,7 +244,7 @@ def test_the_device_asks_its_budget_and_no_more_across_a_restart(
     keys = field() + "[opinion]\nper_day = 1\n"
     for start in (1, 2):
         with daemon(tmp_path, broker.url, camera, keys) as process:
-            recorder.wait_for(lambda _, start=start: len(low(recorder)) == start, 30)
+            recorder.wait_for(partial(has_said_low, recorder, start), 30)
             recorder.wait_for(lambda _: recorder.count("/opinion/request") == 1)
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == 0
@@ -252,6 +253,10 @@ def test_the_device_asks_its_budget_and_no_more_across_a_restart(
     _, _, pixels = consultation.asked(Heard(QUESTION, payload))
     assert pixels.size < picture.size / 4
     assert recorder.payloads("/health")[-1]["opinions"]["left_today"] == 0
+
+
+def has_said_low(recorder: Recorder, times: int, _: object) -> bool:
+    return len(low(recorder)) == times
 
 
 def low(recorder: Recorder) -> list[dict[str, object]]:
