@@ -147,13 +147,15 @@ def test_frames_that_disagree_are_settled_by_an_answer(device: Device) -> None:
     assert (reading.text, reading.status) == ("17", Status.OK)
 
 
-@pytest.mark.parametrize("change", ["rewritten", "covered", "set by a person"])
+@pytest.mark.parametrize("change", ["rewritten", "written anew and read alike", "covered", "set by a person"])
 def test_an_answer_about_what_is_no_longer_so_is_ignored(device: Device, change: str) -> None:
     """Another number there by now, a hand in the way, or another accepted value."""
     device.look("17")
     (question,) = device.asked()
     if change == "rewritten":
         device.look("44", seconds=1)
+    elif change == "written anew and read alike":
+        device.look("17", seconds=1, written="a 17 by another hand")
     elif change == "covered":
         device.show(seconds=1, status=Status.OBSTRUCTED, written="hand")
     else:
