@@ -80,6 +80,7 @@ class Asking:
         if self._open and now >= self._open[2] + consultation.EXPIRY:
             self._open, self._pause = None, min(2 * self._pause, LONGEST_PAUSE)
             self._next = now + self._pause
+            self._board.withdraw()  # where it was never sent, it need not be
             self._counts["unanswered"] += 1
         self._waiting = {name: asked for name, asked in self._waiting.items() if asked.still_counts()}
         if not self._waiting or self._open or now < self._next or not self._connected() or not self._allowance.spend():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from edge_daemon.sources import strokes
 from tests import contract
 from tests.broker import Mosquitto, Recorder
 from tests.paper import page
+from tests.small_brokers import SmallBroker, amqtt
 from tests.test_app import daemon
 
 QUESTION, ANSWER = "edge_daemon/bench/opinion/request", "edge_daemon/bench/opinion/response"
@@ -45,7 +47,7 @@ class Oracle:
 
 
 @contextmanager
-def serving(broker: Mosquitto) -> Iterator[Oracle]:
+def serving(broker: Mosquitto | SmallBroker) -> Iterator[Oracle]:
     """A server in a thread of this process, with an oracle; ends with the block."""
     oracle, stop = Oracle(), threading.Event()
     thread = threading.Thread(target=opinion_server.serve, args=(Access("127.0.0.1", broker.port), oracle, stop.is_set))
@@ -105,6 +107,20 @@ def test_a_server_comes_back_to_its_broker(broker: Mosquitto, recorder: Recorder
         ask_until_answered(recorder, 1)
         broker.restart(signal.SIGKILL)
         ask_until_answered(recorder, 10_000)
+
+
+def test_an_older_broker_serves_one_server(caplog: pytest.LogCaptureFixture) -> None:
+    """One that speaks MQTT 3.1.1 only: questions are answered, and the log says that one server is enough."""
+    broker = amqtt()
+    broker.start()
+    try:
+        with caplog.at_level(logging.INFO), serving(broker), ExitStack() as stack:
+            recorder = Recorder(broker.port, "edge_daemon/#", persist=False)
+            stack.callback(recorder.close)
+            ask_until_answered(recorder, 1)
+    finally:
+        broker.stop()
+    assert "has no shared subscriptions" in caplog.text
 
 
 def test_a_picture_that_unfolds_is_refused_before_it_does() -> None:
