@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from edge_daemon import classifiers
+from edge_daemon.classifiers.options import BUNDLED
 from edge_daemon.domain import Candidate, Grey
 from edge_daemon.lessons import as_patch
 from edge_daemon.opinions import joined, main_line
@@ -40,9 +41,12 @@ class Ensemble:
 
 
 def open_ensemble(models: Sequence[str]) -> Ensemble:
-    """The models that were named; without any the bundled one, the larger of its two networks.
+    """The models that were named; without any the bundled one. Of a manifest's networks the larger one reads.
 
     Raises ModelError, or RuntimeMissingError.
     """
-    chosen = models or [classifiers.options.BUNDLED]
-    return Ensemble([open_reader(classifiers.Options(path, precision="float32")) for path in chosen])
+    return Ensemble([open_reader(options(path)) for path in models or [BUNDLED]])
+
+
+def options(path: str) -> classifiers.Options:
+    return classifiers.Options(path, precision="auto" if path.endswith(".tflite") else "float32")

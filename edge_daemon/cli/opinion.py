@@ -14,7 +14,7 @@ from edge_daemon.cli.shared import config_option
 
 @click.group()
 def opinion() -> None:
-    """Help devices that are unsure, from a larger machine: opinion serve."""
+    """Read what devices are unsure of: opinion serve."""
 
 
 @opinion.command()
