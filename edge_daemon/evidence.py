@@ -33,8 +33,8 @@ MOST_VIEWS = 3.0
 """More views than these do not add to the evidence: all were read by the same eyes."""
 SECOND = 0.3
 """What a second opinion's word weighs of a view of our own: its eyes look at the same ink, and err with ours. So it can
-confirm what our frames hold likeliest, and never overrule it. Chosen on photos, where in full weight nearly half of what
-it settled was false."""
+confirm what our frames hold likeliest, and never overrule it. Chosen on photos, where in full weight nearly half of
+what it settled was false."""
 FLOOR = 0.01
 """No frame holds a text, or that it is none, for less likely than this."""
 MOMENT = 1e-3
