@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
-from edge_daemon.domain import Status
+from edge_daemon.domain import Candidate, Status
 from edge_daemon.evidence import MOMENT, Decision, Evidence, Opinion
-from edge_daemon.formats import Format
+from edge_daemon.formats import Format, digits_of
 from edge_daemon.rules import Rules
 
 HEARTBEAT = 600.0
@@ -80,6 +81,8 @@ class Ballot:
     held: Held | None = None
     overruled: str | None = None
     """What a person said is not what is written there: not believed until something else has been read."""
+    second_by: str = ""
+    """The model whose second opinion was heard last."""
     _said: Status | None = None
     _said_value: float | None = None
     _said_mono: float = -1e9
@@ -93,6 +96,21 @@ class Ballot:
     def add(self, opinion: Opinion) -> None:
         """Take what a frame said; accept, or hold back, what that decides."""
         self.evidence.add(opinion)
+        self._weigh(opinion, "reading_changed")
+
+    def hear(self, said: Sequence[Candidate], by: str) -> bool:
+        """Take a second opinion on what is in view (digits only) of the model `by`; whether it counts for anything.
+
+        It is evidence, and no more: the format has chosen our own texts, and rules hold back what they would have.
+        """
+        if not self.evidence.hear(said, digits_of):
+            return False
+        self.second_by = by
+        self._weigh(self.evidence.latest, "reading_corrected")
+        return True
+
+    def _weigh(self, opinion: Opinion, event: str) -> None:
+        """What the evidence says now, accepted or held back."""
         decision = self.decision
         if self.held and (decision is None or decision.text is None):
             self.held.interrupted = True
@@ -110,7 +128,7 @@ class Ballot:
             return
         objection = self._objection(decision.text, opinion)
         if objection is None:
-            self.accept(decision.text, opinion, "reading_changed", decision.votes)
+            self.accept(decision.text, opinion, event, decision.votes)
         else:
             self._hold(decision, objection, opinion.mono)
 
@@ -199,6 +217,10 @@ class Ballot:
         """Whether a text has been agreed on."""
         return (decision := self.decision) is not None and decision.status is Status.OK
 
+    def is_doubtful(self, mono: float) -> bool:
+        """Whether a number is in view of which frames cannot make enough."""
+        return self._state(mono)[0] is Status.LOW_CONFIDENCE and self.evidence.second is None
+
     def is_undecided(self, mono: float) -> bool:
         """Whether more frames are wanted although nothing changes."""
         return self.decision is None or self.needs_proof(mono)
@@ -216,7 +238,9 @@ class Ballot:
 
     def latest(self, status: Status) -> Opinion | None:
         """The newest opinion that a reading of this status speaks of; None where nobody has looked yet."""
-        opinions = self.evidence.opinions
+        opinions, second = self.evidence.opinions, self.evidence.second
         accepted = self.accepted.text if self.accepted else None
+        if second and opinions and status is Status.OK and second.text == accepted:
+            return replace(opinions[-1], candidates=self.evidence.joint())
         fitting = (o for o in reversed(opinions) if status is not Status.OK or o.text == accepted)
         return next(fitting, opinions[-1] if opinions else None)
