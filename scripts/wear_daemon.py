@@ -1,13 +1,14 @@
-"""The whole daemon for some minutes: what does it write to the disk, to which file, and how much would that be a day?
+"""The whole daemon for some minutes: what does it send to the disk, and how much would that be a day?
 
-Bytes are the kernel's `write_bytes`: pages of 4 KiB that became dirty, so a small write counts as the page it lies in, as a
-card sees it. That is also what the daemon's `health` publishes. What the file system adds for its own journal, and what
-systemd's journal keeps of the log, is not in it.
+Counted is the kernel's `write_bytes` of the process, as in the daemon's `health`: pages of 4 KiB that became dirty, so
+that a small write counts as the page it lies in, as a card takes it. What the file system adds for its own journal, and
+what systemd's journal keeps of the log, is not in it.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -16,53 +17,60 @@ from pathlib import Path
 
 from tests.broker import Mosquitto, until
 
-STATEMENT = "/reading/"
 WARM = 2
-"""So many readings come before the count begins: the first writes make the files."""
+"""So many readings come before the count begins: the first of them make the files."""
 
 
-def written(pid: int) -> int:
-    """Bytes that a process has sent to disks."""
-    lines = Path(f"/proc/{pid}/io").read_text().splitlines()
-    return int(dict(line.split(": ") for line in lines)["write_bytes"])
-
-
-def measure(folder: Path, minutes: float, hold: float) -> Mapping[str, float]:
-    """Run it with a number that changes each `hold` seconds. Raises RuntimeError when it ends by itself."""
+def measure(folder: Path, minutes: float, every: float) -> Mapping[str, float]:
+    """Run it on a simulated number that changes each `every` seconds. Raises RuntimeError when it ends by itself, and
+    where the folder lies in memory."""
     broker = Mosquitto(folder / "mosquitto")
     broker.start()
-    config = folder / "wear.toml"
-    config.write_text(
-        f'[device]\nid = "wear"\n[camera]\nsource = "simulated"\nhold = {hold}\nnumbers = 1\nsurface = "paper"\n'
-        f'[mqtt]\nurl = "{broker.url}"\n[[field]]\nname = "all"\nregion = [0.0, 0.0, 1.0, 1.0]\n'
-    )
-    state, runtime = folder / "state", Path("/dev/shm") / folder.name
-    command = ["env", f"STATE_DIRECTORY={state}", f"RUNTIME_DIRECTORY={runtime}", sys.executable, "-m", "edge_daemon"]
-    with (folder / "log").open("wb") as log, subprocess.Popen([*command, "run", "--config", config], stderr=log) as daemon:
+    log = folder / "log"
+    with log.open("wb") as told, subprocess.Popen(_command(folder, broker.url, every), stderr=told) as daemon:
         try:
-            try:
-                until(lambda: said(folder / "log") >= WARM, timeout=60 + 3 * hold)
-            except AssertionError:
-                print((folder/"log").read_text()); raise
-            before, lines, started = written(daemon.pid), said(folder / "log"), time.monotonic()
-            while time.monotonic() < started + 60 * minutes and daemon.poll() is None:
-                time.sleep(1.0)
-            if daemon.poll() is not None:
-                raise RuntimeError(f"the daemon ended by itself: {(folder / 'log').read_text()[-2000:]}")
+            until(lambda: _readings(log) >= WARM, timeout=60 + WARM * 2 * every)
+            before, lines, started = _written(daemon.pid), _readings(log), time.monotonic()
+            while time.monotonic() < started + 60 * minutes:
+                if daemon.poll() is not None:
+                    raise RuntimeError(f"the daemon ended by itself: {log.read_text()[-2000:]}")
+                time.sleep(0.5)
             took = time.monotonic() - started
-            bytes_, readings = written(daemon.pid) - before, said(folder / "log") - lines
+            written, readings = _written(daemon.pid) - before, _readings(log) - lines
         finally:
             daemon.terminate()
             daemon.wait(20)
             broker.stop()
-    return {"minutes": round(took / 60, 1), "readings": readings, "bytes": bytes_, "bytes_a_reading": round(bytes_ / max(1, readings)),
-            "megabytes_a_day": round(bytes_ / took * 86400 / 1e6, 1)}
+            shutil.rmtree(_memory(), ignore_errors=True)
+    if not written:
+        raise RuntimeError(f"nothing was written: {folder} lies in memory. Name a --folder on a disk")
+    return {
+        "minutes": round(took / 60, 1),
+        "readings": readings,
+        "bytes_a_reading": round(written / max(1, readings)),
+        "megabytes_a_day": round(written / took * 86_400 / 1e6, 1),
+    }
 
 
-def said(log: Path) -> int:
-    """Lines of the log that tell a reading."""
-    return sum(" all: " in line or line.startswith("all: ") for line in log.read_text(errors="replace").splitlines())
-if __name__=="__main__":
-    import tempfile
-    with tempfile.TemporaryDirectory(dir="/work/tmp/s5/pi") as name:
-        print(measure(Path(name), float(sys.argv[1]), float(sys.argv[2])))
+def _command(folder: Path, url: str, every: float) -> list[str]:
+    config = folder / "wear.toml"
+    config.write_text(
+        f'[device]\nid = "wear"\n[camera]\nsource = "simulated"\nhold = {every}\nnumbers = 1\nsurface = "paper"\n'
+        f'[mqtt]\nurl = "{url}"\n[[field]]\nname = "all"\nregion = [0.0, 0.0, 1.0, 1.0]\n'
+    )
+    places = [f"STATE_DIRECTORY={folder}/state", f"RUNTIME_DIRECTORY={_memory()}"]
+    return ["env", *places, sys.executable, "-m", "edge_daemon", "run", "--config", str(config)]
+
+
+def _memory() -> Path:
+    """Where the daemon's runtime folder is, as systemd makes it: not on a disk."""
+    return Path("/dev/shm") / f"wear-{os.getpid()}"
+
+
+def _readings(log: Path) -> int:
+    return sum(" all: " in line for line in log.read_text(errors="replace").splitlines())
+
+
+def _written(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/io").read_text().splitlines()
+    return int(dict(line.split(": ") for line in lines)["write_bytes"])
