@@ -4,7 +4,7 @@ By default the outbox alone. Readings are put one by one and delivered at once, 
 that is away. Bytes are those of this process's writes to files (wchar of /proc/self/io); what the file system adds
 for its own journal, and what a card makes of small writes, is not in it.
 
-With --minutes: the whole daemon on a number that changes now and then, by its clock; counted are pages sent to the disk.
+With --minutes: the whole daemon on a number that changes now and then; counted are pages sent to the disk.
 """
 
 from __future__ import annotations
