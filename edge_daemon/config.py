@@ -18,7 +18,6 @@ from edge_daemon import classifiers, fields, formats, health, outbox, repository
 from edge_daemon.classifiers.options import AUTO
 from edge_daemon.config_text import text_of
 from edge_daemon.config_values import CHECKS
-from edge_daemon.errors import ConfigError
 from edge_daemon.sinks import mqtt
 from edge_daemon.sources import KINDS, options_type
 from edge_daemon.tables import Document, one_of, show, suggest

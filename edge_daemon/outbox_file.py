@@ -174,7 +174,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         # Nobody else has the folder: then the log's index is kept in memory, not in a file that costs two pages a put.
         # Deleted rows are overwritten, so that a heap of bytes holds few that are done with.
         db.executescript(
-            f"PRAGMA page_size={_PAGE}; PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;"
+            f"PRAGMA page_size={_PAGE}; PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL;"
+            "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;"
         )
         db.execute(_ACCEPTED_TABLE)  # files of older versions have none,
         db.execute("DROP INDEX IF EXISTS event")  # and have this: a page more for each put

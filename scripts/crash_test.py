@@ -1,7 +1,7 @@
 """The crash campaign: SIGKILL at random moments, broker restarts, disks that fill up, damaged files.
 
-The worker (crash_worker.py) is the delivering half of the daemon: outbox, courier, connection. It is killed from 0 to
-0.4 s after it has begun, and while it does, again and again, while a mosquitto restarts now and then; a subscriber remembers what it
+The worker (crash_worker.py) is the delivering half of the daemon: outbox, courier, connection. It is killed while it
+starts or up to 0.4 s later, again and again, while a mosquitto restarts now and then; a subscriber remembers what it
 received. At the end all that was ever stored must have been received. Exit code 0 only when kills and full disks lost
 nothing, damage sent no wrong payload and kept every intact row, and every start worked.
 """

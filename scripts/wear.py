@@ -1,8 +1,8 @@
 """How much is written to the disk, a message and a day: what wears an SD card.
 
-By default the outbox alone. Readings are put one by one and delivered at once, as with a broker that is there; or none is delivered, as with one
-that is away. Bytes are those of this process's writes to files (wchar of /proc/self/io); what the file system adds
-for its own journal, and what a card makes of small writes, is not in it.
+By default the outbox alone. Readings are put one by one and delivered at once, as with a broker that is there; or none
+is delivered, as with one that is away. Bytes are those of this process's writes to files (wchar of /proc/self/io); what
+the file system adds for its own journal, and what a card makes of small writes, is not in it.
 
 With --minutes: the whole daemon on a number that changes now and then; counted are pages sent to the disk.
 """

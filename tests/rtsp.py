@@ -1,5 +1,7 @@
-"""A camera on the network that speaks RTSP: GStreamer's own server, in a process of the system's Python, sends a picture
-as H.264. Needs apt's python3-gi, gir1.2-gst-rtsp-server-1.0, gstreamer1.0-plugins-good and gstreamer1.0-plugins-ugly."""
+"""A camera on the network that speaks RTSP: GStreamer's own server, in a process of the system's Python, sends H.264.
+
+Needs apt's python3-gi, gir1.2-gst-rtsp-server-1.0, gstreamer1.0-plugins-good and gstreamer1.0-plugins-ugly.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,9 @@ picture, port, user, password = sys.argv[1:]
 Gst.init(None)
 server, factory = GstRtspServer.RTSPServer(service=port), GstRtspServer.RTSPMediaFactory(shared=True)
 factory.set_launch(
-    f"( filesrc location={picture} ! pngdec ! imagefreeze is-live=true ! videoconvert ! video/x-raw,format=I420,framerate=10/1"
-    " ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=10 ! rtph264pay name=pay0 pt=96 config-interval=1 )"
+    f"( filesrc location={picture} ! pngdec ! imagefreeze is-live=true ! videoconvert"
+    " ! video/x-raw,format=I420,framerate=10/1 ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=10"
+    " ! rtph264pay name=pay0 pt=96 config-interval=1 )"
 )
 if user:
     token, role = GstRtspServer.RTSPToken(), Gst.Structure.new_empty("looker")
@@ -70,7 +73,8 @@ class RtspCamera:
         command = [PYTHON, "-c", _SERVER, str(self._picture), str(self._port), *self._login]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             try:
-                assert server.stdout is not None and server.stdout.readline() == "on\n"
+                assert server.stdout is not None
+                assert server.stdout.readline() == "on\n"
                 yield
             finally:
                 server.kill()

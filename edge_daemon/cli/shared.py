@@ -18,8 +18,11 @@ CLEAR_LINE = "\r\x1b[K"
 EXIT_FAILED = 1
 EXIT_CONFIG = ConfigError.exit_code
 
-config_option = click.option(  # readable=False: that it cannot be read is for the configuration to say, with its exit code
-    "--config", type=click.Path(path_type=Path, readable=False), metavar="FILE", help="Configuration (TOML). Without: the defaults."
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path, readable=False),  # one that cannot be read: `config` tells, with its exit code
+    metavar="FILE",
+    help="Configuration (TOML). Without: the defaults.",
 )
 json_option = click.option("as_json", "--json", is_flag=True, help="One line of JSON each, for programs.")
 
