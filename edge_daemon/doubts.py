@@ -26,7 +26,7 @@ ENOUGH = 3
 """Looks that say the same, after which one that says something else is odd."""
 MOST = 3
 """Contradictions that are kept of one writing."""
-SELDOM = 600.0
+SELDOM = 1800.0
 """Seconds from one to the next once there is room for no more: a camera that is often unsure must not wear the disk."""
 NUMBERS = 16
 """Of the whole frame so many numbers are followed."""

@@ -33,7 +33,7 @@ _SQLITE_SAYS = (sqlite3.Error, UnicodeDecodeError)
 
 _MEMORY_EPOCH = 0xF0000000
 
-_PAGE = 2048
+_PAGE = 1024
 """Bytes of a page in new files: whatever is changed, a whole page of each table is written. A row of a reading of up to
 about ten digits lies in one piece in it. Files of older versions have 4096 and keep them."""
 _SCHEMA = "CREATE TABLE row (seq INTEGER PRIMARY KEY, lane TEXT NOT NULL, body BLOB NOT NULL);"

@@ -57,6 +57,7 @@ def _command(folder: Path, url: str, every: float) -> list[str]:
     config.write_text(
         f'[device]\nid = "wear"\n[camera]\nsource = "simulated"\nhold = {every}\nnumbers = 1\nsurface = "paper"\n'
         f'[mqtt]\nurl = "{url}"\n[[field]]\nname = "all"\nregion = [0.0, 0.0, 1.0, 1.0]\n'
+        f"[samples]\nmax_count = {WARM}\n"  # as after some hours: there is room for no more
     )
     places = [f"STATE_DIRECTORY={folder}/state", f"RUNTIME_DIRECTORY={_memory()}"]
     return ["env", *places, sys.executable, "-m", "edge_daemon", "run", "--config", str(config)]

@@ -121,12 +121,12 @@ def test_once_there_is_no_room_few_are_taken(tmp_path: Path) -> None:
     samples = Samples(tmp_path, 2, 1_000_000)
     doubts, rng = Doubts(samples), np.random.default_rng(1)
     kept_at = []
-    for at in range(0, 2000, 100):
+    for at in range(0, 6000, 300):
         pixels = np.repeat(np.repeat(rng.integers(0, 255, (30, 40), np.uint8), 16, 0), 16, 1)
         doubts.saw(Patch("tank", Frame(0, at, at, pixels), pixels, np.eye(3)), [number("42")])
         doubts.said(reading("42", Status.LOW_CONFIDENCE))
         kept_at.append(max(sample.at for sample in kept(samples)))
-    assert sorted(set(kept_at)) == [0, 100, 200, 800, 1400]
+    assert sorted(set(kept_at)) == [0, 300, 600, 2400, 4200]
     doubts.said(Event("value_set", "tank", 5.0, {"text": "43"}))
     assert [sample.why for sample in kept(samples)].count("corrected") == 1
 
