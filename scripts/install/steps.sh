@@ -52,8 +52,9 @@ from_bundle() {
     local place=$1 folder option rest=()
     shift
     if [ -f "$place" ]; then
-        folder=$(mktemp -d /var/tmp/edge-daemon-bundle.XXXXXX)
-        trap 'rm -rf "$folder"' EXIT
+        unpacked=$(mktemp -d /var/tmp/edge-daemon-bundle.XXXXXX) # not local: also there when the script ends outside
+        folder=$unpacked
+        trap 'rm -rf "$unpacked"' EXIT
         tar -xzf "$place" -C "$folder" --strip-components=1
     else
         folder=$place
