@@ -17,8 +17,8 @@ from pathlib import Path
 
 from tests.broker import Mosquitto, until
 
-WARM = 2
-"""So many readings come before the count begins: the first of them make the files."""
+WARM = 4
+"""So many readings come before the count begins: the first of them make the files, and fill the room for samples."""
 
 
 def measure(folder: Path, minutes: float, every: float) -> Mapping[str, float]:
@@ -26,10 +26,11 @@ def measure(folder: Path, minutes: float, every: float) -> Mapping[str, float]:
     where the folder lies in memory."""
     broker = Mosquitto(folder / "mosquitto")
     broker.start()
-    log = folder / "log"
+    log = _memory() / "log"
+    log.parent.mkdir()
     with log.open("wb") as told, subprocess.Popen(_command(folder, broker.url, every), stderr=told) as daemon:
         try:
-            until(lambda: _readings(log) >= WARM, timeout=60 + WARM * 2 * every)
+            until(lambda: _readings(log) >= WARM, timeout=60 + 2 * WARM * every)
             before, lines, started = _written(daemon.pid), _readings(log), time.monotonic()
             while time.monotonic() < started + 60 * minutes:
                 if daemon.poll() is not None:
@@ -57,14 +58,14 @@ def _command(folder: Path, url: str, every: float) -> list[str]:
     config.write_text(
         f'[device]\nid = "wear"\n[camera]\nsource = "simulated"\nhold = {every}\nnumbers = 1\nsurface = "paper"\n'
         f'[mqtt]\nurl = "{url}"\n[[field]]\nname = "all"\nregion = [0.0, 0.0, 1.0, 1.0]\n'
-        f"[samples]\nmax_count = {WARM}\n"  # as after some hours: there is room for no more
+        "[samples]\nmax_count = 1\n"  # as after some hours: there is room for no more
     )
     places = [f"STATE_DIRECTORY={folder}/state", f"RUNTIME_DIRECTORY={_memory()}"]
     return ["env", *places, sys.executable, "-m", "edge_daemon", "run", "--config", str(config)]
 
 
 def _memory() -> Path:
-    """Where the daemon's runtime folder is, as systemd makes it: not on a disk."""
+    """Where the daemon's runtime folder is, as systemd makes it, and its log: not on a disk."""
     return Path("/dev/shm") / f"wear-{os.getpid()}"
 
 
