@@ -1,7 +1,7 @@
 """Readings that the broker has acknowledged, kept for those who ask for them again: the command `history`.
 
 They lie as rows, each with its checksum, in a few files that only grow; the oldest goes when there are too many. The
-newest wait in memory until they fill a page of the disk, which is written whole however little changes in it. It is a
+newest wait in memory until they fill some pages of the disk: to each write the file system adds pages of its own. It is a
 convenience and no promise: nothing is synced, and what a kill, a power cut or a full disk takes is not here.
 """
 
@@ -22,8 +22,8 @@ FILES = 8
 """At most so many; the oldest goes as a whole."""
 LARGEST = 16_000_000
 """Bytes that all of them may take: a look into the past reads them all."""
-PAGE = 4096
-"""Bytes that are written together."""
+TOGETHER = 16_384
+"""Bytes that are written at once."""
 
 
 class Past:
@@ -40,7 +40,7 @@ class Past:
     def keep(self, entries: Iterable[Entry]) -> None:
         """These have been acknowledged. A disk that takes nothing is no error here."""
         self._fresh += b"".join(rows.pack(_row(entry)) for entry in entries if isinstance(entry.record, Reading))
-        if len(self._fresh) >= PAGE:
+        if len(self._fresh) >= min(TOGETHER, self._max_file // 2):
             self.flush()
 
     def flush(self) -> None:
