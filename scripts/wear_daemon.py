@@ -45,11 +45,13 @@ def measure(folder: Path, minutes: float, every: float) -> Mapping[str, float]:
             shutil.rmtree(_memory(), ignore_errors=True)
     if not written:
         raise RuntimeError(f"nothing was written: {folder} lies in memory. Name a --folder on a disk")
+    a_reading = written / max(1, readings)
     return {
         "minutes": round(took / 60, 1),
         "readings": readings,
-        "bytes_a_reading": round(written / max(1, readings)),
+        "bytes_a_reading": round(a_reading),
         "megabytes_a_day": round(written / took * 86_400 / 1e6, 1),
+        "megabytes_a_day_at_one_reading_a_minute": round(a_reading * 1440 / 1e6, 1),
     }
 
 
