@@ -513,6 +513,32 @@ def test_a_file_of_an_older_version_is_taken_over(folder: Path) -> None:
     outbox.close()
 
 
+def test_a_file_of_an_older_version_with_larger_pages(folder: Path) -> None:
+    """It is taken as it is, pages and all, and loses the index that each put had to write as well."""
+    fill(folder, 3)
+    with closing(sqlite3.connect(database(folder))) as db:
+        db.executescript(
+            "PRAGMA journal_mode=DELETE; PRAGMA page_size=4096; VACUUM; CREATE INDEX event ON row (seq) WHERE lane = '';"
+        )
+    outbox = Outbox(folder, "dock3")
+    outbox.put(event())
+    assert (len(waiting(outbox)), outbox.salvaged) == (4, 0)
+    outbox.close()
+    with closing(sqlite3.connect(database(folder))) as db:
+        assert db.execute("PRAGMA page_size").fetchone() == (4096,)
+        assert db.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND name = 'event'").fetchall() == []
+
+
+def test_events_are_found_behind_thousands_of_readings(folder: Path) -> None:
+    """Also after a look that found none, one that began behind an event that waits, and a new connection."""
+    with closing(Outbox(folder, "dock3")) as outbox:
+        outbox.put(reading(1))
+        assert outbox.events(0) == []
+        outbox.put_all([event(2), reading(3)])
+        assert outbox.events(2) == []
+        assert [entry.seq for entry in outbox.events(0)] == [2]
+
+
 def test_what_was_accepted_is_salvaged_with_the_rest(folder: Path) -> None:
     """A damaged file: what was accepted last is carried over, and is not sent as a reading once more."""
     outbox = Outbox(folder, "dock3")
