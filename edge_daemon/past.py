@@ -1,8 +1,8 @@
 """Readings that the broker has acknowledged, kept for those who ask for them again: the command `history`.
 
 They lie as rows, each with its checksum, in a few files that only grow; the oldest goes when there are too many. The
-newest wait in memory until they fill some pages of the disk: to each write the file system adds pages of its own. It is a
-convenience and no promise: nothing is synced, and what a kill, a power cut or a full disk takes is not here.
+newest wait in memory until they fill some pages of the disk: to each write the file system adds pages of its own. It is
+a convenience and no promise: nothing is synced, and what a kill, a power cut or a full disk takes is not here.
 """
 
 from __future__ import annotations

@@ -15,6 +15,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from edge_daemon.outbox import Outbox
+from edge_daemon.outbox_file import WAL_PAGES
+from scripts.crash_worker import reading
 from tests.broker import Mosquitto, until
 
 WARM = 4
@@ -24,6 +27,7 @@ WARM = 4
 def measure(folder: Path, minutes: float, every: float) -> Mapping[str, float]:
     """Run it on a simulated number that changes each `every` seconds. Raises RuntimeError when it ends by itself, and
     where the folder lies in memory."""
+    _as_after_hours(folder / "state")
     broker = Mosquitto(folder / "mosquitto")
     broker.start()
     log = _memory() / "log"
@@ -53,6 +57,18 @@ def measure(folder: Path, minutes: float, every: float) -> Mapping[str, float]:
         "megabytes_a_day": round(written / took * 86_400 / 1e6, 1),
         "megabytes_a_day_at_one_reading_a_minute": round(a_reading * 1440 / 1e6, 1),
     }
+
+
+def _as_after_hours(state: Path) -> None:
+    """Leave an outbox as a daemon that has run for hours: SQLite's log has its full size and is written over."""
+    if child := os.fork():
+        os.waitpid(child, 0)
+        return
+    outbox = Outbox(state, "wear")
+    for number in range(WAL_PAGES):
+        outbox.put(reading(number))
+        outbox.done(outbox.readings(0))
+    os._exit(0)
 
 
 def _command(folder: Path, url: str, every: float) -> list[str]:
