@@ -518,8 +518,7 @@ def test_a_file_of_an_older_version_with_larger_pages(folder: Path) -> None:
     fill(folder, 3)
     with closing(sqlite3.connect(database(folder))) as db:
         db.executescript(
-            "PRAGMA journal_mode=DELETE; PRAGMA page_size=4096; VACUUM;"
-            "CREATE INDEX event ON row (seq) WHERE lane = '';"
+            "PRAGMA journal_mode=DELETE; PRAGMA page_size=4096; VACUUM;CREATE INDEX event ON row (seq) WHERE lane = '';"
         )
     outbox = Outbox(folder, "dock3")
     outbox.put(event())
