@@ -5,7 +5,6 @@ The tables and their keys are the adapters' own Options: a key exists exactly wh
 
 from __future__ import annotations
 
-import codecs
 import dataclasses
 import os
 import re
@@ -17,13 +16,12 @@ from typing import Any
 
 from edge_daemon import allowance, classifiers, fields, formats, health, outbox, repository, samples
 from edge_daemon.classifiers.options import AUTO
+from edge_daemon.config_text import text_of
 from edge_daemon.config_values import CHECKS
-from edge_daemon.errors import ConfigError
 from edge_daemon.sinks import mqtt
 from edge_daemon.sources import KINDS, options_type
 from edge_daemon.tables import Document, one_of, show, suggest
 
-LARGEST_FILE = 256 * 1024
 MACHINE_ID = Path("/etc/machine-id")
 
 
@@ -106,32 +104,6 @@ def parse(name: str, text: str) -> Config:
     _refuse_unused_updates(document, filled["updates"], filled["model"])
     document.raise_problems()
     return Config(**filled | {"device": filled["device"].id, "camera": camera, "fields": read})
-
-
-def text_of(path: Path) -> str:
-    """The file's text. Raises ConfigError."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
-    except FileNotFoundError:
-        raise ConfigError(
-            f"{path}: expected a configuration; got no such file. `edge-daemon config > {path}` writes one"
-        ) from None
-    except IsADirectoryError:
-        raise ConfigError(f"{path}: expected a configuration file; got a directory") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: expected a readable file; got: {error.strerror}") from None
-    if len(data) > LARGEST_FILE:
-        raise ConfigError(f"{path}: expected at most {LARGEST_FILE // 1024} KB; got more. Is it the right file?")
-    if data.startswith(codecs.BOM_UTF8):
-        raise ConfigError(f"{path}:1: expected UTF-8 without a byte order mark; got one. Save it without BOM")
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        line = 1 + data.count(b"\n", 0, error.start)
-        raise ConfigError(
-            f"{path}:{line}: expected UTF-8; got the byte 0x{data[error.start]:02x}. Save it as UTF-8"
-        ) from None
 
 
 # Sections

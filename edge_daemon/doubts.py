@@ -26,6 +26,8 @@ ENOUGH = 3
 """Looks that say the same, after which one that says something else is odd."""
 MOST = 3
 """Contradictions that are kept of one writing."""
+SELDOM = 1800.0
+"""Seconds from one to the next once there is room for no more: a camera that is often unsure must not wear the disk."""
 NUMBERS = 16
 """Of the whole frame so many numbers are followed."""
 LONGEST = 320
@@ -74,6 +76,7 @@ class Doubts:
         self._samples = samples
         self._courses: dict[str | None, list[Course]] = {}
         self._broken = False
+        self._kept_at = -SELDOM
 
     def saw(self, patch: Patch, numbers: Sequence[Number]) -> None:
         """What was read in a patch (boxes in its pixels)."""
@@ -133,7 +136,8 @@ class Doubts:
         label: str | None = None,
     ) -> bool:  # fmt: skip
         """A disk that does not take it is told once and left alone: a sample is not worth a reading."""
-        if self._broken:
+        seldom = self._samples.is_full and label is None
+        if self._broken or (seldom and abs(glimpse.at - self._kept_at) < SELDOM):
             return False
         first = [truth] if truth else []
         candidates = [*first, *(c for c in glimpse.number.candidates if not truth or c[0] != truth[0])][:3]
@@ -141,7 +145,9 @@ class Doubts:
         digits = list(glimpse.number.digits)
         sample = Sample(glimpse.at, field, why, candidates, digits, model, picture, label)
         try:
-            return self._samples.add(sample, glimpse.pixels)
+            kept = self._samples.add(sample, glimpse.pixels)
+            self._kept_at = glimpse.at if kept else self._kept_at
+            return kept
         except OSError as error:
             self._broken = True
             log.warning("%s: hard numbers cannot be kept there: %s", self._samples.folder, error.strerror)

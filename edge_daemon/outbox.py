@@ -62,6 +62,9 @@ _PROBE = 256 * 1024
 """Bytes that must be free on a disk for it to be usable."""
 _FOR_EVER = 2**63 - 1
 
+_Said = tuple[str | None, float | None]
+"""Text and time of what was accepted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -116,6 +119,8 @@ class Outbox:
         self._file.db.execute("CREATE TEMP TABLE held (seq INTEGER PRIMARY KEY, lane TEXT, body BLOB)")
         self._held_from = 0  # the first number that is held in memory; 0: none is
         self._unkept: dict[str, tuple[Reading, Row]] = {}  # field -> its last reading that is not yet in `accepted`
+        self._kept: dict[str, _Said] = {}  # field -> what `accepted` holds, as far as this process has put it there
+        self._eventless = 0  # no event up to this number waits
         self._looked = time.monotonic()
         self._seq = self._file.seq
         self._markers = self._file.markers  # lane -> last delivered number that is on disk
@@ -188,7 +193,7 @@ class Outbox:
         lane = ACCEPTED + record.field
         if record.gone:
             self._file.db.execute("DELETE FROM accepted WHERE lane = ?", (lane,))
-        elif record.text is not None:
+        elif record.text is not None and self._kept.get(record.field) != _said_of(record):
             kept = pack_accepted(replace(row, lane=lane))
             self._file.db.execute(KEEP_ACCEPTED, kept)
 
@@ -198,7 +203,11 @@ class Outbox:
 
     def events(self, after: int, limit: int = 64) -> list[Entry]:
         """Waiting events numbered after < seq, oldest first."""
-        return self._waiting(EVENT_ROWS, after, _FOR_EVER, limit)
+        newest = self.last
+        found = self._waiting(EVENT_ROWS, max(after, self._eventless), _FOR_EVER, limit)
+        if not found and after <= self._eventless:  # thousands of readings are not searched for them again
+            self._eventless = newest
+        return found
 
     def newest(self, until: int) -> list[Entry]:
         """For each field its newest reading up to `until`, unless that or a newer one has been delivered."""
@@ -252,6 +261,7 @@ class Outbox:
         """Delete what was delivered and release the folder."""
         with self._mutex:
             self._flush()
+            self._past.flush()
             self._file.db.close()
             self._unlock()
 
@@ -304,17 +314,18 @@ class Outbox:
         """Put rows on the disk, with those that it did not take before."""
         with self._file.db as db:
             db.execute("INSERT INTO row SELECT * FROM held")
+            done = self._delete_done()  # what comes finds room where they were
             db.executemany("INSERT INTO row VALUES (?, ?, ?)", [pack(row) for row in rows])
             db.execute("DELETE FROM held")
             for unkept in self._unkept.values():  # also of readings that were delivered from memory meanwhile
                 self._keep(*unkept)
-            done = self._delete_done()
             dropped = self._cap.make_room(db, rows[0])
         self._forget(done)
         self._count_dropped(dropped)
         if self._held_from:
             self._vouch()
         self._held_from = 0
+        self._kept |= {field: _said_of(record) for field, (record, _) in self._unkept.items()}
         self._unkept = {}
         self._note(self.trouble if self.volatile else "")
 
@@ -394,6 +405,10 @@ class Outbox:
         if seqs and not self.dropped:
             log.warning("outbox: records are too many or too old; the oldest are being dropped")
         self.dropped += len(seqs)
+
+
+def _said_of(record: Reading) -> _Said:
+    return (None, None) if record.gone else (record.text, record.value_at)
 
 
 def _lane(record: Record) -> str:

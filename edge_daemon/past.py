@@ -1,7 +1,8 @@
 """Readings that the broker has acknowledged, kept for those who ask for them again: the command `history`.
 
-They lie as rows, each with its checksum, in a few files that only grow; the oldest goes when there are too many. It is
-a convenience and no promise: nothing is synced, and what a power cut or a full disk takes is not here.
+They lie as rows, each with its checksum, in a few files that only grow; the oldest goes when there are too many. The
+newest wait in memory until they fill some pages of the disk: to each write the file system adds pages of its own. It is
+a convenience and no promise: nothing is synced, and what a kill, a power cut or a full disk takes is not here.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ FILES = 8
 """At most so many; the oldest goes as a whole."""
 LARGEST = 16_000_000
 """Bytes that all of them may take: a look into the past reads them all."""
+TOGETHER = 16_384
+"""Bytes that are written at once."""
 
 
 class Past:
@@ -32,10 +35,17 @@ class Past:
         self._device = device
         self._max_file = min(max_size, LARGEST) // FILES
         self._max_age = max_age
+        self._fresh = b""  # not in a file yet
 
     def keep(self, entries: Iterable[Entry]) -> None:
         """These have been acknowledged. A disk that takes nothing is no error here."""
-        packed = b"".join(rows.pack(_row(entry)) for entry in entries if isinstance(entry.record, Reading))
+        self._fresh += b"".join(rows.pack(_row(entry)) for entry in entries if isinstance(entry.record, Reading))
+        if len(self._fresh) >= min(TOGETHER, self._max_file // 2):
+            self.flush()
+
+    def flush(self) -> None:
+        """Into a file with what is in memory only."""
+        packed, self._fresh = self._fresh, b""
         if packed:
             with suppress(OSError):
                 self._append(packed)
@@ -60,6 +70,7 @@ class Past:
             with suppress(OSError):
                 if time.time() - path.stat().st_mtime < self._max_age:
                     yield from (row for row in rows.find(path.read_bytes()) if isinstance(row, Row))
+        yield from (row for row in rows.find(self._fresh) if isinstance(row, Row))
 
     def _files(self) -> list[Path]:
         """Oldest first."""

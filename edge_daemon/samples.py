@@ -89,6 +89,8 @@ class Samples:
     def __init__(self, folder: Path, max_count: int, max_bytes: int) -> None:
         self.folder = folder
         self._max_count, self._max_bytes = max_count, max_bytes
+        self.is_full = False
+        """The last one that was added has taken the room of an older one."""
 
     def add(self, sample: Sample, pixels: Grey) -> bool:
         """Keep it, unless it looks like one that is kept and says the same. Raises OSError."""
@@ -161,6 +163,7 @@ class Samples:
         """The oldest go, those with a label last."""
         order = [*self.paths(labelled=False), *self.paths(labelled=True)]
         sizes = [path.stat().st_size for path in order]
+        self.is_full = len(order) > self._max_count or sum(sizes) > self._max_bytes
         while order and (len(order) > self._max_count or sum(sizes) > self._max_bytes):
             order.pop(0).unlink(missing_ok=True)
             sizes.pop(0)

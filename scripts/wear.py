@@ -1,8 +1,10 @@
-"""How much the outbox writes to the disk, a message and a day: what wears an SD card.
+"""How much is written to the disk, a message and a day: what wears an SD card.
 
-Readings are put one by one and delivered at once, as with a broker that is there; or none is delivered, as with one
-that is away. Bytes are those of this process's writes to files (wchar of /proc/self/io); what the file system adds
-for its own journal, and what a card makes of small writes, is not in it.
+By default the outbox alone. Readings are put one by one and delivered at once, as with a broker that is there; or none
+is delivered, as with one that is away. Bytes are those of this process's writes to files (wchar of /proc/self/io); what
+the file system adds for its own journal, and what a card makes of small writes, is not in it.
+
+With --minutes: the whole daemon on a number that changes now and then; counted are pages sent to the disk.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from pathlib import Path
 import click
 
 from edge_daemon.outbox import Outbox
+from scripts import wear_daemon
 from scripts.crash_worker import DEVICE, reading
 
 A_DAY = {
@@ -59,8 +62,14 @@ def report(messages: int, folder: Path | None) -> Mapping[str, object]:
 @click.command(help=__doc__)
 @click.option("--messages", default=2000, show_default=True, type=click.IntRange(10))
 @click.option("--folder", type=click.Path(path_type=Path, exists=True), help="On the disk in question.")
+@click.option("--minutes", type=click.FloatRange(min=0.1), help="Run the whole daemon for so long.")
+@click.option("--every", default=60.0, show_default=True, help="Seconds from one writing of its number to the next.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON, for programs.")
-def main(messages: int, folder: Path | None, as_json: bool) -> None:
+def main(messages: int, folder: Path | None, minutes: float | None, every: float, as_json: bool) -> None:
+    if minutes:
+        with tempfile.TemporaryDirectory(prefix="wear-", dir=folder) as name:
+            click.echo(json.dumps(wear_daemon.measure(Path(name), minutes, every)))
+        sys.exit()
     found = report(messages, folder)
     if as_json:
         click.echo(json.dumps(found))

@@ -139,6 +139,8 @@ class Recorder:
         self._thread.join(PATIENCE)
         self._client.disconnect()
         self._client.loop_misc()
+        # no circle: the client closes its sockets only when it goes, and must go before them
+        self._client.on_connect = self._client.on_subscribe = self._client.on_message = None
 
     def _on_connect(self, client: paho.Client, _userdata: object, flags: paho.ConnectFlags, *_: object) -> None:
         if not flags.session_present:  # asking again would bring the retained messages again

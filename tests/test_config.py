@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import socket
+import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from importlib.resources import files
 from itertools import pairwise
@@ -13,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from edge_daemon import config
+from edge_daemon import app, cli, config  # app: nobody may not read it later
 from edge_daemon.config import Camera, Config, load, parse
 from edge_daemon.errors import ConfigError
 from edge_daemon.sources import KINDS, options_type
@@ -294,18 +298,44 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     assert "File name too long" in told_of(tmp_path / ("x" * 5000))
 
 
-def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
-    """No permission is told as such."""
-    path = tmp_path / "c.toml"
+def test_a_file_that_may_not_be_read(nobody: Path) -> None:
+    """It is told who may not, where, and how that is given: of the file, or of a folder on the way to it."""
+    path = nobody / "c.toml"
     path.touch(0o000)
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    assert f"a file that the user {user} may read; {path} does not let it. As root: chgrp " in told_of(path)
+    nobody.chmod(0o600)
+    assert f"{nobody} does not let it" in told_of(path)
+    assert f"chmod g+x {nobody}" in told_of(path)
+
+
+def test_one_that_may_not_be_read_is_not_tried_again(nobody: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`edge-daemon run` ends with 78, which systemd does not restart on."""
+    path = nobody / "c.toml"
+    path.touch(0o000)
+    monkeypatch.setenv("STATE_DIRECTORY", str(nobody))
+    assert app
+    monkeypatch.setattr(sys, "argv", ["edge-daemon", "run", "--config", str(path)])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert left.value.code == 78
+
+
+@pytest.fixture
+def nobody() -> Iterator[Path]:
+    """A folder of a user who may not read everything: root becomes nobody for a while."""
     root = os.geteuid() == 0
-    if root:  # who may read everything
-        os.seteuid(65534)
-    try:
-        assert "expected a readable file; got: Permission denied" in told_of(path)
-    finally:
+    with tempfile.TemporaryDirectory() as name:
         if root:
-            os.seteuid(0)
+            os.chown(name, 65534, 65534)
+            os.setegid(65534)
+            os.seteuid(65534)
+        try:
+            yield Path(name)
+        finally:
+            if root:
+                os.seteuid(0)
+                os.setegid(0)
 
 
 def test_every_section_has_a_place() -> None:

@@ -116,6 +116,21 @@ def test_what_a_person_has_set_is_a_label(samples: Samples) -> None:
     assert [(s.why, s.label) for s in kept(samples)] == [("corrected", "47")]
 
 
+def test_once_there_is_no_room_few_are_taken(tmp_path: Path) -> None:
+    """One takes the place of an older one now and then, not at every doubt; what a person has set always does."""
+    samples = Samples(tmp_path, 2, 1_000_000)
+    doubts, rng = Doubts(samples), np.random.default_rng(1)
+    kept_at = []
+    for at in range(0, 6000, 300):
+        pixels = np.repeat(np.repeat(rng.integers(0, 255, (30, 40), np.uint8), 16, 0), 16, 1)
+        doubts.saw(Patch("tank", Frame(0, at, at, pixels), pixels, np.eye(3)), [number("42")])
+        doubts.said(reading("42", Status.LOW_CONFIDENCE))
+        kept_at.append(max(sample.at for sample in kept(samples)))
+    assert sorted(set(kept_at)) == [0, 300, 600, 2400, 4200]
+    doubts.said(Event("value_set", "tank", 5.0, {"text": "43"}))
+    assert [sample.why for sample in kept(samples)].count("corrected") == 1
+
+
 def test_a_disk_that_fails_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Readings go on: a line in the log, no error."""
     doubts = Doubts(Samples(tmp_path / "gone", 10, 10_000))

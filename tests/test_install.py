@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,21 @@ def test_dry_run_prints_every_step(tmp_path: Path) -> None:
     steps = ("apt-get update", "python3-picamera2", "systemd-sysusers", "make_environment", "selftest", "mv -T")
     assert [step for step in steps if step not in done.stderr] == []
     assert "was called" not in done.stdout + done.stderr
+
+
+def test_a_new_version_shares_the_libraries(tmp_path: Path) -> None:
+    """They are the same files, not written once more; what is replaced in the new version stays in the old one."""
+    used, fresh = tmp_path / "versions/1", tmp_path / "versions/2"
+    libraries = Path(f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages")
+    (used / libraries).mkdir(parents=True)
+    (used / libraries / "numpy.py").write_text("old")
+    (tmp_path / "current").symlink_to("versions/1")
+    command = f'. {INSTALL.parent}/install/steps.sh; opt="{tmp_path}"; share_libraries "{fresh}"'
+    subprocess.run(["bash", "-euc", command], check=True)
+    assert (fresh / libraries / "numpy.py").samefile(used / libraries / "numpy.py")
+    (tmp_path / "new").write_text("new")
+    (tmp_path / "new").replace(fresh / libraries / "numpy.py")  # as pip does
+    assert (used / libraries / "numpy.py").read_text() == "old"
 
 
 def test_extras_are_asked_for_by_name(tmp_path: Path) -> None:

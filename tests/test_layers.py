@@ -112,6 +112,7 @@ RANKS = {
     "explain": 9,
     "selftest": 7,
     "bench": 7,
+    "config_text": 5,
     "config_values": 5,
     "config": 6,
     "check": 10,

@@ -376,7 +376,7 @@ def test_schema_that_is_not_utf8(folder: Path) -> None:
     pristine = folder.with_name("pristine")
     folder.rename(pristine)
     data = database(pristine).read_bytes()
-    start = data.index(b"CREATE INDEX")
+    start = data.index(b"CREATE TABLE")
     for place in range(start, start + 180, 3):
         shutil.copytree(pristine, folder)
         hurt = bytearray(data)
@@ -511,6 +511,32 @@ def test_a_file_of_an_older_version_is_taken_over(folder: Path) -> None:
     outbox = Outbox(folder, "dock3")
     assert (len(waiting(outbox)), outbox.accepted(), outbox.salvaged) == (3, [], 0)
     outbox.close()
+
+
+def test_a_file_of_an_older_version_with_larger_pages(folder: Path) -> None:
+    """It is taken as it is, pages and all, and loses the index that each put had to write as well."""
+    fill(folder, 3)
+    with closing(sqlite3.connect(database(folder))) as db:
+        db.executescript(
+            "PRAGMA journal_mode=DELETE; PRAGMA page_size=4096; VACUUM;CREATE INDEX event ON row (seq) WHERE lane = '';"
+        )
+    outbox = Outbox(folder, "dock3")
+    outbox.put(event())
+    assert (len(waiting(outbox)), outbox.salvaged) == (4, 0)
+    outbox.close()
+    with closing(sqlite3.connect(database(folder))) as db:
+        assert db.execute("PRAGMA page_size").fetchone() == (4096,)
+        assert db.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND name = 'event'").fetchall() == []
+
+
+def test_events_are_found_behind_thousands_of_readings(folder: Path) -> None:
+    """Also after a look that found none, one that began behind an event that waits, and a new connection."""
+    with closing(Outbox(folder, "dock3")) as outbox:
+        outbox.put(reading(1))
+        assert outbox.events(0) == []
+        outbox.put_all([event(2), reading(3)])
+        assert outbox.events(2) == []
+        assert [entry.seq for entry in outbox.events(0)] == [2]
 
 
 def test_what_was_accepted_is_salvaged_with_the_rest(folder: Path) -> None:

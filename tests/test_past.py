@@ -27,6 +27,8 @@ def test_each_once_in_order(tmp_path: Path) -> None:
     kept = Past(tmp_path, "dock3", 10**6, 1e9)
     for number in (3, 1, 2, 3, 5):
         kept.keep([entry(number), Entry(number + 100, f"dock3/00000001/{number + 100}", True, event())])
+    assert (seqs(kept), list(tmp_path.iterdir())) == ([1, 2, 3, 5], []), "a few are not written yet"
+    kept.flush()
     again = Past(tmp_path, "dock3", 10**6, 1e9)
     assert (seqs(again), seqs(again, 2), seqs(again, 2, limit=2)) == ([1, 2, 3, 5], [2, 3, 5], [2, 3])
     assert again.readings(5, 1) == [entry(5)]
@@ -37,6 +39,7 @@ def test_bounded(tmp_path: Path) -> None:
     kept = Past(tmp_path, "dock3", 80_000, 100.0)
     for number in range(1000):
         kept.keep([entry(number)])
+    kept.flush()
     files = sorted(tmp_path.iterdir())
     assert len(files) == FILES
     assert sum(path.stat().st_size for path in files) <= 80_000
@@ -52,12 +55,15 @@ def test_damage_and_a_disk_that_refuses(tmp_path: Path) -> None:
     kept = Past(tmp_path, "dock3", 10**6, 1e9)
     for number in range(3):
         kept.keep([entry(number)])
+    kept.flush()
     (file,) = tmp_path.iterdir()
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
     file.write_bytes(data)
     assert seqs(kept) == [0, 2]
-    Past(tmp_path / "nowhere", "dock3", 10**6, 1e9).keep([entry(1)])
+    nowhere = Past(tmp_path / "nowhere", "dock3", 10**6, 1e9)
+    nowhere.keep([entry(1)])
+    nowhere.flush()
     assert past.Past(tmp_path / "nowhere", "dock3", 10**6, 1e9).readings(0, 9) == []
 
 

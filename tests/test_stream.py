@@ -15,9 +15,11 @@ from edge_daemon.sources.stream import Options, StreamCamera
 from tests.broker import Mosquitto, Recorder
 from tests.mjpeg import NetworkCamera
 from tests.paper import page
+from tests.rtsp import RtspCamera, missing
 from tests.test_app import daemon, readings, texts
 from tests.test_years import availability, told_of
 
+RTSP = pytest.mark.skipif(bool(why := missing()), reason=why)
 PAGE = page([("2021", 60, 80)], pen=4, height=60)
 
 
@@ -72,3 +74,30 @@ def test_a_camera_that_is_switched_off_and_on(tmp_path: Path, broker: Mosquitto,
             recorder.wait_for(lambda heard: not told_of("camera")(heard), timeout=40)
         assert availability(recorder) == [b"online"]
         assert {r["text"] for r in readings(recorder.heard)} == {"2021"}
+
+
+@pytest.mark.slow
+@RTSP
+def test_rtsp(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
+    """A camera that speaks RTSP and wants a login: its number arrives; off is a problem, and on again it is over."""
+    camera = RtspCamera(tmp_path, PAGE, "dock", "p@ss/word")
+    (tmp_path / "password").write_text("p@ss/word\n")
+    (tmp_path / "password").chmod(0o600)
+    login = f'username = "dock"\npassword_file = "{tmp_path}/password"'
+    with daemon(tmp_path, broker.url, f'source = "stream"\nurl = "{camera.url}"\n{login}'):
+        with camera.on():
+            recorder.wait_for(texts("2021"), timeout=40)
+        recorder.wait_for(told_of("camera"), timeout=60)
+        with camera.on():
+            recorder.wait_for(lambda heard: not told_of("camera")(heard), timeout=60)
+        assert {r["text"] for r in readings(recorder.heard) if r["status"] == "ok"} == {"2021"}
+
+
+@RTSP
+def test_an_rtsp_login_that_is_wrong(tmp_path: Path) -> None:
+    """Told at once, without the password."""
+    camera = RtspCamera(tmp_path, PAGE, "dock", "secret")
+    (tmp_path / "password").write_text("guessed")
+    with camera.on(), pytest.raises(CameraError, match="the login") as caught:
+        first(Options(camera.url, "dock", str(tmp_path / "password")))
+    assert "guessed" not in str(caught.value)

@@ -19,7 +19,10 @@ EXIT_FAILED = 1
 EXIT_CONFIG = ConfigError.exit_code
 
 config_option = click.option(
-    "--config", type=click.Path(path_type=Path), metavar="FILE", help="Configuration (TOML). Without: the defaults."
+    "--config",
+    type=click.Path(path_type=Path, readable=False),  # one that cannot be read: `config` tells, with its exit code
+    metavar="FILE",
+    help="Configuration (TOML). Without: the defaults.",
 )
 json_option = click.option("as_json", "--json", is_flag=True, help="One line of JSON each, for programs.")
 

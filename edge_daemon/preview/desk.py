@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from edge_daemon import config, samples
+from edge_daemon import config, config_text, samples
 from edge_daemon.errors import ConfigError, SampleError
 from edge_daemon.preview import drafts
 from edge_daemon.preview.drafts import Draft
@@ -103,7 +103,7 @@ class Desk:
 
     def _text(self) -> str:
         """What the file holds now. Raises ConfigError where it is not valid."""
-        text = config.text_of(self._path) if self._path else ""
+        text = config_text.text_of(self._path) if self._path else ""
         config.parse(self._name, text)
         return text
 

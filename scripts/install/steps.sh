@@ -52,8 +52,9 @@ from_bundle() {
     local place=$1 folder option rest=()
     shift
     if [ -f "$place" ]; then
-        folder=$(mktemp -d /var/tmp/edge-daemon-bundle.XXXXXX)
-        trap 'rm -rf "$folder"' EXIT
+        unpacked=$(mktemp -d /var/tmp/edge-daemon-bundle.XXXXXX) # not local: also there when the script ends outside
+        folder=$unpacked
+        trap 'rm -rf "$unpacked"' EXIT
         tar -xzf "$place" -C "$folder" --strip-components=1
     else
         folder=$place
@@ -197,13 +198,16 @@ the_programs() {
 }
 
 make_environment() {
-    local place=$1 pip=("$1/bin/python" -m pip) from=() copy="$opt/build/edge_daemon"
+    local place=$1 pip=("$1/bin/python" -m pip) from=() copy="$opt/build/edge_daemon" tools="$opt/build/tools" tool
     # picamera2 and what it is built against are Debian's: that numpy stays the one in use
     python3 -I -c 'import numpy; print(f"numpy=={numpy.__version__}")' > "$opt/build/constraints" 2> /dev/null || true
+    share_libraries "$place"
     if [ -d "$source/wheels" ]; then
         python3 -m venv --system-site-packages --without-pip "$place"
-        pip=("$place/bin/python" "$(echo "$source"/wheels/pip-*.whl)/pip")
-        from=(--no-index --find-links "$source/wheels")
+        # unpacked: from within its wheel pip would be compiled anew at every call
+        for tool in "$source"/wheels/{pip,setuptools}-*.whl; do python3 -m zipfile -e "$tool" "$tools"; done
+        pip=(env "PYTHONPATH=$tools" "$place/bin/python" -m pip)
+        from=(--no-index --find-links "$source/wheels" --no-build-isolation)
     else
         python3 -m venv --system-site-packages "$place"
     fi
@@ -212,6 +216,16 @@ make_environment() {
     PIP_CACHE_DIR="$opt/downloads" "${pip[@]}" install -q --disable-pip-version-check --only-binary :all: "${from[@]}" \
         --constraint "$opt/build/constraints" "$copy${extras:+[$extras]}"
     chmod -R go=u-w "$place"
+}
+
+# share_libraries PLACE: those of the version in use, as the same files: what fits is not written to the card once more.
+# pip replaces files and never changes one, so the version in use stays as it is.
+share_libraries() {
+    local libraries
+    libraries="lib/python$(python_version)/site-packages"
+    [ -d "$opt/current/$libraries" ] || return 0
+    mkdir -p "$1/$libraries"
+    cp -al "$opt/current/$libraries/." "$1/$libraries"
 }
 
 # The camera library must import beside what was just installed, where it did before.

@@ -18,7 +18,7 @@ OPT = Path("/opt/edge-daemon")
 CONFIG = Path("/etc/edge-daemon/config.toml")
 STATE = Path("/var/lib/edge-daemon")
 UNIT = "edge-daemon"
-SLOW = 30 if Path("/proc/device-tree").exists() else 1
+SLOW = 8 if Path("/proc/device-tree").exists() else 1
 """Times are multiplied by it where a processor is emulated."""
 CHANGING = "/proc /sys /dev /run /tmp /share /root /var/tmp /var/log /var/cache /var/lib/apt /var/lib/dpkg"
 CHANGING += " /var/lib/mosquitto"

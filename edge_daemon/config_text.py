@@ -1,0 +1,69 @@
+"""The text of a configuration file, or why it cannot be had."""
+
+from __future__ import annotations
+
+import codecs
+import grp
+import os
+import pwd
+from pathlib import Path
+
+from edge_daemon.errors import ConfigError
+
+LARGEST_FILE = 256 * 1024
+
+
+def text_of(path: Path) -> str:
+    """The file's text. Raises ConfigError."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path}: expected a configuration; got no such file. `edge-daemon config > {path}` writes one"
+        ) from None
+    except IsADirectoryError:
+        raise ConfigError(f"{path}: expected a configuration file; got a directory") from None
+    except PermissionError:
+        raise ConfigError(f"{path}: {_who_may_not(path)}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: expected a readable file; got: {error.strerror}") from None
+    if len(data) > LARGEST_FILE:
+        raise ConfigError(f"{path}: expected at most {LARGEST_FILE // 1024} KB; got more. Is it the right file?")
+    if data.startswith(codecs.BOM_UTF8):
+        raise ConfigError(f"{path}:1: expected UTF-8 without a byte order mark; got one. Save it without BOM")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = 1 + data.count(b"\n", 0, error.start)
+        raise ConfigError(
+            f"{path}:{line}: expected UTF-8; got the byte 0x{data[error.start]:02x}. Save it as UTF-8"
+        ) from None
+
+
+def _who_may_not(path: Path) -> str:
+    """Whose permission is missing, on which of the file and its folders, and how it is given."""
+    user, group = _name_of(os.geteuid()), _group_of(os.getegid())
+    for place in (*reversed(path.absolute().parents), path):
+        wanted = os.R_OK if place == path else os.X_OK
+        if not os.access(place, wanted, effective_ids=True):
+            break
+    may = "g+r" if place == path else "g+x"
+    return (
+        f"expected a file that the user {user} may read; {place} does not let it. "
+        f"As root: chgrp {group} {place} && chmod {may} {place}"
+    )
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _group_of(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
