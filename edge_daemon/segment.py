@@ -43,10 +43,10 @@ BAR_WIDTH, BREAK = 0.4, 0.2
 SLIM, ALIGNED, BESIDE, VOUCHED = 0.36, 0.15, 0.8, 0.85
 """A bar of at most so many heights' width, whose ends are level with a sure digit's to such a share of its height, and
 so near to it, is a digit's ink with at least this chance: brackets and table lines are longer."""
-SLENDER, LEANS, NEXT_TO, SLANTED = 0.2, 0.2, 1.2, 0.25
+SLENDER, LEANS, NEXT_TO, SLANTED, SLASH = 0.2, 0.2, 1.2, 0.25, 0.3
 """A bar is at most so many times its length thick. A slash leans so many pixels for each pixel up more than any digit
-so many heights beside it, and so many more than the digits of the picture usually do. In some hands a 1 does too: it
-is left open which it is."""
+so many heights beside it, so many more than the digits of the picture usually do, and so many at least. In some hands
+a 1 does too: it is left open which it is."""
 LINE_GAP = 4.0
 """Marks further apart than this, in heights of the taller, are not on one line."""
 JOIN_GAP = 1.0
@@ -94,7 +94,7 @@ def vouched(blobs: Sequence[Blob]) -> list[Blob]:
         return list(blobs)
     x, y, right, foot, peak = np.array([(b.x, b.y, b.right, b.y + b.h, b.peak) for b in sure], np.float32).T
     leans = np.array([lean(b) for b in sure])
-    usual = SLANTED + float(np.median(leans))
+    usual = max(SLASH, SLANTED + float(np.median(leans)))
     out = list(blobs)
     for i in bars:
         bar, tall = blobs[i], foot - y
