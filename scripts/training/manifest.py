@@ -22,10 +22,21 @@ from scripts.training import golden, sets
 NAME = "digits"
 
 
+def read(path: Path) -> dict[str, Any]:
+    """A manifest with all that it says, also to people."""
+    facts: dict[str, Any] = json.loads(path.read_text())
+    return facts
+
+
 def write(
-    folder: Path, version: str, networks: dict[str, bytes], temperature: dict[str, float], figures: dict[str, Any]
+    folder: Path,
+    version: str,
+    networks: dict[str, bytes],
+    temperature: dict[str, float],
+    figures: dict[str, Any],
+    trained_on: list[dict[str, Any]] | None = None,
 ) -> Path:
-    """Write the digit model into `folder` and return the manifest's path."""
+    """Write the digit model into `folder` and return the manifest's path. Without `trained_on`: on all of sets.py."""
     golden_sheet = golden.sheet()
     pictures = blends.blends(golden.inks())
     kinds = sorted(networks)
@@ -35,7 +46,8 @@ def write(
         "temperature": temperature,
         "normaliser": normalise.VERSION,
         "figures": figures,
-        "trained_on": [
+        "trained_on": trained_on
+        or [
             {"set": s.file, "from": s.project, "licence": s.licence, "holds": s.holds, "share": s.share}
             for s in sets.SETS
         ],
