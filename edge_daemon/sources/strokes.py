@@ -108,8 +108,8 @@ class Writer:
     """A person with a hand of their own.
 
     The same `seed` is the same person; on another `occasion` the same hand moves a little differently. Both
-    are at least 0. Two writers with the same seed, occasion and `shapes`, the ways of writing that they may have learnt,
-    write the same.
+    are at least 0. Two writers with the same seed, occasion and `shapes`, the ways of writing that they may have
+    learnt, write the same.
     """
 
     def __init__(self, seed: int, occasion: int = 0, shapes: Mapping[str, Sequence[str]] = SHAPES) -> None:

@@ -1,4 +1,4 @@
-"""The weights of a shipped digit network, to go on training from: a .tflite file -> a Keras model that says the same."""
+"""The weights of a shipped digit network, to go on training from: a .tflite file -> what Keras takes."""
 
 from __future__ import annotations
 
