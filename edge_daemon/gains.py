@@ -24,7 +24,7 @@ TOLERANCE = 0.005
 """Share of a standing set that a new model may read less of: more, and it has forgotten something."""
 WORST = 40
 """Pictures of new mistakes that are shown of a set."""
-WRITERS = range(2000, 2100)
+WRITERS = range(2000, 2040)
 """Who draws the digits of the standing set that needs no data."""
 _SIDE = 48
 

@@ -24,11 +24,12 @@ SIDE = 64
 
 def drawn(writers: range) -> tuple[list[Grey], sets.Labels]:
     """Each digit by each writer, (SIDE, SIDE) light on black, and labels."""
-    inks = [_digit(Writer(seed), digit) for seed in writers for digit in DIGITS]
+    inks = [drawn_by(Writer(seed), digit) for seed in writers for digit in DIGITS]
     return inks, np.tile(np.arange(len(DIGITS)), len(writers))
 
 
-def _digit(writer: Writer, digit: str) -> Grey:
+def drawn_by(writer: Writer, digit: str) -> Grey:
+    """One digit, (SIDE, SIDE) light on black."""
     strokes = writer.digit(digit)
     points = np.vstack(strokes)
     low, high = points.min(axis=0), points.max(axis=0)
