@@ -105,5 +105,7 @@ def test_samples_become_an_update(tmp_path: Path) -> None:
 @pytest.mark.timeout(3600)
 def test_the_person_is_read_better(tmp_path: Path) -> None:
     """The whole loop: exit code 0 says better on held-out pages, nothing forgotten, kept after its probation."""
-    done = subprocess.run([sys.executable, "-m", "scripts.loop", "--work", str(tmp_path / "loop")], cwd=ROOT, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.loop", "--work", str(tmp_path / "loop")], cwd=ROOT, check=False
+    )
     assert done.returncode == 0
