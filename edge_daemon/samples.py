@@ -238,7 +238,7 @@ def cut(pixels: Grey, box: Box) -> tuple[Grey, Box]:
     At its ends there is room for one digit more: one that was taken for none is what a person should see.
     """
     x, y, w, h = box
-    beside, above = max(4, 4 * h // 5), max(4, h // 3)
+    beside, above = max(4, h), max(4, h // 3)
     left, top = max(0, x - beside), max(0, y - above)
     part = pixels[top : y + h + above, left : x + w + beside].copy()
     return part, (left, top, part.shape[1], part.shape[0])
