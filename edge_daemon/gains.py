@@ -187,7 +187,7 @@ def write_page(folder: Path, title: str, found: Sequence[Gains], more: str = "")
 
 _STYLE = """<meta name=viewport content="width=device-width"><style>
 :root { color-scheme: light dark } body { font: 16px sans-serif; max-width: 60rem; margin: auto; padding: 1rem }
-pre { overflow: auto } table { border-collapse: collapse } td, th { padding: .1rem .7rem; text-align: right }
+pre { white-space: pre-wrap } table { border-collapse: collapse } td, th { padding: .1rem .7rem; text-align: right }
 figure { display: inline-block; margin: .5rem; text-align: center } img { height: 4rem; background: #000 }
 figcaption { font-size: .8rem }</style>"""
 
