@@ -35,6 +35,8 @@ class DigitManifest(Manifest, frozen=True):
     """For each picture on the golden sheet the 11 probabilities that the float32 network gives it."""
     blends: tuple[str, ...] = ()
     """The kinds of network whose answers the blends sheet holds, from left to right."""
+    strips: bool = True
+    """False: it knows a hand that the network for strips does not know, and would be outvoted by it."""
 
 
 def locate(path: str) -> tuple[Path, str]:
@@ -94,6 +96,8 @@ class TfliteClassifier:
         if kind not in manifest.files or kind not in manifest.temperature:
             raise ModelError(f"{path} names no {kind} network, only {', '.join(sorted(manifest.temperature))}")
         self.name = f"{manifest.name}@{manifest.version}"
+        self.strips = manifest.strips
+        """Whether lines may also be read as strips."""
         self._temperature = manifest.temperature[kind]
         self._networks = Pair(open_network(path, manifest, kind, digit_network, options.runtime))
         self._try(path, manifest)

@@ -74,8 +74,9 @@ def run(args: argparse.Namespace) -> Path:
         "runtimes": runtimes.compare(networks, sample),
     }
     learnt = [*before.facts["trained_on"], {"set": "extra", "from": "its owner", "holds": f"{len(own[0].y)} digits"}]
+    other = {"trained_on": learnt, "strips": False}  # that network was not taught, and would outvote this one
     version = args.version or f"{before.facts['version']}+{time.strftime('%Y%m%d.%H%M')}"
-    path = manifest.write(args.out, version, networks, before.temperature, figures, learnt)
+    path = manifest.write(args.out, version, networks, before.temperature, figures, other)
     say(f"wrote {path} after {time.monotonic() - began:.0f} s. What does it gain and lose?")
     say(f"  edge-daemon samples compare {path} --report report/")
     return path

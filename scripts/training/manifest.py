@@ -34,9 +34,12 @@ def write(
     networks: dict[str, bytes],
     temperature: dict[str, float],
     figures: dict[str, Any],
-    trained_on: list[dict[str, Any]] | None = None,
+    other: Mapping[str, Any] = MappingProxyType({}),
 ) -> Path:
-    """Write the digit model into `folder` and return the manifest's path. Without `trained_on`: on all of sets.py."""
+    """Write the digit model into `folder` and return the manifest's path.
+
+    It was trained on all of sets.py, unless `other` facts say otherwise.
+    """
     golden_sheet = golden.sheet()
     pictures = blends.blends(golden.inks())
     kinds = sorted(networks)
@@ -46,14 +49,13 @@ def write(
         "temperature": temperature,
         "normaliser": normalise.VERSION,
         "figures": figures,
-        "trained_on": trained_on
-        or [
+        "trained_on": [
             {"set": s.file, "from": s.project, "licence": s.licence, "holds": s.holds, "share": s.share}
             for s in sets.SETS
         ],
         "golden": golden_answers(networks["float32"], temperature["float32"]).round(4).tolist(),
         "blends": kinds,
-    }
+    } | dict(other)
     return save(folder, NAME, version, networks, golden_sheet, facts, {"blends": blends.sheet(answers)})
 
 
