@@ -103,9 +103,9 @@ class _Quiet(SimpleHTTPRequestHandler):
 @click.command()
 @click.option("--work", type=click.Path(path_type=Path), metavar="FOLDER", help="Keep everything there.")
 @click.option("--writer", type=click.IntRange(1), default=WRITER, show_default=True, help="The person.")
-@click.option("--pages", type=click.IntRange(1), default=4, show_default=True, help="Watched, and labelled.")
-@click.option("--frames", type=click.IntRange(10), default=300, show_default=True, help="Of each page, 5 a second.")
-@click.option("--steps", type=click.IntRange(1), default=400, show_default=True, help="Of the training.")
+@click.option("--pages", type=click.IntRange(1), default=3, show_default=True, help="Watched, and labelled.")
+@click.option("--frames", type=click.IntRange(10), default=250, show_default=True, help="Of each page, 5 a second.")
+@click.option("--steps", type=click.IntRange(1), default=250, show_default=True, help="Of the training.")
 @click.option("--model", type=click.Path(exists=True, path_type=Path), metavar="MANIFEST", help="Instead of training.")
 @click.option(
     "--set", "sets", multiple=True, type=click.Path(exists=True, path_type=Path), metavar="SET", help="Standing sets."

@@ -80,6 +80,7 @@ def test_the_camera_keeps_its_usual_writers() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)  # ten processes, each of which loads its networks: long on a busy machine
 def test_samples_become_an_update(tmp_path: Path) -> None:
     """All but the training, with a model that is there: a daemon's hard samples are labelled, exported, compared on;
     the model is published, and a device that asks takes it, on probation."""

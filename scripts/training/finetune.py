@@ -17,12 +17,12 @@ from edge_daemon.errors import ModelError
 from edge_daemon.networks import read_file, softmax
 from scripts.training import convert, dataset, manifest, net, rehearsal, runtimes, weights
 
-STEPS, BATCH = 400, 128
+STEPS, BATCH = 250, 128
 OWN = 0.25
 """Share of a batch that is the person's own; the rest is rehearsed."""
 RATE = 5e-4
 """Of learning, at the first step; it falls to nothing along a cosine."""
-PICTURES = 16_000
+PICTURES = 6_000
 """To rehearse with."""
 COPIES = 20
 """Of each crop of one's own, degraded."""
