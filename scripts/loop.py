@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -118,8 +117,9 @@ def main(
     """Play the loop once; exit code 0 only if the person is read better after it and nothing was forgotten."""
     with tempfile.TemporaryDirectory(prefix="edge-daemon-loop-") as temporary:
         folder = (work or Path(temporary)).resolve()
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        if folder.exists() and any(folder.iterdir()):
+            raise click.UsageError(f"{folder} is not empty: name a new folder")
+        folder.mkdir(parents=True, exist_ok=True)
         figures = play(Loop(folder, writer), pages, frames, steps, model, sets)
         if as_json:
             click.echo(json.dumps(figures))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge_daemon.cli.shared import complain, config_option, json_option, say
+from edge_daemon.cli.shared import complain, config_option, json_option, say, sets_option
 
 if TYPE_CHECKING:
     from edge_daemon.samples import Sample, Samples
@@ -139,14 +139,7 @@ def samples_export(folder: Path) -> None:
 @samples.command("compare")
 @click.argument("model", metavar="MANIFEST")
 @click.option("--with", "present", default="bundled", show_default=True, metavar="MANIFEST", help="The present one.")
-@click.option(
-    "--set",
-    "sets",
-    multiple=True,
-    type=click.Path(exists=True, path_type=Path),
-    metavar="SET.npz|FOLDER",
-    help="Also on these crops, as `model evaluate` takes them.",
-)
+@sets_option
 @click.option("--report", type=click.Path(path_type=Path), metavar="FOLDER", help="A page with the new mistakes.")
 @json_option
 def samples_compare(model: str, present: str, sets: tuple[Path, ...], report: Path | None, as_json: bool) -> None:

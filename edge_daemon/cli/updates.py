@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from edge_daemon.cli.model import RELOAD
-from edge_daemon.cli.shared import complain, config_option, json_option, say
+from edge_daemon.cli.shared import complain, config_option, json_option, say, sets_option
 from edge_daemon.errors import PublishError
 
 if TYPE_CHECKING:
@@ -33,14 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="So long devices believe it."
 )
-@click.option(
-    "--set",
-    "sets",
-    multiple=True,
-    type=click.Path(exists=True, path_type=Path),
-    metavar="SET.npz|FOLDER",
-    help="Crops that the model should read as well as the bundled one, beside those that the program draws.",
-)
+@sets_option
 @click.option("--rotate", type=click.Choice(["root", "publish"]), help="Replace this key by a new one.")
 def publish(
     manifest: Path | None,
