@@ -155,7 +155,8 @@ def play(
         loop.daemon(page, frames)
         page += 1
     active = store.active()
-    fate = "on probation" if active.probation else "and is kept"
+    left = "; ".join(store.refusals().values())
+    fate = "on probation" if active.probation else f"the new one was left: {left}" if left else "and is kept"
     say(f"after {page - pages} pages more: {active.name} runs, {fate}")
     held = held_out(hand)
     before, after = (Held.of(held, path) for path in ("bundled", str(manifest)))

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,6 +38,9 @@ class DigitManifest(Manifest, frozen=True):
     """The kinds of network whose answers the blends sheet holds, from left to right."""
     strips: bool = True
     """False: it knows a hand that the network for strips does not know, and would be outvoted by it."""
+    contradicts: Annotated[float, msgspec.Meta(ge=0, le=0.2)] = 0.0
+    """Share of the crops it was taught that the model before it took for another digit: so much more than usual it may
+    contradict that one while on probation."""
 
 
 def locate(path: str) -> tuple[Path, str]:

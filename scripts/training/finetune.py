@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.classifiers.tflite import locate, read_manifest
+from edge_daemon.domain import NOT_A_DIGIT
 from edge_daemon.errors import ModelError
 from edge_daemon.networks import read_file, softmax
 from scripts.training import convert, dataset, manifest, net, rehearsal, runtimes, weights
@@ -37,6 +38,8 @@ class Start:
     path: Path
     facts: dict[str, Any]
     """Its manifest, as it stands in the file."""
+    content: bytes
+    """Of its float32 network."""
     weights: weights.Weights
     temperature: dict[str, float]
 
@@ -52,7 +55,7 @@ def start(path: str) -> Start:
         known = weights.of(content)
     except ValueError as error:
         raise ModelError(f"{found}: {error}") from error
-    return Start(found, manifest.read(found), known, facts.temperature)
+    return Start(found, manifest.read(found), content, known, facts.temperature)
 
 
 def run(args: argparse.Namespace) -> Path:
@@ -74,12 +77,23 @@ def run(args: argparse.Namespace) -> Path:
         "runtimes": runtimes.compare(networks, sample),
     }
     learnt = [*before.facts["trained_on"], {"set": "extra", "from": "its owner", "holds": f"{len(own[0].y)} digits"}]
-    other = {"trained_on": learnt, "strips": False}  # that network was not taught, and would outvote this one
+    other = {
+        "trained_on": learnt,
+        "strips": False,  # that network was not taught, and would outvote this one
+        "contradicts": denied(before, own[0]),
+    }
     version = args.version or f"{before.facts['version']}+{time.strftime('%Y%m%d.%H%M')}"
     path = manifest.write(args.out, version, networks, before.temperature, figures, other)
     say(f"wrote {path} after {time.monotonic() - began:.0f} s. What does it gain and lose?")
     say(f"  edge-daemon samples compare {path} --report report/")
     return path
+
+
+def denied(before: Start, own: dataset.Part) -> float:
+    """The share of the person's crops that the model took for another digit; at most a fifth: more is no allowance."""
+    said = runtimes.logits(before.content, own.x).argmax(axis=1)
+    wrong = (said != own.y) & (said != NOT_A_DIGIT)
+    return round(min(0.2, float(wrong.mean())), 3)
 
 
 def teach(
