@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.domain import DIGITS, NOT, NOT_A_DIGIT, Classifier, Frame, Glyph, Grey, Line, Patch
+from edge_daemon.domain import DIGITS, LABELS, NOT, NOT_A_DIGIT, Classifier, Frame, Glyph, Grey, Line, Patch
 from edge_daemon.errors import SampleError
+from edge_daemon.evaluate import Crops
 from edge_daemon.opinions import joined, main_line
 from edge_daemon.reader import Reader
 from edge_daemon.samples import NOTHING, Sample
@@ -53,6 +54,12 @@ def export(labelled: Iterable[tuple[str, Sample]], folder: Path, reader: Reader)
                 raise SampleError(f"{path}: cannot be written: {error.strerror}") from None
             glyphs += 1
     return Exported(glyphs, numbers, tuple(lost))
+
+
+def crops(labelled: Iterable[tuple[str, Sample]], reader: Reader) -> Crops:
+    """The glyphs of samples that can be taken apart, as a set to measure models on."""
+    found = [pair for _, sample in labelled for pair in taken_apart(sample.pixels, sample.label or NOTHING, reader)]
+    return [glyph.ink for _, glyph in found], np.array([LABELS.index(label) for label, _ in found], np.int64)
 
 
 def taken_apart(pixels: Grey, label: str, reader: Reader) -> list[tuple[str, Glyph]]:

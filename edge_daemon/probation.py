@@ -39,8 +39,13 @@ class Probation:
         old: Classifier,
         verdict: Callable[[str], None],
         now: Callable[[], float] = time.perf_counter,
+        contradicts: float = 0.0,
     ) -> None:
-        """`verdict` is called once, from within `classify`, with why it is to be left; "": it is kept."""
+        """`verdict` is called once, from within `classify`, with why it is to be left; "": it is kept.
+
+        `contradicts`: so much more of what the old one is sure of may be denied, 0..1: it is known to err.
+        """
+        self._contradicts = contradicts
         self.name = new.name
         self._new, self._old = new, old
         self._verdict = verdict
@@ -101,7 +106,7 @@ class Probation:
             return f"it refused {refused / glyphs:.0%} of all ink, the model before it {refused_usually / glyphs:.0%}"
         if both and (usual_surety - surety) / both > LESS_SURE:
             return f"its confidence was {surety / both:.2f}, that of the model before it {usual_surety / both:.2f}"
-        if sure and contradicted / sure > CONTRADICTED:
+        if sure and contradicted / sure > CONTRADICTED + self._contradicts:
             return f"it contradicted {contradicted / sure:.0%} of what the model before it was sure of"
         if took > max(GRACE, SLOWER * took_usually):
             return f"it took {took * 1e3:.1f} ms for a digit, the model before it {took_usually * 1e3:.1f} ms"

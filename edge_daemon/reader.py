@@ -124,11 +124,12 @@ def open_reader(
 ) -> Reader:
     """With all three networks, the digits' as configured. Raises ModelError, or RuntimeMissingError.
 
-    Who brings a digit network of their own wants it to read: strips are left out then.
+    Strips are left out where the digit network is somebody's own, or was taught a hand that they do not know.
     """
-    strips = None if classifiers.is_foreign(model) else StripReader(runtime=model.runtime)
+    classifier = classifiers.load(model, device)
+    strips = StripReader(runtime=model.runtime) if classifier.strips else None
     kind = "int8" if model.precision == "auto" else model.precision
-    return Reader(Sieve(kind=kind, runtime=model.runtime), classifiers.load(model, device), strips, look_round_every)
+    return Reader(Sieve(kind=kind, runtime=model.runtime), classifier, strips, look_round_every)
 
 
 def heard(pixels: Grey, numbers: Sequence[Number], strips: StripReader) -> list[Number]:

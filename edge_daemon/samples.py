@@ -236,9 +236,12 @@ def alike(print_: int, path: Path) -> bool:
 
 
 def cut(pixels: Grey, box: Box) -> tuple[Grey, Box]:
-    """The number in `box` with paper around it, an owned copy, and the box of the cut-out in `pixels`."""
+    """The number in `box` with paper around it, an owned copy, and the box of the cut-out in `pixels`.
+
+    At its ends there is room for one digit more: one that was taken for none is what a person should see.
+    """
     x, y, w, h = box
-    pad = max(4, h // 3)
-    left, top = max(0, x - pad), max(0, y - pad)
-    part = pixels[top : y + h + pad, left : x + w + pad].copy()
+    beside, above = max(4, h), max(4, h // 3)
+    left, top = max(0, x - beside), max(0, y - above)
+    part = pixels[top : y + h + above, left : x + w + beside].copy()
     return part, (left, top, part.shape[1], part.shape[0])

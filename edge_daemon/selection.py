@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from edge_daemon import classifiers
 from edge_daemon.choice import chosen, remembered, situation
 from edge_daemon.classifiers.options import AUTO, BUNDLED, Options
+from edge_daemon.classifiers.tflite import read_manifest
 from edge_daemon.coral import Device
 from edge_daemon.errors import ModelError
 from edge_daemon.probation import Probation
@@ -75,7 +76,8 @@ def selected(wanted: Options, store: Store, device: Device, again: Callable[[], 
                 again()
 
         log.info("model %s is on probation", version.name)
-        reader.classifier = Probation(reader.classifier, before, verdict)
+        denied = read_manifest(version.manifest).contradicts
+        reader.classifier = Probation(reader.classifier, before, verdict, contradicts=denied)
         yield Selected(reader, trouble, device)
 
 

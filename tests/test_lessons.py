@@ -17,6 +17,7 @@ from edge_daemon.errors import SampleError
 from edge_daemon.reader import Reader, open_reader
 from edge_daemon.samples import Sample, Samples
 from scripts.training import dataset, sets
+from tests.models import model
 from tests.paper import page
 
 
@@ -93,3 +94,10 @@ def test_the_commands_export_and_compare(tmp_path: Path, monkeypatch: pytest.Mon
     assert "2 glyphs of 1 numbers" in done.stdout
     compared = CliRunner().invoke(cli, ["samples", "compare", "bundled"])
     assert "gained: none" in compared.stdout
+
+
+def test_what_was_taught_a_hand_reads_without_strips(tmp_path: Path) -> None:
+    """A manifest that says so opens a reader of digits only: strips would outvote what it has learnt."""
+    taught = model(tmp_path, "9.9.2", strips=False) / "digits-9.9.2.json"
+    assert open_reader(Options(str(taught))).strips is None
+    assert open_reader(Options("bundled")).strips is not None

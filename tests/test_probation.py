@@ -66,6 +66,18 @@ def test_a_worse_one_is_left_at_the_first_inspection(new: Scripted, why: str) ->
     assert probation.classify(GLYPHS)[0].argmax() == 3
 
 
+@pytest.mark.parametrize(("denied", "kept"), [(0.1, False), (0.2, True)])
+def test_one_that_was_taught_otherwise_may_contradict_more(denied: float, kept: bool) -> None:
+    """By as much as a person has denied of what the old one was sure of, and no more: here it contradicts 20 %."""
+    verdicts: list[str] = []
+    new, old, other = Scripted("new"), Scripted("old"), Scripted("other", digit=7)
+    probation = Probation(new, old, verdicts.append, contradicts=denied)
+    for frame in range(FRAMES):
+        probation._old = other if frame % 25 < 5 else old
+        probation.classify(GLYPHS)
+    assert (verdicts == [""]) is kept
+
+
 def raising(_: Sequence[Glyph]) -> Scores:
     raise RuntimeError("node 3 failed")
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from edge_daemon.cli import cli
 from edge_daemon.domain import Grey
 from edge_daemon.errors import SampleError
-from edge_daemon.samples import IN_MEMORY, Options, Sample, Samples, find_samples, open_samples
+from edge_daemon.samples import IN_MEMORY, Options, Sample, Samples, cut, find_samples, open_samples
 from tests.paper import page
 
 SIZE = 100_000
@@ -42,6 +42,18 @@ def test_a_sample_comes_back_as_it_was(tmp_path: Path) -> None:
     [(_, kept)] = samples.all()
     assert (kept.why, kept.candidates[0], kept.label) == ("unsure", ("42", 0.7), None)
     assert np.array_equal(kept.pixels, crop("42"))
+
+
+def test_a_digit_that_was_left_out_can_be_seen() -> None:
+    """Of 4207 only 207 was read: the cut-out shows the 4 as well. At the border of a picture it ends there."""
+    pixels = page([("4207", 60, 60)], size=(260, 160))
+    inked = np.flatnonzero((pixels < 130).any(axis=0))
+    starts = [int(x) for x, before in zip(inked[1:], inked[:-1], strict=True) if x > before + 1]
+    box = starts[0], 60, int(inked[-1]) - starts[0], 40
+    part, (left, _, width, _) = cut(pixels, box)
+    assert left < inked[0]
+    assert part.shape[1] == width
+    assert cut(pixels, (2, 60, 250, 40))[1][::2] == (0, 260)
 
 
 def test_the_oldest_go_first(tmp_path: Path) -> None:

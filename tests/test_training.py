@@ -10,7 +10,7 @@ import pytest
 
 from edge_daemon.domain import NOT_A_DIGIT, Grey
 from edge_daemon.sources.strokes import Writer, coverage
-from scripts.training import augment, calibrate, dataset, evaluate, golden, main, negatives, sets
+from scripts.training import augment, calibrate, dataset, evaluate, golden, main, negatives, rehearsal, sets
 
 
 def digit(char: str, seed: int = 3) -> Grey:
@@ -125,3 +125,30 @@ def test_golden_pictures_are_the_same_every_time() -> None:
     """The manifest's answers were computed from exactly these."""
     assert golden.sheet() == golden.sheet()
     assert len({ink.tobytes() for ink in golden.inks()}) == len(golden.inks())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "--data is wanted"),
+        (["--from", "bundled"], "wants --extra"),
+        (["--from", "bundled", "--extra", "mine"], "wants --out"),
+    ],
+)
+def test_what_a_training_lacks_is_told(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Wrong usage, in a sentence; above all, the shipped model is not written over by one that was taught."""
+    with pytest.raises(SystemExit) as ended:
+        main.main(arguments)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_what_is_rehearsed_is_drawn() -> None:
+    """Each digit by each writer, whole in its picture, and another writer's looks otherwise."""
+    inks, labels = rehearsal.drawn(range(rehearsal.FIRST, rehearsal.FIRST + 2))
+    assert labels.tolist() == [*range(10), *range(10)]
+    for ink in inks:
+        assert ink.shape == (rehearsal.SIDE, rehearsal.SIDE)
+        assert ink.max() > 200
+        assert max(ink[0].max(), ink[-1].max(), ink[:, 0].max(), ink[:, -1].max()) == 0
+    assert not any(np.array_equal(one, other) for one, other in zip(inks[:10], inks[10:], strict=True))

@@ -53,6 +53,9 @@ class ForeignClassifier:
     model, whichever is named.
     """
 
+    strips = False
+    """Who brings a digit network of their own wants it to read."""
+
     def __init__(self, options: Options, device: Device | None = None) -> None:
         """Load, find out and try. Raises ModelError, or RuntimeMissingError without an interpreter."""
         path = twin(Path(options.path).expanduser())

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,6 +36,11 @@ class DigitManifest(Manifest, frozen=True):
     """For each picture on the golden sheet the 11 probabilities that the float32 network gives it."""
     blends: tuple[str, ...] = ()
     """The kinds of network whose answers the blends sheet holds, from left to right."""
+    strips: bool = True
+    """False: it knows a hand that the network for strips does not know, and would be outvoted by it."""
+    contradicts: Annotated[float, msgspec.Meta(ge=0, le=0.2)] = 0.0
+    """Share of the crops it was taught that the model before it took for another digit: so much more than usual it may
+    contradict that one while on probation."""
 
 
 def locate(path: str) -> tuple[Path, str]:
@@ -94,6 +100,8 @@ class TfliteClassifier:
         if kind not in manifest.files or kind not in manifest.temperature:
             raise ModelError(f"{path} names no {kind} network, only {', '.join(sorted(manifest.temperature))}")
         self.name = f"{manifest.name}@{manifest.version}"
+        self.strips = manifest.strips
+        """Whether lines may also be read as strips."""
         self._temperature = manifest.temperature[kind]
         self._networks = Pair(open_network(path, manifest, kind, digit_network, options.runtime))
         self._try(path, manifest)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge_daemon.cli.shared import complain, config_option, json_option, say
+from edge_daemon.cli.shared import complain, config_option, json_option, say, sets_option
 
 if TYPE_CHECKING:
     from edge_daemon.samples import Sample, Samples
@@ -123,7 +123,8 @@ def samples_export(folder: Path) -> None:
     They go into folders 0 to 9 and `not`.
 
     \b
-    scripts/train --data SETS --extra DIR       trains the digit network anew with them
+    scripts/train --from bundled --extra DIR --out mine/     the bundled model learns them, in minutes
+    scripts/train --data SETS --extra DIR                    a model is trained anew with them, in an hour
     """
     from edge_daemon import lessons
     from edge_daemon.classifiers import Options
@@ -138,21 +139,39 @@ def samples_export(folder: Path) -> None:
 @samples.command("compare")
 @click.argument("model", metavar="MANIFEST")
 @click.option("--with", "present", default="bundled", show_default=True, metavar="MANIFEST", help="The present one.")
+@sets_option
+@click.option("--report", type=click.Path(path_type=Path), metavar="FOLDER", help="A page with the new mistakes.")
 @json_option
-def samples_compare(model: str, present: str, as_json: bool) -> None:
-    """Say what another model gains and loses on what was labelled."""
-    from edge_daemon import lessons
+def samples_compare(model: str, present: str, sets: tuple[Path, ...], report: Path | None, as_json: bool) -> None:
+    """Say what another model gains and loses.
+
+    On what was labelled, and on what it should not forget: digits that the program draws, and each --set.
+    """
+    from edge_daemon import gains, lessons
     from edge_daemon.classifiers import Options
     from edge_daemon.reader import open_reader
 
     readers = open_reader(Options(present)), open_reader(Options(model))
-    found = lessons.compare(_labelled(), *readers)
+    labelled = _labelled()
+    found = lessons.compare(labelled, *readers)
+    networks = readers[0].classifier, readers[1].classifier
+    own = lessons.crops(labelled, readers[0])
+    digits = [gains.gains("your samples", own, *networks, standing=False)] if own[0] else []
+    digits += gains.standing(*networks, sets)
+    names = [network.name for network in networks]
+    told = f"of {found.samples} labelled numbers {names[0]} reads {found.right[0]} right, {names[1]} {found.right[1]}"
+    if report:
+        page = gains.write_page(report, f"{names[1]} beside {names[0]}", digits, told)
     if as_json:
-        say(asdict(found))
+        say(asdict(found) | {"digits": [gains.as_json(g) for g in digits], "advice": gains.advice(digits)})
         return
-    names = [reader.classifier.name for reader in readers]
-    say(f"of {found.samples} labelled numbers {names[0]} reads {found.right[0]} right, {names[1]} {found.right[1]}")
+    say(told)
     say(f"gained: {', '.join(found.gained) or 'none'}\nlost:   {', '.join(found.lost) or 'none'}")
+    say(gains.as_table(digits))
+    for warning in gains.advice(digits):
+        complain(f"do not publish it: {warning}")
+    if report:
+        say(f"look at {page}")
 
 
 @samples.command("clear")

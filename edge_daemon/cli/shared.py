@@ -25,6 +25,14 @@ config_option = click.option(
     help="Configuration (TOML). Without: the defaults.",
 )
 json_option = click.option("as_json", "--json", is_flag=True, help="One line of JSON each, for programs.")
+sets_option = click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="SET.npz|FOLDER",
+    help="Also these crops must be read as before, beside digits that are drawn; as `model evaluate` takes them.",
+)
 
 
 def say(line: str | dict[str, Any]) -> None:

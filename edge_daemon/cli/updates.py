@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from edge_daemon.cli.model import RELOAD
-from edge_daemon.cli.shared import config_option, json_option, say
+from edge_daemon.cli.shared import complain, config_option, json_option, say, sets_option
 from edge_daemon.errors import PublishError
 
 if TYPE_CHECKING:
@@ -33,8 +33,16 @@ if TYPE_CHECKING:
 @click.option(
     "--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="So long devices believe it."
 )
+@sets_option
 @click.option("--rotate", type=click.Choice(["root", "publish"]), help="Replace this key by a new one.")
-def publish(manifest: Path | None, to: Path, keys: Path, days: int, rotate: Literal["root", "publish"] | None) -> None:
+def publish(
+    manifest: Path | None,
+    to: Path,
+    keys: Path,
+    days: int,
+    sets: tuple[Path, ...],
+    rotate: Literal["root", "publish"] | None,
+) -> None:
     """Make a model the newest for all devices.
 
     It is signed, into a folder that any web server can serve.
@@ -50,6 +58,10 @@ def publish(manifest: Path | None, to: Path, keys: Path, days: int, rotate: Lite
     except ModuleNotFoundError as error:
         raise PublishError(f"publishing needs more packages ({error}): pip install 'edge-daemon[updates]'") from error
 
+    for warning in _forgotten(manifest, sets) if manifest else ():
+        complain(
+            f"WARNING: {warning}. It is published all the same; the former model under a new version takes it back"
+        )
     done = engine(to, keys.expanduser(), manifest, days, rotate)
     say(f"{done.model} is the newest; devices believe it until {done.until:%Y-%m-%d}. Before, publish again.")
     say(f"copy to the web server:  all of {to}, {to}/metadata/timestamp.json last")
@@ -57,6 +69,17 @@ def publish(manifest: Path | None, to: Path, keys: Path, days: int, rotate: Lite
         say(f"give to each device:     {done.root}, as [updates] root; devices that have one need no other")
         say(f"keep safe, never serve:  {', '.join(map(str, done.new_keys))}")
         say("                         Only `root` can replace a key: best on a stick in a drawer, and a copy.")
+
+
+def _forgotten(manifest: Path, sets: Sequence[Path]) -> list[str]:
+    """What speaks against the model, beside the bundled one. Raises ModelError where it cannot be used."""
+    from edge_daemon import gains
+    from edge_daemon.classifiers import Options, load
+    from edge_daemon.trial import first_run
+
+    options = Options(str(manifest))
+    first_run(options)
+    return gains.advice(gains.standing(load(Options("bundled")), load(options), sets))
 
 
 @click.command()

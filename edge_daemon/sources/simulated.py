@@ -24,6 +24,7 @@ from edge_daemon.sources.pace import Pace, wait_until
 from edge_daemon.sources.scene import Layer, Pen, Scene
 from edge_daemon.sources.strokes import Stroke, Writer
 from edge_daemon.sources.troubles import Conditions, Trouble, forecast
+from edge_daemon.sources.unusual import UNUSUAL
 
 Side = Annotated[int, Meta(ge=160, le=4096)]
 
@@ -42,6 +43,9 @@ class Options:
     """Frames a second while nothing does: of the pictures of active_fps all but every n-th are left out."""
     surface: Literal["paper", "whiteboard", "blackboard", "mixed"] = "mixed"
     """What the numbers are written on; mixed: the seed chooses."""
+    writer: Annotated[int, Meta(ge=0, le=2**31)] = 0
+    """0: each number is written by somebody else, as most people write. Any other: all of them, on every page, by this
+    one person, whose digits are unusual."""
     numbers: Annotated[int, Meta(ge=0, le=6)] = 3
     """How many numbers are on view at once; 0: an empty page."""
     hold: Annotated[float, Meta(gt=0, le=1e6)] = 8.0
@@ -168,6 +172,7 @@ class _Slot:
         self._busy = max(1, min(round(0.8 * options.active_fps), self._hold // 6))
         self._phase = rng.uniform(0.3, 0.95)
         self._person = int(rng.integers(2**31))
+        self._stranger = options.writer
         self._pen = scene.pen(rng)
         self._home, self._height, self._room = _place(rng, options, index)
         self._ink = lru_cache(maxsize=4)(self._written)
@@ -229,12 +234,18 @@ class _Slot:
         return "7" if digits == [1] else "".join(DIGITS[digit] for digit in digits)
 
     def _written(self, k: int) -> _Ink:
-        writer = Writer(self._person, occasion=k)
+        writer = self._writer(k)
         written = writer.number(self._text(k), self._height)
         size = min(1.0, self._room / max(x + w for x, _, w, _ in written.boxes))
         strokes = tuple(self._seen(stroke * np.float32(size) + self._home) for stroke in written.strokes)
         thickness = max(self._height / 24, writer.thickness * self._height * size)
         return _Ink(written.text, strokes, thickness, _around(strokes, thickness))
+
+    def _writer(self, k: int) -> Writer:
+        if not self._stranger:
+            return Writer(self._person, occasion=k)
+        occasion = int(np.random.default_rng([*self._key, k, 2]).integers(2**31))  # on no other page the same
+        return Writer(self._stranger, occasion, UNUSUAL)
 
     def _seen(self, stroke: Stroke) -> Stroke:
         return np.asarray(cv2.perspectiveTransform(stroke[None], self._scene.view)[0], np.float32)

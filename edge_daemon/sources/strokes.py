@@ -6,7 +6,7 @@ from a data set. Pure: the same seed writes the same strokes on every machine.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -108,13 +108,15 @@ class Writer:
     """A person with a hand of their own.
 
     The same `seed` is the same person; on another `occasion` the same hand moves a little differently. Both
-    are at least 0. Two writers with the same seed and occasion write the same.
+    are at least 0. Two writers with the same seed, occasion and `shapes`, the ways of writing that they may have
+    learnt, write the same.
     """
 
-    def __init__(self, seed: int, occasion: int = 0) -> None:
+    def __init__(self, seed: int, occasion: int = 0, shapes: Mapping[str, Sequence[str]] = SHAPES) -> None:
         rng = np.random.default_rng(seed)
         self._rng = np.random.default_rng([seed, occasion])
-        self._habit = {digit: int(rng.integers(len(shapes))) for digit, shapes in SHAPES.items()}
+        self._shapes = shapes
+        self._habit = {digit: int(rng.integers(len(ways))) for digit, ways in shapes.items()}
         self._slant = float(np.clip(rng.normal(0.1, 0.14), -0.15, 0.35))
         self._width = rng.uniform(0.82, 1.25)
         self._jitter = rng.uniform(0.008, 0.024)
@@ -152,7 +154,7 @@ class Writer:
     def _upright(self, char: str) -> list[Stroke]:
         """One digit before slant: habit, proportions, a shaky hand, a slight turn, its own size."""
         rng = self._rng
-        shapes = SHAPES[char]
+        shapes = self._shapes[char]
         usual = rng.random() < 0.85
         shape = shapes[self._habit[char] if usual else int(rng.integers(len(shapes)))]
         angle, size = rng.normal(0, self._tilt), rng.normal(1, 0.05)

@@ -131,14 +131,14 @@ def _make(data: Path, extra: Path | None, seed: int, workers: int) -> Iterator[P
             digits = Stock(digits.inks + mine.inks, np.concatenate((digits.labels, mine.labels)), to_train)
     if extra:
         yield from _pair("extra", EXTRA, Stock(*sets.load_extra(extra), to_train), seed, workers)
-    yield _part(Job("printed", PRINTED, "printed", 35_000), digits, seed, workers)
-    yield _part(Job("letters", LETTERS, "letters", 15_000), digits, seed, workers)
-    yield _part(Job("synthetic", SYNTHETIC, "synthetic", 40_000), digits, seed, workers)
+    yield part(Job("printed", PRINTED, "printed", 35_000), digits, seed, workers)
+    yield part(Job("letters", LETTERS, "letters", 15_000), digits, seed, workers)
+    yield part(Job("synthetic", SYNTHETIC, "synthetic", 40_000), digits, seed, workers)
     yield from _cut(data, SCENES, seed, workers)
     checks += _cut(data, CHECK_SCENES, seed + 1, workers, held=True)
     strange = Stock(digits.inks[::7], digits.labels[::7], held)
     for kind in ("printed", "letters", "synthetic"):
-        checks.append(_part(Job(kind, 0.0, kind, 1_000), strange, seed + 1, workers))
+        checks.append(part(Job(kind, 0.0, kind, 1_000), strange, seed + 1, workers))
     yield Part("held out", 0.0, np.concatenate([c.x for c in checks]), np.concatenate([c.y for c in checks]))
 
 
@@ -153,12 +153,12 @@ def _pair(name: str, share: float, stock: Stock, seed: int, workers: int, copies
     count = len(stock.inks)
     copies = copies or int(np.clip(round(20_000 / count), 1, 6))
     return [
-        _part(Job(f"{name} plain", share / 2, "plain", count), stock, seed, workers),
-        _part(Job(f"{name} heavy", share / 2, "heavy", count * copies), stock, seed, workers),
+        part(Job(f"{name} plain", share / 2, "plain", count), stock, seed, workers),
+        part(Job(f"{name} heavy", share / 2, "heavy", count * copies), stock, seed, workers),
     ]
 
 
-def _part(job: Job, stock: Stock, seed: int, workers: int) -> Part:
+def part(job: Job, stock: Stock, seed: int, workers: int) -> Part:
     print(f"  {job.name}: {job.count} pictures", flush=True)
     made = pool.each(partial(_picture, job, stock, seed), range(job.count), workers, chunksize=500)
     return Part(job.name, job.share, np.array([x for x, _ in made]), np.array([y for _, y in made]))

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from scripts.training import calibrate, convert, dataset, manifest, net, options, report, runtimes
+from edge_daemon.errors import ModelError
+from scripts.training import calibrate, convert, dataset, finetune, manifest, net, options, report, runtimes
 
+VERSION = "0.3.0"
 PER_EPOCH = 200_000
 BATCH = 128
 PATIENCE = 4
@@ -22,6 +24,13 @@ PATIENCE = 4
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(argv)
+    if args.start:
+        try:
+            finetune.run(args)
+        except (ModelError, ValueError) as error:
+            say(str(error))
+            return 1
+        return 0
     work: Path = args.work
     work.mkdir(parents=True, exist_ok=True)
     say("making pictures (once; kept in the work folder)")
@@ -41,19 +50,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         "held out": {kind: calibrate.figures(out, held_out.y, temperature[kind]) for kind, out in logits.items()},
         "runtimes": equality,
     }
-    path = manifest.write(args.out, args.version, networks, temperature, figures)
+    path = manifest.write(args.out, args.version or VERSION, networks, temperature, figures)
     page = report.write(work / "report", history, logits["int8"] / temperature["int8"], held_out, figures, path)
     say(f"wrote {path}; look at {page}")
     return 0
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = options.parser("scripts/train", __doc__, "0.3.0", "pictures, checkpoint and report")
+    parser = options.parser("scripts/train", __doc__, "", "pictures, checkpoint and report", data=False)
     add = parser.add_argument
     add("--extra", type=Path, help="folder of your own crops: sub-folders 0 to 9 and `not` of pictures")
     add("--epochs", type=int, default=8)
     add("--per-epoch", type=int, default=PER_EPOCH, help="pictures in an epoch")
-    return parser.parse_args(argv)
+    add("--from", dest="start", metavar="MANIFEST", help="go on from this model (or `bundled`) with --extra alone")
+    add("--steps", type=int, default=finetune.STEPS, help="with --from: so many, of 128 pictures each")
+    add("--rehearse", type=int, default=finetune.PICTURES, help="with --from: pictures that keep it from forgetting")
+    args = parser.parse_args(argv)
+    if args.start and not args.extra:
+        parser.error("--from wants --extra, the crops to learn")
+    if not args.start and not args.data:
+        parser.error("--data is wanted, the folder of the training sets; or --from, a model to go on from")
+    if args.start and args.out == Path("models"):
+        parser.error("--from wants --out, a folder for the new model: models/ holds the one that ships")
+    return args
 
 
 def train(parts: list[dataset.Part], held_out: dataset.Part, args: argparse.Namespace, work: Path) -> list[Any]:

@@ -22,10 +22,24 @@ from scripts.training import golden, sets
 NAME = "digits"
 
 
+def read(path: Path) -> dict[str, Any]:
+    """A manifest with all that it says, also to people."""
+    facts: dict[str, Any] = json.loads(path.read_text())
+    return facts
+
+
 def write(
-    folder: Path, version: str, networks: dict[str, bytes], temperature: dict[str, float], figures: dict[str, Any]
+    folder: Path,
+    version: str,
+    networks: dict[str, bytes],
+    temperature: dict[str, float],
+    figures: dict[str, Any],
+    other: Mapping[str, Any] = MappingProxyType({}),
 ) -> Path:
-    """Write the digit model into `folder` and return the manifest's path."""
+    """Write the digit model into `folder` and return the manifest's path.
+
+    It was trained on all of sets.py, unless `other` facts say otherwise.
+    """
     golden_sheet = golden.sheet()
     pictures = blends.blends(golden.inks())
     kinds = sorted(networks)
@@ -41,7 +55,7 @@ def write(
         ],
         "golden": golden_answers(networks["float32"], temperature["float32"]).round(4).tolist(),
         "blends": kinds,
-    }
+    } | dict(other)
     return save(folder, NAME, version, networks, golden_sheet, facts, {"blends": blends.sheet(answers)})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from edge_daemon.classifiers import normalise
@@ -14,12 +15,25 @@ WIDTHS = (24, 48, 80, 80)  # multiples of 8: vector units work in eights, 76 cha
 
 def build(batch: int | None = None) -> Any:
     """A Keras model, input (batch, *PICTURE) in 0..1, output logits (batch, 11). batch=1 is what ships."""
-    import keras
     from keras import layers
 
     def block(x: Any, width: int) -> Any:
         x = layers.Conv2D(width, 3, padding="same", use_bias=False)(x)
         return layers.ReLU()(layers.BatchNormalization(momentum=0.98)(x))
+
+    return _of(block, batch)
+
+
+def folded(batch: int | None = None) -> Any:
+    """The same network as it ships, each normalisation folded into the convolution before it."""
+    from keras import layers
+
+    return _of(lambda x, width: layers.Conv2D(width, 3, padding="same", activation="relu")(x), batch)
+
+
+def _of(block: Callable[[Any, int], Any], batch: int | None) -> Any:
+    import keras
+    from keras import layers
 
     picture = keras.Input(batch_shape=(batch, *PICTURE))
     x = layers.MaxPooling2D()(block(picture, WIDTHS[0]))
