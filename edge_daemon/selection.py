@@ -49,6 +49,8 @@ def selected(wanted: Options, store: Store, device: Device, again: Callable[[], 
         yield _configured(wanted, store, device)
         return
     version, trouble = store.sound()
+    if outdated := store.outdated():
+        log.info("model %s gave way to %s, which came with the program and is newer", outdated, version.name)
     if version.probation and (deaths := store.deaths()) >= store.MOST_DEATHS:
         why = f"{deaths} times the program died while it was on probation"
         trouble = _left(store, version, why)

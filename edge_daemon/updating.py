@@ -184,11 +184,11 @@ class Updating:
     def facts(self) -> dict[str, Any]:
         """What is told on the topic `update`, in the words of Home Assistant."""
         last, installed = self._known, self._store.active().name
-        wanted = last.latest and not last.why and last.latest not in self._store.refused()
+        left = last.why or last.latest in self._store.refused() or self._store.is_behind(last.latest)
         summary = self._died or last.error or (f"{last.latest} is not used: {last.why}" if last.why else "")
         return {
             "installed_version": installed,
-            "latest_version": last.latest if wanted else installed,
+            "latest_version": last.latest if last.latest and not left else installed,
             "in_progress": bool(self._run and self._run.installs),
             "update_percentage": self._run.percent if self._run else None,
             "release_summary": summary[:LONGEST_SUMMARY],
