@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from edge_daemon import classifiers
+from edge_daemon.classifiers import tflite
 from edge_daemon.company import credible
 from edge_daemon.coral import Device
 from edge_daemon.domain import Box, Classifier, Digit, Grey, Line, Number, Patch, outline
@@ -109,9 +110,10 @@ def open_reader(
 
     Who brings a digit network of their own wants it to read: strips are left out then.
     """
-    strips = None if classifiers.is_foreign(model) else StripReader(runtime=model.runtime)
-    kind = "int8" if model.precision == "auto" else model.precision
-    return Reader(Sieve(kind=kind, runtime=model.runtime), classifiers.load(model, device), strips, look_round_every)
+    brought = tflite.companions(model.path) if not classifiers.is_foreign(model) else {}
+    strips = None if classifiers.is_foreign(model) else StripReader(brought.get("strips"), runtime=model.runtime)
+    sieve = Sieve(brought.get("sieve"), "int8" if model.precision == "auto" else model.precision, model.runtime)
+    return Reader(sieve, classifiers.load(model, device), strips, look_round_every)
 
 
 def borne_out(spelled: Number, glyphs: Sequence[Number]) -> Number:

@@ -9,6 +9,7 @@ from edge_daemon.check.finding import Found, Level
 from edge_daemon.choice import remembered
 from edge_daemon.classifiers.options import AUTO
 from edge_daemon.config import Config, state_folder
+from edge_daemon.reader import open_reader
 from edge_daemon.selection import CHOICE, settled
 from edge_daemon.sieve import Sieve
 from edge_daemon.store import Store
@@ -24,7 +25,7 @@ def check(config: Config) -> Iterator[Found]:
         yield Level.FAIL, trouble, "Activate another version, or install this one anew."
     model = settled(config.model, store)
     first_run(model)
-    classifier = classifiers.load(model)
+    classifier = open_reader(model).classifier
     yield Level.OK, f"{classifier.name} on {classifier.backend}: undamaged, and reads its golden pictures right"
     if (choice := remembered(store.folder / CHOICE)) and model.precision == choice.precision:
         yield Level.OK, f"the fastest here, as measured: {choice}"

@@ -85,6 +85,26 @@ def update(config: Path | None, check: bool, again: bool, url: str | None, root:
     say(asdict(done) if as_json else _told(done))
 
 
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("manifest", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("others", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--version", required=True, help="Of the model that it becomes.")
+def join(folder: Path, manifest: Path, others: tuple[Path, ...], version: str) -> None:
+    """Let a digit model bring its own sieve and strips.
+
+    MANIFEST is a digit model's .json, OTHERS those of a sieve, a strips network, or both. FOLDER then holds one
+    model, to be activated or published, and rolled back, as a whole.
+
+    \b
+    edge-daemon model join new digits-0.4.0.json sieve-0.5.0.json strips-0.4.0.json --version 0.5.0
+    """
+    from edge_daemon.joined import join as engine
+
+    made = engine(folder, manifest, others, version)
+    say(f"{made} is one model. Try it: edge-daemon model activate {folder}")
+
+
 @contextmanager
 def _progress(as_json: bool) -> Iterator[Callable[[int, int], None]]:
     """Takes bytes loaded, and bytes in all: a bar on stderr where that is a terminal, lines of JSON for programs."""
