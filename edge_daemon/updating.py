@@ -53,6 +53,7 @@ class _Run:
     heard: bytearray = field(default_factory=bytearray)
     percent: int | None = None
     changed: bool = False
+    error: str = ""
 
     def listen(self) -> bool:
         """Take in what it has said; whether it has ended."""
@@ -69,6 +70,7 @@ class _Run:
                 continue
             self.percent = said.get("percent", self.percent)
             self.changed = said.get("changed", self.changed)
+            self.error = said.get("error", self.error)
         return ended
 
     def end(self) -> int:
@@ -167,7 +169,7 @@ class Updating:
                 self._tell()
             return
         code = run.end()
-        died = f"the process that updates was ended by {signal.Signals(-code).name}" if code < 0 else ""
+        died = f"the process that updates was ended by {signal.Signals(-code).name}" if code < 0 else run.error
         self._ended(died, code != 0)
         if run.changed:
             log.info("a newer model is installed: %s", self._store.active().name)

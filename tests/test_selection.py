@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -86,6 +87,24 @@ def test_a_model_that_keeps_killing_the_program_is_left(store: Store, tmp_path: 
         assert now.reader.classifier.name == f"digits@{BUNDLED}"
         assert "9.0.0 was left" in now.problems()["model"]
     assert store.refused() == {"9.0.0"}
+
+
+def test_on_a_disk_that_cannot_be_written_a_model_that_fails_is_left_all_the_same(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store cannot note it: the one before reads, and it is told, at each start anew."""
+    store.add(model(tmp_path, "9.0.0", temperature={}))
+    store.activate("9.0.0")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store_module.durable, "write", full)
+    for _ in range(2):
+        with selected(WANTED, store, Device(tmp_path), lambda: None) as now:
+            assert now.reader.classifier.name == f"digits@{BUNDLED}"
+            assert "9.0.0 was left" in now.problems()["model"]
+    assert store.active().name == "9.0.0"
 
 
 def test_a_damaged_model_is_told_and_something_reads(store: Store, tmp_path: Path) -> None:

@@ -93,9 +93,9 @@ class ForeignClassifier:
                 f"{path.name} reads {self.golden} of {2 * len(DIGITS)} golden digits, at best ({self.diet}):"
                 " it is no digit classifier, or its labels are in another order; [model] labels names them"
             )
-        compiled = path.with_name(f"{path.stem}{COMPILED}")
-        if device and options.delegate != "none" and compiled.is_file():
-            device.serve(self._networks, options.runtime, compiled, partial(_load, compiled), self._check)
+        file = compiled(path)
+        if device and options.delegate != "none" and file.is_file():
+            device.serve(self._networks, options.runtime, file, partial(_load, file), self._check)
 
     @property
     def backend(self) -> str:
@@ -191,6 +191,11 @@ def twin(path: Path) -> Path:
     """The file for the CPU, where `path` is the one compiled for the Edge TPU and the other lies beside it."""
     cpu = path.with_name(path.name.replace(COMPILED, ".tflite"))
     return cpu if cpu.is_file() else path
+
+
+def compiled(path: Path) -> Path:
+    """What the vendor's compiler makes of the file for the CPU; it need not be there."""
+    return path.with_name(f"{path.stem}{COMPILED}")
 
 
 def _load(file: Path, runtime: Any) -> contract.ForeignNetwork:

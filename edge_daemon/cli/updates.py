@@ -13,7 +13,7 @@ import click
 
 from edge_daemon.cli.model import RELOAD
 from edge_daemon.cli.shared import config_option, json_option, say
-from edge_daemon.errors import PublishError
+from edge_daemon.errors import EdgeDaemonError, PublishError
 
 if TYPE_CHECKING:
     from edge_daemon.updates import Outcome
@@ -80,8 +80,13 @@ def update(config: Path | None, check: bool, again: bool, url: str | None, root:
     if not options.url:
         raise click.UsageError("[updates] url is empty: name a url there and give --config, or give --url")
     state = configuration.state_folder()
-    with _progress(as_json) as progress:
-        done = engine.update(state / "updates", Store(state / "models"), options, check, again, progress)
+    try:
+        with _progress(as_json) as progress:
+            done = engine.update(state / "updates", Store(state / "models"), options, check, again, progress)
+    except EdgeDaemonError as error:
+        if as_json:  # the daemon listens: on a full disk there is no other place to leave word
+            say({"error": str(error)})
+        raise
     say(asdict(done) if as_json else _told(done))
 
 
