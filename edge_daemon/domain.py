@@ -161,6 +161,8 @@ class Number:
     """Up to three whole texts, best first. Calibrated: of those said with 0.9, nine in ten are right."""
     digits: tuple[Digit, ...]
     """Of the best candidate, left to right."""
+    whole: float = 1.0
+    """How sure it is, 0..1, that no digit right beside these belongs to it; in `candidates` that is accounted for."""
 
     @property
     def text(self) -> str:

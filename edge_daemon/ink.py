@@ -152,7 +152,9 @@ def straight_runs(binary: Grey, length: int, thick: int) -> Grey:
     """The level lines of a binary picture: at least `length` long (leaning a little is allowed), at most `thick`."""
     binary = np.ascontiguousarray(binary)
     upper = cv2.dilate(binary, np.ones((3, 1), np.uint8))
-    runs = cv2.morphologyEx(upper, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+    runs = cv2.morphologyEx(  # beyond the piece there is no ink: an arm of a plus is not long for reaching its edges
+        upper, cv2.MORPH_OPEN, np.ones((1, length), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=(0,)
+    )
     broad = cv2.morphologyEx(binary, cv2.MORPH_OPEN, np.ones((thick, 1), np.uint8))
     line: Grey = cv2.dilate(runs, np.ones((3, 1), np.uint8)).astype(np.uint8) & binary & ~broad.astype(np.uint8)
     return line

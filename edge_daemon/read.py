@@ -19,8 +19,8 @@ from edge_daemon.domain import DIGITS, NOT_A_DIGIT, Candidate, Classifier, Digit
 
 BEAM = 8
 """Texts kept at each node while candidates are collected."""
-LEAST = 0.5
-"""Confidence of the best text below which ink is not called a number."""
+LEAST = 0.2
+"""Confidence of the best text below which nothing is asked further about the ink."""
 FLOOR = 1e-4
 """No classifier is surer than this: keeps one glyph from vetoing a whole line."""
 HEARSAY = 0.02
@@ -122,7 +122,7 @@ def number(line: Line, scores: NDArray[np.float32], run: Sequence[int], ends: fl
     rest = share * (1 - confidence) / (1 - likeliest)
     candidates = (best[0][0], round(confidence, 4)), *((text, round(p * rest, 4)) for text, p in best[1:])
     digits = tuple(Digit(top_digits(scores[i]), line.glyphs[i].box) for i in run)
-    return [Number(outline([line.glyphs[i].box for i in run]), candidates, digits)]
+    return [Number(outline([line.glyphs[i].box for i in run]), candidates, digits, ends)]
 
 
 def sober(chance: float) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +14,7 @@ from edge_daemon.company import credible
 from edge_daemon.coral import Device
 from edge_daemon.domain import Box, Classifier, Digit, Grey, Line, Number, Patch, outline
 from edge_daemon.ink import contrast
+from edge_daemon.jointly import borne_out, jointly, strip_of
 from edge_daemon.read import read
 from edge_daemon.segment import segment
 from edge_daemon.sieve import Sieve
@@ -25,10 +25,12 @@ ON_ITS_SIDE, UPSIDE_DOWN = ("2345679", 1.0), ("347", 3.0)
 2, a 6 a 9; 0 and 8 stay what they are any way round, and any bar is a 1 to somebody."""
 SURE = 0.7
 """A frame whose digits are this sure on average stands the right way up."""
+LEAST = 0.5
+"""Confidence below which ink is not called a number."""
 SETTLED = 0.95
-"""A strip this sure needs no second look."""
+"""What is this sure, read as a strip or by its glyphs, needs no second look the other way."""
 TELLS = 0.3
-"""A strip that is less sure of its likeliest text does not tell it, and the glyphs are asked. Less than read.LEAST: on
+"""A strip that is less sure of its likeliest text does not tell it, and the glyphs are asked. Less than LEAST: on
 lines that hard the glyphs are wrong more often still."""
 LOOK_ROUND = 10.0
 """Seconds between looks from the other sides, where nothing else is said."""
@@ -61,12 +63,20 @@ class Reader:
         if spelled and spelled.confidence >= SETTLED:
             return [spelled]
         as_it_stands = one_line or patch.field is not None
-        numbers, pieces = self._seen(patch, 0 if as_it_stands else self.turn)
+        turn = 0 if as_it_stands else self.turn
+        numbers, pieces = self._seen(patch, turn)
+        likely = [number for number in numbers if number.confidence >= LEAST]
         if spelled:
-            return [borne_out(spelled, numbers)]
-        if as_it_stands or patch.frame.mono < self._next_look or reads_well(numbers, pieces):
-            return numbers
-        self._next_look = patch.frame.mono + self.look_round_every
+            return [borne_out(spelled, likely)]
+        if not (as_it_stands or patch.frame.mono < self._next_look or reads_well(likely, pieces)):
+            self._next_look = patch.frame.mono + self.look_round_every
+            if self._looked_round(patch, likely):
+                turn = self.turn
+                numbers, _ = self._seen(patch, turn)
+        return self._told(patch, numbers, turn)
+
+    def _looked_round(self, patch: Patch, numbers: Sequence[Number]) -> bool:
+        """Whether the picture stands better another way up, which it then is taken to do from now on."""
         small = replace(patch, pixels=shrunk(patch.pixels, GLANCE))
         others = {turn: self._seen(small, (self.turn + turn) % 4)[0] for turn in (1, 2, 3)}
         gains = {
@@ -74,9 +84,9 @@ class Reader:
         }
         best = max(gains, key=lambda turn: gains[turn])
         if gains[best] <= 0:
-            return numbers
+            return False
         self.turn = (self.turn + best) % 4
-        return self._seen(patch, self.turn)[0]
+        return True
 
     def _as_one_line(self, patch: Patch, strips: StripReader) -> Number | None:
         """The whole patch read as a strip; None where that says nothing, or not surely enough."""
@@ -94,13 +104,20 @@ class Reader:
         return Number(outline(where), tuple(c for c in said.candidates if c[0]), digits)
 
     def _seen(self, patch: Patch, turn: int) -> tuple[list[Number], int]:
-        """The numbers after `turn` quarter turns to the left, and how many pieces of ink were looked at."""
+        """The numbers after `turn` quarter turns to the left, boxes in pixels of the turned patch, and how many pieces
+        of ink were looked at."""
         pixels = turned(patch.pixels, turn)
         lines = segment(replace(patch, pixels=pixels), self.sieve.sift)
         numbers = read(lines, self.classifier)
         if patch.field is None and not is_one_line(patch):
             numbers = credible(numbers, len(pixels))
-        return [turned_back(n, patch.pixels.shape, turn) for n in numbers], pieces_of(lines)
+        return numbers, pieces_of(lines)
+
+    def _told(self, patch: Patch, numbers: Sequence[Number], turn: int) -> list[Number]:
+        """`numbers` of the patch turned, with the strips' word on those that are not sure; boxes in pixels of the patch."""
+        if self.strips:
+            numbers = heard(turned(patch.pixels, turn), numbers, self.strips)
+        return [turned_back(n, patch.pixels.shape, turn) for n in numbers if n.confidence >= LEAST]
 
 
 def open_reader(
@@ -116,15 +133,12 @@ def open_reader(
     return Reader(sieve, classifiers.load(model, device), strips, look_round_every)
 
 
-def borne_out(spelled: Number, glyphs: Sequence[Number]) -> Number:
-    """What a strip says, the surer where its glyphs say the same: both err, but seldom in the same way."""
-    text, sure = spelled.candidates[0]
-    if "".join(number.text for number in glyphs) != text:
-        return spelled
-    either = 1 - (1 - sure) * (1 - math.prod(number.confidence for number in glyphs))
-    others = tuple((other, chance * (1 - either) / max(1 - sure, 1e-6)) for other, chance in spelled.candidates[1:])
-    digits = tuple(digit for number in glyphs for digit in number.digits)
-    return Number(spelled.box, ((text, round(either, 4)), *others), digits)
+def heard(pixels: Grey, numbers: Sequence[Number], strips: StripReader) -> list[Number]:
+    """`numbers`, boxes in `pixels`, with the strips' word on those that are not sure."""
+    unsure = {i: strip_of(pixels, n.box) for i, n in enumerate(numbers) if n.confidence < SETTLED}
+    asked = {i: strip for i, strip in unsure.items() if strip is not None}
+    said = dict(zip(asked, strips.read_each(list(asked.values())), strict=True))
+    return [jointly(number, said[i]) if i in said else number for i, number in enumerate(numbers)]
 
 
 def is_one_line(patch: Patch) -> bool:

@@ -8,6 +8,7 @@ decides which it was.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -41,7 +42,11 @@ BAR_WIDTH, BREAK = 0.4, 0.2
 """Of a bar's height: its width at most, and how far apart its halves may be where a dry pen or chalk skipped."""
 SLIM, ALIGNED, BESIDE, VOUCHED = 0.36, 0.15, 0.8, 0.5
 """A bar of at most so many heights' width, whose ends are level with a sure digit's to such a share of its height, and
-so near to it, is a digit's ink with at least this chance: a slash leans more, brackets and table lines are longer."""
+so near to it, is a digit's ink with at least this chance: brackets and table lines are longer."""
+SLENDER, LEANS, NEXT_TO, SLANTED = 0.2, 0.2, 1.2, 0.25
+"""A bar is at most so many times its length thick. A slash leans so many pixels for each pixel up more than any digit
+so many heights beside it, and so many more than the digits of the picture usually do. In some hands a 1 does too: it
+is left open which it is."""
 LINE_GAP = 4.0
 """Marks further apart than this, in heights of the taller, are not on one line."""
 JOIN_GAP = 1.0
@@ -81,20 +86,40 @@ def segment(patch: Patch, sift: Sift | None = None) -> list[Line]:
 
 
 def vouched(blobs: Sequence[Blob]) -> list[Blob]:
-    """Bars that stand in line with a sure digit may be 1s, whatever they look like to the sieve."""
-    bars = [i for i, b in enumerate(blobs) if b.w < SLIM * b.h and HARDLY < b.chance < VOUCHED]
+    """Bars as the sure digits beside them show them: one that stands in line with a digit may be a 1, whatever it looks
+    like to the sieve; one that leans more than they do is a slash as likely."""
+    bars = [i for i, b in enumerate(blobs) if b.w < b.h and b.chance > HARDLY and is_bar(b)]
     sure = [b for b in blobs if b.chance > SURE and b.w > SLIM * b.h]
     if not bars or not sure:
         return list(blobs)
     x, y, right, foot, peak = np.array([(b.x, b.y, b.right, b.y + b.h, b.peak) for b in sure], np.float32).T
+    leans = np.array([lean(b) for b in sure])
+    usual = SLANTED + float(np.median(leans))
     out = list(blobs)
     for i in bars:
         bar, tall = blobs[i], foot - y
-        level = np.maximum(np.abs(bar.y - y), np.abs(bar.y + bar.h - foot)) < ALIGNED * tall
-        near = np.maximum(x - bar.right, bar.x - right) < BESIDE * tall
-        if (level & near & (np.minimum(bar.peak, peak) > 0.7 * np.maximum(bar.peak, peak))).any():
-            out[i] = replace(bar, chance=VOUCHED)
+        off = np.maximum(np.abs(bar.y - y), np.abs(bar.y + bar.h - foot)) / tall
+        away = np.maximum(x - bar.right, bar.x - right) / tall
+        same_ink = np.minimum(bar.peak, peak) > 0.7 * np.maximum(bar.peak, peak)
+        row = (away < NEXT_TO) & (off < 0.7)
+        if row.any() and lean(bar) > max(LEANS + leans[row].max(), usual):
+            out[i] = replace(bar, chance=min(bar.chance, MAY_BE))
+        elif bar.w < SLIM * bar.h and (same_ink & (away < BESIDE) & (off < ALIGNED)).any():
+            out[i] = replace(bar, chance=max(bar.chance, VOUCHED))
     return out
+
+
+def is_bar(blob: Blob) -> bool:
+    """Whether the ink is one straight stroke, upright or slanted: by its axes of inertia."""
+    m = cv2.moments(blob.ink)
+    middle, off = (m["mu20"] + m["mu02"]) / 2, math.hypot((m["mu20"] - m["mu02"]) / 2, m["mu11"])
+    return middle - off < SLENDER**2 * (middle + off)
+
+
+def lean(blob: Blob) -> float:
+    """How far ink leans to the right: pixels across for each pixel up."""
+    m = cv2.moments(blob.ink)
+    return -float(m["mu11"]) / max(float(m["mu02"]), 1e-6)
 
 
 def may_be_digit(blob: Blob) -> bool:

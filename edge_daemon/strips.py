@@ -9,6 +9,7 @@ patterns are none. No lattice: digits that touch, overlap or share strokes need 
 from __future__ import annotations
 
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ FRAMES = WIDTH // 2
 NONE = len(DIGITS)
 """Column of a frame's scores that says: no digit here."""
 SCORES = NONE + 1
+APART = 16
+"""Columns of nothing between short strips that share a run of the network."""
 BEAM = 8
 """Texts kept from frame to frame."""
 FAINT = 1e-3
@@ -78,6 +81,17 @@ class StripReader:
         said = self.probabilities(strip)
         candidates = texts(said)
         return Spelled(candidates, spans(said, candidates[0][0]))
+
+    def read_each(self, strips: Sequence[Grey]) -> list[tuple[Candidate, ...]]:
+        """The candidates of several strips, as `read` gives them one by one; short ones share a run of the network."""
+        found: list[tuple[Candidate, ...]] = []
+        for together in shared(strips):
+            sheet = np.zeros((HEIGHT, WIDTH), np.uint8)
+            for strip, at in together:
+                sheet[:, at : at + strip.shape[1]] = strip
+            said = self.probabilities(sheet)
+            found += [texts(said[at // 2 : (at + strip.shape[1] + APART // 2) // 2]) for strip, at in together]
+        return found
 
     def probabilities(self, strip: Grey) -> NDArray[np.float32]:
         """(FRAMES, SCORES), rows summing to 1."""
@@ -128,6 +142,21 @@ def cut(ink: Grey, box: Box) -> Grey | None:
         (line.astype(np.float32) - paper) * (255 / max(LEAST_CONTRAST, dark - paper)), 0, 255
     )
     return strip
+
+
+def shared(strips: Sequence[Grey]) -> list[list[tuple[Grey, int]]]:
+    """The strips without the emptiness behind them, in their order, and at which column each is laid; those of one
+    list fit side by side."""
+    lists: list[list[tuple[Grey, int]]] = []
+    end = WIDTH
+    for strip in strips:
+        width = 4 * math.ceil((int(np.flatnonzero(strip.any(axis=0)).max(initial=0)) + 1) / 4)
+        if end + width > WIDTH:
+            lists.append([])
+            end = 0
+        lists[-1].append((strip[:, :width], end))
+        end += width + APART
+    return lists
 
 
 def across(w: int, h: int) -> int:

@@ -44,6 +44,7 @@ RANKS = {
     "cuts": 3,
     "segment": 4,
     "read": 4,
+    "jointly": 4,
     "regions": 2,
     "gate": 2,
     "drift": 2,

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from edge_daemon.cuts import slices
 from edge_daemon.domain import Grey, Line
-from edge_daemon.ink import Blob
-from edge_daemon.segment import WORK_SIDE, Sift, segment
+from edge_daemon.ink import Blob, contrast, find_blobs
+from edge_daemon.segment import MAY_BE, WORK_SIDE, Sift, segment
 from edge_daemon.sieve import Sieve
 from tests.paper import in_shadow, page, patch
 
@@ -160,3 +160,23 @@ def test_a_bar_that_broke_in_the_middle_is_one_glyph() -> None:
     cv2.line(paper, (126, 66), (130, 90), (40,), 5)
     [line] = segment(patch(paper))
     assert [glyph.box[3] > 50 for glyph in line.glyphs] == [True, True]
+
+
+def test_a_plus_keeps_its_arms() -> None:
+    """A stroke from edge to edge of its own ink is no ruled line for that: a plus without its arm would be a 1."""
+    paper = np.full((280, 1280), 220, np.uint8)
+    cv2.line(paper, (206, 90), (213, 200), (60,), 9, cv2.LINE_AA)
+    cv2.line(paper, (160, 148), (260, 142), (60,), 9, cv2.LINE_AA)
+    [plus] = find_blobs(contrast(paper))
+    assert (plus.w > 95, plus.h > 105, plus.ink[plus.h // 2, 5] > 0) == (True, True, True)
+
+
+@pytest.mark.parametrize(("foot", "chance"), [(200, 0.9), (160, MAY_BE)])
+def test_a_bar_that_leans_more_than_the_digits_beside_it_is_left_open(foot: int, chance: float) -> None:
+    """Upright beside a 2 it is what the sieve says, a 1; as a slash it is read with all doubt."""
+    paper = np.full((480, 640), 220, np.uint8)
+    knots = np.array([[100, 80], [125, 62], [140, 80], [110, 118], [145, 118]], np.int32)
+    cv2.polylines(paper, [knots], False, (40,), 5, cv2.LINE_AA)
+    cv2.line(paper, (foot, 118), (200, 60), (40,), 5, cv2.LINE_AA)
+    glyphs = [glyph for line in segment(patch(paper), doubting((1, 0.9))) for glyph in line.glyphs]
+    assert [round(g.chance, 2) for g in glyphs if g.box[0] > 150] == [chance]

@@ -116,6 +116,13 @@ def test_touching_digits_are_read(reader: StripReader, text: str, seed: int) -> 
     assert reader.read(drawn(Writer(seed), text, gap=-0.22)).candidates[0][0] == text
 
 
+def test_strips_that_share_a_run_are_read_as_alone(reader: StripReader) -> None:
+    """Short lines side by side on one sheet, and longer ones on sheets of their own, say what they say alone."""
+    shown = [drawn(Writer(seed), text) for seed, text in enumerate(("7", "", "90", "2021", "4", "7346"))]
+    assert len(strips.shared(shown)) < len(shown)
+    assert [said[0][0] for said in reader.read_each(shown)] == [reader.read(one).candidates[0][0] for one in shown]
+
+
 def test_an_empty_strip_says_nothing(reader: StripReader) -> None:
     """No ink: the empty text, surely."""
     text, chance = reader.read(np.zeros((strips.HEIGHT, strips.WIDTH), np.uint8)).candidates[0]

@@ -84,17 +84,18 @@ def batches(samples: shipped.Samples, rng: Generator) -> Iterator[Batch]:
 def degraded(x: NDArray[np.uint8], used: NDArray[np.int64], rng: Generator) -> NDArray[np.float32]:
     """Strips (n, HEIGHT, width), of which `used` columns are, as (n, HEIGHT, width', 1) in 0..1.
 
-    Each is moved along and by up to 1 px up or down, its greys bent, with noise; all of a batch are stretched alike.
+    Each is stretched, made smaller at times (a box may be loose), moved, its greys bent, with noise.
     """
-    n, _, width = x.shape
-    wide = round(width * rng.uniform(0.85, 1.15))
-    room = 8 * (wide // 8 + 2)
-    flat = cv2.resize(x.reshape(n * HEIGHT, width), (wide, n * HEIGHT), interpolation=cv2.INTER_LINEAR)
+    n = len(x)
+    loose = np.where(rng.random(n) < 0.6, 1, rng.uniform(0.72, 1, n))
+    talls = np.round(HEIGHT * loose).astype(int)
+    wides = np.maximum(1, np.ceil(used * loose * rng.uniform(0.85, 1.15, n))).astype(int)
+    room = 8 * (int(wides.max()) // 8 + 2)
     moved = np.zeros((n, HEIGHT + 2, room), np.uint8)
-    ends = np.minimum(wide, np.ceil(used * wide / width).astype(int))
-    for row, strip, end in zip(moved, flat.reshape(n, HEIGHT, wide), ends, strict=True):
-        at, down = int(rng.integers(0, room - end + 1)), int(rng.choice([0, 1, 1, 2]))
-        row[down : down + HEIGHT, at : at + end] = strip[:, :end]
+    for row, strip, end, wide, tall in zip(moved, x, used, wides, talls, strict=True):
+        small = cv2.resize(strip[:, : max(1, end)], (int(wide), int(tall)), interpolation=cv2.INTER_LINEAR)
+        at, down = int(rng.integers(0, room - wide + 1)), int(rng.integers(0, HEIGHT + 3 - tall))
+        row[down : down + tall, at : at + wide] = small
     bent = (moved[:, 1:-1] * np.float32(1 / 255)) ** np.exp(rng.normal(0, 0.3, (n, 1, 1))).astype(np.float32)
     noise = rng.uniform(-0.06, 0.06, (n, 1, 1)).clip(0).astype(np.float32)
     bent += noise * rng.standard_normal(bent.shape, np.float32) * (moved[:, 1:-1] > 0)

@@ -72,8 +72,9 @@ def dressed(rng: Generator, text: str) -> str:
     elif rng.random() < 0.25:
         at = int(rng.integers(0, len(text) + 1))
         text = text[:at] + str(rng.choice(list(MARKS))) + text[at:]
-    if rng.random() < 0.25:
-        text += str(rng.choice(["-", ".-", "=", ".", ",", ".=", "_", "_", "._", "*", ":", "%", "#", "+"]))
+    if rng.random() < 0.35:
+        ends = ["-", ".-", "=", ".", ",", ".=", "_", "_", "._", "--", ",-", ".--", "*", ":", "%", "#", "+"]
+        text += str(rng.choice(ends))
     if rng.random() < 0.1:
         text = str(rng.choice(["$", "*", "#", "-", "=", "(", "$ ", "x", "+"])) + text
     return text
@@ -88,8 +89,9 @@ def penned(rng: Generator, source: Sources, text: str, height: float) -> Written
     gap = rng.uniform(*[(-0.22, 0.02), (0.0, 0.12), (0.05, 0.35), (0.3, 1.0)][rng.choice(4, p=[0.3, 0.32, 0.28, 0.1])])
     loose, wander, drift = rng.uniform(0.01, 0.08), rng.uniform(0.01, 0.08), rng.normal(0, 0.015)
     sizes = size_of(rng, text)
+    raised = float(rng.uniform(0, 1)) if rng.random() < 0.5 else 0.0  # small zeros stand, or hang
     line = Line(height, len(text))
-    joined = rng.uniform(0.2, 0.9) if rng.random() < 0.2 else 0.0
+    joined = rng.uniform(0.2, 0.9) if rng.random() < 0.3 else 0.0
     for i, char in enumerate(text):
         if char == " ":
             line.skip(0.4 * height)
@@ -97,7 +99,7 @@ def penned(rng: Generator, source: Sources, text: str, height: float) -> Written
         mark = other(rng, source, char, height, pen) if char in "$#'_" else hand.mark(char)
         if sizes[i] != 1.0:
             mark = scaled(mark, float(sizes[i]))
-        rise = (rng.normal(0, wander) + drift * i) * height
+        rise = (rng.normal(0, wander) + drift * i - raised * max(0.0, 1 - float(sizes[i]))) * height
         space = gap + rng.normal(0, loose) if char in DIGITS else rng.uniform(-0.02, 0.2)
         line.add(mark, rise, space * height)
         if joined and char in DIGITS and rng.random() < joined:
@@ -250,7 +252,7 @@ def paste(cover: Grey, mark: Grey, at: tuple[int, int]) -> None:
 def around(rng: Generator, made: Written) -> Box:
     """A box around what is written: tight to generous, at times into the ink; not longer than a strip may be."""
     x, y, w, h = made.box
-    reach = float(rng.choice([0.08, 0.2, 0.45]))
+    reach = float(rng.choice([0.02, 0.08, 0.2, 0.45]))
     above, below = rng.uniform(-0.04, reach, 2) * made.height
     before, behind = rng.uniform(-0.04, 1.6 * reach, 2) * made.height
     tall = max(h + above + below, (w + before + behind) / (WIDTH * SQUEEZE / 32) + 1)

@@ -1,0 +1,68 @@
+"""What the glyphs of a number and the strip that it stands on say together: both err, but seldom in the same way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from edge_daemon.domain import Box, Candidate, Grey, Number
+from edge_daemon.ink import MIN_HEIGHT, contrast
+from edge_daemon.strips import HEIGHT, cut
+
+GLYPHS, STRIP = 0.75, 0.45
+"""Slopes on the log odds of either: they look at the same ink, so their words do not count in full. (Chosen on photos.)"""
+UNHEARD = 0.01
+"""A text that one of them did not think of has this chance to it."""
+AROUND, MARGIN = 1.0, 0.2
+"""Heights of the number: of paper around it, so that it is known what paper looks like; and around the strip."""
+
+
+def strip_of(picture: Grey, box: Box) -> Grey | None:
+    """The strip of a number in `box` of the picture, as strips.cut makes it; None where there can be none."""
+    x, y, w, h = box
+    left, top = max(0, round(x - AROUND * h)), max(0, round(y - AROUND * h))
+    near = picture[top : round(y + (1 + AROUND) * h), left : round(x + w + AROUND * h)]
+    scale = min(1.0, 2 * HEIGHT / h)
+    if scale < 1:
+        near = cv2.resize(near, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    if min(near.shape) < MIN_HEIGHT:
+        return None
+    space = MARGIN * h
+    inner = x - left - space, y - top - space, w + 2 * space, h + 2 * space
+    return cut(contrast(near), tuple(round(v * scale) for v in inner))  # type: ignore[arg-type]
+
+
+def jointly(number: Number, spelled: Sequence[Candidate]) -> Number:
+    """`number`, as its glyphs spell it, weighed with what its strip spells: of the texts of its length the three
+    likeliest by both. The strip holds nothing beside the number, and so cannot know that it is whole."""
+    glyphs, strip = dict(number.candidates), dict(spelled)
+    texts = (text for text in {*glyphs, *strip} if len(text) == len(number.text))
+    likely = {text: chance(GLYPHS * odds(glyphs.get(text, 0)) + STRIP * odds(strip.get(text, 0))) for text in texts}
+    best = sorted(likely.items(), key=lambda candidate: -candidate[1])[:3]
+    share = min(1 / max(1.0, sum(likely.values())), max(number.whole, number.confidence) / best[0][1])
+    return replace(number, candidates=tuple((text, round(share * likelihood, 4)) for text, likelihood in best))
+
+
+def borne_out(spelled: Number, glyphs: Sequence[Number]) -> Number:
+    """What the strip of a whole patch spells, the surer where the glyphs found there spell the same."""
+    text, sure = spelled.candidates[0]
+    if "".join(number.text for number in glyphs) != text:
+        return spelled
+    either = 1 - (1 - sure) * (1 - math.prod(number.confidence for number in glyphs))
+    others = tuple((other, share * (1 - either) / max(1 - sure, 1e-6)) for other, share in spelled.candidates[1:])
+    digits = tuple(digit for number in glyphs for digit in number.digits)
+    return Number(spelled.box, ((text, round(either, 4)), *others), digits)
+
+
+def odds(chance: float) -> float:
+    """The logarithm of the odds of a chance; of one below UNHEARD, those of UNHEARD."""
+    chance = min(max(chance, UNHEARD), 1 - 1e-6)
+    return math.log(chance / (1 - chance))
+
+
+def chance(odds: float) -> float:
+    return 1 / (1 + math.exp(-odds))
