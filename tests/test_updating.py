@@ -163,7 +163,7 @@ def test_a_process_that_dies(bench: Bench) -> None:
 
 
 def test_a_failure_that_cannot_be_noted_is_told(bench: Bench) -> None:
-    """Where the process can leave no word on the disk, as when somebody updates by hand just then, its own word counts."""
+    """Where the process can leave no word on the disk, as while somebody updates by hand, its own word counts."""
     folder = bench.folder / "updates"
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as lock:
