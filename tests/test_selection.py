@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_daemon import selection
+from edge_daemon import durable, selection
 from edge_daemon import store as store_module
 from edge_daemon.classifiers import Options
 from edge_daemon.classifiers.tflite import TfliteClassifier, golden_inks, read_manifest
@@ -99,7 +99,7 @@ def test_on_a_disk_that_cannot_be_written_a_model_that_fails_is_left_all_the_sam
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(store_module.durable, "write", full)
+    monkeypatch.setattr(durable, "write", full)
     for _ in range(2):
         with selected(WANTED, store, Device(tmp_path), lambda: None) as now:
             assert now.reader.classifier.name == f"digits@{BUNDLED}"
