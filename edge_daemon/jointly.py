@@ -13,10 +13,11 @@ from edge_daemon.domain import Box, Candidate, Grey, Number
 from edge_daemon.ink import MIN_HEIGHT, contrast
 from edge_daemon.strips import HEIGHT, cut
 
-GLYPHS, STRIP = 0.75, 0.45
-"""Slopes on the log odds of either: they look at the same ink, so their words do not count in full. (Chosen on photos.)"""
-UNHEARD = 0.01
-"""A text that one of them did not think of has this chance to it."""
+GLYPHS, STRIP = 0.7, 0.3
+"""Slopes on the log odds of either: they look at the same ink, and their words do not count in full. (By photos.)"""
+UNSEEN, UNHEARD = 0.01, 0.1
+"""Of a text that the glyphs, or the strip, did not think of: its chance. A strip misses a digit more easily than glyphs
+that were read surely one by one."""
 AROUND, MARGIN = 1.0, 0.2
 """Heights of the number: of paper around it, so that it is known what paper looks like; and around the strip."""
 
@@ -41,7 +42,10 @@ def jointly(number: Number, spelled: Sequence[Candidate]) -> Number:
     likeliest by both. The strip holds nothing beside the number, and so cannot know that it is whole."""
     glyphs, strip = dict(number.candidates), dict(spelled)
     texts = (text for text in {*glyphs, *strip} if len(text) == len(number.text))
-    likely = {text: chance(GLYPHS * odds(glyphs.get(text, 0)) + STRIP * odds(strip.get(text, 0))) for text in texts}
+    likely = {
+        text: chance(GLYPHS * odds(glyphs.get(text, 0), UNSEEN) + STRIP * odds(strip.get(text, 0), UNHEARD))
+        for text in texts
+    }
     best = sorted(likely.items(), key=lambda candidate: -candidate[1])[:3]
     share = min(1 / max(1.0, sum(likely.values())), max(number.whole, number.confidence) / best[0][1])
     return replace(number, candidates=tuple((text, round(share * likelihood, 4)) for text, likelihood in best))
@@ -58,9 +62,9 @@ def borne_out(spelled: Number, glyphs: Sequence[Number]) -> Number:
     return Number(spelled.box, ((text, round(either, 4)), *others), digits)
 
 
-def odds(chance: float) -> float:
-    """The logarithm of the odds of a chance; of one below UNHEARD, those of UNHEARD."""
-    chance = min(max(chance, UNHEARD), 1 - 1e-6)
+def odds(chance: float, least: float) -> float:
+    """The logarithm of the odds of a chance; of one below `least`, those of `least`."""
+    chance = min(max(chance, least), 1 - 1e-6)
     return math.log(chance / (1 - chance))
 
 

@@ -29,7 +29,7 @@ LEAST = 0.5
 """Confidence below which ink is not called a number."""
 SETTLED = 0.95
 """What is this sure, read as a strip or by its glyphs, needs no second look the other way."""
-TELLS = 0.3
+TELLS = 0.2
 """A strip that is less sure of its likeliest text does not tell it, and the glyphs are asked. Less than LEAST: on
 lines that hard the glyphs are wrong more often still."""
 LOOK_ROUND = 10.0
@@ -114,7 +114,7 @@ class Reader:
         return numbers, pieces_of(lines)
 
     def _told(self, patch: Patch, numbers: Sequence[Number], turn: int) -> list[Number]:
-        """`numbers` of the patch turned, with the strips' word on those that are not sure; boxes in pixels of the patch."""
+        """`numbers` of the turned patch, with the strips' word on those that are not sure; boxes in pixels of the patch."""
         if self.strips:
             numbers = heard(turned(patch.pixels, turn), numbers, self.strips)
         return [turned_back(n, patch.pixels.shape, turn) for n in numbers if n.confidence >= LEAST]
