@@ -18,6 +18,8 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from types import FrameType
 
+from edge_daemon.allowance import Allowance
+from edge_daemon.asking import Asking
 from edge_daemon.camera import SILENT, Camera
 from edge_daemon.commands import Desk
 from edge_daemon.config import Config, runtime_folder, state_folder
@@ -67,6 +69,8 @@ class App:
     outbox: Outbox
     ring: Ring
     doubts: Doubts
+    asking: Asking | None
+    """None: nobody else is asked, which is the default."""
     window: Window
     courier: Courier
     report: Report
@@ -94,6 +98,8 @@ def run(app: App) -> Request:
             see(app, frame)
         if app.controls.enabled:
             say(app, app.voter.due(frame.mono if frame else time.monotonic()))
+            if app.asking:
+                app.asking.tick()
         watch_over(app)
         app.updating.tick()
         if app.outbox.recovered():
@@ -130,6 +136,8 @@ def see(app: App, frame: Frame) -> None:
         app.ring.saw(patch)
         app.inspector.saw(patch)
         app.doubts.saw(patch, numbers)
+        if app.asking:
+            app.asking.saw(patch, numbers)
     app.voter.backend = app.reader.classifier.backend  # a Coral may have failed
     app.camera.hurry(app.fields.is_stirring(frame.mono) or bool(app.voter.undecided) or app.window.is_wanted)
     app.report.frame(time.monotonic() - started)
@@ -207,6 +215,11 @@ def build(config: Config, kept: Kept, inbox: Inbox, load: Callable[[], Config], 
         desk = stack.enter_context(closing(Desk(config.device, board, controls, transactions)))
 
         ring = Ring(runtime_folder() / "explain")
+        asking = None
+        if config.opinion.per_day:
+            allowance = Allowance(state_folder() / "opinions.json", config.opinion.per_day)
+            asking = Asking(config.device, board, voter, allowance, lambda: courier.connected)
+            report.more = asking.health
         doubts = Doubts(open_samples(state_folder(), runtime_folder(), config.samples))
         window = stack.enter_context(closing(Window(runtime_folder() / "preview")))
         courier.start()
@@ -218,6 +231,7 @@ def build(config: Config, kept: Kept, inbox: Inbox, load: Callable[[], Config], 
             outbox=outbox,
             ring=ring,
             doubts=doubts,
+            asking=asking,
             window=window,
             courier=courier,
             report=report,
@@ -252,7 +266,8 @@ def next_request(app: App) -> Request | None:
             asked = app.inbox.get_nowait()
             if isinstance(asked, Request):
                 return asked
-            app.desk.handle(asked)
+            if not (app.asking and app.asking.hears(asked)):
+                app.desk.handle(asked)
     return None
 
 

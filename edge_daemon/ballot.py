@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
-from edge_daemon.domain import Status
+from edge_daemon.domain import Candidate, Status
 from edge_daemon.evidence import MOMENT, Decision, Evidence, Opinion
-from edge_daemon.formats import Format
+from edge_daemon.formats import Format, digits_of
 from edge_daemon.rules import Rules
 
 HEARTBEAT = 600.0
@@ -78,13 +79,16 @@ class Ballot:
     accepted: Accepted | None = None
     value_at: float | None = None
     held: Held | None = None
+    overruled: str | None = None
+    """What a person said is not what is written there: not believed until something else has been read."""
+    second_by: str = ""
+    """The model whose second opinion was heard last."""
     _said: Status | None = None
     _said_value: float | None = None
     _said_mono: float = -1e9
-    _agreed_mono: float | None = None
+    _doubted: float | None = None
+    """Since when frames have not agreed; a field that was not looked at meanwhile is not in doubt."""
     _announce: tuple[str, tuple[int, int]] | None = None
-    _overruled: str | None = None
-    """What a person said is not what is written there: not believed until something else has been read."""
 
     def __post_init__(self) -> None:
         self.evidence = Evidence(self.settle)
@@ -92,25 +96,39 @@ class Ballot:
     def add(self, opinion: Opinion) -> None:
         """Take what a frame said; accept, or hold back, what that decides."""
         self.evidence.add(opinion)
-        if self._agreed_mono is None:
-            self._agreed_mono = opinion.mono
+        self._weigh(opinion, "reading_changed")
+
+    def hear(self, said: Sequence[Candidate], by: str) -> bool:
+        """Take a second opinion on what is in view (digits only) of the model `by`; whether it counts for anything.
+
+        It is evidence, and no more: the format has chosen our own texts, and rules hold back what they would have.
+        """
+        if not self.evidence.hear(said, digits_of):
+            return False
+        self.second_by = by
+        self._weigh(self.evidence.latest, "reading_corrected")
+        return True
+
+    def _weigh(self, opinion: Opinion, event: str) -> None:
+        """What the evidence says now, accepted or held back."""
         decision = self.decision
         if self.held and (decision is None or decision.text is None):
             self.held.interrupted = True
         if decision is None:
+            self._doubted = opinion.mono if self._doubted is None else self._doubted
             return
-        self._agreed_mono = opinion.mono
+        self._doubted = None
         if decision.status in (Status.NO_DIGITS, Status.WRONG_FORMAT):
             self.held = None  # wiped: what comes next begins anew. Being dark or blurred for a while wipes nothing
-        if decision.text is None or decision.text == self._overruled:
+        if decision.text is None or decision.text == self.overruled:
             return
-        self._overruled = None
+        self.overruled = None
         if self.accepted and decision.text == self.accepted.text:
             self.held, self.value_at = None, opinion.at
             return
         objection = self._objection(decision.text, opinion)
         if objection is None:
-            self.accept(decision.text, opinion, "reading_changed", decision.votes)
+            self.accept(decision.text, opinion, event, decision.votes)
         else:
             self._hold(decision, objection, opinion.mono)
 
@@ -134,11 +152,11 @@ class Ballot:
         self.accepted, self.value_at, self.held = Accepted(text, at, mono), at, None
         self._announce = ("value_set", (0, 0))
         decision = self.decision
-        self._overruled = decision.text if decision and decision.text != text else None
+        self.overruled = decision.text if decision and decision.text != text else None
 
     def look_again(self) -> None:
         """What the frames agree on from now on is said, also where it is what they said before."""
-        self.evidence, self._said, self._agreed_mono = Evidence(self.settle), None, None
+        self.evidence, self._said, self._doubted = Evidence(self.settle), None, None
 
     def needs_proof(self, mono: float) -> bool:
         """Whether what is held back was read for so long that it is to be believed if perturbed views agree."""
@@ -182,11 +200,11 @@ class Ballot:
     def _state(self, mono: float) -> tuple[Status | None, tuple[int, int]]:
         decision = self.decision
         if decision is None:
-            lost = self._agreed_mono is not None and mono - self._agreed_mono > max(DOUBT, 3 * self.settle)
+            lost = self._doubted is not None and mono - self._doubted > max(DOUBT, 3 * self.settle)
             return (Status.LOW_CONFIDENCE if lost else None), (0, len(self.evidence.opinions))
         if self.held is not None and decision.text == self.held.text:
             return self.held.status, decision.votes
-        if decision.text is not None and decision.text == self._overruled:
+        if decision.text is not None and decision.text == self.overruled:
             return Status.LOW_CONFIDENCE, decision.votes
         return decision.status, decision.votes
 
@@ -198,6 +216,10 @@ class Ballot:
     def is_ok(self) -> bool:
         """Whether a text has been agreed on."""
         return (decision := self.decision) is not None and decision.status is Status.OK
+
+    def is_doubtful(self, mono: float) -> bool:
+        """Whether a number is in view of which frames cannot make enough."""
+        return self._state(mono)[0] is Status.LOW_CONFIDENCE and self.evidence.second is None
 
     def is_undecided(self, mono: float) -> bool:
         """Whether more frames are wanted although nothing changes."""
@@ -216,7 +238,9 @@ class Ballot:
 
     def latest(self, status: Status) -> Opinion | None:
         """The newest opinion that a reading of this status speaks of; None where nobody has looked yet."""
-        opinions = self.evidence.opinions
+        opinions, second = self.evidence.opinions, self.evidence.second
         accepted = self.accepted.text if self.accepted else None
+        if second and opinions and status is Status.OK and second.text == accepted:
+            return replace(opinions[-1], candidates=self.evidence.joint())
         fitting = (o for o in reversed(opinions) if status is not Status.OK or o.text == accepted)
         return next(fitting, opinions[-1] if opinions else None)

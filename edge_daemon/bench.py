@@ -44,6 +44,12 @@ PAGES = {10: 3, 0: 0}
 """Digits on the page -> the numbers that PAGE's camera writes to get there."""
 PAGE = Options(seed=0, surface="paper", hold=1e6, realtime=False)
 FIELD = (0.0, 0.0, 1.0, 1.0)
+STILL = {
+    0: [],
+    1: [(0.1, 0.4, 0.3, 0.15)],
+    4: [(0.05, 0.1, 0.3, 0.15), (0.6, 0.1, 0.3, 0.15), (0.05, 0.7, 0.3, 0.15), (0.6, 0.7, 0.3, 0.15)],
+}
+"""Number of fields -> their regions, in fractions of the frame; 0: the whole frame is searched."""
 FLOOR = ModelFile("floor.tflite", "f747e03dd52e71494fcaf9cf419977e178c288f82da03a3564d5e995eab95910", 952)
 """Made by scripts/training/floor.py."""
 FLOOR_PICTURE = (28, 28, 1)
@@ -72,8 +78,9 @@ class View:
     """To touch every pixel once."""
     floor_ms: float
     """That, and one invocation of a network of one op for each digit."""
-    still: Cost
-    """To see that a field has not changed, which is all that is done with most frames; a multiple of `touch_ms`."""
+    still: dict[int, Cost]
+    """To see that nothing has changed, which is all that is done with most frames, by the number of fields (see
+    STILL); multiples of touching every pixel of the same frames once."""
     stages: dict[str, Cost]
     """By the names in STAGES."""
 
@@ -102,7 +109,7 @@ def measure(rounds: Iterable[int] = range(ROUNDS)) -> Result:
     reader = open_reader(classifiers.Options())
     floor = floor_network()
     kinds = [(size, digits) for size in SIZES for digits in PAGES]
-    cameras = [(frames(*kind), replace(reader), fields.Fields([fields.Options("page", FIELD)])) for kind in kinds]
+    cameras = [(frames(*kind), replace(reader), resting()) for kind in kinds]
     for camera in cameras:  # the first frame is drawn from nothing, the first call fills caches
         look(*camera, floor)
     laps: list[list[Lap]] = []
@@ -120,8 +127,13 @@ def frames(size: tuple[int, int], digits: int) -> Iterator[Frame]:
     return filter(None, SimulatedCamera(replace(PAGE, size=size, numbers=PAGES[digits])).frames(tick=1.0))
 
 
-def look(camera: Iterator[Frame], reader: Reader, page: fields.Fields, floor: Network) -> Lap:
-    """Take one frame along the path, and measure what its floor is made of. `page` has seen the one before."""
+def resting() -> dict[int, fields.Fields]:
+    """What waits for a change, by the number of fields."""
+    return {n: fields.Fields([fields.Options(f"n{i}", r) for i, r in enumerate(STILL[n])]) for n in STILL}
+
+
+def look(camera: Iterator[Frame], reader: Reader, still: dict[int, fields.Fields], floor: Network) -> Lap:
+    """Take one frame along the path, and measure what its floor is made of. `still` has seen the one before."""
     watch = Stopwatch()
     classifier = TimedClassifier(watch, reader.classifier, reader.classifier.name, reader.classifier.backend)
 
@@ -130,7 +142,11 @@ def look(camera: Iterator[Frame], reader: Reader, page: fields.Fields, floor: Ne
 
     frame = watch.time("capture", next, camera)
     watch.time("cut", regions.cut, frame.pixels, regions.corners(FIELD, 0, frame.pixels.shape[::-1]))
-    watch.time("still", page.cut, frame, ())
+    for n, waiting in still.items():
+        waiting.cut(frame, ())  # where anything has changed since the lap before, it is said here
+        delivered = [replace(frame, pixels=frame.pixels.copy()) for _ in range(MANY)]
+        watch.time("seen", lambda them: [cv2.sumElems(one.pixels) for one in them], delivered)
+        watch.time(f"still {n}", lambda them, cut: [cut(one, ()) for one in them], delivered, waiting.cut)
     patch = fields.whole(frame)
     lines = watch.time("segment", segment, patch, sift)
     watch.time("read", read, lines, classifier)
@@ -144,9 +160,10 @@ def view(size: tuple[int, int], digits: int, laps: Sequence[Lap], invoke: float)
     """The medians of one kind of frame; `invoke` in milliseconds."""
     touch = middle(laps, "touch") / MANY
     floor = touch + digits * invoke
-    still = middle(laps, "still")
+    seen = middle(laps, "seen") / MANY / len(STILL)
+    still = {n: Cost(ms := middle(laps, f"still {n}") / MANY, ms / seen) for n in STILL}
     stages = {name: Cost(ms := middle(laps, name), ms / floor) for name in STAGES}
-    return View(size, digits, touch, floor, Cost(still, still / touch), stages)
+    return View(size, digits, touch, floor, still, stages)
 
 
 def middle(laps: Iterable[Lap], name: str) -> float:
@@ -175,7 +192,7 @@ def as_table(result: Result) -> str:
         ["", *("{}x{}".format(*v.size) for v in views)],
         ["", *(f"{v.digits or 'no'} digits" for v in views)],
         ["floor", *(f"{v.floor_ms:.3f}      " for v in views)],
-        ["still", *(f"{v.still.ms:.2f} ×{v.still.multiple:<4.0f}" for v in views)],
+        *([f"still {n}", *(f"{(c := v.still[n]).ms:.3f} ×{c.multiple:<4.1f}" for v in views)] for n in STILL),
         *([name, *(f"{(c := v.stages[name]).ms:.2f} ×{c.multiple:<4.0f}" for v in views)] for name in STAGES),
     ]
     return "\n".join(
@@ -184,7 +201,8 @@ def as_table(result: Result) -> str:
             "",
             f"Milliseconds of CPU in one thread (medians of {result.rounds} rounds), and multiples of the floor:",
             f"every pixel touched once, and a network of one op ({result.invoke_ms:.4f} ms) invoked for each digit.",
-            "  still     a field has not changed: nothing is read (a multiple of touching every pixel once)",
+            "  still N   nothing has changed in N fields (0: in the frame), so nothing is read; a multiple of touching",
+            "            every pixel once of the same frames, each as it comes, in memory of its own",
             *(f"  {name:8}  {what}" for name, what in STAGES.items()),
             f"Measured on {result.processor} with {result.model}; {result.interpreter}.",
         ]

@@ -13,12 +13,14 @@ _ANSWERS = 64
 
 
 class Board:
-    """Messages of which only the newest per topic counts; and answers, of which each counts, once."""
+    """Messages of which only the newest per topic counts; answers, of which each counts, once; and offers, which are
+    forgotten when the connection is."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._newest: dict[str, Message] = {}
         self._answers: deque[Message] = deque(maxlen=_ANSWERS)
+        self._offers: dict[str, Message] = {}
         self.on_post: Callable[[], None] = lambda: None
         """Called after each post, by the thread that posts."""
 
@@ -33,6 +35,22 @@ class Board:
         with self._lock:
             self._answers.append(message)
         self.on_post()
+
+    def offer(self, message: Message) -> None:
+        """Said on the present connection when nothing else waits, or never. From any thread."""
+        with self._lock:
+            self._offers[message.topic] = message
+        self.on_post()
+
+    def offers(self) -> list[Message]:
+        """The newest offer of each topic."""
+        with self._lock:
+            return list(self._offers.values())
+
+    def withdraw(self, message: Message | None = None) -> None:
+        """One offer, or all."""
+        with self._lock:
+            self._offers = {t: m for t, m in self._offers.items() if message is not None and m is not message}
 
     def newest(self) -> list[Message]:
         """The newest message of each topic."""
@@ -62,6 +80,7 @@ class Notices:
     def begin(self) -> None:
         """A connection has been made: all of the board is due."""
         self._posted, self._again = {}, {}
+        self._board.withdraw()
 
     def repeat(self) -> None:
         """Somebody has asked for everything: also the readings that are retained."""
@@ -72,6 +91,13 @@ class Notices:
         changed = [message for message in self._board.newest() if self._posted.get(message.topic) is not message]
         states = [message for topic, message in self._again.items() if topic not in besides]
         return changed + states + self._board.answers()
+
+    def offers(self) -> list[Message]:
+        """What may be said where nothing is due; it is tried once."""
+        found = self._board.offers()
+        for message in found:
+            self._board.withdraw(message)
+        return found
 
     def settle(self, message: Message, outcome: Outcome) -> None:
         """This has become of a notice."""

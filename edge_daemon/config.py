@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_daemon import classifiers, fields, formats, health, outbox, repository, samples
+from edge_daemon import allowance, classifiers, fields, formats, health, outbox, repository, samples
 from edge_daemon.classifiers.options import AUTO
 from edge_daemon.config_values import CHECKS
 from edge_daemon.errors import ConfigError
@@ -89,6 +89,7 @@ class Config:
     health: health.Options
     updates: repository.Options
     samples: samples.Options
+    opinion: allowance.Options
 
 
 def load(path: Path | None) -> Config:
@@ -143,6 +144,7 @@ TABLES: Mapping[str, type[Any]] = {
     "health": health.Options,
     "updates": repository.Options,
     "samples": samples.Options,
+    "opinion": allowance.Options,
 }
 SECTIONS = ("camera", "field", *TABLES)
 

@@ -83,6 +83,11 @@ class Courier:
         self._asked = deque(entries)
         self._sink.ring()
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is a broker right now. From any thread."""
+        return self._sink.up
+
     def check(self) -> None:
         """Raises CourierError if the thread has died or stopped beating: the process must restart."""
         if self._failure is not None:
@@ -173,6 +178,8 @@ class Courier:
             due.append((Asked(asked), asked[0]))
         records = [self._fitting(self._encode(entry, lane.replayed)) for lane, entry in due]
         notices = self._notices.due(besides={message.topic for message in records})
+        if not notices and not records:
+            self._sink.deliver(self._notices.offers())
         outcomes = self._sink.deliver(notices + records) if notices or records else []
         for message, outcome in zip(notices, outcomes, strict=False):
             self._notices.settle(message, outcome)

@@ -198,6 +198,8 @@ class Reading:
     backend: str
     gone: bool = False
     """The number has left the picture (whole-frame mode): its retained topic is to be cleared."""
+    overruled: str | None = None
+    """What a person said is not what is written there, though it is read; kept over restarts, and not sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from edge_daemon import regions
-from edge_daemon.domain import Frame, Patch, Status
+from edge_daemon.domain import Box, Frame, Grey, Patch, Status, outline
 from edge_daemon.drift import Anchor
 from edge_daemon.gate import Glance, half
 from edge_daemon.lookout import Lookout
@@ -74,28 +74,30 @@ class Fields:
         self.stirred = -BURST
         """Monotonic time at which something changed last."""
         self._glance = Glance()
+        self._window: Box = (0, 0, 1, 1)
         self._anchor = Anchor()
         self._lookouts = [Lookout(field.name, partial(place, field)) for field in options] or [Lookout()]
 
     def cut(self, frame: Frame, undecided: Collection[str]) -> list[Patch]:
         """A patch for each field that has changed, that is `undecided`, or that was not looked at for long.
 
-        In the order of the configuration. A patch whose status is not OK must not be read. While anything at all is
-        undecided the whole frame is.
+        In the order of the configuration. A patch whose status is not OK must not be read.
         """
-        small = half(frame.pixels)
-        strikes = self._glance.strikes(small)
-        looking = []
+        due = [lookout for lookout in self._lookouts if lookout.is_due(frame)]
+        wanted = [lookout for lookout in self._lookouts if lookout.is_in(undecided)]
         for lookout in self._lookouts:
-            due = lookout.is_due(frame)
-            changed = strikes is not None and lookout.has_changed(small, strikes, self._glance.noise)
-            wanted = lookout.name in undecided if lookout.name else bool(undecided)
-            if changed:
-                self.stirred = frame.mono
-            if not wanted:
+            if lookout not in wanted:
                 lookout.trust()
-            if changed or wanted or due:
-                looking.append(lookout)
+        if due:
+            self._window = outline(lookout.window for lookout in self._lookouts)
+        strikes = self._strikes(frame.pixels)
+        if strikes is None and not due and not wanted:
+            return []
+        small = half(frame.pixels)
+        changed = [lookout for lookout in self._lookouts if lookout.has_changed(small, strikes, self._glance.noise)]
+        if changed:
+            self.stirred = frame.mono
+        looking = [lookout for lookout in self._lookouts if lookout in (*changed, *wanted, *due)]
         if not self.options:
             return [lookout.look(frame, small, self._glance.noise, None) for lookout in looking]
         camera = self._anchor.measure(small, self._glance.noise) if looking else None
@@ -103,6 +105,18 @@ class Fields:
         if patches and {patch.status for patch in patches} <= {Status.OK, Status.CAMERA_MOVED}:
             self._anchor.rest(small, frame.mono)
         return patches
+
+    def _strikes(self, pixels: Grey) -> Grey | None:
+        """Where the frame, at half size, has moved at all; only there is looked where fields and their surroundings
+        are."""
+        x, y, w, h = self._window
+        part = pixels[2 * y : 2 * (y + h), 2 * x : 2 * (x + w)]
+        strikes = self._glance.strikes(half(part))
+        if strikes is None:
+            return None
+        whole = np.zeros((pixels.shape[0] // 2, pixels.shape[1] // 2), np.uint8)
+        whole[y : y + h, x : x + w] = strikes
+        return whole
 
     def look_again(self) -> None:
         """The next frame is looked at whether it has changed or not."""

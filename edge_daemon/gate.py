@@ -1,7 +1,7 @@
 """Has anything changed? Asked of every frame, so that a still scene costs next to nothing.
 
 Two steps, both on the frame at half its size, where four pixels' noise is one's. `Glance` asks of the whole frame
-whether anything has moved beyond the noise since it last struck: a handful of passes in whole numbers. Only then
+whether anything has moved beyond the noise since it last struck: three passes in whole numbers. Only then
 `differs` compares a part of it, as light and shadow have it now, with what was last read there; that reference stays,
 so what comes slowly is noticed too.
 """
@@ -46,23 +46,25 @@ class Glance:
         """Standard deviation of the difference of two frames at half size, in grey levels."""
         self._before: Grey | None = None
         self._reference: Grey | None = None
-        self._tolerance: Grey | None = None
+        self._low, self._high = _NOTHING, _NOTHING
+        self._within = _NOTHING
         self._seen = 0
 
     def strikes(self, small: Grey) -> Grey | None:
-        """Where `small` (from `half`) is off, 255 in a picture of 0; None where nothing is. The first is all 255."""
-        if self._reference is None or self._tolerance is None or self._reference.shape != small.shape:
+        """Where `small` (from `half`) is off, 255 in a picture of 0; None: nowhere. The first is all 255."""
+        if self._reference is None or self._reference.shape != small.shape:
+            self._within = np.empty_like(small)
             self._renew(small)
             return np.full_like(small, 255)
-        off = cv2.compare(cv2.absdiff(small, self._reference), self._tolerance, cv2.CMP_GT)
         before, self._before = self._before, small
+        cv2.inRange(small, self._low, self._high, dst=self._within)
         self._seen += 1
-        if self._seen > 1 and cv2.countNonZero(off) < FEW:
+        if self._seen > 1 and small.size - cv2.countNonZero(self._within) < FEW:
             return None
         if before is not None:
             self._learn(small, before)
         self._renew(small)
-        return np.asarray(off, np.uint8) if self._seen > 1 else None
+        return np.asarray(cv2.bitwise_not(self._within), np.uint8) if self._seen > 1 else None
 
     def _learn(self, small: Grey, before: Grey) -> None:
         """The noise between two frames in a row, where nothing moved; what moved is left out."""
@@ -75,9 +77,11 @@ class Glance:
         self._before = self._reference = small
         contrast = cv2.subtract(cv2.dilate(small, _AROUND), cv2.erode(small, _AROUND))
         tolerance = cv2.convertScaleAbs(contrast, alpha=TREMBLE, beta=max(3.0, GLANCE * self.noise))
-        self._tolerance = np.asarray(tolerance, np.uint8)
+        self._low = np.asarray(cv2.subtract(small, tolerance), np.uint8)
+        self._high = np.asarray(cv2.add(small, tolerance), np.uint8)
 
 
+_NOTHING = np.empty((0, 0), np.uint8)
 _AROUND = np.ones((3, 3), np.uint8)
 
 

@@ -131,7 +131,10 @@ def without_rules(binary: Grey, side: int) -> Grey:
     length, thick = max(20, side // 7), max(5, side // 90)
     level, upright = (straight_runs(binary, length, thick), straight_runs(binary.T, length, thick).T)
     longest = max(extent(level)[0], extent(upright)[1])
-    if extent(level)[2] + extent(upright)[2] < 3 and longest < side // 2:
+    count = extent(level)[2] + extent(upright)[2]
+    # what is not long is only from edge to edge of its piece: a small box, but not the two strokes of a plus
+    apart = groups(level.any(axis=1)) + groups(upright.any(axis=0))
+    if longest < side // 2 and (count < 3 or (longest < length and apart < 3)):
         return binary
     off_level, off_upright = binary & ~level, binary & ~upright
     kept_level = cv2.morphologyEx(off_level, cv2.MORPH_CLOSE, np.ones((thick + 3, 1), np.uint8)).astype(np.uint8)
@@ -148,13 +151,17 @@ def written_over(own: Grey, rules: Grey) -> Grey:
     return np.asarray((own > level) & (rules > 0), np.uint8)
 
 
+def groups(there: NDArray[np.bool_]) -> int:
+    """How many runs of True there are."""
+    return int(there[0]) + int(np.count_nonzero(there[1:] & ~there[:-1]))
+
+
 def straight_runs(binary: Grey, length: int, thick: int) -> Grey:
-    """The level lines of a binary picture: at least `length` long (leaning a little is allowed), at most `thick`."""
+    """The level lines of a binary picture: at least `length` long, or from edge to edge (leaning a little is allowed),
+    at most `thick`."""
     binary = np.ascontiguousarray(binary)
     upper = cv2.dilate(binary, np.ones((3, 1), np.uint8))
-    runs = cv2.morphologyEx(  # beyond the piece there is no ink: an arm of a plus is not long for reaching its edges
-        upper, cv2.MORPH_OPEN, np.ones((1, length), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=(0,)
-    )
+    runs = cv2.morphologyEx(upper, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
     broad = cv2.morphologyEx(binary, cv2.MORPH_OPEN, np.ones((thick, 1), np.uint8))
     line: Grey = cv2.dilate(runs, np.ones((3, 1), np.uint8)).astype(np.uint8) & binary & ~broad.astype(np.uint8)
     return line

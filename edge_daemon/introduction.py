@@ -35,6 +35,7 @@ def facts(config: Config, classifier: Classifier) -> dict[str, object]:
             "fields": [asdict(field) for field in config.fields],
             "detail": config.mqtt.detail,
             "outbox": asdict(config.outbox),
+            "opinion": asdict(config.opinion),
         },
     }
 

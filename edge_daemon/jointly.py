@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import cv2
@@ -43,12 +43,19 @@ def jointly(number: Number, spelled: Sequence[Candidate]) -> Number:
     glyphs, strip = dict(number.candidates), dict(spelled)
     texts = (text for text in {*glyphs, *strip} if len(text) == len(number.text))
     likely = {
-        text: chance(GLYPHS * odds(glyphs.get(text, 0), UNSEEN) + STRIP * odds(strip.get(text, 0), UNHEARD))
+        text: chance(GLYPHS * odds(glyphs.get(text, 0), UNSEEN) + STRIP * odds(heard(text, strip), UNHEARD))
         for text in texts
     }
     best = sorted(likely.items(), key=lambda candidate: -candidate[1])[:3]
     share = min(1 / max(1.0, sum(likely.values())), max(number.whole, number.confidence) / best[0][1])
     return replace(number, candidates=tuple((text, round(share * likelihood, 4)) for text, likelihood in best))
+
+
+def heard(text: str, strip: Mapping[str, float]) -> float:
+    """The chance of `text` to a strip, which cannot tell a 1 at its end from the side of a box: whether there is one
+    is left to the glyphs."""
+    without_ends = {text, text.removeprefix("1"), text.removesuffix("1")} - {""}
+    return sum(strip.get(one, 0.0) for one in without_ends)
 
 
 def borne_out(spelled: Number, glyphs: Sequence[Number]) -> Number:

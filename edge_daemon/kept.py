@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass
 from functools import partial
 
-from edge_daemon import access, discovery, wire
+from edge_daemon import access, consultation, discovery, wire
 from edge_daemon.backoff import Backoff
 from edge_daemon.board import Board
 from edge_daemon.camera import Camera
@@ -53,7 +53,7 @@ class Kept:
 
         Raises ConfigError or OutboxError.
         """
-        wanted = (config.device, config.mqtt, config.outbox, access.stamps(config.mqtt))
+        wanted = (config.device, config.mqtt, config.outbox, bool(config.opinion.per_day), access.stamps(config.mqtt))
         there = self._delivery
         # memory instead of a disk: a new one may find the disk well
         if there is None or there.settings != wanted or (there.outbox.volatile and not there.outbox.waiting):
@@ -92,6 +92,8 @@ class Kept:
 
 def _deliver(config: Config, settings: tuple[object, ...]) -> Delivery:
     topics = [*wire.request_topics(config.device), discovery.BIRTH]
+    if config.opinion.per_day:
+        topics.append(consultation.answer_topic(config.device))
     availability = partial(wire.availability, config.device)
     sink = MqttSink(config.mqtt, f"edge_daemon-{config.device}", availability, topics)
     outbox, board = Outbox(state_folder(), config.device, config.outbox), Board()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import cv2
 import numpy as np
@@ -17,8 +17,11 @@ log = logging.getLogger(__name__)
 AGAIN = 60.0
 """Seconds after which an unchanged field is looked at all the same."""
 ACCEPT = 300.0
-"""Seconds after which a scene that cannot be read because it is not what it was (glare, blurred, obstructed, moved)
-is taken as it is: it is the new reference."""
+"""Seconds after which a scene that cannot be read because it is not what it was is taken as it is: where the camera has
+moved or the lens is soft; where paper is too bright or too dark only if nothing seems to be hidden."""
+HIDDEN = (Status.OBSTRUCTED, Status.GLARE)
+SCENES = 3
+"""Of so many it is remembered how they looked: what was accepted once is known when it is back."""
 FOLLOW = 0.3
 """A field follows what shifts by up to this share of its shorter side; what shifts further has moved."""
 TREMBLE = 1.5
@@ -42,6 +45,8 @@ class Lookout:
 
     def __init__(self, name: str | None = None, place: Place | None = None) -> None:
         self.name, self._place = name, place
+        self.window: Box = (0, 0, 1, 1)
+        """The field and its surroundings, in pixels of the frame at half size; known once `is_due` was asked."""
         self._size = (0, 0)
         self._due = 0.0
 
@@ -56,6 +61,10 @@ class Lookout:
             self._begin(width, height)
         return self._last is None or frame.mono >= self._due
 
+    def is_in(self, undecided: Collection[str]) -> bool:
+        """Whether it is among the `undecided`; the whole frame is while anything at all is."""
+        return self.name in undecided if self.name else bool(undecided)
+
     def _begin(self, width: int, height: int) -> None:
         """For frames of this size, anew."""
         self._size = (width, height)
@@ -66,7 +75,7 @@ class Lookout:
             log.warning("%s: its region reaches out of the picture of %d x %d; is it right?", self.name, width, height)
         side = regions.shorter_side(self._corners)
         self._furthest = FOLLOW * side / 2
-        self._window = halved(regions.bounds(self._corners, side, even))
+        self.window = halved(regions.bounds(self._corners, side, even))
         self._core = halved(regions.bounds(self._corners, MARGIN * side, even))
         self._last: Grey | None = None  # field and surroundings when they were looked at last
         self._last_shift = NOWHERE
@@ -79,16 +88,19 @@ class Lookout:
         self._anchor = Anchor(SAME, together=False)
         self._camera: Shift | None = None  # how far the camera had shifted when the field had not
         self._sight: quality.Sight | None = None  # as it was looked at last, if it could be read
-        self._good: quality.Sight | None = None  # as it was when its number was decided
-        self._bad_since: float | None = None
+        self._like: quality.Sight | None = None  # the scene that this resembles
+        self._scenes: list[quality.Sight] = []  # as it was when its number was decided, the newest first
+        self._bad: tuple[Status, float] | None = None  # why it cannot be read, and since when
         self._moved = False
 
-    def has_changed(self, small: Grey, strikes: Grey, noise: float) -> bool:
+    def has_changed(self, small: Grey, strikes: Grey | None, noise: float) -> bool:
         """Whether it shows something else than when it was looked at last; what only shifts a little is followed.
 
-        `strikes` is where the picture has moved at all, as the glance says.
+        `strikes` is where the picture has moved at all, as the glance says; None: nowhere.
         """
-        if self._last is None or cv2.countNonZero(self._inner(self._part(strikes), self._shift)) < gate.FEW // 2:
+        if self._last is None or strikes is None:
+            return False
+        if cv2.countNonZero(self._inner(self._part(strikes), self._shift)) < gate.FEW // 2:
             return False
         now = self._part(small)
         if not self._differs(now, self._last, noise):
@@ -115,25 +127,46 @@ class Lookout:
     def trust(self) -> None:
         """What was looked at last stands fast by now: so the field looks when it is read."""
         if self._sight is not None:
-            self._good, self._sight = self._sight.after(self._good), None
+            others = [scene for scene in self._scenes if scene is not self._like]
+            self._like = self._sight.after(self._like)
+            self._scenes, self._sight = [self._like, *others][:SCENES], None
 
     def _judge(self, now: Grey, small: Grey, noise: float, mono: float, camera: Shift | None) -> Status:
         light = quality.judge_light(quality.light_of(now), None)
         if self._place is None or light is not Status.OK:
+            self._bad = None
             return light
-        if self._bad_since is not None and mono - self._bad_since > ACCEPT:
+        if self._is_old_enough(mono) and self._bad and self._bad[0] not in HIDDEN:
             self._forget()
         has_moved = self._has_moved(now, noise, camera)
         sight = quality.sight(self._inner(now, self._shift), quality.exposure(small))
-        status = quality.judge(sight, self._good)
+        status = self._compare(sight)
         if has_moved and status not in (Status.TOO_DARK, Status.TOO_BRIGHT):
             status = Status.CAMERA_MOVED
+        if self._is_old_enough(mono) and status in HIDDEN and quality.hides_nothing(sight, self._scenes[0]):
+            status, self._like = Status.OK, sight
+            self._scenes = [sight, *self._scenes][:SCENES]
         if status is Status.OK:
-            self._sight, self._bad_since = sight, None
+            self._sight, self._bad = sight, None
             self._anchor.rest(now, mono)
         else:
-            self._sight, self._bad_since = None, mono if self._bad_since is None else self._bad_since
+            self._sight = None
+            self._bad = (status, mono) if self._bad is None or self._bad[0] is not status else self._bad
         return status
+
+    def _is_old_enough(self, mono: float) -> bool:
+        """Whether it cannot be read, for one and the same reason, for so long that it may be taken as it is."""
+        return self._bad is not None and mono - self._bad[1] > ACCEPT
+
+    def _compare(self, sight: quality.Sight) -> Status:
+        """What the scene that it resembles says, else the newest one."""
+        if not self._scenes:
+            self._like = None
+            return quality.judge(sight, None)
+        statuses = [quality.judge(sight, scene) for scene in self._scenes]
+        best = statuses.index(Status.OK) if Status.OK in statuses else 0
+        self._like = self._scenes[best]
+        return statuses[best]
 
     def _has_moved(self, now: Grey, noise: float, camera: Shift | None) -> bool:
         """Whether the camera has moved too far for the field to be followed; it follows what is less.
@@ -159,14 +192,14 @@ class Lookout:
 
     def _part(self, small: Grey) -> Grey:
         """The field and its surroundings."""
-        x, y, w, h = self._window
+        x, y, w, h = self.window
         return small[y : y + h, x : x + w]
 
     def _inner(self, part: Grey, shift: Shift) -> Grey:
         """Of `_part` the field itself with a narrow margin, where it has shifted to; always of the same size."""
         x, y, w, h = self._core
-        left = min(max(0, x - self._window[0] + round(shift[0])), part.shape[1] - w)
-        top = min(max(0, y - self._window[1] + round(shift[1])), part.shape[0] - h)
+        left = min(max(0, x - self.window[0] + round(shift[0])), part.shape[1] - w)
+        top = min(max(0, y - self.window[1] + round(shift[1])), part.shape[0] - h)
         return part[top : top + h, left : left + w]
 
 

@@ -32,6 +32,10 @@ SOFTER, AS_HIGH = 0.6, 0.15
 height: what a cloth leaves behind is soft too, but faint."""
 EDGES = 30
 """Pixels at the edges of the smallest digit."""
+STROKES, STILL_THERE = 0.4, 0.9
+"""Of the contrast, from which on a pixel is a stroke's; the share of the strokes under a shadow that must be seen."""
+UNEVEN, WRITTEN = 0.02, 0.2
+"""By how much the paper's spread may be wider than it was; the contrast from which on something is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,8 @@ class Sight:
     """How high they are, as a share of the paper's brightness."""
     exposure: float
     """Of the whole frame, see `exposure`."""
+    ink: NDArray[np.float32]
+    """(h, w) at half size: what is written, as a share of the paper's brightness."""
 
     def after(self, before: Sight | None) -> Sight:
         """The same, its edges remembered from `before` where hardly any are left: the number was wiped.
@@ -88,7 +94,8 @@ def exposure(small: Grey) -> float:
 def sight(core: Grey, exposure: float) -> Sight:
     """Measure a field (h, w) at half size, in a frame of that exposure."""
     paper = paper_of(core)
-    return Sight(light_of(core), paper.astype(np.float32), *edges(core, paper), exposure)
+    ink = ink_of(core, paper)
+    return Sight(light_of(core), paper.astype(np.float32), *edges(ink), exposure, ink)
 
 
 def judge_light(now: Light, good: Light | None) -> Status:
@@ -104,15 +111,49 @@ def judge(now: Sight, good: Sight | None) -> Status:
     status = judge_light(now.light, good.light if good else None)
     if status is not Status.OK or good is None or good.paper.shape != now.paper.shape:
         return status
-    expected = good.paper * np.float32(now.exposure / max(1.0, good.exposure))
-    if broad((now.paper > SHINES) & (expected < SHONE)).mean() > SPOT:
+    if reflections(now, good).mean() > SPOT:
         return Status.GLARE
-    ratio = (now.paper + 8) / (expected + 8)
-    if from_outside(broad((ratio > FOREIGN) | (ratio < 1 / FOREIGN))) > COVERED:
+    if from_outside(foreign(now, good)) > COVERED:
         return Status.OBSTRUCTED
     if now.crispness < SOFTER * good.crispness and now.contrast > AS_HIGH * good.contrast:
         return Status.BLURRED
     return Status.OK
+
+
+def reflections(now: Sight, good: Sight) -> Grey:
+    """Where a lamp shines off the paper, as 0 and 1, of the size of `paper`."""
+    return broad((now.paper > SHINES) & (_expected(now, good) < SHONE))
+
+
+def foreign(now: Sight, good: Sight) -> Grey:
+    """Where something else is than the paper that was there, as 0 and 1, of the size of `paper`."""
+    ratio = (now.paper + 8) / (_expected(now, good) + 8)
+    return broad((ratio > FOREIGN) | (ratio < 1 / FOREIGN))
+
+
+def _expected(now: Sight, good: Sight) -> NDArray[np.float32]:
+    """The paper as it was, in the light of now."""
+    return np.asarray(good.paper * np.float32(now.exposure / max(1.0, good.exposure)), np.float32)
+
+
+def hides_nothing(now: Sight, good: Sight) -> bool:
+    """Whether a field whose paper is not what it was, and stays so, may be read: it lies in another light, in which
+    all that was written is still to be seen; or another sheet lies there, with writing on it. A hand, however long it
+    rests, leaves a field less even than it was, or blank, and takes away what it lies on."""
+    there = cv2.resize(
+        foreign(now, good) | reflections(now, good), now.ink.shape[::-1], interpolation=cv2.INTER_NEAREST
+    )
+    strokes = (np.abs(good.ink - 1) > STROKES * good.contrast) & (there > 0)
+    if good.contrast > WRITTEN and strokes.sum() >= EDGES:
+        seen = cv2.dilate((np.abs(now.ink - 1) > STROKES / 2 * good.contrast).astype(np.uint8), _NEAR)
+        if float(seen[strokes].mean()) > STILL_THERE:
+            return True
+    return now.contrast > WRITTEN and spread(now.paper) < spread(good.paper) + UNEVEN
+
+
+def spread(paper: NDArray[np.float32]) -> float:
+    """How unevenly bright a field's paper is: standard deviation as a share of the mean."""
+    return float(paper.std() / max(1.0, float(paper.mean())))
 
 
 def broad(mask: NDArray[np.bool_]) -> Grey:
@@ -138,13 +179,17 @@ def paper_of(core: Grey) -> Grey:
     return np.asarray(cv2.medianBlur(small, max(3, int(STROKE * min(small.shape))) | 1), np.uint8)
 
 
-def edges(core: Grey, paper: Grey) -> tuple[float, float]:
-    """Crispness and contrast of what is written: see Sight."""
+def ink_of(core: Grey, paper: Grey) -> NDArray[np.float32]:
+    """(h, w) what is written, as a share of the paper's brightness, smoothed a little against noise."""
     level = cv2.resize(paper, core.shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32)
-    ink = cv2.GaussianBlur(core / np.maximum(level, 1), (0, 0), 0.7)
+    return np.asarray(cv2.GaussianBlur(core / np.maximum(level, 1), (0, 0), 0.7), np.float32)
+
+
+def edges(ink: NDArray[np.float32]) -> tuple[float, float]:
+    """Crispness and contrast of what is written: see Sight."""
     slopes = np.maximum(np.abs(ink[1:-1, 2:] - ink[1:-1, :-2]), np.abs(ink[2:, 1:-1] - ink[:-2, 1:-1])) / 2
     steps = cv2.dilate(ink, _NEAR) - cv2.erode(ink, _NEAR)
-    inside = max(4, min(core.shape) // 8)  # what reaches in from outside shows a step, and no slope
+    inside = max(4, min(ink.shape) // 8)  # what reaches in from outside shows a step, and no slope
     contrast = highest(steps[inside:-inside, inside:-inside])
     return highest(slopes) / max(contrast, 1e-3), contrast
 

@@ -114,7 +114,7 @@ class Reader:
         return numbers, pieces_of(lines)
 
     def _told(self, patch: Patch, numbers: Sequence[Number], turn: int) -> list[Number]:
-        """`numbers` of the turned patch, with the strips' word on those that are not sure; boxes in pixels of the patch."""
+        """`numbers` of the turned patch, with what strips say of those that are not sure; boxes in px of the patch."""
         if self.strips:
             numbers = heard(turned(patch.pixels, turn), numbers, self.strips)
         return [turned_back(n, patch.pixels.shape, turn) for n in numbers if n.confidence >= LEAST]

@@ -47,6 +47,8 @@ class Report:
         `others`: what else is wrong, code -> text."""
         self.resident = 0
         """Bytes of memory that the process held when the health was last told; 0: not known."""
+        self.more: Callable[[], dict[str, Any]] = dict
+        """Further figures for the health."""
         self._device = device
         self._board = board
         self._outbox = outbox
@@ -137,7 +139,7 @@ class Report:
             "fds": machine.open_files(),
             "threads": threading.active_count(),
         }
-        return {name: fact for name, fact in facts.items() if fact is not None}
+        return {name: fact for name, fact in facts.items() if fact is not None} | self.more()
 
     def _per_day(self, written: int | None) -> int | None:
         if written is None or self._written is None or self.uptime < _DAY / 48:

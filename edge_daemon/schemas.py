@@ -105,6 +105,18 @@ HEALTH = _object(
     written_bytes_per_day=_said("the same at its present rate; after half an hour", COUNT),
     fds=COUNT,
     threads=COUNT,
+    opinions=_said(
+        "second opinions since the start; only where they are asked for",
+        _object(
+            "asked", "counted", "ignored", "refused", "unanswered", "left_today",
+            asked=COUNT,
+            counted=_said("answers that are evidence", COUNT),
+            ignored=_said("answers that came too late, twice, unasked, or say none of our own texts", COUNT),
+            refused=_said("answers that are none", COUNT),
+            unanswered=COUNT,
+            left_today=COUNT,
+        ),
+    ),
 )  # fmt: skip
 PROBLEM = _object("state", "codes", "text", state={"enum": ["ON", "OFF"]}, codes=_list(NAME), text=TEXT)
 UPDATE = _object(
@@ -115,6 +127,21 @@ UPDATE = _object(
     update_percentage={"type": ["integer", "null"], "minimum": 0, "maximum": 100},
     release_summary=_said("why the newest is not used, or why the last look failed", {"type": "string"}),
 )  # fmt: skip
+QUESTION_ID: Schema = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
+QUESTION = _object(
+    "id", "picture",
+    id=QUESTION_ID,
+    picture=_said(
+        "a cut-out of the number, nothing else: a grey JPEG of at most 12,000 bytes, 320 pixels on a side",
+        {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/jpeg", "maxLength": 16_000},
+    ),
+)  # fmt: skip
+ANSWER = _object(
+    "id", "candidates", "model",
+    id=_said("that of the question", QUESTION_ID),
+    candidates=_said("digits only, best first; empty: no number can be read", CANDIDATES),
+    model=_said("whose opinion it is", {"type": "string", "maxLength": 128}),
+) | _said("at most 1,024 bytes", {"additionalProperties": False})  # fmt: skip
 TRANSACTION: Schema = {"type": ["string", "integer"], "maxLength": 64}
 REQUEST = _object(transaction=_said("seen in the last 10 minutes, it is answered from memory", TRANSACTION)) | {
     "additionalProperties": True
@@ -141,6 +168,8 @@ SCHEMAS: dict[str, tuple[str, Schema]] = {
     "snapshot": ("snapshot/<field>", SNAPSHOT),
     "request": ("request/<command>", REQUEST),
     "response": ("response/<command>", RESPONSE),
+    "question": ("opinion/request", QUESTION),
+    "answer": ("opinion/response", ANSWER),
 }
 """Name -> its topic below edge_daemon/<device>, and what is sent there. An empty payload clears a retained topic."""
 

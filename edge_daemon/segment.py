@@ -40,7 +40,7 @@ UNSAID = 0.5
 digits' does not say that it is one digit's."""
 BAR_WIDTH, BREAK = 0.4, 0.2
 """Of a bar's height: its width at most, and how far apart its halves may be where a dry pen or chalk skipped."""
-SLIM, ALIGNED, BESIDE, VOUCHED = 0.36, 0.15, 0.8, 0.5
+SLIM, ALIGNED, BESIDE, VOUCHED = 0.36, 0.15, 0.8, 0.85
 """A bar of at most so many heights' width, whose ends are level with a sure digit's to such a share of its height, and
 so near to it, is a digit's ink with at least this chance: brackets and table lines are longer."""
 SLENDER, LEANS, NEXT_TO, SLANTED = 0.2, 0.2, 1.2, 0.25

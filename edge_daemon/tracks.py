@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
+from edge_daemon import quality
 from edge_daemon.ballot import Ballot
-from edge_daemon.domain import Box, Frame, Number, Status
-from edge_daemon.evidence import Opinion, Views
+from edge_daemon.domain import Box, Frame, Grey, Number, Status, meet
+from edge_daemon.evidence import Opinion, Views, around
+from edge_daemon.gate import half
 
 LIMIT = 16
 """So many are named and published at once."""
@@ -18,11 +21,15 @@ SETTLE = 1.0
 PIECES = 0.6
 """Heights between two numbers of a line below which they are pieces of one, and what stood between was not read. What
 are two numbers stands further apart (segment.JOIN_GAP)."""
+COVERED = 1.4
+"""Where a part of a number's place has become so many times darker or brighter than its rest, something lies there."""
+NARROWER = 0.9
+"""Of its breadth, below which a number may be the rest of the one that was read there."""
 LEAVES = 3.0
 """Seconds out of sight after which a named number is gone."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Track:
     """One number, and where it was seen last."""
 
@@ -31,6 +38,29 @@ class Track:
     ballot: Ballot
     name: str | None = None
     views: Views = field(default_factory=Views)
+    _whole: tuple[Box, NDArray[np.float32]] | None = None
+    """Where, and before which background, the accepted text was read last."""
+
+    def remember(self, frame: Grey, number: Number) -> None:
+        """To be called with what is read."""
+        accepted = self.ballot.accepted
+        if accepted and number.text == accepted.text:
+            self._whole = number.box, paper_at(frame, number.box)
+
+    def is_rest(self, frame: Grey, number: Number) -> bool:
+        """Whether this is what a hand has left of the number that was read here. Of one that was wiped in part the
+        background is as it was."""
+        if self._whole is None:
+            return False
+        box, then = self._whole
+        if number.box[2] > NARROWER * box[2] or not meet(number.box, box):
+            return False
+        now = paper_at(frame, box)
+        # not where a frame has another size, nor where a hand that was there before has gone
+        if now.shape != then.shape or quality.spread(now) <= quality.spread(then):
+            return False
+        light = now / then
+        return float(np.percentile(light, 95) / np.percentile(light, 5)) > COVERED
 
 
 class Tracks:
@@ -44,8 +74,9 @@ class Tracks:
 
         Not to be seen is an opinion as well: what comes and goes is not agreed on.
         """
+        rests = {(i, j) for i, t in enumerate(self.all) for j, n in enumerate(numbers) if t.is_rest(frame.pixels, n)}
         pairs = sorted(
-            (distance(track.box, number.box), i, j)
+            (0.0 if (i, j) in rests else distance(track.box, number.box), i, j)
             for i, track in enumerate(self.all)
             for j, number in enumerate(numbers)
         )
@@ -60,11 +91,13 @@ class Tracks:
             if track is None:
                 track = Track(number.box, frame.mono, Ballot(SETTLE))
                 self.all.append(track)
-            track.box, track.seen = number.box, frame.mono
+            is_rest = (self.all.index(track), j) in rests
+            track.box, track.seen = track.box if is_rest else number.box, frame.mono
             view = track.views.number_in(frame.pixels, number.box)
             whole = not any(are_pieces(number.box, other.box) for other in numbers if other is not number)
-            status = Status.OK if whole else Status.LOW_CONFIDENCE
+            status = Status.OK if whole and not is_rest else Status.LOW_CONFIDENCE
             track.ballot.add(Opinion(frame.mono, frame.at, status, number.candidates, number.digits, view))
+            track.remember(frame.pixels, number)
         for track in self.all:
             if track.seen < frame.mono:
                 track.ballot.add(Opinion(frame.mono, frame.at, Status.NO_DIGITS, view=track.views.count))
@@ -87,6 +120,11 @@ class Tracks:
         lost = [t for t in self.all if mono - t.seen > (LEAVES if t.name else SETTLE)]
         self.all = [t for t in self.all if t not in lost]
         return lost
+
+
+def paper_at(frame: Grey, box: Box) -> NDArray[np.float32]:
+    """The background of a box and its surroundings, without what is written there; never quite 0."""
+    return quality.paper_of(half(around(frame, box))).astype(np.float32) + 8
 
 
 def distance(a: Box, b: Box) -> float:

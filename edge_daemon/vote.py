@@ -8,11 +8,11 @@ its own that follows it as it moves (tracks.py), named auto-1 ... auto-16.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from edge_daemon import fields
 from edge_daemon.ballot import Accepted, Ballot
-from edge_daemon.domain import Event, Number, Patch, Reading, Record, Status
+from edge_daemon.domain import Box, Event, Number, Patch, Reading, Record, Status
 from edge_daemon.evidence import Opinion, Views
 from edge_daemon.formats import Format
 from edge_daemon.opinions import in_frame, opinion_on
@@ -22,6 +22,16 @@ from edge_daemon.tracks import Tracks
 from edge_daemon.units import rate, seconds
 
 Read = Callable[[Patch], Sequence[Number]]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """A number that somebody else may be asked about."""
+
+    name: str
+    ballot: Ballot
+    box: Box | None
+    """In pixels of the frame; None: it is all that the field holds."""
 
 
 class Voter:
@@ -47,6 +57,7 @@ class Voter:
             # the format may be another now
             if kept and reading.text is not None and reading.value_at is not None and kept.form.accepts(reading.text):
                 kept.accepted, kept.value_at = Accepted(reading.text, reading.value_at, None), reading.value_at
+                kept.overruled = reading.overruled
 
     def observe(self, patch: Patch, numbers: Sequence[Number]) -> None:
         """Take what `read` found in a patch (boxes in patch pixels); nothing of one that could not be read."""
@@ -116,6 +127,15 @@ class Voter:
         there.set(text, at, mono)
         return text
 
+    def doubtful(self, field: str | None) -> list[Doubtful]:
+        """Of a field, or (None) of the whole frame: the numbers in view that the frames cannot agree on."""
+        if field is not None:
+            there = [Doubtful(field, self._ballots[field], None)]
+        else:
+            in_sight = [t for t in self._tracks.all if t.seen >= self._mono]
+            there = [Doubtful(t.name, t.ballot, t.box) for t in in_sight if t.name]
+        return [one for one in there if one.ballot.is_doubtful(self._now)]
+
     def _say(self, name: str, ballot: Ballot, mono: float) -> list[Record]:
         said = ballot.due(mono)
         if said is None:
@@ -129,6 +149,8 @@ class Voter:
             text = ballot.held.text
             detail = {"text": text, "value": None if ballot.text else ballot.form.value(text)}
             detail["status"] = said.status.value
+        if said.event == "reading_corrected" and ballot.evidence.second:
+            detail["second_opinion"] = ballot.second_by
         if said.event == "value_set" and ballot.value_at:
             at = ballot.value_at
         return [reading, Event(said.event, name, at, detail)]
@@ -150,6 +172,7 @@ class Voter:
             value_at=ballot.value_at,
             model=self.model,
             backend=self.backend,
+            overruled=ballot.overruled,
         )
 
 

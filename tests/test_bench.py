@@ -46,7 +46,8 @@ def test_a_floor_is_its_pixels_and_its_digits(measured: bench.Result) -> None:
         assert view.floor_ms == pytest.approx(view.touch_ms + view.digits * measured.invoke_ms)
         for cost in view.stages.values():
             assert cost.multiple * view.floor_ms == pytest.approx(cost.ms)
-        assert view.still.multiple * view.touch_ms == pytest.approx(view.still.ms)
+        assert list(view.still) == list(bench.STILL) == [0, 1, 4]
+        assert all(cost.ms > 0 and cost.multiple > 0 for cost in view.still.values())
 
 
 def test_a_stage_is_not_charged_for_the_one_inside_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,8 +89,9 @@ def test_the_network_of_one_op_answers() -> None:
 def test_the_table_shows_every_figure(measured: bench.Result) -> None:
     """A column for each view, rows for floor and stages, what it ran on; no line wider than a terminal of 120."""
     lines = bench.as_table(measured).splitlines()
-    assert [line.split()[0] for line in lines[2:11]] == ["floor", "still", *bench.STAGES]
-    assert all(len(line.split()) == 1 + 2 * len(measured.views) for line in lines[3:11])
+    assert [line.split()[0] for line in lines[2:13]] == ["floor", *["still"] * 3, *bench.STAGES]
+    assert all(len(line.split()) == 2 + 2 * len(measured.views) for line in lines[3:6])
+    assert all(len(line.split()) == 1 + 2 * len(measured.views) for line in lines[6:13])
     assert all(len(line) <= 120 for line in lines[:-1])
     assert measured.processor in lines[-1]
     assert measured.interpreter in lines[-1]
@@ -108,4 +110,5 @@ def test_bench_json_is_one_line() -> None:
     assert list(said) == ["processor", "interpreter", "model", "rounds", "invoke_ms", "views"]
     for view in said["views"]:
         assert list(view) == ["size", "digits", "touch_ms", "floor_ms", "still", "stages"]
-        assert all(list(cost) == ["ms", "multiple"] for cost in view["stages"].values())
+        costs = (*view["stages"].values(), *view["still"].values())
+        assert all(list(cost) == ["ms", "multiple"] for cost in costs)

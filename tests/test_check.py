@@ -244,3 +244,14 @@ def test_updates(tmp_path: Path, published: Owner) -> None:
         [finding] = found(tmp_path, "updates", text.replace("root.json", "none.json"))
         assert (finding.level, "No such file" in finding.what) == (Level.WARN, True)
     assert not (tmp_path / "state").exists()
+
+
+def test_second_opinions_are_told(tmp_path: Path) -> None:
+    """Off, that nothing leaves the device; on, what goes where, how many more today, and that it is not encrypted."""
+    [finding] = found(tmp_path, "opinion", "")
+    assert (finding.level, "no cut-out leaves" in finding.what) == (Level.OK, True)
+    text = '[device]\nid = "dock3"\n[opinion]\nper_day = 7\n[mqtt]\nurl = "mqtt://broker.example"\n'
+    told, warned = found(tmp_path, "opinion", text)
+    assert "edge_daemon/dock3/opinion/request, at most 7 a day, 7 more today" in told.what
+    assert (warned.level, "unencrypted" in warned.what) == (Level.WARN, True)
+    [_] = found(tmp_path, "opinion", text.replace("mqtt://", "mqtts://"))

@@ -7,6 +7,7 @@ import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -112,6 +113,23 @@ def test_availability(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> 
     recorder.wait_for(lambda _: recorder.count("/availability") == 2)
     assert recorder.payloads("/availability") == ["online", "offline"]
     assert retained(broker.port, "/availability") == "offline"
+
+
+def test_an_offer_is_for_the_present_connection_only(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
+    """What was offered while the broker was away is never said; what is offered now is, once, and is not retained."""
+    offer = Message("edge_daemon/dock3/opinion/request", b"{}", qos=0)
+    with delivering(outbox, broker.url) as delivery:
+        connected(recorder)
+        broker.stop(signal.SIGKILL)
+        until(lambda: not delivery.courier.connected)
+        delivery.board.offer(offer)
+        broker.start()
+        outbox.put(reading(1))
+        recorder.wait_for(lambda _: recorder.count("/units") == 1)
+        delivery.board.offer(replace(offer, payload=b'{"now": 1}'))
+        recorder.wait_for(lambda _: recorder.count("/opinion/request"))
+    assert recorder.payloads("/opinion/request") == [{"now": 1}]
+    assert retained(broker.port, "/opinion/request") is None
 
 
 def test_late_will(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_daemon.domain import Status
-from edge_daemon.evidence import Evidence, Opinion, Views
+from edge_daemon.evidence import Decision, Evidence, Opinion, Views
 
 
 def evidence(sure: float, views: int, frames: int = 12) -> Evidence:
@@ -62,3 +62,27 @@ def test_nothing_written_nothing_changed() -> None:
         gathered.add(Opinion(i / 5, 0.0, Status.OK, (("11", 0.9),), (), 1))
     assert (decision := gathered.decision("17")) is not None
     assert decision.text == "11"
+
+
+def test_frames_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked again without a new opinion, the same is decided without counting anew; a new opinion is counted."""
+    counts: list[str | None] = []
+    count = Evidence._decide
+
+    def counted(evidence: Evidence, accepted: str | None) -> Decision | None:
+        counts.append(accepted)
+        return count(evidence, accepted)
+
+    monkeypatch.setattr(Evidence, "_decide", counted)
+    gathered = Evidence(1.0)
+    for i in range(7):
+        gathered.add(Opinion(i / 5, 1e9, Status.OK, (("17", 0.95),), view=i))
+    decided = gathered.decision(None)
+    assert decided is not None
+    assert decided.text == "17"
+    assert gathered.decision(None) == decided
+    assert counts == [None]
+    gathered.decision("17")
+    gathered.add(Opinion(1.4, 1e9, Status.OK, (("17", 0.95),), view=7))
+    gathered.decision(None)
+    assert counts == [None, "17", None]

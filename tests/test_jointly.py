@@ -35,6 +35,13 @@ def test_a_sure_strip_outweighs_glyphs_that_waver() -> None:
     assert {len(text) for text, _ in jointly(wavering, [("217", 0.9), ("2", 0.1)]).candidates} == {2}
 
 
+def test_a_strip_is_not_asked_for_a_1_at_its_end() -> None:
+    """A bar at the end of a strip may be the side of a box: a strip without it does not speak against the glyphs' 1,
+    but one without a 1 in the middle does."""
+    assert jointly(number(("361", 0.8)), [("36", 0.6), ("361", 0.35)]).confidence > 0.8
+    assert jointly(number(("316", 0.8)), [("36", 0.9), ("316", 0.05)]).confidence < 0.6
+
+
 def test_a_number_that_may_lack_a_digit_stays_doubtful() -> None:
     """A strip cut around 2345 reads 2345 surely, also where a 1 stood before it that was not believed."""
     short = Number((0, 0, 30, 20), (("2345", 0.62),), (), whole=0.65)

@@ -1,20 +1,30 @@
-"""What the README's privacy table promises: with the defaults no frame and no cut-out leaves the device."""
+"""What the README's privacy table promises: with the defaults no frame and no cut-out leaves the device, with second
+opinions cut-outs of doubtful numbers do, and nothing else."""
 
 from __future__ import annotations
 
 import ast
 import base64
+import json
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import cv2
+import numpy as np
+import pytest
+
 import edge_daemon
-from edge_daemon import window
+from edge_daemon import consultation, window
+from edge_daemon.domain import Heard
 from edge_daemon.samples import Samples
 from tests import contract
 from tests.broker import Mosquitto, Recorder
+from tests.paper import page
 from tests.test_app import daemon
+from tests.test_opinion_server import QUESTION, REGION, doubtful_pages
 
 PACKAGE = Path(edge_daemon.__file__).parent
 PICTURES = {"window", "samples", "doubts", "ring", "explain", "lessons", "labelling", "preview"}
@@ -40,14 +50,53 @@ def test_no_picture_on_any_topic(tmp_path: Path, broker: Mosquitto, recorder: Re
         recorder.wait_for(lambda heard: heard and heard[-1][1] == b"offline", timeout=60)
         assert process.wait(20) == 0
     assert Samples(tmp_path / "state" / "samples", 0, 0).paths()
-    contract.check_all(recorder.heard)
-    for topic, payload in recorder.heard:
+    assert not any("opinion" in topic for topic, _ in recorder.heard)
+    assert not any("opinion" in line for line in broker.log), "the device listens to what it has not asked for"
+    holds_no_picture(recorder.heard)
+
+
+def holds_no_picture(heard: list[tuple[str, bytes]]) -> None:
+    contract.check_all(heard)
+    for topic, payload in heard:
         assert not any(magic in payload for magic in MAGIC), topic
         assert len(payload) < LONGEST, topic
 
 
+@pytest.mark.slow
+def test_second_opinions_send_the_doubtful_number_and_nothing_else(
+    tmp_path: Path, broker: Mosquitto, recorder: Recorder
+) -> None:
+    """Two fields, one doubtful: one question, its picture the doubtful number with a little paper; no other topic has a
+    picture, and no other field is in it."""
+    doubtful = next(doubtful_pages())
+    sure = page([("2021", 20, 40)], pen=5, height=60)[:160, :320]
+    both = np.vstack([doubtful, sure])
+    cv2.imwrite(str(tmp_path / "page.png"), both)
+    camera = f'source = "files"\npath = "{tmp_path / "page.png"}"\nloop = true'
+    x, y, w, h = REGION
+    fields = "".join(
+        f'[[field]]\nname = "{name}"\nregion = {region}\nsettle = "1s"\n'
+        for name, region in (("units", [*REGION]), ("sure", [5, 250, 300, 130]))
+    )
+    with daemon(tmp_path, broker.url, camera, f"{fields}[opinion]\nper_day = 100\n") as process:
+        recorder.wait_for(lambda _: recorder.count("/opinion/request"))
+        recorder.wait_for(lambda _: recorder.count("/reading/sure"))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    questions = [payload for topic, payload in recorder.heard if topic == QUESTION]
+    holds_no_picture([(topic, payload) for topic, payload in recorder.heard if topic != QUESTION])
+    (question,) = questions
+    assert set(json.loads(question)) == {"id", "picture"}
+    pixels = consultation.asked(Heard(QUESTION, question))[2]
+    field = doubtful[y : y + h, x : x + w]
+    assert pixels.shape[0] <= h
+    assert pixels.shape[1] < w
+    assert cv2.matchTemplate(field, pixels, cv2.TM_CCOEFF_NORMED).max() > 0.95
+
+
 def test_what_publishes_does_not_know_what_holds_pictures() -> None:
-    """No module on the way to the broker imports one that keeps pixels for people, nor the other way round."""
+    """No module on the way to the broker imports one that keeps pixels for people, nor the other way round. What sends
+    cut-outs for a second opinion, `asking`, is the one door; it is there only where the configuration asks for it."""
 
     def known(path: Path) -> set[str]:
         names = set()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -135,6 +137,50 @@ def test_the_gate_does_not_stick() -> None:
     assert statuses[-1] is OK
     stage.write("47")
     assert set(stage.watch(5, knocked)) == {OK}
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+@pytest.mark.parametrize("tips", [(300.0, 200.0), (100.0, 190.0)])
+def test_a_hand_is_in_the_way_for_as_long_as_it_rests(surface: str, tips: tuple[float, float]) -> None:
+    """Over the last digit, or over all: a quarter of an hour later nothing was read; when it leaves, at once."""
+    stage = read(surface)
+    assert set(stage.watch(3 * ACCEPT, Conditions(hand=tips), step=100)) == {Status.OBSTRUCTED}
+    assert stage.watch(1)[0] is OK
+
+
+def test_a_lamp_that_stays_mirrored_over_digits_is_glare_for_as_long() -> None:
+    """What it hides is not read after a quarter of an hour either, and at once when the lamp is out."""
+    stage = read()
+    assert set(stage.watch(3 * ACCEPT, Conditions(glare=OVER_DIGITS), step=100)) == {Status.GLARE}
+    assert stage.watch(1)[0] is OK
+
+
+def test_a_hand_that_was_there_at_the_start_does_not_stick() -> None:
+    """Who starts with a hand in view takes the paper under it for something in the way at first, and not for ever."""
+    stage = Stage()
+    stage.write("2021")
+    stage.watch(6, Conditions(hand=(240.0, 230.0)))
+    assert stage.watch(2 * ACCEPT, step=100)[-1] is OK
+
+
+def test_a_shadow_that_stays_is_read_in() -> None:
+    """A new shelf throws a sharp shadow over half the field: it is read after a while, for no digit is hidden."""
+    stage = read()
+
+    def shaded(seconds: float, step: int = 100) -> list[Status]:
+        statuses = []
+        for _ in range(round(seconds * FPS / step)):
+            frame = stage.frame(step=step)
+            pixels = frame.pixels.copy()
+            pixels[:, 220:] = (0.55 * pixels[:, 220:]).astype(np.uint8)
+            for undecided in ({"number"}, set()):  # looked at, and believed
+                statuses += [p.status for p in stage.fields.cut(replace(frame, pixels=pixels), undecided)]
+        return statuses
+
+    assert set(shaded(ACCEPT - 40)) == {Status.OBSTRUCTED}
+    assert shaded(ACCEPT)[-1] is OK
+    stage.write("47")
+    assert set(shaded(60)) == {OK}
 
 
 def test_without_fields_only_light_is_judged() -> None:

@@ -42,7 +42,7 @@ SCENARIOS = [
     # evidence
     Scenario("two candidates by turns", FLICKER, 14.8, ["10.2: low_confidence -"]),
     Scenario("flicker after a number", [(0, "42"), *((3 + t, w) for t, w in FLICKER)], 14,
-             ["1.0: ok 42", "13.0: low_confidence 42"]),
+             ["1.0: ok 42", "13.2: low_confidence 42"]),
     Scenario("one frame in three stutters", [(i / 5, ("17", "17", "11")[i % 3]) for i in range(75)], 14.8,
              ["10.2: low_confidence -"]),
     Scenario("one in six does", [(i / 5, "17" if i % 6 else "11") for i in range(75)], 14.8, ["1.4: ok 17"]),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge_daemon.cuts import slices
 from edge_daemon.domain import Grey, Line
 from edge_daemon.ink import Blob, contrast, find_blobs
-from edge_daemon.segment import MAY_BE, WORK_SIDE, Sift, segment
+from edge_daemon.segment import MAY_BE, VOUCHED, WORK_SIDE, Sift, segment
 from edge_daemon.sieve import Sieve
 from tests.paper import in_shadow, page, patch
 
@@ -132,11 +132,11 @@ def test_thin_ink_the_sieve_doubts_is_not_read() -> None:
 
 
 def test_a_bar_in_line_with_a_sure_digit_may_be_a_1() -> None:
-    """What the sieve hardly believes alone stays beside a sure digit that it is level with, as even odds; one that is
+    """What the sieve hardly believes alone stays beside a sure digit that it is level with, as likely ink; one that is
     longer, as a bracket or a line is, does not."""
     (first, *_) = segment(patch(broad_and_thin()), doubting((2, 0.05)))
     assert first.box[0] + first.box[2] > 195
-    assert [glyph.chance for glyph in first.glyphs][-1] == 0.5
+    assert [glyph.chance for glyph in first.glyphs][-1] == VOUCHED
     longer = broad_and_thin()
     cv2.line(longer, (200, 40), (200, 140), (40,), 5, cv2.LINE_AA)
     (first, *_) = segment(patch(longer), doubting((2, 0.05)))

@@ -278,6 +278,20 @@ def test_a_person_overrules_a_stubborn_misread() -> None:
     assert [(r.status, r.value) for r in scene.show(number("401"), seconds=3)] == [(Status.OK, 401)]
 
 
+def test_what_a_person_overruled_is_not_believed_after_a_restart_either() -> None:
+    """What is misread after the restart as before is low_confidence, until something else is read."""
+    before = Scene(units(settle="1s"))
+    before.show(number("900"), seconds=3)
+    before.voter.set_value("units", "400", 1e9, before.seq / FPS)
+    kept = before.show(number("900"), seconds=3)[-1]
+    after = Scene(units(settle="1s"))
+    after.voter = Voter([units(settle="1s")], "digits@1", "cpu", accepted=[kept])
+    said = after.show(number("900"), seconds=3)
+    assert {(r.status, r.value) for r in said} == {(Status.LOW_CONFIDENCE, 400)}
+    after.show(number("401"), seconds=3)
+    assert [(r.status, r.value) for r in after.show(number("900"), seconds=3)] == [(Status.OK, 900)]
+
+
 def test_looking_again_decides_anew_and_says_it_again() -> None:
     """What was said is said once more when new frames agree on it; until then it stands, undecided."""
     scene = Scene(units(settle="1s"))

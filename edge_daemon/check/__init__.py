@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from edge_daemon.check import broker, camera, machine, model, runtime, service, state, system, updates
+from edge_daemon.check import broker, camera, machine, model, opinion, runtime, service, state, system, updates
 from edge_daemon.check.finding import Finding, Found, Level
 from edge_daemon.config import Config, load
 from edge_daemon.errors import ConfigError, EdgeDaemonError
@@ -51,6 +51,7 @@ SECTIONS: Mapping[str, Callable[[Config], Iterator[Found]]] = {
     "mqtt": broker.check,
     "state": state.check,
     "updates": updates.check,
+    "opinion": opinion.check,
     "machine": machine.check,
     "service": service.check,
 }

@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from edge_daemon import __version__, logs
-from edge_daemon.cli import broker, camera, daemon, model, pictures, preview, updates
+from edge_daemon.cli import broker, camera, daemon, model, opinion, pictures, preview, updates
 from edge_daemon.errors import EdgeDaemonError
 
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
@@ -67,7 +67,7 @@ COMMANDS = {
     "The daemon": [daemon.run, daemon.print_config, daemon.check, daemon.explain],
     "Camera and fields": [preview.preview, camera.calibrate],
     "The broker": [broker.watch, broker.call, broker.schema, broker.mqtt],
-    "Better reading": [preview.samples, preview.label, model.model],
+    "Better reading": [preview.samples, preview.label, model.model, opinion.opinion],
     "This machine": [daemon.selftest, pictures.bench],
 }
 FAMILIES = {title: [str(command.name) for command in commands] for title, commands in COMMANDS.items()}

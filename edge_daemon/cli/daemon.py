@@ -16,7 +16,19 @@ if TYPE_CHECKING:
     from edge_daemon.check import Finding
     from edge_daemon.selftest import Sample
 
-SECTIONS = ("config", "system", "runtime", "model", "camera", "mqtt", "state", "updates", "machine", "service")
+SECTIONS = (
+    "config",
+    "system",
+    "runtime",
+    "model",
+    "camera",
+    "mqtt",
+    "state",
+    "updates",
+    "opinion",
+    "machine",
+    "service",
+)
 
 
 @click.command()
@@ -53,8 +65,8 @@ def check(section: str | None, config: Path | None, as_json: bool) -> None:
     """Tell what is well and what is not, and what to do about it.
 
     One line each: OK, WARN or FAIL, and the remedy. It changes nothing and may run beside the daemon, as root or as
-    the daemon's user. SECTION is one of config, system, runtime, model, camera, mqtt, state, updates, machine, service;
-    without it all are checked.
+    the daemon's user. SECTION is one of config, system, runtime, model, camera, mqtt, state, updates, opinion, machine,
+    service; without it all are checked.
     """
     from edge_daemon.check import Level, checks
 

@@ -66,7 +66,7 @@ def focus_of(pixels: Grey) -> int | None:
     """See Meters."""
     if min(pixels.shape) < SMALLEST:
         return None
-    crispness, contrast = quality.edges(pixels, quality.paper_of(pixels))
+    crispness, contrast = quality.edges(quality.ink_of(pixels, quality.paper_of(pixels)))
     return None if contrast < INK else min(100, round(100 * crispness / SHARP))
 
 

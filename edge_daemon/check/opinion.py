@@ -1,0 +1,33 @@
+"""Second opinions: whether cut-outs of numbers leave the device, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edge_daemon.access import parse
+from edge_daemon.allowance import Allowance
+from edge_daemon.check.finding import Found, Level
+from edge_daemon.config import Config, state_folder
+from edge_daemon.consultation import question_topic
+
+HERE = ("localhost", "127.0.0.1", "::1")
+
+
+def check(config: Config) -> Iterator[Found]:
+    per_day = config.opinion.per_day
+    if not per_day:
+        yield Level.OK, "nobody else is asked, no cut-out leaves the device: [opinion] per_day is 0"
+        return
+    left = Allowance(state_folder() / "opinions.json", per_day).left
+    yield (
+        Level.OK,
+        f"cut-outs of numbers that cannot be read surely go to {question_topic(config.device)},"
+        f" at most {per_day} a day, {left} more today; `edge-daemon opinion serve` answers them",
+    )
+    host, _, tls = parse(config.mqtt.url)
+    if not tls and host not in HERE:
+        yield (
+            Level.WARN,
+            f"the cut-outs go to {host} unencrypted",
+            'Write [mqtt] url = "mqtts://...", where others can listen on the network.',
+        )

@@ -1,0 +1,41 @@
+"""Second opinions, on the machine that gives them."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+from edge_daemon.cli.broker import access
+from edge_daemon.cli.shared import config_option
+
+
+@click.group()
+def opinion() -> None:
+    """Read what devices are unsure of: opinion serve."""
+
+
+@opinion.command()
+@click.option("--broker", metavar="URL", help="mqtt://HOST:PORT. Without: the configured one, or localhost.")
+@click.option("--model", "models", multiple=True, metavar="PATH", help="A manifest, or any .tflite; several: averaged.")
+@config_option
+def serve(broker: str | None, models: tuple[str, ...], config: Path | None) -> None:
+    """Answer the questions of all devices on a broker, until stopped (Ctrl-C, SIGTERM).
+
+    Devices ask where their configuration says [opinion] per_day. Start several, on several machines, to serve more of
+    them: each question goes to one. Without --model the bundled network reads, the larger of its two.
+
+    \b
+    edge-daemon opinion serve --broker mqtts://broker.example
+    """
+    from edge_daemon import logs
+    from edge_daemon.ensemble import open_ensemble
+    from edge_daemon.opinion_server import serve as engine
+
+    logs.setup(verbose=False)
+    to, stop = access(broker, config), threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    engine(to, open_ensemble(models), stop.is_set)
