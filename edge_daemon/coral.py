@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from edge_daemon.apart import Child
-from edge_daemon.coral_probe import LIBRARY
+from edge_daemon.coral_probe import LIBRARY, UNPLUG
 from edge_daemon.errors import ChildError, ModelError
 from edge_daemon.networks import find_interpreter
 
@@ -34,6 +34,7 @@ PROVEN = 600.0
 """Seconds of use without a failure after which earlier ones are forgotten."""
 PATIENCE = 20.0
 """Seconds that a probe may take."""
+NO_FILE = "Edge TPU: the model has no file compiled for it. Make one: scripts/compile-edgetpu (models/README.md)"
 CPU, TPU = "cpu", "edgetpu"
 
 
@@ -58,7 +59,7 @@ class Pair(Generic[N]):
                 return what(self.tpu)
             except (RuntimeError, ValueError) as error:
                 assert self.device is not None
-                self.device.failed(f"Edge TPU: it failed in use ({' '.join(str(error).split())[-200:]})")
+                self.device.failed(f"Edge TPU: it failed in use ({' '.join(str(error).split())[-200:]}). {UNPLUG}")
         return what(self.cpu)
 
 
@@ -74,8 +75,8 @@ class Device:
     """The Edge TPU. Called from one thread."""
 
     def __init__(self, folder: Path, wanted: bool = False, now: Callable[[], float] = time.monotonic) -> None:
-        """`folder` is where the mark lies. `wanted`: that there is none is a trouble, too."""
-        self.trouble = ""
+        """`folder` is where the mark lies. `wanted`: that there is none is a trouble, too, or nothing for it to run."""
+        self.trouble = f"{NO_FILE}; the CPU reads" if wanted else ""
         """Why the CPU has to do what the device should, in a sentence with a remedy; empty: nothing is wrong."""
         self._path = folder / "edgetpu"
         self._wanted = wanted
@@ -93,11 +94,12 @@ class Device:
 
         `load` makes a network with a class Interpreter; `check` raises ModelError where `pair` reads wrong.
         """
+        self.trouble = ""
         self._pair, self._file, self._load, self._check = pair, file, load, check
         self._package = find_interpreter(package).package
         pair.device = self
         if self._mark.in_use:
-            self.failed("Edge TPU: the program died while it used the device")
+            self.failed(f"Edge TPU: the program died while it used the device. {UNPLUG}")
         else:
             self._begin()
             self._end()  # at the start there is time to wait for the answer
@@ -145,7 +147,7 @@ class Device:
         except ModelError as error:
             self._absent(str(error))
         except ChildError as error:
-            self.failed(f"Edge TPU: the process that tried it {error}")
+            self.failed(f"Edge TPU: the process that tried it {error}. {UNPLUG}")
         else:
             self._take()
 

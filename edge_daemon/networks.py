@@ -23,6 +23,8 @@ INTERPRETERS = {"ai-edge-litert": "ai_edge_litert.interpreter", "tflite-runtime"
 """Package -> module with the same class `Interpreter`; the first that can be imported is used."""
 
 
+COMPANIONS = ("sieve", "strips")
+"""What a digit model may bring: kind in its manifest, and name in theirs."""
 LARGEST_MODEL = 32_000_000
 """Bytes that a model's files may have together."""
 GOLDEN_TOLERANCE = 0.1
@@ -43,7 +45,7 @@ class Manifest(msgspec.Struct, frozen=True):
     name: str
     version: str
     files: dict[str, ModelFile]
-    """By kind: int8 and float32 (.tflite), golden (.png)."""
+    """By kind: int8 and float32 (.tflite), golden (.png); of a digit model also the manifests of COMPANIONS."""
     temperature: dict[str, float]
     """By kind: logits are divided by it, so that of what is said with 0.9, nine in ten are right."""
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from edge_daemon import classifiers
+from edge_daemon.classifiers import tflite
 from edge_daemon.company import credible
 from edge_daemon.coral import Device
 from edge_daemon.domain import Box, Classifier, Digit, Grey, Line, Number, Patch, outline
@@ -127,9 +128,10 @@ def open_reader(
     Strips are left out where the digit network is somebody's own, or was taught a hand that they do not know.
     """
     classifier = classifiers.load(model, device)
-    strips = StripReader(runtime=model.runtime) if classifier.strips else None
-    kind = "int8" if model.precision == "auto" else model.precision
-    return Reader(Sieve(kind=kind, runtime=model.runtime), classifier, strips, look_round_every)
+    brought = {} if classifiers.is_foreign(model) else tflite.companions(model.path)
+    sieve = Sieve(brought.get("sieve"), "int8" if model.precision == "auto" else model.precision, model.runtime)
+    strips = StripReader(brought.get("strips"), runtime=model.runtime) if classifier.strips else None
+    return Reader(sieve, classifier, strips, look_round_every)
 
 
 def heard(pixels: Grey, numbers: Sequence[Number], strips: StripReader) -> list[Number]:

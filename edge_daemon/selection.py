@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from edge_daemon import classifiers
@@ -50,10 +50,11 @@ def selected(wanted: Options, store: Store, device: Device, again: Callable[[], 
         yield _configured(wanted, store, device)
         return
     version, trouble = store.sound()
+    if outdated := store.outdated():
+        log.info("model %s gave way to %s, which came with the program and is newer", outdated, version.name)
     if version.probation and (deaths := store.deaths()) >= store.MOST_DEATHS:
         why = f"{deaths} times the program died while it was on probation"
-        trouble = _left(store, version, why)
-        version = store.active()
+        version, trouble = _left(store, version, why)
     if not version.probation:
         yield _active(wanted, version, trouble, store, device)
         return
@@ -62,8 +63,7 @@ def selected(wanted: Options, store: Store, device: Device, again: Callable[[], 
             reader = _open(_options(wanted, version), store, device)
             before = classifiers.load(settled(_options(wanted, store.before()), store))
         except ModelError as error:
-            trouble = _left(store, version, str(error))
-            yield _active(wanted, store.active(), trouble, store, device)
+            yield _active(wanted, *_left(store, version, str(error)), store, device)
             return
 
         def verdict(why: str) -> None:
@@ -123,5 +123,9 @@ def _open(options: Options, store: Store, device: Device) -> Reader:
     return open_reader(chosen(options, store.folder / CHOICE)[0], device=device)
 
 
-def _left(store: Store, version: Version, why: str) -> str:
-    return f"model {version.name} was left for {store.rollback(why)}: {why}"
+def _left(store: Store, version: Version, why: str) -> tuple[Version, str]:
+    """What runs instead, and why in a sentence. On a disk that cannot be written it is left at each start anew."""
+    back = store.before()
+    with suppress(OSError):
+        store.rollback(why)
+    return back, f"model {version.name} was left for {back.name}: {why}"

@@ -6,6 +6,10 @@
 
 Without a pointer, and whenever what it names is damaged and what ran before is too, the bundled model runs. Every
 change is one file written aside and renamed: whenever the power goes, the old or the new model is active.
+
+The bundled model moves up when the program is upgraded. An active version that is older than it then gives way to it,
+unless somebody has activated it since. Only a version of numbers, as 0.4.0 is, can be older: one with a name of its
+owner's, as dock-2, stays.
 """
 
 from __future__ import annotations
@@ -37,6 +41,8 @@ class Pointer(msgspec.Struct, frozen=True):
     version: str = ""
     previous: str = ""
     probation: bool = False
+    beside: str = ""
+    """The bundled version when this was written: with another one, an older version gives way to that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,8 @@ class Version:
     """It runs, and is still watched: it may be left by itself."""
     refused: str = ""
     """Why it was left; empty: it was not."""
+    outdated: bool = False
+    """It was the active one when the program was upgraded, and gave way to a newer bundled one."""
 
 
 class Store:
@@ -110,7 +118,7 @@ class Store:
             now = self._pointer()
             wanted = "" if version == self._bundled_name() else version
             if wanted != now.version:
-                self._point(Pointer(wanted, now.version, probation=bool(wanted)))
+                self._point(Pointer(wanted, now.version, bool(wanted), self._bundled_name()))
 
     def rollback(self, why: str = "it was rolled back by hand") -> str:
         """Leave the active version, never to be tried again, for the one before it. Returns the version that runs now.
@@ -123,7 +131,7 @@ class Store:
                 raise ModelError("the bundled model is active: there is none before it")
             self._note_refused(self.refusals() | {now.version: why})
             back = self.before()
-            self._point(Pointer("" if back.bundled else back.name))
+            self._point(Pointer("" if back.bundled else back.name, beside=self._bundled_name()))
         return back.name
 
     def keep(self) -> None:
@@ -166,7 +174,8 @@ class Store:
     def before(self) -> Version:
         """What a rollback would bring back."""
         now = self._pointer()
-        name = now.previous if self._is_usable(now.previous) else self._bundled_name()
+        fits = self._is_usable(now.previous) and not self._gives_way(now.previous, now)
+        name = now.previous if fits else self._bundled_name()
         return next(version for version in self.versions() if version.name == name)
 
     def active(self) -> Version:
@@ -187,9 +196,18 @@ class Store:
         instead = self.before()
         return instead, f"model {now.version} cannot be used, {instead.name} runs instead: {damage}"
 
+    def outdated(self) -> str:
+        """The version that would run, were it not older than the bundled one, which came after it; empty: none."""
+        version = self._written().version
+        return version if version not in (self._pointer().version, self._bundled_name()) else ""
+
+    def is_behind(self, version: str) -> bool:
+        """Whether it is older than the bundled one."""
+        return files.is_older(version, self._bundled_name())
+
     def versions(self) -> list[Version]:
         """All, the bundled one first, then in the order of their coming."""
-        now, refused = self._pointer(), self.refusals()
+        now, refused, outdated = self._pointer(), self.refusals(), self.outdated()
         floor = Version(self._bundled_name(), self._floor, bundled=True)
         names = [*self._names(), *([now.version] if now.version not in ["", *self._names()] else [])]  # or it is gone
         known = [floor, *(Version(name, self._versions / name / f"digits-{name}.json") for name in names)]
@@ -199,6 +217,7 @@ class Store:
                 active=version.name == (now.version or floor.name),
                 probation=now.probation and version.name == now.version,
                 refused=refused.get(version.name, ""),
+                outdated=version.name == outdated,
             )
             for version in known
         ]
@@ -242,12 +261,22 @@ class Store:
         if not self._versions.is_dir():
             return []
         found = [path for path in self._versions.iterdir() if files.is_version(path.name) and path.is_dir()]
+        found = [path for path in found if path.name != self._bundled_name()]  # it has come with the program since
         return [path.name for path in sorted(found, key=lambda path: (path.stat().st_mtime, path.name))]
 
     def _bundled_name(self) -> str:
         return self._floor.stem.removeprefix("digits-")
 
+    def _gives_way(self, version: str, pointer: Pointer) -> bool:
+        """Whether `version` came with the program since, or is older, and `pointer` was written before that came."""
+        return version == self._bundled_name() or (pointer.beside != self._bundled_name() and self.is_behind(version))
+
     def _pointer(self) -> Pointer:
+        """What counts: one to a version that gives way points to the bundled model."""
+        written = self._written()
+        return Pointer() if self._gives_way(written.version, written) else written
+
+    def _written(self) -> Pointer:
         """What cannot be read points to the bundled model."""
         with suppress(OSError, msgspec.MsgspecError):
             return msgspec.json.decode((self.folder / "active").read_bytes(), type=Pointer)

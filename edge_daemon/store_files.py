@@ -14,6 +14,12 @@ def is_version(name: str) -> bool:
     return re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}", name) is not None
 
 
+def is_older(version: str, than: str) -> bool:
+    """By the numbers they begin with: 0.3.0+mine is as old as 0.3.0. What begins with none is never older."""
+    one, other = (re.findall(r"\d+", re.split(r"[^\d.]", each)[0]) for each in (version, than))
+    return bool(one and other) and [*map(int, one), 0, 0, 0][:4] < [*map(int, other), 0, 0, 0][:4]
+
+
 def manifest(folder: Path) -> Path:
     """The one manifest in a folder. Raises ModelError."""
     found = sorted(folder.glob("*.json")) if folder.is_dir() else []

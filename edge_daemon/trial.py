@@ -12,13 +12,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon import blends, classifiers
+from edge_daemon import blends
 from edge_daemon.apart import apart
 from edge_daemon.classifiers.options import AUTO, BUNDLED, Options, Precision
 from edge_daemon.classifiers.tflite import DigitManifest, TfliteClassifier, golden_inks, read_manifest
 from edge_daemon.domain import Classifier, Glyph
 from edge_daemon.errors import ChildError, ModelError
 from edge_daemon.networks import bundled, read_file
+from edge_daemon.reader import open_reader
 
 T = TypeVar("T")
 
@@ -66,7 +67,7 @@ def ended(name: str, trial: Callable[[], T]) -> T:
 
 def load(options: str) -> str:
     """In the child. Raises ModelError."""
-    return classifiers.load(msgspec.json.decode(options, type=Options)).name
+    return open_reader(msgspec.json.decode(options, type=Options)).classifier.name
 
 
 def run(manifest: str) -> Tried:
@@ -76,6 +77,7 @@ def run(manifest: str) -> Tried:
     models = {kind: TfliteClassifier(Options(str(path), precision=kind)) for kind in KINDS if kind in facts.files}
     if not models:
         raise ModelError(f"{path.name} names no network")
+    open_reader(Options(manifest))  # what it brings besides
     shown = golden_inks(read_file(path.parent, facts.files["golden"]), len(facts.golden))
     keeps_promises(path, facts, models, blends.blends(shown))
     glyphs = [Glyph((0, 0, ink.shape[1], ink.shape[0]), ink) for ink in shown]

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 WRITTEN = datetime(2026, 11, 24, tzinfo=UTC)
 """No clock of a device that runs this program can rightly show an earlier time."""
+BEHIND = "it is older than the model that came with the program (--again takes it all the same)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +110,9 @@ def update(
                 before = Known(version, why, time.timestamp(), before.unfit)
                 _remember(folder, before)
                 if check:
-                    return Outcome(version, store.active().name, why=why)
-                done = _install(store, repository, offer, Known() if again else before, progress)
+                    runs = store.active().name
+                    return Outcome(version, runs, why=BEHIND if store.is_behind(version) and version != runs else why)
+                done = _install(store, repository, offer, before, again, progress)
             _remember(folder, replace(before, why=done.why))
             return done
         except (EdgeDaemonError, OSError) as error:
@@ -124,7 +126,12 @@ def update(
 
 
 def _install(
-    store: Store, repository: Repository, offer: Offer, before: Known, progress: Callable[[int, int], None]
+    store: Store,
+    repository: Repository,
+    offer: Offer,
+    before: Known,
+    again: bool,
+    progress: Callable[[int, int], None],
 ) -> Outcome:
     """Raises UpdateError, ModelError or OSError."""
     version, runs = offer.facts.version, store.sound()[0].name
@@ -135,7 +142,9 @@ def _install(
         return Outcome(version, runs)
     if why := store.refusals().get(version):
         return Outcome(version, runs, why=f"it was refused: {why}")
-    if before.unfit == offer.mark:
+    if store.is_behind(version) and not again:
+        return Outcome(version, runs, why=BEHIND)
+    if before.unfit == offer.mark and not again:
         return Outcome(version, runs, why=f"this program could not use it (--again tries again): {before.why}")
     if not here or not _can_run(store, version):
         store.add(repository.fetch(offer, progress))

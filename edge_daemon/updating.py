@@ -53,6 +53,7 @@ class _Run:
     heard: bytearray = field(default_factory=bytearray)
     percent: int | None = None
     changed: bool = False
+    error: str = ""
 
     def listen(self) -> bool:
         """Take in what it has said; whether it has ended."""
@@ -69,6 +70,7 @@ class _Run:
                 continue
             self.percent = said.get("percent", self.percent)
             self.changed = said.get("changed", self.changed)
+            self.error = said.get("error", self.error)
         return ended
 
     def end(self) -> int:
@@ -167,7 +169,7 @@ class Updating:
                 self._tell()
             return
         code = run.end()
-        died = f"the process that updates was ended by {signal.Signals(-code).name}" if code < 0 else ""
+        died = f"the process that updates was ended by {signal.Signals(-code).name}" if code < 0 else run.error
         self._ended(died, code != 0)
         if run.changed:
             log.info("a newer model is installed: %s", self._store.active().name)
@@ -184,11 +186,11 @@ class Updating:
     def facts(self) -> dict[str, Any]:
         """What is told on the topic `update`, in the words of Home Assistant."""
         last, installed = self._known, self._store.active().name
-        wanted = last.latest and not last.why and last.latest not in self._store.refused()
+        left = last.why or last.latest in self._store.refused() or self._store.is_behind(last.latest)
         summary = self._died or last.error or (f"{last.latest} is not used: {last.why}" if last.why else "")
         return {
             "installed_version": installed,
-            "latest_version": last.latest if wanted else installed,
+            "latest_version": last.latest if last.latest and not left else installed,
             "in_progress": bool(self._run and self._run.installs),
             "update_percentage": self._run.percent if self._run else None,
             "release_summary": summary[:LONGEST_SUMMARY],

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edge_daemon import classifiers
 from edge_daemon.classifiers import Options
 from edge_daemon.classifiers.contract import ForeignNetwork
 from edge_daemon.classifiers.foreign import ForeignClassifier
+from edge_daemon.classifiers.options import Scale
 from edge_daemon.domain import DIGITS, NOT_A_DIGIT, Glyph
 from edge_daemon.errors import ModelError
 from edge_daemon.networks import find_interpreter
@@ -48,6 +50,22 @@ def test_it_reads_whatever_its_shape_dtype_scale_and_polarity(tmp_path: Path, ki
     model = opened(tmp_path, flat.linear(**kind))
     assert model.diet.dark is kind.get("dark", False)
     assert (model.own(INKS).argmax(axis=1) == TRUTH).mean() >= 0.95
+
+
+def test_a_network_that_knows_both_polarities_gets_the_one_it_reads_better(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clean digits it reads either way; worn ones tell."""
+    raw = ForeignNetwork.raw
+
+    def either(self: ForeignNetwork, pictures: NDArray[np.uint8], scale: Scale, dark: bool) -> NDArray[np.float32]:
+        rows = raw(self, pictures, scale, False)
+        if not dark:
+            rows[20:] = 0
+        return rows
+
+    monkeypatch.setattr(ForeignNetwork, "raw", either)
+    assert opened(tmp_path, flat.linear()).diet.dark
 
 
 def test_it_gives_probabilities_of_eleven_classes(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ RANKS = {
     "repository": 4,
     "updates": 9,
     "publish": 9,
+    "joined": 6,
     "updating": 10,
     "evaluate": 8,
     "model_check": 8,

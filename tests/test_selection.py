@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge_daemon import selection
+from edge_daemon import durable, selection
 from edge_daemon import store as store_module
 from edge_daemon.classifiers import Options
 from edge_daemon.classifiers.tflite import TfliteClassifier, golden_inks, read_manifest
@@ -86,6 +87,24 @@ def test_a_model_that_keeps_killing_the_program_is_left(store: Store, tmp_path: 
         assert now.reader.classifier.name == f"digits@{BUNDLED}"
         assert "9.0.0 was left" in now.problems()["model"]
     assert store.refused() == {"9.0.0"}
+
+
+def test_on_a_disk_that_cannot_be_written_a_model_that_fails_is_left_all_the_same(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store cannot note it: the one before reads, and it is told, at each start anew."""
+    store.add(model(tmp_path, "9.0.0", temperature={}))
+    store.activate("9.0.0")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(durable, "write", full)
+    for _ in range(2):
+        with selected(WANTED, store, Device(tmp_path), lambda: None) as now:
+            assert now.reader.classifier.name == f"digits@{BUNDLED}"
+            assert "9.0.0 was left" in now.problems()["model"]
+    assert store.active().name == "9.0.0"
 
 
 def test_a_damaged_model_is_told_and_something_reads(store: Store, tmp_path: Path) -> None:

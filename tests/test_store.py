@@ -17,6 +17,7 @@ from edge_daemon.apart import apart
 from edge_daemon.errors import ModelError
 from edge_daemon.networks import bundled
 from edge_daemon.store import Store
+from edge_daemon.store_files import is_older
 from tests.models import model
 
 BUNDLED = bundled("digits").stem.removeprefix("digits-")
@@ -125,6 +126,51 @@ def test_what_does_not_fit_stays_out(store: Store, tmp_path: Path) -> None:
         store.add(tmp_path / "other")
     assert [version.name for version in store.versions()] == [BUNDLED, "9.0.0"]
     assert sorted(path.name for path in (store.folder / "versions").iterdir()) == ["9.0.0"]
+
+
+def upgraded(store: Store, bundled_version: str) -> Store:
+    """The same store, seen by a program that brings another bundled model."""
+    newer = Store(store.folder)
+    newer._floor = newer._floor.with_name(f"digits-{bundled_version}.json")
+    return newer
+
+
+def test_an_older_version_gives_way_to_a_newer_bundled_one(store: Store, tmp_path: Path) -> None:
+    """After an upgrade of the program the bundled model runs, and it is told; by hand the older one comes back, and
+    stays. Without the upgrade all is as it was."""
+    store = filled(store, tmp_path, "9.0.0", "9.1.0")
+    newer = upgraded(store, "9.2.0")
+    assert (newer.sound()[0].name, newer.sound()[1], newer.outdated()) == ("9.2.0", "", "9.1.0")
+    assert [version.name for version in newer.versions() if version.outdated] == ["9.1.0"]
+    assert store.sound()[0].name == "9.1.0"
+    newer.activate("9.1.0")
+    assert (newer.active().name, newer.outdated(), newer.before().name) == ("9.1.0", "", "9.2.0")
+    assert upgraded(store, "9.3.0").active().name == "9.3.0"
+
+
+def test_an_upgrade_leaves_what_is_newer_and_goes_back_to_nothing_older(store: Store, tmp_path: Path) -> None:
+    """A version newer than the bundled one goes on, yet from there the way back leads to the bundled one, not past it.
+    A version that comes with the program is the bundled one; one with its owner's name is never older."""
+    store = filled(store, tmp_path, "9.0.0", "9.1.0")
+    newer = upgraded(store, "9.0.5")
+    assert (newer.active().name, newer.before().name, newer.outdated()) == ("9.1.0", "9.0.5", "")
+    same = upgraded(store, "9.1.0")
+    assert [(version.name, version.bundled) for version in same.versions()] == [("9.1.0", True), ("9.0.0", False)]
+    assert same.sound() == (same.active(), "")
+    assert upgraded(filled(store, tmp_path, "dock-2"), "10.0.0").active().name == "dock-2"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "older"),
+    [
+        ("0.3.0", "0.4.0", True), ("0.9.0", "0.10.0", True), ("0.4", "0.4.0", False), ("0.4.1", "0.4.0", False),
+        ("0.3.9+dock", "0.4.0", True), ("0.4.0+dock", "0.4.0", False), ("dock-2", "0.4.0", False),
+        ("", "0.4.0", False), ("2026-11-24", "0.4.0", False), ("0.3.0", "dock", False),
+    ],
+)  # fmt: skip
+def test_versions_are_compared_by_their_numbers(one: str, other: str, older: bool) -> None:
+    """What has no numbers to compare is never older."""
+    assert is_older(one, other) is older
 
 
 def test_the_store_does_not_grow_for_ever(store: Store, tmp_path: Path) -> None:

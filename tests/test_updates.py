@@ -67,6 +67,17 @@ def test_the_owner_may_go_back(device: Device, owner: Owner) -> None:
 
 
 @pytest.mark.slow
+def test_what_is_older_than_the_bundled_model_is_taken_by_hand_only(device: Device) -> None:
+    """The timer of an upgraded program leaves it; asked for again it is installed, and stays."""
+    device.store._floor = device.store._floor.with_name("digits-10.0.0.json")
+    assert "older than the model that came" in device.look().why
+    done = device.update()
+    assert (done.changed, done.installed, "older" in done.why) == (False, "10.0.0", True)
+    assert device.update(again=True).installed == "9.4.0"
+    assert (device.update().installed, device.store.outdated()) == ("9.4.0", "")
+
+
+@pytest.mark.slow
 def test_what_was_left_is_not_installed_again(device: Device) -> None:
     """A version that was rolled back stays away, and the reason is told."""
     device.update()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import signal
 import time
@@ -159,6 +160,24 @@ def test_a_process_that_dies(bench: Bench) -> None:
     child = bench.updating._run.child
     bench.updating.close()
     assert child.returncode == -signal.SIGKILL
+
+
+def test_a_failure_that_cannot_be_noted_is_told(bench: Bench) -> None:
+    """Where the process can leave no word on the disk, as while somebody updates by hand, its own word counts."""
+    folder = bench.folder / "updates"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        bench.updating.install()
+        assert "another update is at work" in bench.wait()[-1]["release_summary"]
+
+
+def test_what_is_older_than_the_bundled_model_is_not_offered(bench: Bench) -> None:
+    """After an upgrade of the program: who publishes has an older model still, and Home Assistant shows no update."""
+    bench.updating.check()
+    assert bench.wait()[-1]["latest_version"] == "9.4.0"
+    bench.store._floor = bench.store._floor.with_name("digits-10.0.0.json")
+    assert bench.updating.facts()["latest_version"] == bench.updating.facts()["installed_version"] == "10.0.0"
 
 
 def test_without_a_url(tmp_path: Path) -> None:

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edge_daemon import classifiers
+from edge_daemon.apart import apart
+from edge_daemon.check import running
 from edge_daemon.check.finding import Found, Level
 from edge_daemon.choice import remembered
 from edge_daemon.classifiers.options import AUTO
 from edge_daemon.config import Config, state_folder
+from edge_daemon.coral import NO_FILE, PATIENCE
+from edge_daemon.coral_probe import UNPLUG
+from edge_daemon.errors import ChildError, ModelError
+from edge_daemon.networks import find_interpreter
+from edge_daemon.reader import open_reader
 from edge_daemon.selection import CHOICE, settled
 from edge_daemon.sieve import Sieve
 from edge_daemon.store import Store
@@ -24,9 +31,30 @@ def check(config: Config) -> Iterator[Found]:
         yield Level.FAIL, trouble, "Activate another version, or install this one anew."
     model = settled(config.model, store)
     first_run(model)
-    classifier = classifiers.load(model)
+    classifier = open_reader(model).classifier
     yield Level.OK, f"{classifier.name} on {classifier.backend}: undamaged, and reads its golden pictures right"
+    yield from _edgetpu(model)
     if (choice := remembered(store.folder / CHOICE)) and model.precision == choice.precision:
         yield Level.OK, f"the fastest here, as measured: {choice}"
     if isinstance(classifier, classifiers.ForeignClassifier):
         yield Level.OK, f"it is fed with {classifier.diet}"
+
+
+def _edgetpu(model: classifiers.Options) -> Iterator[Found]:
+    """Whether a Coral could run it. One that the running daemon has is not asked: that tells itself."""
+    file = classifiers.compiled(model)
+    if model.delegate == "none" or (file is None and model.delegate == "auto"):
+        return
+    if file is None:
+        yield Level.WARN, NO_FILE
+        return
+    if running.health() is not None:
+        return
+    try:
+        apart("edge_daemon.coral_probe:probe", find_interpreter(model.runtime).package, str(file), seconds=PATIENCE)
+    except (ModelError, ChildError) as error:
+        wanted = model.delegate == "edgetpu"
+        why = str(error) if isinstance(error, ModelError) else f"Edge TPU: the process that tried it {error}. {UNPLUG}"
+        yield Level.WARN if wanted else Level.OK, f"{why}; the CPU reads"
+    else:
+        yield Level.OK, f"the Edge TPU runs {file.name}"

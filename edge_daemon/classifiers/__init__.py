@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from edge_daemon.classifiers import tflite
+from edge_daemon.classifiers import foreign, tflite
 from edge_daemon.classifiers.foreign import ForeignClassifier
 from edge_daemon.classifiers.options import Options
 from edge_daemon.classifiers.tflite import TfliteClassifier
-from edge_daemon.coral import Device
+from edge_daemon.coral import TPU, Device
 
-__all__ = ["ForeignClassifier", "Options", "is_foreign", "load"]
+__all__ = ["ForeignClassifier", "Options", "compiled", "is_foreign", "load"]
 
 
 def load(options: Options, device: Device | None = None) -> ForeignClassifier | TfliteClassifier:
@@ -23,3 +23,13 @@ def is_foreign(options: Options) -> bool:
     """A .tflite file that belongs to no manifest."""
     path = Path(options.path).expanduser()
     return path.suffix == ".tflite" and path.is_file() and not tflite.owner(path)[0].is_file()
+
+
+def compiled(options: Options) -> Path | None:
+    """The model's file for the Edge TPU, where it has one. Raises ModelError."""
+    if is_foreign(options):
+        file = foreign.compiled(foreign.twin(Path(options.path).expanduser()))
+        return file if file.is_file() else None
+    manifest = tflite.locate(options.path)[0]
+    named = tflite.read_manifest(manifest).files.get(TPU)
+    return manifest.with_name(named.name) if named else None

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,23 +28,42 @@ LEAST = 10
 """Of the 20 golden digits so many must be read right, or it is no digit classifier (by chance: 2)."""
 COMPILED = "_edgetpu.tflite"
 """How the vendor's compiler names what it makes of a .tflite file."""
-CLEARLY = 0.2
-"""In nats a digit: so much better must golden digits be read another way than the customary one."""
+CLEARLY, HARDLY = 0.2, 0.02
+"""In nats a digit: so much better must golden digits be read from another view, and worn ones in another polarity or
+scale, than in the customary one."""
 _LEAST_SHARE = 1e-4
 """A probability of 0 has no logarithm, and no network is as sure as that."""
+
+
+_ROOM = 8
+"""Pixels around a golden digit for what leans."""
+View = Literal["as it is", "evened"]
+"""The ink as it is, or as the normaliser evens out slant, width and pen."""
+VIEWS: tuple[View, ...] = ("as it is", "evened")
 
 
 class Diet(NamedTuple):
     """What a network is fed with."""
 
-    view: Literal["as it is", "evened"]
-    """The ink as it is, or as the normaliser evens out slant, width and pen."""
+    view: View
     dark: bool
     """Dark ink on white, not light ink on black."""
     scale: Scale
 
     def __str__(self) -> str:
         return f"{'dark ink on white' if self.dark else 'light ink on black'}, {self.scale}, the ink {self.view}"
+
+
+class _Found(NamedTuple):
+    """How golden digits are read with a diet: mean logarithm of the right label's probability."""
+
+    clean: float
+    worn: float
+    """Over clean and worn ones."""
+    diet: Diet
+    probabilities: bool
+    right: int
+    """Of the clean ones."""
 
 
 class ForeignClassifier:
@@ -76,9 +96,9 @@ class ForeignClassifier:
                 f"{path.name} reads {self.golden} of {2 * len(DIGITS)} golden digits, at best ({self.diet}):"
                 " it is no digit classifier, or its labels are in another order; [model] labels names them"
             )
-        compiled = path.with_name(f"{path.stem}{COMPILED}")
-        if device and options.delegate != "none" and compiled.is_file():
-            device.serve(self._networks, options.runtime, compiled, partial(_load, compiled), self._check)
+        file = compiled(path)
+        if device and options.delegate != "none" and file.is_file():
+            device.serve(self._networks, options.runtime, file, partial(_load, file), self._check)
 
     @property
     def backend(self) -> str:
@@ -103,9 +123,11 @@ class ForeignClassifier:
             np.add.at(said.T, self._columns, softmax(logits, self._temperature).T)
         return said
 
+    def _pictures(self, inks: Sequence[Grey], view: View) -> NDArray[np.uint8]:
+        return np.stack([viewed(ink, view, self.network.height, self.network.width) for ink in inks])
+
     def _raw(self, inks: Sequence[Grey], diet: Diet) -> NDArray[np.float32]:
-        height, width = self.network.height, self.network.width
-        pictures = np.stack([viewed(ink, diet.view, height, width) for ink in inks])
+        pictures = self._pictures(inks, diet.view)
         return self._networks.do(lambda network: network.raw(pictures, diet.scale, diet.dark))
 
     def _check(self) -> None:
@@ -115,36 +137,68 @@ class ForeignClassifier:
             raise ModelError(f"it reads {right} of the golden digits, the CPU {self.golden}: compile the file anew")
 
     def _find_out(self, inks: Sequence[Grey], options: Options) -> tuple[Diet, bool, int]:
-        """How it reads the golden digits best, whether it gives probabilities, and how many it then reads right."""
-        truth = np.array([self.labels.index(DIGITS[i % len(DIGITS)]) for i in range(len(inks))])
-        found: tuple[float, Diet, bool, int] | None = None
-        for diet in self._diets(options):
-            raw = self._raw(inks, diet)
-            if not np.isfinite(raw).all():
-                continue
-            probabilities = bool(raw.min() >= -0.01 and raw.max() <= 1.01)
-            said = softmax(_logarithm(raw) if probabilities else raw, 1.0)
-            fit = float(np.log(said[range(len(inks)), truth] + _LEAST_SHARE).mean())
-            if found is None or fit > found[0] + CLEARLY:
-                found = fit, diet, probabilities, int((raw.argmax(axis=1) == truth).sum())
-        if found is None:
-            raise ModelError(f"{self.network.name} answers with what are no numbers")
-        return found[1:]
+        """How it reads the golden digits best, whether it gives probabilities, and how many it then reads right.
 
-    def _diets(self, options: Options) -> Iterator[Diet]:
+        Polarity and scale are told by worn digits: a network that has seen both reads clean ones either way.
+        """
+        best: _Found | None = None
+        for view in VIEWS:
+            found: _Found | None = None
+            pictures = self._pictures([*inks, *(other for ink in inks for other in worn(ink))], view)
+            for diet in self._diets(view, options):
+                tried = self._tried(pictures, diet, len(inks))
+                if tried and (found is None or tried.worn > found.worn + HARDLY):
+                    found = tried
+            if found and (best is None or found.clean > best.clean + CLEARLY):
+                best = found
+        if best is None:
+            raise ModelError(f"{self.network.name} answers with what are no numbers")
+        return best.diet, best.probabilities, best.right
+
+    def _tried(self, pictures: NDArray[np.uint8], diet: Diet, clean: int) -> _Found | None:
+        """How it reads these, of which the first are the `clean` ones; None where it answers with no numbers."""
+        raw = self._networks.do(lambda network: network.raw(pictures, diet.scale, diet.dark))
+        if not np.isfinite(raw).all():
+            return None
+        order = [*range(clean), *np.repeat(np.arange(clean), (len(raw) - clean) // clean)]
+        truth = np.array([self.labels.index(DIGITS[i % len(DIGITS)]) for i in order])
+        probabilities = bool(raw.min() >= -0.01 and raw.max() <= 1.01)
+        said = softmax(_logarithm(raw) if probabilities else raw, 1.0)
+        fit = np.log(said[range(len(raw)), truth] + _LEAST_SHARE)
+        right = int((raw.argmax(axis=1) == truth)[:clean].sum())
+        return _Found(float(fit[:clean].mean()), float(fit.mean()), diet, probabilities, right)
+
+    def _diets(self, view: View, options: Options) -> Iterator[Diet]:
         """The customary one, MNIST's, first."""
         scale = options.scale if options.scale != "auto" else self.network.scale
         scales = list(contract.SCALES) if scale == "auto" else [scale]
         inks = {"auto": [False, True], "light": [False], "dark": [True]}[options.ink]
-        views: list[Literal["as it is", "evened"]] = ["as it is", "evened"]
-        for view, dark, each in itertools.product(views, inks, scales):
+        for dark, each in itertools.product(inks, scales):
             yield Diet(view, dark, each)
+
+
+def worn(ink: Grey) -> Iterator[Grey]:
+    """The same digit as it is seldom drawn: leaning to either side, of a fine and a broad pen, blurred."""
+    wide = cv2.copyMakeBorder(ink, _ROOM, _ROOM, _ROOM, _ROOM, cv2.BORDER_CONSTANT)
+    height, width = wide.shape
+    pen = np.ones((3, 3), np.uint8)
+    for lean in (-0.2, 0.2):
+        matrix = np.array([[1, lean, -lean * height / 2], [0, 1, 0]], np.float32)
+        yield np.asarray(cv2.warpAffine(wide, matrix, (width, height)), np.uint8)
+    yield np.asarray(cv2.erode(wide, pen), np.uint8)
+    yield np.asarray(cv2.dilate(wide, pen, iterations=2), np.uint8)
+    yield np.asarray(cv2.GaussianBlur(wide, (0, 0), 2.0), np.uint8)
 
 
 def twin(path: Path) -> Path:
     """The file for the CPU, where `path` is the one compiled for the Edge TPU and the other lies beside it."""
     cpu = path.with_name(path.name.replace(COMPILED, ".tflite"))
     return cpu if cpu.is_file() else path
+
+
+def compiled(path: Path) -> Path:
+    """What the vendor's compiler makes of the file for the CPU; it need not be there."""
+    return path.with_name(f"{path.stem}{COMPILED}")
 
 
 def _load(file: Path, runtime: Any) -> contract.ForeignNetwork:
@@ -155,7 +209,7 @@ def _logarithm(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.log(np.maximum(probabilities, np.float32(_LEAST_SHARE))), np.float32)
 
 
-def viewed(ink: Grey, view: str, height: int, width: int) -> Grey:
+def viewed(ink: Grey, view: View, height: int, width: int) -> Grey:
     """One glyph's ink as a picture of the network's size, light on black."""
     if view == "as it is":
         return normalise.as_it_is(ink, height, width)

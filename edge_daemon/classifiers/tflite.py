@@ -21,7 +21,17 @@ from edge_daemon.classifiers.options import AUTO, BUNDLED, Options
 from edge_daemon.coral import TPU, Device, Pair
 from edge_daemon.domain import LABELS, Glyph, Grey
 from edge_daemon.errors import ModelError
-from edge_daemon.networks import Manifest, Network, bundled, compare, decode, open_network, read_file, softmax
+from edge_daemon.networks import (
+    COMPANIONS,
+    Manifest,
+    Network,
+    bundled,
+    compare,
+    decode,
+    open_network,
+    read_file,
+    softmax,
+)
 
 _INPUT = (normalise.SIDE, normalise.SIDE, normalise.VIEWS)
 _CLASSES = len(LABELS)
@@ -79,6 +89,17 @@ def read_manifest(path: Path) -> DigitManifest:
             " use the model that came with it, or retrain (scripts/train)"
         )
     return manifest
+
+
+def companions(path: str) -> dict[str, Path]:
+    """Name -> manifest of the other networks that the model at a configured path brings, checked. Raises ModelError."""
+    manifest = locate(path)[0]
+    brought = {name: file for name, file in read_manifest(manifest).files.items() if name in COMPANIONS}
+    for name, file in brought.items():
+        read_file(manifest.parent, file)
+        if (is_of := decode(manifest.with_name(file.name), Manifest).name) != name:
+            raise ModelError(f"{manifest}: what it names as its {name} is a {is_of[:80]!r}")
+    return {name: manifest.with_name(file.name) for name, file in brought.items()}
 
 
 def digit_network(interpreter: Any, content: bytes, name: str) -> Network:

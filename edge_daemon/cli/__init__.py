@@ -78,5 +78,5 @@ LONGEST = 64
 for command in itertools.chain(*COMMANDS.values()):
     cli.add_command(command)
 cli.add_command(daemon.check, "doctor")
-for command in [updates.publish, updates.update]:
+for command in [updates.join, updates.publish, updates.update]:
     model.model.add_command(command)

@@ -109,6 +109,7 @@ def list_versions(as_json: bool) -> None:
                     "active": version.active,
                     "probation": version.probation,
                     "refused": version.refused or None,
+                    "outdated": version.outdated,
                 }
             )
         else:
@@ -153,5 +154,6 @@ def _line(version: Version) -> str:
         "on probation" if version.probation else "active" if version.active else "",
         "bundled" if version.bundled else "",
         f"refused: {version.refused}" if version.refused else "",
+        f"gave way to the newer bundled one; back with: model activate {version.name}" if version.outdated else "",
     ]
     return f"{version.name:12}  {', '.join(filter(None, said))}".rstrip()

@@ -13,7 +13,7 @@ import click
 
 from edge_daemon.cli.model import RELOAD
 from edge_daemon.cli.shared import complain, config_option, json_option, say, sets_option
-from edge_daemon.errors import PublishError
+from edge_daemon.errors import EdgeDaemonError, PublishError
 
 if TYPE_CHECKING:
     from edge_daemon.updates import Outcome
@@ -103,9 +103,34 @@ def update(config: Path | None, check: bool, again: bool, url: str | None, root:
     if not options.url:
         raise click.UsageError("[updates] url is empty: name a url there and give --config, or give --url")
     state = configuration.state_folder()
-    with _progress(as_json) as progress:
-        done = engine.update(state / "updates", Store(state / "models"), options, check, again, progress)
+    try:
+        with _progress(as_json) as progress:
+            done = engine.update(state / "updates", Store(state / "models"), options, check, again, progress)
+    except EdgeDaemonError as error:
+        if as_json:  # the daemon listens: on a full disk there is no other place to leave word
+            say({"error": str(error)})
+        raise
     say(asdict(done) if as_json else _told(done))
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("manifest", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("others", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--version", required=True, help="Of the model that it becomes.")
+def join(folder: Path, manifest: Path, others: tuple[Path, ...], version: str) -> None:
+    """Let a digit model bring its own sieve and strips.
+
+    MANIFEST is a digit model's .json, OTHERS those of a sieve, a strips network, or both. FOLDER then holds one
+    model, to be activated or published, and rolled back, as a whole.
+
+    \b
+    edge-daemon model join new digits-0.4.0.json sieve-0.5.0.json strips-0.4.0.json --version 0.5.0
+    """
+    from edge_daemon.joined import join as engine
+
+    made = engine(folder, manifest, others, version)
+    say(f"{made} is one model. Try it: edge-daemon model activate {folder}")
 
 
 @contextmanager
