@@ -92,7 +92,7 @@ def test_a_field_is_published_under_its_name(tmp_path: Path, broker: Mosquitto, 
         recorder.wait_for(texts("38"))
     (reading,) = said(recorder.heard, "/reading/tank")
     assert (reading["value"], reading["unit"]) == (38, "cm")
-    assert 70 <= reading["digits"][0]["box"][0] <= 120
+    assert 50 <= reading["digits"][0]["box"][0] <= 120
     assert not said(recorder.heard, "/reading/auto-1")
 
 

@@ -91,7 +91,7 @@ def test_cheque_crops_with_a_neighbour_in_them_are_left_out() -> None:
 
 
 def test_batches_hold_whole_strips_with_their_digits() -> None:
-    """However it is moved and stretched, a strip's ink stays in its batch, and its digits with it."""
+    """However it is moved, stretched and made smaller, a strip's ink stays in its batch, and its digits with it."""
     x = np.zeros((256, strips.HEIGHT, strips.WIDTH), np.uint8)
     for i in range(256):
         x[i, :, : 20 + i % 60] = 200
@@ -103,7 +103,7 @@ def test_batches_hold_whole_strips_with_their_digits() -> None:
         assert shown.shape[2] % 4 == 0
         for strip, digits in zip(shown, truth, strict=True):
             wide = 20 + int("".join(str(d) for d in digits if d >= 0))
-            assert 0.8 * wide < np.count_nonzero(strip[16] > 0.1) < 1.25 * wide + 2
+            assert 0.6 * wide < np.count_nonzero(strip[16] > 0.1) < 1.25 * wide + 2
 
 
 def test_edits_and_the_confidence_that_is_enough() -> None:
