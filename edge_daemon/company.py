@@ -19,9 +19,10 @@ SMALL = 0.6
 """Of the height of the sure ones: what is smaller and not beyond doubt is a piece, a stain or a bit of a letter."""
 
 
-def credible(numbers: Sequence[Number], height: int) -> list[Number]:
-    """Those of `numbers` that fit together as writing in a frame of `height` px."""
-    sure = [number.box[3] for number in numbers if of_a_digit(number) >= BEYOND_DOUBT]
+def credible(numbers: Sequence[Number], height: int, beside: Sequence[Number] = ()) -> list[Number]:
+    """Those of `numbers` that fit together as writing in a frame of `height` px; `beside`: other opinions on them, of
+    which some may be surer."""
+    sure = [number.box[3] for number in (*numbers, *beside) if of_a_digit(number) >= BEYOND_DOUBT]
     if not sure:
         return [number for number in numbers if number.box[3] > LARGE * height]
     least = SMALL * median(sure)

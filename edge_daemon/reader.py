@@ -108,15 +108,21 @@ class Reader:
         of ink were looked at."""
         pixels = turned(patch.pixels, turn)
         lines = segment(replace(patch, pixels=pixels), self.sieve.sift)
-        numbers = read(lines, self.classifier)
-        if patch.field is None and not is_one_line(patch):
-            numbers = credible(numbers, len(pixels))
-        return numbers, pieces_of(lines)
+        return self._credible(patch, read(lines, self.classifier), turn), pieces_of(lines)
+
+    def _credible(
+        self, patch: Patch, numbers: Sequence[Number], turn: int, beside: Sequence[Number] = ()
+    ) -> list[Number]:
+        """Of a frame without fields those that fit together as writing; all of a field's."""
+        if patch.field is not None or is_one_line(patch):
+            return list(numbers)
+        return credible(numbers, patch.pixels.shape[turn % 2], beside)
 
     def _told(self, patch: Patch, numbers: Sequence[Number], turn: int) -> list[Number]:
         """`numbers` of the turned patch, with what strips say of those that are not sure; boxes in px of the patch."""
         if self.strips:
-            numbers = heard(turned(patch.pixels, turn), numbers, self.strips)
+            told = heard(turned(patch.pixels, turn), numbers, self.strips)
+            numbers = self._credible(patch, told, turn, beside=numbers)
         return [turned_back(n, patch.pixels.shape, turn) for n in numbers if n.confidence >= LEAST]
 
 

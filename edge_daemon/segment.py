@@ -34,7 +34,8 @@ MAY_FOLLOW = 0.01
 """The same for broad ink in line with a digit: a number that lost one digit would be a false number. It is left to
 the classifier, which knows a broad 2 from a plus; for bars, slashes and brackets only their surroundings speak."""
 FAINT = 0.4
-"""Of its left neighbour's darkness: what is fainter was not written with it."""
+"""Of its left neighbour's darkness: what is fainter was not written with it. What is as much fainter than its right
+neighbour, and hardly a digit, does not begin a number."""
 UNSAID = 0.5
 """Of a slice, or several pieces together, the sieve knows at most that there is nothing against it: that the ink is
 digits' does not say that it is one digit's."""
@@ -216,7 +217,8 @@ def right_neighbours(blobs: Sequence[Blob]) -> dict[int, int]:
     in_the_way = later & (overlap > 0.4 * shorter) & ~speck & (peak > FAINT * peak[:, None])
     distance = np.where(in_the_way, gap, np.inf)
     nearest = distance.argmin(axis=1)
-    alike = (shorter > 0.45 * taller) & (gap < LINE_GAP * taller)
+    stain = np.array([b.chance < 0.5 for b in blobs])[:, None] & (peak[:, None] < FAINT * peak)
+    alike = (shorter > 0.45 * taller) & (gap < LINE_GAP * taller) & ~stain
     links: dict[int, int] = {}
     for i in np.argsort(distance.min(axis=1), kind="stable"):
         j = int(nearest[i])

@@ -44,3 +44,10 @@ def test_a_doubtful_digit_that_fills_the_frame_is_read() -> None:
 def test_long_numbers_are_not_doubtful_for_being_long() -> None:
     """Six digits of 98 % each are sure digits, though their number is at 89 %."""
     assert said(number("123456", 0.89, 30)) == ["123456"]
+
+
+def test_surer_opinions_of_the_same_writing_count() -> None:
+    """What strips left of clear writing is held against how clear it was before."""
+    before, after = number("2021", 0.9, 100), number("2021", 0.6, 100)
+    assert [n.text for n in credible([after, number("5", 0.75, 23)], FRAME, beside=[before])] == ["2021"]
+    assert credible([after], FRAME) == []
