@@ -15,9 +15,9 @@ from edge_daemon.strips import HEIGHT, cut
 
 GLYPHS, STRIP = 0.7, 0.3
 """Slopes on the log odds of either: they look at the same ink, and their words do not count in full. (By photos.)"""
-UNSEEN, UNHEARD, MOST_UNHEARD = 0.01, 0.02, 0.1
-"""Of a text that the glyphs did not think of: its chance. Of one that the strip did not think of: its chance for each
-digit, and at most. The longer a line, the more easily a strip misses one digit of it."""
+UNSEEN, UNHEARD = 0.01, 0.1
+"""Of a text that the glyphs, or the strip, did not think of: its chance. A strip misses a digit more easily than glyphs
+that were read surely one by one."""
 AROUND, MARGIN = 1.0, 0.2
 """Heights of the number: of paper around it, so that it is known what paper looks like; and around the strip."""
 
@@ -42,9 +42,8 @@ def jointly(number: Number, spelled: Sequence[Candidate]) -> Number:
     likeliest by both. The strip holds nothing beside the number, and so cannot know that it is whole."""
     glyphs, strip = dict(number.candidates), dict(spelled)
     texts = (text for text in {*glyphs, *strip} if len(text) == len(number.text))
-    unheard = min(UNHEARD * len(number.text), MOST_UNHEARD)
     likely = {
-        text: chance(GLYPHS * odds(glyphs.get(text, 0), UNSEEN) + STRIP * odds(heard(text, strip), unheard))
+        text: chance(GLYPHS * odds(glyphs.get(text, 0), UNSEEN) + STRIP * odds(heard(text, strip), UNHEARD))
         for text in texts
     }
     best = sorted(likely.items(), key=lambda candidate: -candidate[1])[:3]
