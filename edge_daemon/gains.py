@@ -18,7 +18,7 @@ from edge_daemon.domain import DIGITS, LABELS, Classifier, Glyph, Grey
 from edge_daemon.errors import SampleError
 from edge_daemon.evaluate import Crops
 from edge_daemon.networks import bundled, read_file
-from edge_daemon.sources.strokes import Writer, coverage
+from edge_daemon.sources.strokes import Writer, alone
 
 TOLERANCE = 0.005
 """Share of a standing set that a new model may read less of: more, and it has forgotten something."""
@@ -105,19 +105,9 @@ def drawn() -> Crops:
     manifest = bundled("digits")
     facts = read_manifest(manifest)
     golden = golden_inks(read_file(manifest.parent, facts.files["golden"]), len(facts.golden))
-    inks = [_digit(Writer(seed), digit) for seed in WRITERS for digit in DIGITS]
+    inks = [alone(Writer(seed), digit, _SIDE, 0.75) for seed in WRITERS for digit in DIGITS]
     truth = [int(np.argmax(answer)) for answer in facts.golden] + [*range(len(DIGITS))] * len(WRITERS)
     return [*golden, *inks], np.array(truth, np.int64)
-
-
-def _digit(writer: Writer, digit: str) -> Grey:
-    strokes = writer.digit(digit)
-    points = np.vstack(strokes)
-    low, high = points.min(axis=0), points.max(axis=0)
-    scale = np.float32(0.75 * _SIDE / float((high - low).max()))
-    corner = (_SIDE - (high - low) * scale) / 2
-    pen = max(2.0, writer.thickness * float(scale))
-    return coverage((_SIDE, _SIDE), [(stroke - low) * scale + corner for stroke in strokes], pen)
 
 
 # For people and programs

@@ -130,8 +130,8 @@ def without_rules(binary: Grey, side: int) -> Grey:
     """
     length, thick = max(20, side // 7), max(5, side // 90)
     level, upright = (straight_runs(binary, length, thick), straight_runs(binary.T, length, thick).T)
-    longest = max(extent(level)[0], extent(upright)[1])
-    count = extent(level)[2] + extent(upright)[2]
+    (across, _, levels), (_, along, uprights) = extent(level), extent(upright)
+    longest, count = max(across, along), levels + uprights
     # what is not long is only from edge to edge of its piece: a small box, but not the two strokes of a plus
     apart = groups(level.any(axis=1)) + groups(upright.any(axis=0))
     if longest < side // 2 and (count < 3 or (longest < length and apart < 3)):

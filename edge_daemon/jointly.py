@@ -43,7 +43,7 @@ def jointly(number: Number, spelled: Sequence[Candidate]) -> Number:
     glyphs, strip = dict(number.candidates), dict(spelled)
     texts = (text for text in {*glyphs, *strip} if len(text) == len(number.text))
     likely = {
-        text: chance(GLYPHS * odds(glyphs.get(text, 0), UNSEEN) + STRIP * odds(heard(text, strip), UNHEARD))
+        text: chance(GLYPHS * odds(glyphs.get(text, 0), UNSEEN) + STRIP * odds(spelled_as(text, strip), UNHEARD))
         for text in texts
     }
     best = sorted(likely.items(), key=lambda candidate: -candidate[1])[:3]
@@ -51,7 +51,7 @@ def jointly(number: Number, spelled: Sequence[Candidate]) -> Number:
     return replace(number, candidates=tuple((text, round(share * likelihood, 4)) for text, likelihood in best))
 
 
-def heard(text: str, strip: Mapping[str, float]) -> float:
+def spelled_as(text: str, strip: Mapping[str, float]) -> float:
     """The chance of `text` to a strip, which cannot tell a 1 at its end from the side of a box: whether there is one
     is left to the glyphs."""
     without_ends = {text, text.removeprefix("1"), text.removesuffix("1")} - {""}

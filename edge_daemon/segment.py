@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import cv2
@@ -89,37 +89,36 @@ def segment(patch: Patch, sift: Sift | None = None) -> list[Line]:
 def vouched(blobs: Sequence[Blob]) -> list[Blob]:
     """Bars as the sure digits beside them show them: one that stands in line with a digit may be a 1, whatever it looks
     like to the sieve; one that leans more than they do is a slash as likely."""
-    bars = [i for i, b in enumerate(blobs) if b.w < b.h and b.chance > HARDLY and is_bar(b)]
+    upright = {i: cv2.moments(b.ink) for i, b in enumerate(blobs) if b.w < b.h and b.chance > HARDLY}
+    bars = {i: lean(moments) for i, moments in upright.items() if is_straight(moments)}
     sure = [b for b in blobs if b.chance > SURE and b.w > SLIM * b.h]
     if not bars or not sure:
         return list(blobs)
     x, y, right, foot, peak = np.array([(b.x, b.y, b.right, b.y + b.h, b.peak) for b in sure], np.float32).T
-    leans = np.array([lean(b) for b in sure])
+    leans = np.array([lean(cv2.moments(b.ink)) for b in sure])
     usual = max(SLASH, SLANTED + float(np.median(leans)))
     out = list(blobs)
-    for i in bars:
+    for i, leaning in bars.items():
         bar, tall = blobs[i], foot - y
         off = np.maximum(np.abs(bar.y - y), np.abs(bar.y + bar.h - foot)) / tall
         away = np.maximum(x - bar.right, bar.x - right) / tall
         same_ink = np.minimum(bar.peak, peak) > 0.7 * np.maximum(bar.peak, peak)
         row = (away < NEXT_TO) & (off < 0.7)
-        if row.any() and lean(bar) > max(LEANS + leans[row].max(), usual):
+        if row.any() and leaning > max(LEANS + leans[row].max(), usual):
             out[i] = replace(bar, chance=min(bar.chance, MAY_BE))
         elif bar.w < SLIM * bar.h and (same_ink & (away < BESIDE) & (off < ALIGNED)).any():
             out[i] = replace(bar, chance=max(bar.chance, VOUCHED))
     return out
 
 
-def is_bar(blob: Blob) -> bool:
-    """Whether the ink is one straight stroke, upright or slanted: by its axes of inertia."""
-    m = cv2.moments(blob.ink)
+def is_straight(m: Mapping[str, float]) -> bool:
+    """Whether ink of these moments is one straight stroke, upright or slanted: by its axes of inertia."""
     middle, off = (m["mu20"] + m["mu02"]) / 2, math.hypot((m["mu20"] - m["mu02"]) / 2, m["mu11"])
     return middle - off < SLENDER**2 * (middle + off)
 
 
-def lean(blob: Blob) -> float:
-    """How far ink leans to the right: pixels across for each pixel up."""
-    m = cv2.moments(blob.ink)
+def lean(m: Mapping[str, float]) -> float:
+    """How far ink of these moments leans to the right: pixels across for each pixel up."""
     return -float(m["mu11"]) / max(float(m["mu02"]), 1e-6)
 
 

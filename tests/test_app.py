@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from edge_daemon.sources.simulated import Options, SimulatedCamera, Truth
 from tests import contract
 from tests.broker import Mosquitto, Recorder
 from tests.paper import page
+from tests.program import started
 
 Heard = list[tuple[str, bytes]]
 
@@ -29,19 +29,9 @@ def daemon(folder: Path, url: str, camera: str, extra: str = "") -> Iterator[sub
     """`edge-daemon run` as its user starts it; must end by itself or by a signal of the test."""
     config = folder / "edge.toml"
     config.write_text(f'[device]\nid = "bench"\n[camera]\n{camera}\n[mqtt]\nurl = "{url}"\ndetail = "digits"\n{extra}')
-    process = subprocess.Popen(
-        [sys.executable, "-m", "edge_daemon", "run", "--config", str(config)],
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"STATE_DIRECTORY": str(folder / "state"), "RUNTIME_DIRECTORY": str(folder / "runtime")},
-    )
-    try:
+    folders = {"STATE_DIRECTORY": str(folder / "state"), "RUNTIME_DIRECTORY": str(folder / "runtime")}
+    with started("run", "--config", str(config), environment=os.environ | folders) as process:
         yield process
-    finally:
-        process.kill()
-        process.wait()
-        assert process.stderr is not None
-        process.stderr.close()
 
 
 def said(heard: Heard, ending: str) -> list[Any]:

@@ -14,7 +14,7 @@ import pytest
 from edge_daemon.classifiers import Options, load
 from edge_daemon.domain import DIGITS
 from edge_daemon.evaluate import crops
-from edge_daemon.sources.strokes import Writer
+from edge_daemon.sources.strokes import Writer, alone
 from edge_daemon.sources.unusual import UNUSUAL
 from edge_daemon.store import Store
 from scripts.loop import VERSION, Loop
@@ -42,7 +42,8 @@ def test_the_person_is_one_and_unusual() -> None:
 
 
 def drawn(occasion: int, digit: str, ways: dict[str, tuple[str, ...]] | None) -> np.ndarray:  # type: ignore[type-arg]
-    return rehearsal.drawn_by(Writer(WRITER, occasion, ways) if ways else Writer(WRITER + occasion), digit)
+    writer = Writer(WRITER, occasion, ways) if ways else Writer(WRITER + occasion)
+    return alone(writer, digit, rehearsal.SIDE, 0.7)
 
 
 def test_pages_of_the_person_differ() -> None:

@@ -6,7 +6,6 @@ import json
 import logging
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -28,6 +27,7 @@ from edge_daemon.sources import strokes
 from tests import contract
 from tests.broker import Mosquitto, Recorder
 from tests.paper import page
+from tests.program import started
 from tests.small_brokers import SmallBroker, amqtt
 from tests.test_app import daemon
 
@@ -170,18 +170,11 @@ def test_chances_are_averaged_over_readers_and_views() -> None:
 @contextmanager
 def server(broker: Mosquitto) -> Iterator[subprocess.Popen[str]]:
     """`edge-daemon opinion serve` as its user starts it."""
-    command = [sys.executable, "-m", "edge_daemon", "opinion", "serve", "--broker", broker.url]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    try:
+    with started("opinion", "serve", "--broker", broker.url) as process:
         assert process.stderr is not None
         while "ready" not in process.stderr.readline():
             assert process.poll() is None
         yield process
-    finally:
-        process.kill()
-        process.wait()
-        assert process.stderr is not None
-        process.stderr.close()
 
 
 REGION = (40, 30, 240, 70)

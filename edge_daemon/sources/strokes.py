@@ -184,6 +184,17 @@ def draw(canvas: Grey, strokes: Iterable[Stroke], thickness: float, ink: int) ->
     canvas[:] = np.rint(canvas + (ink - canvas.astype(np.float32)) * cover).astype(np.uint8)
 
 
+def alone(writer: Writer, digit: str, side: int, share: float) -> Grey:
+    """One digit in the middle of (side, side), light on black, `share` of the side long; the pen is the writer's."""
+    strokes = writer.digit(digit)
+    points = np.vstack(strokes)
+    low, high = points.min(axis=0), points.max(axis=0)
+    scale = share * side / float((high - low).max())
+    corner = (side - (high - low) * scale) / 2
+    pen = max(2.0, writer.thickness * scale)
+    return coverage((side, side), [((stroke - low) * scale + corner).astype(np.float32) for stroke in strokes], pen)
+
+
 def coverage(shape: tuple[int, ...], strokes: Iterable[Stroke], thickness: float) -> Grey:
     """How much of each pixel the pen covered: (h, w) uint8, 0 nothing to 255 all. Strokes in pixels.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_daemon.domain import DIGITS, Grey
-from edge_daemon.sources.strokes import Writer, coverage
+from edge_daemon.sources.strokes import Writer, alone
 from scripts.training import dataset, fonts, sets
 
 WRITERS = 400
@@ -24,19 +24,8 @@ SIDE = 64
 
 def drawn(writers: range) -> tuple[list[Grey], sets.Labels]:
     """Each digit by each writer, (SIDE, SIDE) light on black, and labels."""
-    inks = [drawn_by(Writer(seed), digit) for seed in writers for digit in DIGITS]
+    inks = [alone(Writer(seed), digit, SIDE, 0.7) for seed in writers for digit in DIGITS]
     return inks, np.tile(np.arange(len(DIGITS)), len(writers))
-
-
-def drawn_by(writer: Writer, digit: str) -> Grey:
-    """One digit, (SIDE, SIDE) light on black."""
-    strokes = writer.digit(digit)
-    points = np.vstack(strokes)
-    low, high = points.min(axis=0), points.max(axis=0)
-    scale = 0.7 * SIDE / float((high - low).max())
-    corner = (SIDE - (high - low) * scale) / 2
-    pen = max(2.0, writer.thickness * scale)
-    return coverage((SIDE, SIDE), [((stroke - low) * scale + corner).astype(np.float32) for stroke in strokes], pen)
 
 
 def parts(seed: int, workers: int, most: int) -> list[dataset.Part]:
