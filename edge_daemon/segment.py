@@ -173,14 +173,16 @@ def pieces(blobs: Sequence[Blob]) -> NDArray[np.int64]:
     """For each blob (tallest first) the index of the glyph it belongs to: its own, or that of a taller one near by.
 
     A piece is at most half as tall as its glyph, of about its darkness, and stands right above, below or inside it.
+    A likely digit is no piece of what hardly is one, as of a table that stands around it.
     """
-    x, y, w, h, peak = np.array([(b.x, b.y, b.w, b.h, b.peak) for b in blobs], np.float32).T
+    x, y, w, h, peak, chance = np.array([(b.x, b.y, b.w, b.h, b.peak, b.chance) for b in blobs], np.float32).T
     shared = np.minimum((x + w)[:, None], x + w) - np.maximum(x[:, None], x)
     apart = np.maximum(y[:, None], y) - np.minimum((y + h)[:, None], y + h)
     tall, wide, dark = h[None], w[None], peak[None]
     own_piece = (h[:, None] <= 0.5 * tall) & (w[:, None] <= 1.5 * tall) & (peak[:, None] > 0.5 * dark)
     near = (shared > 0.4 * w[:, None]) & (apart < 0.12 * tall) & (np.maximum(w, h)[:, None] > 0.15 * tall)
-    belongs = own_piece & near & (wide < 1.5 * tall)
+    own_right = (chance[:, None] > 0.5) & (chance < 0.5)
+    belongs = own_piece & near & (wide < 1.5 * tall) & ~own_right
     homes: NDArray[np.int64] = np.where(belongs.any(axis=1), belongs.argmax(axis=1), np.arange(len(blobs)))
     return homes[homes]
 

@@ -131,6 +131,18 @@ def test_thin_ink_the_sieve_doubts_is_not_read() -> None:
     assert first.box[0] + first.box[2] < 190
 
 
+def test_a_digit_is_no_piece_of_the_box_around_it() -> None:
+    """Of a box and a digit in it, where the sieve believes in the digit, the digit is a glyph of its own."""
+    picture = page([("5", 150, 160)], height=40)
+    cv2.rectangle(picture, (120, 130), (230, 230), (30,), 2)
+
+    def sift(_: Grey, blobs: Sequence[Blob]) -> NDArray[np.float32]:
+        return np.array([0.99 if blob.h < 60 else 0.15 for blob in blobs], np.float32)
+
+    heights = {glyph.box[3] for line in segment(patch(picture), sift) for glyph in line.glyphs if glyph.chance > 0.9}
+    assert heights and max(heights) < 60
+
+
 def test_a_bar_in_line_with_a_sure_digit_may_be_a_1() -> None:
     """What the sieve hardly believes alone stays beside a sure digit that it is level with, as likely ink; one that is
     longer, as a bracket or a line is, does not."""
