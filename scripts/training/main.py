@@ -66,6 +66,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--extra", type=Path, help="folder of your own crops: sub-folders 0 to 9 and `not` of pictures")
     add("--epochs", type=int, default=8)
+    add("--again", type=int, default=0, help="epochs of a second cycle from half the rate")
     add("--per-epoch", type=int, default=PER_EPOCH, help="pictures in an epoch")
     add("--from", dest="start", metavar="MANIFEST", help="go on from this model (or `bundled`) with --extra alone")
     add("--steps", type=int, default=finetune.STEPS, help="with --from: so many, of 128 pictures each")
@@ -85,7 +86,7 @@ def train(parts: list[dataset.Part], held_out: dataset.Part, args: argparse.Name
     import keras
 
     state, checkpoint = work / "state.json", work / "checkpoint.keras"
-    recipe = {"epochs": args.epochs, "per_epoch": args.per_epoch, "seed": args.seed, "net": net.WIDTHS}
+    recipe = {name: vars(args)[name] for name in ("epochs", "again", "per_epoch", "seed")} | {"net": net.WIDTHS}
     history: list[dict[str, float]] = []
     kept = json.loads(state.read_text()) if state.exists() else {}
     if checkpoint.exists() and kept.get("recipe") == json.loads(json.dumps(recipe)):
@@ -94,7 +95,14 @@ def train(parts: list[dataset.Part], held_out: dataset.Part, args: argparse.Name
     else:
         model = net.trainer(args.epochs * args.per_epoch // BATCH, args.seed)
     check = held_out.x, np.eye(net.CLASSES, dtype=np.float32)[held_out.y]
-    while len(history) < args.epochs and not stale([h["val_loss"] for h in history]):
+    while len(history) < args.epochs + args.again:
+        first = args.epochs if len(history) >= args.epochs else 0
+        if stale([h["val_loss"] for h in history[first:]]):
+            break
+        if len(history) == args.epochs:  # a warm restart (Loshchilov and Hutter, 2017)
+            weights = model.get_weights()
+            model = net.trainer(args.again * args.per_epoch // BATCH, args.seed, net.HIGHEST / 2)
+            model.set_weights(weights)
         began = time.monotonic()
         x, y = dataset.draw(parts, args.per_epoch, np.random.default_rng([args.seed, len(history)]))
         targets = np.eye(net.CLASSES, dtype=np.float32)[y]
@@ -102,7 +110,7 @@ def train(parts: list[dataset.Part], held_out: dataset.Part, args: argparse.Name
         history.append({name: float(values[0]) for name, values in run.items()})
         now = history[-1]
         say(
-            f"epoch {len(history)}/{args.epochs}: loss {now['loss']:.4f}, held out {now['val_loss']:.4f},"
+            f"epoch {len(history)}/{args.epochs + args.again}: loss {now['loss']:.4f}, held out {now['val_loss']:.4f},"
             f" right {100 * now['val_accuracy']:.2f} %, {time.monotonic() - began:.0f} s"
         )
         if now["val_loss"] == min(h["val_loss"] for h in history):
