@@ -23,6 +23,9 @@ LEAST = 0.2
 """Confidence of the best text below which nothing is asked further about the ink."""
 FLOOR = 1e-4
 """No classifier is surer than this: keeps one glyph from vetoing a whole line."""
+COMMON = 2.5
+"""How much commoner what is no digit is among a picture's glyphs than a classifier thinks, to which all its classes are
+alike. The digit network saw it so much more often while it learned, and was made to forget that (scripts/training)."""
 HEARSAY = 0.02
 """Surroundings are never surer than this that ink is a digit, or none."""
 SOBER = 0.75
@@ -60,7 +63,7 @@ def weighed(scores: NDArray[np.float32], glyphs: Sequence[Glyph]) -> NDArray[np.
     chances = np.clip([glyph.chance for glyph in glyphs], HEARSAY, 1 - HEARSAY)
     joint = scores.copy()
     bar = BAR * joint[:, 1] * (joint[:, :NOT_A_DIGIT].argmax(axis=1) == 1)
-    joint[:, NOT_A_DIGIT] = np.maximum(joint[:, NOT_A_DIGIT], bar) * (1 - chances) / chances
+    joint[:, NOT_A_DIGIT] = np.maximum(COMMON * joint[:, NOT_A_DIGIT], bar) * (1 - chances) / chances
     return np.asarray(joint / joint.sum(axis=1, keepdims=True), np.float32)
 
 

@@ -159,7 +159,7 @@ def test_home_assistant_offers_a_newer_model(tmp_path: Path, published: Owner) -
     assert states(offered)["update"]["state"] == "on"
     assert states(found)["update"]["state"] == "off"
     told = [json.loads(m["payload"]) for m in found["messages"] if m["topic"] == "edge_daemon/bench/update"]
-    assert (told[0]["installed_version"], told[-1]["installed_version"]) == ("0.3.0", "9.4.0")
+    assert (told[0]["installed_version"], told[-1]["installed_version"]) == ("0.4.0", "9.4.0")
     assert {name: entity["ignored_keys"] for name, entity in states(found).items() if entity.get("ignored_keys")} == {}
     assert found["log"] == []
 

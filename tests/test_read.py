@@ -9,13 +9,14 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_daemon.domain import NOT_A_DIGIT, Glyph, Line
-from edge_daemon.read import read, sober
+from edge_daemon.read import COMMON, read, sober
 
 Scores = dict[int, float]
 
 
 class Scripted:
-    """A classifier that says of the n-th glyph what the test wants: the left edge of its box is its number."""
+    """A classifier that says of the n-th glyph what the test wants it to be among a picture's glyphs: the left edge of
+    its box is its number."""
 
     name, backend = "scripted", "cpu"
 
@@ -26,7 +27,7 @@ class Scripted:
         rows = np.full((len(glyphs), 11), 1e-4, np.float32)
         for row, glyph in zip(rows, glyphs, strict=True):
             for label, score in self._scores[glyph.box[0]].items():
-                row[label] = score
+                row[label] = score / COMMON if label == NOT_A_DIGIT else score
             row /= row.sum()
         return rows
 
@@ -91,6 +92,13 @@ def test_surroundings_lift_a_doubtful_digit() -> None:
     """A blurred 6 that the classifier would refuse is read where everything around says digit."""
     assert texts([line((0, 1), chance=0.97)], {6: 0.2, NOT_A_DIGIT: 0.8}) == ["6"]
     assert texts([line((0, 1), chance=0.5)], {6: 0.2, NOT_A_DIGIT: 0.8}) == []
+
+
+def test_what_is_no_digit_is_commoner_than_a_classifier_thinks() -> None:
+    """Of ink that it calls a digit or none with even odds, the reader says none: pictures are full of it."""
+    even = Scripted({6: 0.5, NOT_A_DIGIT: 0.5 * COMMON})
+    assert even.classify(line((0, 1)).glyphs)[0, [6, NOT_A_DIGIT]] == pytest.approx([0.5, 0.5], abs=0.001)
+    assert read([line((0, 1))], even) == []
 
 
 def test_geometry_weighs_against_a_cut() -> None:

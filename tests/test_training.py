@@ -7,7 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from edge_daemon import read
 from edge_daemon.domain import NOT_A_DIGIT, Grey
 from edge_daemon.sources.strokes import Writer, coverage
 from scripts.training import augment, calibrate, dataset, evaluate, golden, main, negatives, rehearsal, sets
@@ -16,6 +18,12 @@ from scripts.training import augment, calibrate, dataset, evaluate, golden, main
 def digit(char: str, seed: int = 3) -> Grey:
     strokes = [s * 40 + np.array([10, 10], np.float32) for s in Writer(seed).digit(char)]
     return coverage((60, 60), strokes, 4.0)
+
+
+def pen(ink: Grey) -> float:
+    """About how wide its strokes are, of its height."""
+    mask = ink > 100
+    return float(mask.sum()) / max(1, int(mask.any(axis=1).sum())) ** 2
 
 
 DIGITS = [digit(str(n)) for n in range(10)]
@@ -31,6 +39,18 @@ def test_degraded_ink_is_still_ink_and_seeds_are_kept() -> None:
         assert np.median(picture) == 0
     one, again = (augment.heavy(DIGITS[2], np.random.default_rng(7)) for _ in range(2))
     assert np.array_equal(one, again)
+
+
+def test_a_coarse_digit_has_few_pixels_and_a_fat_one_is_fat() -> None:
+    """Few pixels, enlarged or not, and still ink on paper; a fat 1's ink fills more of its box than the 1 it was."""
+    for seed in range(20):
+        picture = augment.coarse(DIGITS[seed % 10], np.random.default_rng(seed))
+        assert 3 <= max(picture.shape) <= 5 * (augment.COARSE[1] + 5)
+        assert picture.max() > 60
+        assert picture[0].max() == 0
+    rng = np.random.default_rng(1)
+    heavy, fat = (np.mean([pen(how(DIGITS[1], rng)) for _ in range(40)]) for how in (augment.heavy, augment.fat))
+    assert fat > 1.3 * heavy
 
 
 @pytest.mark.parametrize("make", [make for make, _ in negatives.NEGATIVES], ids=lambda make: make.__name__)
@@ -119,6 +139,35 @@ def test_training_stops_when_it_gets_no_better() -> None:
     """After PATIENCE epochs without a new best, not before."""
     assert not main.stale([3, 2, 1, *[1.5] * (main.PATIENCE - 1)])
     assert main.stale([3, 2, 1, *[1.5] * main.PATIENCE, 1.5])
+
+
+class Trained:
+    """What a trained network shows of itself: it says its bias, whatever it sees."""
+
+    def __init__(self, bias: NDArray[np.float32]) -> None:
+        self.bias = bias
+
+    def predict(self, x: NDArray[np.uint8], **_: int) -> NDArray[np.float32]:
+        return np.tile(self.bias, (len(x), 1))
+
+    def get_weights(self) -> list[NDArray[np.float32]]:
+        return [np.zeros((3, 11), np.float32), self.bias]
+
+    def set_weights(self, weights: list[NDArray[np.float32]]) -> None:
+        self.bias = weights[-1]
+
+
+def test_a_network_forgets_how_common_what_is_no_digit_was() -> None:
+    """One that says of anything what the shares of training were, a not COMMON times as often as each digit, finds
+    all eleven alike afterwards; what was taken from it judges it on such a mix."""
+    shares = np.append(np.ones(10), read.COMMON)
+    labels = np.repeat(np.arange(11), (shares * 200).astype(int))
+    trained = Trained(np.log(shares).astype(np.float32))
+    held_out = dataset.Part("held out", 0, np.zeros((len(labels), 28, 28, 2), np.uint8), labels)
+    before = trained.bias
+    taken = main.even(trained, held_out)
+    assert trained.bias == pytest.approx(np.zeros(11), abs=0.02)
+    assert trained.bias + taken == pytest.approx(before)
 
 
 def test_golden_pictures_are_the_same_every_time() -> None:

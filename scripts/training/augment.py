@@ -14,6 +14,11 @@ from edge_daemon.domain import Grey
 
 SIDE = 64
 _GLYPH = 40.0
+PENS = (1.6, 9.0)
+"""Widths of pens, px."""
+FAT_PENS = (7.0, 16.0)
+COARSE = (7.0, 18.0)
+"""Longer side of a glyph of few pixels, px."""
 
 
 def heavy(ink: Grey, rng: Generator) -> Grey:
@@ -24,6 +29,31 @@ def heavy(ink: Grey, rng: Generator) -> Grey:
     if rng.random() < 0.12:
         glyph = litter(glyph, rng)
     return photograph(glyph, rng)
+
+
+def fat(ink: Grey, rng: Generator) -> Grey:
+    """By a pen as wide as two fifths of the glyph's height, which only a 1 survives."""
+    return photograph(repen(bend(place(ink, rng), rng), rng, FAT_PENS), rng)
+
+
+def coarse(ink: Grey, rng: Generator) -> Grey:
+    """The glyph in few pixels and few shades of grey, at times enlarged again: far away, or scanned long ago."""
+    glyph = place(ink, rng, turn=5.0)
+    if rng.random() < 0.5:
+        glyph = repen(bend(glyph, rng), rng)
+    blurred = cv2.GaussianBlur(glyph, (0, 0), rng.uniform(0.4, 2.0))
+    x, y, w, h = cv2.boundingRect((blurred > 60).view(np.uint8))
+    scale = rng.uniform(*COARSE) / max(w, h, 1)
+    size = max(1, round(w * scale)), max(1, round(h * scale))
+    small = np.asarray(cv2.resize(blurred[y : y + h, x : x + w], size, interpolation=cv2.INTER_AREA), np.float32)
+    small += rng.normal(0, rng.uniform(0, 14), small.shape)
+    if rng.random() < 0.5:
+        small = np.round(small / 16) * 16
+    picture = np.pad(np.clip(small, 0, 255).astype(np.uint8), 2)
+    if rng.random() < 0.5:
+        larger, how = rng.uniform(2, 5), int(rng.choice([cv2.INTER_NEAREST, cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
+        picture = np.asarray(cv2.resize(picture, None, fx=larger, fy=larger, interpolation=how), np.uint8)
+    return picture
 
 
 def printed(ink: Grey, rng: Generator) -> Grey:
@@ -59,13 +89,13 @@ def bend(glyph: Grey, rng: Generator) -> Grey:
     return np.asarray(cv2.remap(glyph, xs + fields[0], ys + fields[1], cv2.INTER_LINEAR), np.uint8)
 
 
-def repen(glyph: Grey, rng: Generator) -> Grey:
-    """The same strokes with a pen 1.6 to 9 px wide: the ink's edge is moved in or out."""
+def repen(glyph: Grey, rng: Generator, pens: tuple[float, float] = PENS) -> Grey:
+    """The same strokes with a pen of a width between `pens`, in px: the ink's edge is moved in or out."""
     mask = cv2.threshold(glyph, 0.4 * max(1, int(glyph.max())), 255, cv2.THRESH_BINARY)[1]
     inside = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
     outside = cv2.distanceTransform(cv2.bitwise_not(mask), cv2.DIST_L2, 3)
     pen = 4 * (float(inside.sum()) / max(1, cv2.countNonZero(mask)) - 0.5)
-    wanted = np.exp(rng.uniform(np.log(1.6), np.log(9.0)))
+    wanted = np.exp(rng.uniform(*np.log(pens)))
     level = np.minimum(inside, 40.0) - outside + max(-0.4 * pen, (wanted - pen) / 2)
     return np.asarray(np.clip(level, 0, 1) * 255, np.uint8)
 

@@ -38,10 +38,16 @@ BLIND = 0.3
 """Share of training pictures that show only the first view."""
 PRINTED, LETTERS, SYNTHETIC, EXTRA = 0.12, 0.04, 0.08, 0.10
 """Shares of training beside those of sets.py. --extra comes on top, with its share."""
+COARSE, FAT = 0.08, 0.02
+"""Shares of digits in few pixels, and of 1s by fat pens: they alone were a third of what was refused of clean crops."""
 SCENES, CHECK_SCENES = 4_000, 200
 """Scenes that glyphs are cut from, to train on and to look at."""
 CUT_DIGITS, CUT_OTHERS = 0.25, 0.08
 """Shares of the digits in scenes, and of what is none there: clutter that passed the sieve, halves, pairs."""
+
+
+WORN = {"heavy": augment.heavy, "coarse": augment.coarse, "fat": augment.fat}
+"""By kind what is done to written digits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +68,7 @@ class Job:
     name: str
     share: float
     kind: str
-    """plain, heavy, printed, letters or synthetic."""
+    """plain, heavy, coarse, fat, printed, letters or synthetic."""
     count: int
 
 
@@ -131,6 +137,8 @@ def _make(data: Path, extra: Path | None, seed: int, workers: int) -> Iterator[P
             digits = Stock(digits.inks + mine.inks, np.concatenate((digits.labels, mine.labels)), to_train)
     if extra:
         yield from _pair("extra", EXTRA, Stock(*sets.load_extra(extra), to_train), seed, workers)
+    yield part(Job("coarse", COARSE, "coarse", 40_000), digits, seed, workers)
+    yield part(Job("fat", FAT, "fat", 8_000), _only(digits, 1), seed, workers)
     yield part(Job("printed", PRINTED, "printed", 35_000), digits, seed, workers)
     yield part(Job("letters", LETTERS, "letters", 15_000), digits, seed, workers)
     yield part(Job("synthetic", SYNTHETIC, "synthetic", 40_000), digits, seed, workers)
@@ -146,6 +154,11 @@ def _split(stock: Stock) -> tuple[Stock, Stock]:
     out = np.arange(len(stock.labels)) % HELD_OUT == HELD_OUT - 1
     chosen = [[ink for ink, o in zip(stock.inks, out, strict=True) if o == side] for side in (False, True)]
     return Stock(chosen[0], stock.labels[~out], stock.fonts), Stock(chosen[1], stock.labels[out], stock.fonts)
+
+
+def _only(stock: Stock, label: int) -> Stock:
+    chosen = stock.labels == label
+    return Stock([ink for ink, of in zip(stock.inks, chosen, strict=True) if of], stock.labels[chosen], stock.fonts)
 
 
 def _pair(name: str, share: float, stock: Stock, seed: int, workers: int, copies: int = 0) -> list[Part]:
@@ -192,7 +205,7 @@ def ink_for(kind: str, stock: Stock, index: int, rng: Generator) -> tuple[Grey, 
         return augment.printed(fonts.character(font, fonts.char_of(label, rng), rng), rng), label
     which = index % len(stock.inks)
     ink = stock.inks[which]
-    return (augment.heavy(ink, rng) if kind == "heavy" else ink), int(stock.labels[which])
+    return (WORN[kind](ink, rng) if kind in WORN else ink), int(stock.labels[which])
 
 
 def _fingerprint(data: Path, extra: Path | None, seed: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -11,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from edge_daemon import read
+from edge_daemon.domain import NOT_A_DIGIT
 from edge_daemon.errors import ModelError
 from scripts.training import calibrate, convert, dataset, finetune, manifest, net, options, report, runtimes
 
-VERSION = "0.3.0"
+VERSION = "0.4.0"
 PER_EPOCH = 200_000
 BATCH = 128
 PATIENCE = 4
@@ -38,10 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     say(f"{sum(len(p.y) for p in parts)} pictures to train on, {len(held_out.y)} held out")
     history = train(parts, held_out, args, work)
     trained = best(work)
+    taken = even(trained, held_out)
     say("converting")
     sample = dataset.draw(parts, 1000, np.random.default_rng(args.seed))[0]
     networks = convert.to_tflite(trained, sample)
-    logits = {kind: runtimes.logits(content, held_out.x) for kind, content in networks.items()}
+    logits = {kind: runtimes.logits(content, held_out.x) + taken for kind, content in networks.items()}
     temperature = {kind: calibrate.temperature(out, held_out.y) for kind, out in logits.items()}
     equality = runtimes.compare(networks, held_out.x[:: max(1, len(held_out.x) // 2000)])
     figures = {
@@ -61,6 +66,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--extra", type=Path, help="folder of your own crops: sub-folders 0 to 9 and `not` of pictures")
     add("--epochs", type=int, default=8)
+    add("--again", type=int, default=0, help="epochs of a second cycle from half the rate")
     add("--per-epoch", type=int, default=PER_EPOCH, help="pictures in an epoch")
     add("--from", dest="start", metavar="MANIFEST", help="go on from this model (or `bundled`) with --extra alone")
     add("--steps", type=int, default=finetune.STEPS, help="with --from: so many, of 128 pictures each")
@@ -80,7 +86,7 @@ def train(parts: list[dataset.Part], held_out: dataset.Part, args: argparse.Name
     import keras
 
     state, checkpoint = work / "state.json", work / "checkpoint.keras"
-    recipe = {"epochs": args.epochs, "per_epoch": args.per_epoch, "seed": args.seed, "net": net.WIDTHS}
+    recipe = {name: vars(args)[name] for name in ("epochs", "again", "per_epoch", "seed")} | {"net": net.WIDTHS}
     history: list[dict[str, float]] = []
     kept = json.loads(state.read_text()) if state.exists() else {}
     if checkpoint.exists() and kept.get("recipe") == json.loads(json.dumps(recipe)):
@@ -89,7 +95,14 @@ def train(parts: list[dataset.Part], held_out: dataset.Part, args: argparse.Name
     else:
         model = net.trainer(args.epochs * args.per_epoch // BATCH, args.seed)
     check = held_out.x, np.eye(net.CLASSES, dtype=np.float32)[held_out.y]
-    while len(history) < args.epochs and not stale([h["val_loss"] for h in history]):
+    while len(history) < args.epochs + args.again:
+        first = args.epochs if len(history) >= args.epochs else 0
+        if stale([h["val_loss"] for h in history[first:]]):
+            break
+        if len(history) == args.epochs:  # a warm restart (Loshchilov and Hutter, 2017)
+            weights = model.get_weights()
+            model = net.trainer(args.again * args.per_epoch // BATCH, args.seed, net.HIGHEST / 2)
+            model.set_weights(weights)
         began = time.monotonic()
         x, y = dataset.draw(parts, args.per_epoch, np.random.default_rng([args.seed, len(history)]))
         targets = np.eye(net.CLASSES, dtype=np.float32)[y]
@@ -97,7 +110,7 @@ def train(parts: list[dataset.Part], held_out: dataset.Part, args: argparse.Name
         history.append({name: float(values[0]) for name, values in run.items()})
         now = history[-1]
         say(
-            f"epoch {len(history)}/{args.epochs}: loss {now['loss']:.4f}, held out {now['val_loss']:.4f},"
+            f"epoch {len(history)}/{args.epochs + args.again}: loss {now['loss']:.4f}, held out {now['val_loss']:.4f},"
             f" right {100 * now['val_accuracy']:.2f} %, {time.monotonic() - began:.0f} s"
         )
         if now["val_loss"] == min(h["val_loss"] for h in history):
@@ -116,6 +129,21 @@ def best(work: Path) -> Any:
     import keras
 
     return keras.models.load_model(work / "best.keras")
+
+
+def even(trained: Any, held_out: dataset.Part) -> NDArray[np.float32]:
+    """Make a trained network take all classes for equally likely (Saerens et al., 2002): it saw what is no digit
+    `read.COMMON` times as often as a digit. A crop alone is then not refused for that; the reader, which sees where
+    the glyph stands, has it back.
+
+    Returns the logits (11,) that were taken, which held-out pictures, mixed like those of training, are judged with.
+    """
+    said = np.asarray(trained.predict(held_out.x, batch_size=512, verbose=0), np.float32)
+    taken = np.zeros(net.CLASSES, np.float32)
+    taken[NOT_A_DIGIT] = calibrate.temperature(said, held_out.y) * math.log(read.COMMON)
+    *others, bias = trained.get_weights()
+    trained.set_weights([*others, bias - taken])
+    return taken
 
 
 def say(text: str) -> None:
