@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -88,6 +89,13 @@ def find_interpreter(package: str = ANY) -> Runtime:
         f"no TFLite interpreter: {'; '.join(missing)}. Run: pip install ai-edge-litert"
         " (Python 3.11 on a 32-bit Pi: pip install tflite-runtime==2.14.0 'numpy<2')"
     )
+
+
+def usual_kind(package: str = ANY) -> str:
+    """Which of a model's networks runs where neither was asked for and nothing was measured (choice.py): int8, but on
+    x86 the kernels of tflite-runtime for it take twice the time of those for float32. Raises RuntimeMissingError."""
+    is_x86 = platform.machine().lower() in ("x86_64", "amd64")
+    return "float32" if is_x86 and find_interpreter(package).package == "tflite-runtime" else "int8"
 
 
 def models_folder() -> Path:

@@ -15,6 +15,7 @@ from edge_daemon.coral import Device
 from edge_daemon.domain import Box, Classifier, Digit, Grey, Line, Number, Patch, outline
 from edge_daemon.ink import contrast
 from edge_daemon.jointly import borne_out, jointly, strip_of
+from edge_daemon.networks import usual_kind
 from edge_daemon.read import read
 from edge_daemon.segment import segment
 from edge_daemon.sieve import Sieve
@@ -135,7 +136,8 @@ def open_reader(
     """
     classifier = classifiers.load(model, device)
     brought = {} if classifiers.is_foreign(model) else tflite.companions(model.path)
-    sieve = Sieve(brought.get("sieve"), "int8" if model.precision == "auto" else model.precision, model.runtime)
+    kind = usual_kind(model.runtime) if model.precision == "auto" else model.precision
+    sieve = Sieve(brought.get("sieve"), kind, model.runtime)
     strips = StripReader(brought.get("strips"), runtime=model.runtime) if classifier.strips else None
     return Reader(sieve, classifier, strips, look_round_every)
 
