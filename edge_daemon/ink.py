@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.domain import Grey
+
+if TYPE_CHECKING:
+    from cv2.typing import MatLike
 
 MIN_HEIGHT = 8
 """Pixels (of the working picture) below which ink cannot be read."""
@@ -28,6 +31,8 @@ MAX_UNSHARP = 120
 """Pixels: larger ink is sharp enough in any picture that is worth reading, and masking it would cost most."""
 DARKER = 1.5
 """Times a rule's darkness: what is darker was written over it."""
+CUBES = np.arange(256, dtype=np.float64) ** 3
+MOST_16U = (1 << 16) - 1
 MAX_PIECES = 1000
 """In a cluttered picture only so many pieces of ink, the largest, are looked at: time stays bounded."""
 MAX_BLOBS = 300
@@ -64,7 +69,7 @@ def contrast(picture: Grey) -> Grey:
     Ink is dark on light or light on dark, whichever is the minority around edges.
     """
     if is_light_on_dark(picture):
-        picture = cv2.bitwise_not(picture).astype(np.uint8)
+        picture = np.asarray(cv2.bitwise_not(picture), np.uint8)
     small = cv2.resize(picture, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
     reach = max(3, max(small.shape) // 10) | 1  # wider than the broadest stroke that we read
     paper = cv2.morphologyEx(
@@ -74,15 +79,19 @@ def contrast(picture: Grey) -> Grey:
         borderType=cv2.BORDER_REPLICATE,
     )
     paper = cv2.resize(cv2.blur(paper, (5, 5)), picture.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return cv2.bitwise_not(cv2.divide(picture, paper, scale=255)).astype(np.uint8)
+    return np.asarray(cv2.bitwise_not(cv2.divide(picture, paper, scale=255)), np.uint8)
 
 
 def is_light_on_dark(picture: Grey) -> bool:
     """Whether the strokes are lighter than their surroundings: the sign of the local third moment."""
-    small = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     around = cv2.blur(small, (31, 31))
-    off = small - around
-    return float((off * off * off).mean()) > 0.0
+    return cubes(cv2.subtract(small, around)) > cubes(cv2.subtract(around, small))
+
+
+def cubes(off: MatLike) -> float:
+    """The sum of the cubes of a picture's values."""
+    return float(CUBES @ cv2.calcHist([off], [0], None, [256], [0, 256])[:, 0])
 
 
 def find_blobs(ink: Grey) -> list[Blob]:
@@ -104,14 +113,15 @@ def find_blobs(ink: Grey) -> list[Blob]:
 
 def components(binary: Grey, ink: Grey, limit: int) -> list[tuple[int, int, Grey]]:
     """The largest connected pieces that are not specks: left, top and the ink of each, all else blanked out."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(binary, connectivity=8, ltype=cv2.CV_32S)
+    small = cv2.countNonZero(binary) <= MOST_16U  # there cannot be more pieces than that; it takes half the time
+    kind = cv2.CV_16U if small else cv2.CV_32S
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(binary, connectivity=8, ltype=kind)
     tall = np.flatnonzero(np.maximum(stats[1:, 2], stats[1:, 3]) >= MIN_HEIGHT) + 1
     largest = tall[np.argsort(-stats[tall, 4], kind="stable")][:limit]
     pieces = []
-    for label in largest:
-        x, y, w, h = (int(v) for v in stats[label, :4])
-        window = (slice(y, y + h), slice(x, x + w))
-        pieces.append((x, y, np.where(labels[window] == label, ink[window], 0).astype(np.uint8)))
+    for label, (x, y, w, h) in zip(largest.tolist(), stats[largest, :4].tolist(), strict=True):
+        own = cv2.inRange(labels[y : y + h, x : x + w], label, label)
+        pieces.append((x, y, np.asarray(cv2.bitwise_and(ink[y : y + h, x : x + w], own), np.uint8)))
     return pieces
 
 
@@ -184,7 +194,8 @@ def threshold(ink: Grey) -> Grey:
     down, across = max(1, sample.shape[0] // tile), max(1, sample.shape[1] // tile)
     tiles = sample[: down * tile, : across * tile] if min(sample.shape) >= tile else sample
     blocks = tiles.reshape(down, -1, across, tiles.shape[1] // across).swapaxes(1, 2).reshape(down, across, -1)
-    level, bottom = np.percentile(blocks, (25, 5), axis=2)
+    ranks = (blocks.shape[2] - 1) // 4, (blocks.shape[2] - 1) // 20
+    level, bottom = np.moveaxis(np.partition(blocks, ranks, axis=2)[:, :, ranks].astype(np.float32), 2, 0)
     grain = np.maximum(level - bottom, 1.0)  # about one standard deviation
     low: Grey = np.clip(level + 4.0 * grain, 16, 64).astype(np.uint8)
     return np.asarray(cv2.resize(low, ink.shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
