@@ -175,23 +175,21 @@ def groups(there: NDArray[np.bool_]) -> int:
 def straight_runs(binary: Grey, length: int, thick: int) -> Grey:
     """The level lines of a binary picture: at least `length` long, or from edge to edge (leaning a little is allowed),
     at most `thick`."""
-    leaning = cv2.dilate(binary, np.ones((3, 1), np.uint8))
-    gaps = beside(cv2.compare(leaning, 0, cv2.CMP_EQ), length)
-    runs = beside(cv2.compare(gaps, 0, cv2.CMP_EQ), length)
-    broad = cv2.morphologyEx(binary, cv2.MORPH_OPEN, np.ones((thick, 1), np.uint8))
-    line: Grey = cv2.dilate(runs, np.ones((3, 1), np.uint8)) & binary & ~broad.astype(np.uint8)
-    return line
+    leaning = np.asarray(cv2.dilate(binary, np.ones((3, 1), np.uint8)), np.uint8)
+    runs = beside(1 - beside(1 - leaning, length), length)
+    broad = np.asarray(cv2.morphologyEx(binary, cv2.MORPH_OPEN, np.ones((thick, 1), np.uint8)), np.uint8)
+    return np.asarray(cv2.dilate(runs, np.ones((3, 1), np.uint8)), np.uint8) & binary & ~broad
 
 
 def transposed(picture: Grey) -> Grey:
     return np.asarray(cv2.transpose(picture), np.uint8)
 
 
-def beside(picture: MatLike, length: int) -> Grey:
-    """Where anything lies in the `length` pixels around, on the same row, 1 in a picture of 0. (An erosion or dilation
-    with so long a kernel takes several times as long.)"""
-    there = cv2.boxFilter(picture & 1, cv2.CV_16S, (length, 1), normalize=False, borderType=cv2.BORDER_CONSTANT)
-    return np.asarray(cv2.compare(there, 0, cv2.CMP_GT) & 1, np.uint8)
+def beside(binary: Grey, length: int) -> Grey:
+    """Where any 1 lies in the `length` pixels around, on the same row, 1; else 0. (A dilation, and an erosion of what
+    is not there. Morphology with so long a kernel takes several times as long.)"""
+    there = cv2.boxFilter(binary, cv2.CV_16S, (length, 1), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    return (np.asarray(there) > 0).astype(np.uint8)
 
 
 def extent(lines: Grey) -> tuple[int, int, int]:
