@@ -176,7 +176,7 @@ def straight_runs(binary: Grey, length: int, thick: int) -> Grey:
     """The level lines of a binary picture: at least `length` long, or from edge to edge (leaning a little is allowed),
     at most `thick`."""
     leaning = np.asarray(cv2.dilate(binary, np.ones((3, 1), np.uint8)), np.uint8)
-    runs = beside(1 - beside(1 - leaning, length), length)
+    runs = beside(~beside(leaning == 0, length), length).view(np.uint8)
     broad = np.asarray(cv2.morphologyEx(binary, cv2.MORPH_OPEN, np.ones((thick, 1), np.uint8)), np.uint8)
     return np.asarray(cv2.dilate(runs, np.ones((3, 1), np.uint8)), np.uint8) & binary & ~broad
 
@@ -185,11 +185,13 @@ def transposed(picture: Grey) -> Grey:
     return np.asarray(cv2.transpose(picture), np.uint8)
 
 
-def beside(binary: Grey, length: int) -> Grey:
-    """Where any 1 lies in the `length` pixels around, on the same row, 1; else 0. (A dilation, and an erosion of what
-    is not there. Morphology with so long a kernel takes several times as long.)"""
-    there = cv2.boxFilter(binary, cv2.CV_16S, (length, 1), normalize=False, borderType=cv2.BORDER_CONSTANT)
-    return (np.asarray(there) > 0).astype(np.uint8)
+def beside(there: NDArray[np.bool_], length: int) -> NDArray[np.bool_]:
+    """Where anything is in the `length` pixels around, on the same row. (A dilation, and an erosion of what is not there;
+    morphology with so long a kernel takes several times as long.)"""
+    counts = cv2.boxFilter(
+        there.view(np.uint8), cv2.CV_16S, (length, 1), normalize=False, borderType=cv2.BORDER_CONSTANT
+    )
+    return np.asarray(counts) > 0
 
 
 def extent(lines: Grey) -> tuple[int, int, int]:
