@@ -82,6 +82,21 @@ def contrast(picture: Grey) -> Grey:
     return np.asarray(cv2.bitwise_not(cv2.divide(picture, paper, scale=255)), np.uint8)
 
 
+def shrunk(picture: Grey, side: int) -> Grey:
+    """To at most `side` px on the longer side; the shorter one stays readable.
+
+    Halved, which averages, as often as that goes, then resampled: averaging at any other scale takes ten times as long.
+    """
+    scale = side / max(picture.shape)
+    if scale >= 1:
+        return picture
+    width, height = (max(min(MIN_HEIGHT, length), round(length * scale)) for length in picture.shape[::-1])
+    while width <= picture.shape[1] // 2 and height <= picture.shape[0] // 2:
+        half = picture.shape[1] // 2, picture.shape[0] // 2
+        picture = np.asarray(cv2.resize(picture, half, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
 def is_light_on_dark(picture: Grey) -> bool:
     """Whether the strokes are lighter than their surroundings: the sign of the local third moment."""
     small = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
@@ -186,8 +201,8 @@ def transposed(picture: Grey) -> Grey:
 
 
 def beside(there: NDArray[np.bool_], length: int) -> NDArray[np.bool_]:
-    """Where anything is in the `length` pixels around, on the same row. (A dilation, and an erosion of what is not there;
-    morphology with so long a kernel takes several times as long.)"""
+    """Where anything is in the `length` pixels around, on the same row: a dilation, of what is not there an erosion.
+    (Morphology with so long a kernel takes several times as long.)"""
     counts = cv2.boxFilter(
         there.view(np.uint8), cv2.CV_16S, (length, 1), normalize=False, borderType=cv2.BORDER_CONSTANT
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
 from edge_daemon import classifiers
@@ -13,7 +12,7 @@ from edge_daemon.classifiers import tflite
 from edge_daemon.company import credible
 from edge_daemon.coral import Device
 from edge_daemon.domain import Box, Classifier, Digit, Grey, Line, Number, Patch, outline
-from edge_daemon.ink import contrast
+from edge_daemon.ink import contrast, shrunk
 from edge_daemon.jointly import borne_out, jointly, strip_of
 from edge_daemon.networks import usual_kind
 from edge_daemon.read import read
@@ -179,14 +178,6 @@ def gain(present: Sequence[Number], other: Sequence[Number], telling: str, at_le
 
 def evidence(numbers: Sequence[Number], telling: str) -> float:
     return sum(sureness(number) * sum(digit in telling for digit in number.text) for number in numbers)
-
-
-def shrunk(pixels: Grey, side: int) -> Grey:
-    """To at most `side` px on the longer side."""
-    scale = side / max(pixels.shape)
-    if scale >= 1:
-        return pixels
-    return np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def turned(pixels: Grey, turn: int) -> Grey:
