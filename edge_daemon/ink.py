@@ -275,6 +275,8 @@ def nearly_highest(values: NDArray[Any]) -> float:
 
 def united(blobs: Sequence[Blob]) -> Blob:
     """Several blobs as one."""
+    if len(blobs) == 1:
+        return blobs[0]
     x, y = min(b.x for b in blobs), min(b.y for b in blobs)
     w, h = max(b.right for b in blobs) - x, max(b.y + b.h for b in blobs) - y
     ink = np.zeros((h, w), np.uint8)
