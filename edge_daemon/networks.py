@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -159,8 +161,9 @@ class Network:
         `content` must be trusted: parse nothing whose hash was not checked. Raises ModelError.
         """
         try:
-            self._interpreter = runtime(model_content=content, num_threads=1)
-            self._interpreter.allocate_tensors()
+            with silence():
+                self._interpreter = runtime(model_content=content, num_threads=1)
+                self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             said = " ".join(str(error).split())
             raise ModelError(f"{name} does not load: {said}; reinstall the model") from error
@@ -188,6 +191,20 @@ class Network:
             self._interpreter.invoke()
             row[:] = self._interpreter.get_tensor(self._out)[0]
         return (rows - self._zero) * self._scale
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Nothing reaches stderr: tflite-runtime announces there which kernels it takes for float32, and cannot be told not
+    to. What goes wrong is raised."""
+    stderr, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nothing)
 
 
 def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
