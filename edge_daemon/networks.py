@@ -197,7 +197,12 @@ class Network:
 def silence() -> Iterator[None]:
     """Nothing reaches stderr: tflite-runtime announces there which kernels it takes for float32, and cannot be told not
     to. What goes wrong is raised."""
-    stderr, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        stderr = os.dup(2)
+    except OSError:  # it is closed
+        yield
+        return
+    nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 2)
     try:
         yield
