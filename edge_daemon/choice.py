@@ -1,6 +1,6 @@
 """Which of a model's two networks, on which interpreter: measured once on this machine, and remembered.
 
-int8 is not the faster one everywhere: on tflite-runtime 2.14 float32 is, by far, and on ai-edge-litert int8. Which
+int8 is not the faster one everywhere: on x86 with tflite-runtime 2.14 float32 is, and with ai-edge-litert int8. Which
 holds on an Arm processor is found out there.
 """
 

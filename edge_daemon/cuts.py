@@ -83,6 +83,7 @@ def best_seam(ink: Grey, column: int, reach: int) -> tuple[NDArray[np.int64], fl
 def stroke_width(ink: Grey) -> float:
     """Pixels: the mean over the middle lines of the strokes."""
     inside = cv2.distanceTransform((ink > 80).astype(np.uint8), cv2.DIST_L2, 3)
+    inside = np.minimum(inside, max(ink.shape))  # ink from edge to edge has no distance to anything
     ridge = inside[(inside >= cv2.dilate(inside, np.ones((3, 3), np.uint8))) & (inside > 0)]
     return 2.0 * float(ridge.mean()) if ridge.size else 1.0
 

@@ -14,8 +14,8 @@ import cv2
 
 from edge_daemon.domain import Box, Candidate, Event, Grey, Number, Patch, Record, Status, meet, outline
 from edge_daemon.formats import digits_of
+from edge_daemon.ink import shrunk
 from edge_daemon.opinions import joined, main_line
-from edge_daemon.reader import shrunk
 from edge_daemon.samples import Sample, Samples, cut
 
 log = logging.getLogger(__name__)

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.domain import Grey
+
+if TYPE_CHECKING:
+    from cv2.typing import MatLike
 
 MIN_HEIGHT = 8
 """Pixels (of the working picture) below which ink cannot be read."""
@@ -28,6 +31,8 @@ MAX_UNSHARP = 120
 """Pixels: larger ink is sharp enough in any picture that is worth reading, and masking it would cost most."""
 DARKER = 1.5
 """Times a rule's darkness: what is darker was written over it."""
+CUBES = np.arange(256, dtype=np.float64) ** 3
+MOST_16U = (1 << 16) - 1
 MAX_PIECES = 1000
 """In a cluttered picture only so many pieces of ink, the largest, are looked at: time stays bounded."""
 MAX_BLOBS = 300
@@ -64,7 +69,7 @@ def contrast(picture: Grey) -> Grey:
     Ink is dark on light or light on dark, whichever is the minority around edges.
     """
     if is_light_on_dark(picture):
-        picture = cv2.bitwise_not(picture).astype(np.uint8)
+        picture = np.asarray(cv2.bitwise_not(picture), np.uint8)
     small = cv2.resize(picture, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
     reach = max(3, max(small.shape) // 10) | 1  # wider than the broadest stroke that we read
     paper = cv2.morphologyEx(
@@ -74,21 +79,40 @@ def contrast(picture: Grey) -> Grey:
         borderType=cv2.BORDER_REPLICATE,
     )
     paper = cv2.resize(cv2.blur(paper, (5, 5)), picture.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return cv2.bitwise_not(cv2.divide(picture, paper, scale=255)).astype(np.uint8)
+    return np.asarray(cv2.bitwise_not(cv2.divide(picture, paper, scale=255)), np.uint8)
+
+
+def shrunk(picture: Grey, side: int) -> Grey:
+    """To at most `side` px on the longer side; the shorter one stays readable.
+
+    Halved, which averages, as often as that goes, then resampled: averaging at any other scale takes ten times as long.
+    """
+    scale = side / max(picture.shape)
+    if scale >= 1:
+        return picture
+    width, height = (max(min(MIN_HEIGHT, length), round(length * scale)) for length in picture.shape[::-1])
+    while width <= picture.shape[1] // 2 and height <= picture.shape[0] // 2:
+        half = picture.shape[1] // 2, picture.shape[0] // 2
+        picture = np.asarray(cv2.resize(picture, half, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def is_light_on_dark(picture: Grey) -> bool:
     """Whether the strokes are lighter than their surroundings: the sign of the local third moment."""
-    small = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     around = cv2.blur(small, (31, 31))
-    off = small - around
-    return float((off * off * off).mean()) > 0.0
+    return cubes(cv2.subtract(small, around)) > cubes(cv2.subtract(around, small))
+
+
+def cubes(off: MatLike) -> float:
+    """The sum of the cubes of a picture's values."""
+    return float(CUBES @ cv2.calcHist([off], [0], None, [256], [0, 256])[:, 0])
 
 
 def find_blobs(ink: Grey) -> list[Blob]:
     """The connected pieces of ink, tallest first, lines of the paper's own taken out."""
     low = threshold(ink)
-    binary = cv2.compare(ink, low, cv2.CMP_GT).astype(np.uint8)
+    binary = np.asarray(cv2.compare(ink, low, cv2.CMP_GT), np.uint8)
     blobs: list[Blob] = []
     for x, y, own in components(binary, ink, MAX_PIECES):
         if is_ruled(own, ink.shape):
@@ -104,15 +128,21 @@ def find_blobs(ink: Grey) -> list[Blob]:
 
 def components(binary: Grey, ink: Grey, limit: int) -> list[tuple[int, int, Grey]]:
     """The largest connected pieces that are not specks: left, top and the ink of each, all else blanked out."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(binary, connectivity=8, ltype=cv2.CV_32S)
+    labels, stats = connected(binary)
     tall = np.flatnonzero(np.maximum(stats[1:, 2], stats[1:, 3]) >= MIN_HEIGHT) + 1
     largest = tall[np.argsort(-stats[tall, 4], kind="stable")][:limit]
     pieces = []
-    for label in largest:
-        x, y, w, h = (int(v) for v in stats[label, :4])
-        window = (slice(y, y + h), slice(x, x + w))
-        pieces.append((x, y, np.where(labels[window] == label, ink[window], 0).astype(np.uint8)))
+    for label, (x, y, w, h) in zip(largest.tolist(), stats[largest, :4].tolist(), strict=True):
+        own = cv2.inRange(labels[y : y + h, x : x + w], label, label)
+        pieces.append((x, y, np.asarray(cv2.bitwise_and(ink[y : y + h, x : x + w], own), np.uint8)))
     return pieces
+
+
+def connected(binary: Grey) -> tuple[MatLike, MatLike]:
+    """Labels and statistics, as OpenCV gives them, of the connected pieces; 0 is what lies between them."""
+    few = cv2.countNonZero(binary) <= MOST_16U  # there cannot be more pieces; labels of 16 bits take half the time
+    kind = cv2.CV_16U if few else cv2.CV_32S
+    return cv2.connectedComponentsWithStats(binary, connectivity=8, ltype=kind)[1:3]
 
 
 def is_ruled(own: Grey, shape: tuple[int, ...]) -> bool:
@@ -129,7 +159,8 @@ def without_rules(binary: Grey, side: int) -> Grey:
     and thin is measured by it.
     """
     length, thick = max(20, side // 7), max(5, side // 90)
-    level, upright = (straight_runs(binary, length, thick), straight_runs(binary.T, length, thick).T)
+    level = straight_runs(binary, length, thick)
+    upright = transposed(straight_runs(transposed(binary), length, thick))
     (across, _, levels), (_, along, uprights) = extent(level), extent(upright)
     longest, count = max(across, along), levels + uprights
     # what is not long is only from edge to edge of its piece: a small box, but not the two strokes of a plus
@@ -159,17 +190,28 @@ def groups(there: NDArray[np.bool_]) -> int:
 def straight_runs(binary: Grey, length: int, thick: int) -> Grey:
     """The level lines of a binary picture: at least `length` long, or from edge to edge (leaning a little is allowed),
     at most `thick`."""
-    binary = np.ascontiguousarray(binary)
-    upper = cv2.dilate(binary, np.ones((3, 1), np.uint8))
-    runs = cv2.morphologyEx(upper, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
-    broad = cv2.morphologyEx(binary, cv2.MORPH_OPEN, np.ones((thick, 1), np.uint8))
-    line: Grey = cv2.dilate(runs, np.ones((3, 1), np.uint8)).astype(np.uint8) & binary & ~broad.astype(np.uint8)
-    return line
+    leaning = np.asarray(cv2.dilate(binary, np.ones((3, 1), np.uint8)), np.uint8)
+    runs = beside(~beside(leaning == 0, length), length).view(np.uint8)
+    broad = np.asarray(cv2.morphologyEx(binary, cv2.MORPH_OPEN, np.ones((thick, 1), np.uint8)), np.uint8)
+    return np.asarray(cv2.dilate(runs, np.ones((3, 1), np.uint8)), np.uint8) & binary & ~broad
+
+
+def transposed(picture: Grey) -> Grey:
+    return np.asarray(cv2.transpose(picture), np.uint8)
+
+
+def beside(there: NDArray[np.bool_], length: int) -> NDArray[np.bool_]:
+    """Where anything is in the `length` pixels around, on the same row: a dilation, of what is not there an erosion.
+    (Morphology with so long a kernel takes several times as long.)"""
+    counts = cv2.boxFilter(
+        there.view(np.uint8), cv2.CV_16S, (length, 1), normalize=False, borderType=cv2.BORDER_CONSTANT
+    )
+    return np.asarray(counts) > 0
 
 
 def extent(lines: Grey) -> tuple[int, int, int]:
     """Longest width, longest height and number of the connected pieces, specks not counted."""
-    _, _, stats, _ = cv2.connectedComponentsWithStats(lines, connectivity=8)
+    _, stats = connected(lines)
     real = stats[1:][stats[1:, 4] >= 20]
     return (int(real[:, 2].max()), int(real[:, 3].max()), len(real)) if len(real) else (0, 0, 0)
 
@@ -184,7 +226,8 @@ def threshold(ink: Grey) -> Grey:
     down, across = max(1, sample.shape[0] // tile), max(1, sample.shape[1] // tile)
     tiles = sample[: down * tile, : across * tile] if min(sample.shape) >= tile else sample
     blocks = tiles.reshape(down, -1, across, tiles.shape[1] // across).swapaxes(1, 2).reshape(down, across, -1)
-    level, bottom = np.percentile(blocks, (25, 5), axis=2)
+    ranks = (blocks.shape[2] - 1) // 4, (blocks.shape[2] - 1) // 20
+    level, bottom = np.moveaxis(np.partition(blocks, ranks, axis=2)[:, :, ranks].astype(np.float32), 2, 0)
     grain = np.maximum(level - bottom, 1.0)  # about one standard deviation
     low: Grey = np.clip(level + 4.0 * grain, 16, 64).astype(np.uint8)
     return np.asarray(cv2.resize(low, ink.shape[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
@@ -232,6 +275,8 @@ def nearly_highest(values: NDArray[Any]) -> float:
 
 def united(blobs: Sequence[Blob]) -> Blob:
     """Several blobs as one."""
+    if len(blobs) == 1:
+        return blobs[0]
     x, y = min(b.x for b in blobs), min(b.y for b in blobs)
     w, h = max(b.right for b in blobs) - x, max(b.y + b.h for b in blobs) - y
     ink = np.zeros((h, w), np.uint8)

@@ -16,7 +16,7 @@ from edge_daemon.commands import Data, Later
 from edge_daemon.domain import Grey, Patch
 from edge_daemon.errors import CommandError
 from edge_daemon.fields import Fields, Options
-from edge_daemon.reader import shrunk
+from edge_daemon.ink import shrunk
 from edge_daemon.vote import Voter
 
 PATIENCE = 8.0

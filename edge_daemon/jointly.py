@@ -6,11 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import cv2
-import numpy as np
-
 from edge_daemon.domain import Box, Candidate, Grey, Number
-from edge_daemon.ink import MIN_HEIGHT, contrast
+from edge_daemon.ink import MIN_HEIGHT, contrast, shrunk
 from edge_daemon.strips import HEIGHT, cut
 
 GLYPHS, STRIP = 0.7, 0.3
@@ -28,8 +25,7 @@ def strip_of(picture: Grey, box: Box) -> Grey | None:
     left, top = max(0, round(x - AROUND * h)), max(0, round(y - AROUND * h))
     near = picture[top : round(y + (1 + AROUND) * h), left : round(x + w + AROUND * h)]
     scale = min(1.0, 2 * HEIGHT / h)
-    if scale < 1:
-        near = cv2.resize(near, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    near = shrunk(near, round(scale * max(near.shape)))
     if min(near.shape) < MIN_HEIGHT:
         return None
     space = MARGIN * h

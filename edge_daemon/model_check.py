@@ -17,7 +17,7 @@ from edge_daemon.classifiers.foreign import ForeignClassifier, golden_digits, tw
 from edge_daemon.classifiers.tflite import locate, read_manifest
 from edge_daemon.domain import DIGITS, Glyph
 from edge_daemon.errors import ChildError, ModelError
-from edge_daemon.networks import INTERPRETERS, find_interpreter, read_file
+from edge_daemon.networks import INTERPRETERS, find_interpreter, read_file, usual_kind
 from edge_daemon.trial import pace
 
 TPU_OPS = frozenset(
@@ -63,6 +63,7 @@ def network_file(options: Options) -> tuple[Path, bytes]:
         except OSError as error:
             raise ModelError(f"{file} cannot be read: {error.strerror}") from error
     manifest, kind = locate(options.path)
+    kind = kind or usual_kind(options.runtime)
     facts = read_manifest(manifest)
     if kind not in facts.files:
         raise ModelError(f"{manifest} names no {kind} network")

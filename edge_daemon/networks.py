@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-from collections.abc import Callable, Sequence
+import os
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -90,6 +93,13 @@ def find_interpreter(package: str = ANY) -> Runtime:
     )
 
 
+def usual_kind(package: str = ANY) -> str:
+    """Which of a model's networks runs where neither was asked for and nothing was measured (choice.py): int8, but on
+    x86 the kernels of tflite-runtime for it take twice the time of those for float32. Raises RuntimeMissingError."""
+    is_x86 = platform.machine().lower() in ("x86_64", "amd64")
+    return "float32" if is_x86 and find_interpreter(package).package == "tflite-runtime" else "int8"
+
+
 def models_folder() -> Path:
     """Where the bundled models lie: inside the package when installed, at the top of a checkout otherwise."""
     package = Path(edge_daemon.__file__).parent
@@ -151,8 +161,9 @@ class Network:
         `content` must be trusted: parse nothing whose hash was not checked. Raises ModelError.
         """
         try:
-            self._interpreter = runtime(model_content=content, num_threads=1)
-            self._interpreter.allocate_tensors()
+            with silence():
+                self._interpreter = runtime(model_content=content, num_threads=1)
+                self._interpreter.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             said = " ".join(str(error).split())
             raise ModelError(f"{name} does not load: {said}; reinstall the model") from error
@@ -180,6 +191,25 @@ class Network:
             self._interpreter.invoke()
             row[:] = self._interpreter.get_tensor(self._out)[0]
         return (rows - self._zero) * self._scale
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Nothing reaches stderr: tflite-runtime announces there which kernels it takes for float32, and cannot be told not
+    to. What goes wrong is raised."""
+    try:
+        stderr = os.dup(2)
+    except OSError:  # it is closed
+        yield
+        return
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nothing)
 
 
 def softmax(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:

@@ -141,11 +141,12 @@ def likely_texts(line: Line, scores: NDArray[np.float32], begin: int, end: int) 
         if start not in texts or stop > end:
             continue
         weight = math.exp(line.priors[i])
+        chances = [(digit, weight * chance) for digit, chance in zip(DIGITS, scores[i].tolist(), strict=False)]
         here = texts[stop]
         for text, likelihood in texts[start].items():
-            for digit in range(10):
-                longer = text + DIGITS[digit]
-                here[longer] = here.get(longer, 0.0) + likelihood * weight * float(scores[i, digit])
+            for digit, chance in chances:
+                longer = text + digit
+                here[longer] = here.get(longer, 0.0) + likelihood * chance
         texts[stop] = dict(sorted(here.items(), key=lambda item: -item[1])[:BEAM])
     return texts[end]
 

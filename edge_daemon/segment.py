@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edge_daemon.cuts import WIDE, slices
 from edge_daemon.domain import Glyph, Grey, Line, Patch, outline
-from edge_daemon.ink import MIN_HEIGHT, Blob, contrast, find_blobs, united
+from edge_daemon.ink import MIN_HEIGHT, Blob, contrast, find_blobs, shrunk, united
 
 WORK_SIDE = 1280
 """Larger pictures are shrunk to this many pixels on the longer side: digits stay legible, the cost stays bounded."""
@@ -68,10 +68,7 @@ def segment(patch: Patch, sift: Sift | None = None) -> list[Line]:
     if min(patch.pixels.shape) < MIN_HEIGHT:
         return []
     scale = min(1.0, WORK_SIDE / max(patch.pixels.shape))
-    picture = patch.pixels
-    if scale < 1.0:
-        width, height = (max(MIN_HEIGHT, round(side * scale)) for side in picture.shape[::-1])
-        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    picture = shrunk(patch.pixels, WORK_SIDE)
     ink = contrast(picture)
     blobs = mended([blob for blob in find_blobs(ink) if looks_like_writing(blob, picture.shape)])
     if sift is not None:

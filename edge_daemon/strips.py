@@ -186,12 +186,13 @@ def texts(said: NDArray[np.float32], beam: int = BEAM) -> tuple[Candidate, ...]:
     that no digit followed (Hannun et al., 2014, without a language model).
     """
     beams = {"": (0.0, 1.0)}
-    for row in said.astype(np.float64):
-        none = float(row[NONE])
-        likely = [(DIGITS[i], float(row[i])) for i in np.flatnonzero(row[:NONE] > FAINT)]
-        if not likely:
-            beams = {text: (0.0, sum(ends) * none) for text, ends in beams.items()}
+    quiet = (said[:, :NONE] <= FAINT).all(axis=1).tolist()
+    for row, nothing_there in zip(said.tolist(), quiet, strict=True):
+        none = row[NONE]
+        if nothing_there:
+            beams = {text: (0.0, (digit + nothing) * none) for text, (digit, nothing) in beams.items()}
             continue
+        likely = [(digit, chance) for digit, chance in zip(DIGITS, row, strict=False) if chance > FAINT]
         longer: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
         for text, (digit, nothing) in beams.items():
             here = longer[text]

@@ -77,7 +77,8 @@ def run(manifest: str) -> Tried:
     models = {kind: TfliteClassifier(Options(str(path), precision=kind)) for kind in KINDS if kind in facts.files}
     if not models:
         raise ModelError(f"{path.name} names no network")
-    open_reader(Options(manifest))  # what it brings besides
+    for kind in models:
+        open_reader(Options(manifest, precision=kind))  # what it brings besides
     shown = golden_inks(read_file(path.parent, facts.files["golden"]), len(facts.golden))
     keeps_promises(path, facts, models, blends.blends(shown))
     glyphs = [Glyph((0, 0, ink.shape[1], ink.shape[0]), ink) for ink in shown]

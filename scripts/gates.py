@@ -17,8 +17,8 @@ import numpy as np
 
 from edge_daemon.domain import Grey, Status
 from edge_daemon.gate import half
+from edge_daemon.ink import shrunk
 from edge_daemon.quality import exposure, judge, judge_light, light_of, sight
-from edge_daemon.reader import shrunk
 from edge_daemon.sources.files import Picture, pictures
 from edge_daemon.sources.troubles import Plane, glare, with_hand
 

@@ -16,7 +16,7 @@ from edge_daemon.check import Finding, Level, checks
 from edge_daemon.cli.daemon import SECTIONS
 from edge_daemon.domain import Frame
 from edge_daemon.health import Files
-from edge_daemon.networks import models_folder
+from edge_daemon.networks import models_folder, usual_kind
 from tests.broker import Mosquitto
 from tests.owner import Owner
 from tests.webserver import serving
@@ -61,7 +61,7 @@ def test_model_that_is_damaged(tmp_path: Path) -> None:
         shutil.copy(file, tmp_path)
     text = f'[model]\npath = "{tmp_path / manifest.name}"\n'
     assert [finding.level for finding in found(tmp_path, "model", text)] == [Level.OK]
-    [network] = tmp_path.glob("digits-*.int8.tflite")
+    [network] = tmp_path.glob(f"digits-*.{usual_kind()}.tflite")
     damaged = bytearray(network.read_bytes())
     damaged[len(damaged) // 2] ^= 1
     network.write_bytes(damaged)
@@ -73,7 +73,7 @@ def test_model_that_is_damaged(tmp_path: Path) -> None:
 def test_sieve_that_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The daemon would not start with it, so the model is not sound: told with the file's name."""
     models = Path(shutil.copytree(models_folder(), tmp_path / "models"))
-    [network] = models.glob("sieve-*.int8.tflite")
+    [network] = models.glob(f"sieve-*.{usual_kind()}.tflite")
     network.write_bytes(network.read_bytes()[:1000])
     monkeypatch.setattr(networks, "models_folder", lambda: models)
     [finding] = found(tmp_path, "model", "")

@@ -15,7 +15,7 @@ from edge_daemon.classifiers.options import Options
 from edge_daemon.classifiers.tflite import TfliteClassifier, locate
 from edge_daemon.domain import DIGITS, Glyph
 from edge_daemon.errors import ModelError
-from edge_daemon.networks import find_interpreter, models_folder
+from edge_daemon.networks import find_interpreter, models_folder, usual_kind
 from edge_daemon.sources.strokes import Writer, coverage
 
 
@@ -84,10 +84,10 @@ def empty(file: Path) -> None:
 def test_a_damaged_network_is_refused_before_it_is_parsed(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     """Truncated, one bit flipped, a web page, empty, gone: a ModelError that names the file and the remedy."""
     model = Path(shutil.copytree(models_folder(), tmp_path / "models"))
-    (network,) = model.glob("digits-*.int8.tflite")
+    (network,) = model.glob(f"digits-*.{usual_kind()}.tflite")
     damage(network)
     (manifest,) = model.glob("digits-*.json")
-    with pytest.raises(ModelError, match=r"int8\.tflite.*reinstall"):
+    with pytest.raises(ModelError, match=rf"{network.name}.*reinstall"):
         TfliteClassifier(Options(str(manifest)))
 
 

@@ -74,6 +74,20 @@ def test_looking_round_is_rationed() -> None:
     assert texts(eyes, patch(turned, 100.0)) == [text for text, _, _ in PAGE]
 
 
+@pytest.mark.parametrize(("like_digits", "looks"), [(2, False), (20, True)])
+def test_a_picture_of_other_things_is_not_looked_at_from_all_sides(
+    monkeypatch: pytest.MonkeyPatch, like_digits: int, looks: bool
+) -> None:
+    """Two of a hundred blots that may be digits are a texture's, not writing that lies on its side; twenty may be."""
+    blots = np.full((480, 640), 210, np.uint8)
+    for x, y in itertools.product(range(10), range(10)):
+        blots[20 + 45 * y :, 30 + 60 * x :][:20, :20] = 40
+    eyes = reader()
+    monkeypatch.setattr(Sieve, "sift", lambda *given: np.array([0.2] * like_digits + [0.0] * 100)[: len(given[2])])
+    eyes.read(patch(blots))
+    assert (eyes._next_look > 0) == looks
+
+
 def test_a_configured_field_stays_as_its_owner_turned_it() -> None:
     """Fields say their rotation themselves: nothing else is tried."""
     turned = np.ascontiguousarray(np.rot90(page(PAGE, height=60, pen=5), 2))

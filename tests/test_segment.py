@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_daemon.cuts import slices
 from edge_daemon.domain import Grey, Line
-from edge_daemon.ink import Blob, contrast, find_blobs
+from edge_daemon.ink import Blob, contrast, find_blobs, shrunk
 from edge_daemon.segment import MAY_BE, VOUCHED, WORK_SIDE, Sift, segment
 from edge_daemon.sieve import Sieve
 from tests.paper import in_shadow, page, patch
@@ -55,6 +55,23 @@ def test_faint_pencil_and_bold_marker_share_a_page() -> None:
 def test_near_and_far(height: int) -> None:
     """Digits from a few pixels to most of the frame's height are one glyph each."""
     assert shape_of(page([("27", 30, 30)], height=height, pen=max(1.5, height / 12))) == [2]
+
+
+@pytest.mark.parametrize(("size", "side", "then"), [
+    ((3000, 4000), 1280, (960, 1280)), ((1166, 1911), 1280, (781, 1280)), ((480, 640), 1280, (480, 640)),
+    ((64, 65500), 1280, (8, 1280)), ((5, 4000), 640, (5, 640)),
+])  # fmt: skip
+def test_large_pictures_are_shrunk(size: tuple[int, int], side: int, then: tuple[int, int]) -> None:
+    """To the longer side that is asked for; grey stays what it is, and a line however long stays legible."""
+    small = shrunk(np.full(size, 77, np.uint8), side)
+    assert small.shape == then
+    assert (small == 77).all()
+
+
+def test_a_fine_pattern_becomes_grey_when_shrunk() -> None:
+    """It is averaged, not sampled: no stripes of another width come of it."""
+    stripes = np.tile(np.array([0, 0, 255, 255], np.uint8), (900, 1000))
+    assert np.ptp(shrunk(stripes, 1000).astype(int)) < 16
 
 
 def test_boxes_are_in_pixels_of_the_picture_as_given() -> None:

@@ -31,6 +31,7 @@ from edge_daemon.networks import (
     open_network,
     read_file,
     softmax,
+    usual_kind,
 )
 
 _INPUT = (normalise.SIDE, normalise.SIDE, normalise.VIEWS)
@@ -54,10 +55,10 @@ class DigitManifest(Manifest, frozen=True):
 
 
 def locate(path: str) -> tuple[Path, str]:
-    """What a configured path means: a manifest, and which of its networks to run. Raises ModelError."""
+    """What a configured path means: a manifest, and which of its networks; "": that is open. Raises ModelError."""
     if path in (AUTO, BUNDLED):
-        return bundled("digits"), "int8"
-    manifest, kind = Path(path).expanduser(), "int8"
+        return bundled("digits"), ""
+    manifest, kind = Path(path).expanduser(), ""
     if manifest.suffix == ".tflite":
         manifest, kind = owner(manifest)
     if manifest.is_file() and manifest.suffix == ".json":
@@ -116,7 +117,7 @@ class TfliteClassifier:
         Raises ModelError, or RuntimeMissingError without an interpreter.
         """
         path, kind = locate(options.path)
-        kind = kind if options.precision == "auto" else options.precision
+        kind = (kind or usual_kind(options.runtime)) if options.precision == "auto" else options.precision
         manifest = read_manifest(path)
         if kind not in manifest.files or kind not in manifest.temperature:
             raise ModelError(f"{path} names no {kind} network, only {', '.join(sorted(manifest.temperature))}")

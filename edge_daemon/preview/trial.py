@@ -17,9 +17,10 @@ from edge_daemon.domain import Entry, Frame, Grey, Number, Patch, Reading, Statu
 from edge_daemon.explain import WHY
 from edge_daemon.fields import Fields, whole
 from edge_daemon.formats import Format
+from edge_daemon.ink import shrunk
 from edge_daemon.opinions import opinion_on
 from edge_daemon.preview.meters import measure
-from edge_daemon.reader import Reader, open_reader, shrunk
+from edge_daemon.reader import Reader, open_reader
 from edge_daemon.vote import Voter
 
 WIDEST = 1280

@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     if (args.data / "video").is_dir():
         report["video"] = video.figures(args.data / "video")
     if args.crops_data and (args.data / "crops").is_dir():
-        report["crops"] = crops.evaluate(load(Options()), args.data / "crops", args.crops_data)
+        report["crops"] = crops.evaluate(load(Options(precision="int8")), args.data / "crops", args.crops_data)
     if args.peers:
         report["peers"] = peers([result.folder for result in results.values()], args.peer_pictures)
     return report
