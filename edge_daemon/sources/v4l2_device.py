@@ -109,5 +109,5 @@ def holders(device: str) -> list[str]:
 
 def _is(file: Path, device: str) -> bool:
     with suppress(OSError):
-        return os.readlink(file) == device
+        return file.readlink() == Path(device)
     return False

@@ -1,0 +1,60 @@
+"""A camera that shows written numbers: photographs, looped back through the kernel. Each function is a step."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from functools import partial
+from pathlib import Path
+
+from scripts.rigs.machine import active, expect, main_pid, output, restarts, run, until
+from scripts.rigs.service import SLOW, UNIT, broker, configured
+
+PAGES = Path("/root/pages")
+PAGE = Path("/run/rig/page")
+CAMERA = 'source = "v4l2"\nsize = [640, 480]\ndevice = "/dev/video9"\n'
+
+
+def shows(text: str) -> None:
+    """Turn the page."""
+    (new := PAGE.with_suffix(".new")).symlink_to(PAGES / text)
+    new.rename(PAGE)
+
+
+def more_than(count: int) -> bool:
+    return len(broker.delivered()) > count
+
+
+def is_read() -> None:
+    """Numbers that are written before a camera arrive at the broker, one after the other, each as it was written."""
+    run("modprobe", "v4l2loopback", "video_nr=9", "card_label=Loop", "exclusive_caps=1")
+    texts = sorted(path.name for path in PAGES.iterdir())
+    shows(texts[0])
+    here = Path(__file__).with_name("shown.py")
+    run("systemd-run", "--collect", "--unit=rig-page", "python3", str(here), "/dev/video9", str(PAGE))
+    configured(CAMERA)
+    seen = len(broker.delivered())
+    run("systemctl", "start", UNIT)
+    for text in texts:
+        started, before = time.monotonic(), len(broker.delivered())
+        shows(text)
+        until(partial(more_than, before), 120 * SLOW, f"{text} is read")
+        print(f"      {text}, read {broker.delivered()[-1]} after {time.monotonic() - started:.0f} s", flush=True)
+    expect(broker.delivered()[seen:] == texts, f"{texts}; read were {broker.delivered()[seen:]}")
+
+
+def hangs_and_comes_back() -> None:
+    """A camera that is there and gives nothing is opened anew, then the process; when it gives again, it is read."""
+    other, count, before = sorted(path.name for path in PAGES.iterdir())[0], restarts(UNIT), main_pid(UNIT)
+    shower = int(output("systemctl", "show", "-P", "MainPID", "rig-page"))
+    os.kill(shower, signal.SIGSTOP)
+    started = time.monotonic()
+    until(lambda: restarts(UNIT) > count, 120 * SLOW, "systemd restarts it")
+    print(f"      a new process after {time.monotonic() - started:.0f} s", flush=True)
+    expect("opening the camera anew" in output("journalctl", "-u", UNIT, f"_PID={before}", "-o", "cat"), "anew, first")
+    shows(other)
+    seen = len(broker.delivered())
+    os.kill(shower, signal.SIGCONT)
+    until(lambda: broker.delivered()[seen:] == [other], 120 * SLOW, f"{other} is read")
+    expect(active(UNIT), "it is well")
