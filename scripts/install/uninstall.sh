@@ -61,6 +61,8 @@ remove_packages() {
     fi
 }
 
+done_is() { if [ "$dry" ]; then say "Nothing was done."; else say "$1"; fi; }
+
 stop_services
 remove_programs
 remove_user
@@ -68,9 +70,9 @@ if [ "$purge" ]; then
     remove_what_is_yours
     remove_packages
     run rm -rf "$opt"
-    say "Nothing of edge-daemon is left but what the journal remembers."
+    done_is "Nothing of edge-daemon is left but what the journal remembers."
 else
     run rmdir --ignore-fail-on-non-empty "$opt" 2> /dev/null || true
-    say "edge-daemon is removed. $configuration and /var/lib/edge-daemon stay; --uninstall --purge removes them too."
+    done_is "edge-daemon is removed. $configuration and /var/lib/edge-daemon stay; --uninstall --purge removes them too."
 fi
 run rm -f /run/edge-daemon-install.lock
