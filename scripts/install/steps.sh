@@ -8,6 +8,7 @@ units=/usr/local/lib/systemd/system
 udev=/usr/local/lib/udev/rules.d
 command=/usr/local/bin/edge-daemon
 user=edge-daemon
+ours=(edge-daemon.service "edge-daemon@*.service" edge-daemon-opinion.service)
 added="$opt/debian-packages" # those that were not there before us
 remembered="$opt/extras"
 
@@ -269,7 +270,7 @@ first_configuration() {
 systemd_runs() { [ -d /run/systemd/system ]; }
 
 # Those of our services that run, or are meant to.
-active_units() { systemctl list-units --plain --no-legend --state=active,activating,reloading 'edge-daemon.service' 'edge-daemon@*.service' | cut -d' ' -f1; }
+active_units() { systemctl list-units --plain --no-legend --state=active,activating,reloading "${ours[@]}" | cut -d' ' -f1; }
 
 next_commands() {
     [ ! "$dry" ] || return 0

@@ -18,6 +18,7 @@ from scripts.rigs.service import (
     broker,
     configuration,
     installer,
+    keep_password,
     nothing_is_lost,
     readings_come,
 )
@@ -50,9 +51,7 @@ def can_read(user: str, path: Path) -> bool:
 
 def is_private() -> None:
     """Configuration and password are for root and the service."""
-    password = CONFIG.with_name("mqtt-password")
-    password.write_text("secret\n")
-    password.chmod(0o600)
+    password = keep_password()
     for path in (CONFIG, password):
         expect(not can_read("nobody", path), f"{path} is private")
     expect(can_read(UNIT, CONFIG), "the service can read its configuration")

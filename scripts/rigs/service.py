@@ -57,6 +57,14 @@ def configured(camera: str) -> None:
     CONFIG.write_text(configuration(camera=camera))
 
 
+def keep_password() -> Path:
+    """The broker's, where only root can read it."""
+    password = CONFIG.with_name("mqtt-password")
+    password.write_text("secret\n")
+    password.chmod(0o600)
+    return password
+
+
 def installer(*command: str | Path) -> subprocess.CompletedProcess[str]:
     """Run it, and show what it says."""
     done = run(*map(str, command), check=False)

@@ -11,7 +11,7 @@ import sys
 import time
 
 from scripts.rigs.machine import Failed, output
-from scripts.rigs.service import broker
+from scripts.rigs.service import broker, keep_password
 from scripts.rigs.v4l2 import given, written
 
 STEPS = (
@@ -28,6 +28,7 @@ STEPS = (
 
 def main() -> None:
     broker.start()
+    keep_password()
     for step in STEPS:
         started = time.monotonic()
         step()
