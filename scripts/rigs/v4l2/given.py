@@ -119,6 +119,12 @@ def belongs_to_one_program() -> None:
     expect(main_pid(UNIT) == before, "the process is the same")
 
 
+def goes_dark() -> None:
+    """A black picture is told as one that is too dark to be read."""
+    run("v4l2-ctl", "-d", "/dev/video0", "-c", "test_pattern=5,osd_text_mode=2,brightness=0")
+    until(lambda: '"too_dark"' in broker.last("edge_daemon/rig/reading/units"), 60 * SLOW, "the status")
+
+
 def goes_and_comes_back() -> None:
     """Unplugged, it is a `problem`, and is tried again; plugged in, frames come again, in the same process."""
     before = main_pid(UNIT)

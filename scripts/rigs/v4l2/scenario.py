@@ -1,6 +1,6 @@
 """The installed service before the kernel's own cameras: test pictures (vivid), written numbers (v4l2loopback).
 
-Runs inside the rig's virtual machine as root: python3 -m scripts.rigs.v4l2.scenario.
+Runs inside the rig's virtual machine as root, beside the README: python3 -m scripts.rigs.v4l2.scenario.
 
 Prints a line for each thing that was seen to hold, and ends at the first that does not.
 """
@@ -20,9 +20,11 @@ STEPS = (
     given.runs_as_a_service,
     given.is_calibrated,
     given.belongs_to_one_program,
+    given.goes_dark,
     given.goes_and_comes_back,
     written.is_read,
     written.hangs_and_comes_back,
+    written.is_told_by_the_journal,
 )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import signal
 import time
 from functools import partial
@@ -58,3 +60,13 @@ def hangs_and_comes_back() -> None:
     os.kill(shower, signal.SIGCONT)
     until(lambda: broker.delivered()[seen:] == [other], 120 * SLOW, f"{other} is read")
     expect(active(UNIT), "it is well")
+
+
+def is_told_by_the_journal() -> None:
+    """Each of the journalctl commands in the README has an answer."""
+    commands = re.findall(r"^(journalctl .*?)(?: -f)?  ", Path("README.md").read_text(), re.MULTILINE)
+    expect(len(commands) > 5, f"the README has them: {commands}")
+    for command in commands:
+        answer = output(*shlex.split(command), "--no-pager", "-q", "-o", "cat").splitlines()
+        print(f"      {command}: {len(answer)} lines, the last: {answer[-1] if answer else ''}", flush=True)
+        expect(bool(answer), f"an answer to {command}")
