@@ -138,6 +138,14 @@ def takes_several_cameras() -> None:
     expect(restarts(f"{UNIT}@wrong") == 0, "it is not restarted")
 
 
+def gives_second_opinions() -> None:
+    """edge-daemon-opinion waits for questions at the same broker, as the same user."""
+    opinion = f"{UNIT}-opinion"
+    run("systemctl", "enable", "--now", opinion)
+    until(lambda: "questions come from broker" in output("journalctl", "-u", opinion, "-o", "cat"), 40 * SLOW, "ready")
+    expect(Path(f"/proc/{main_pid(opinion)}").owner() == UNIT, "it has the service's user")
+
+
 def runs_on_a_read_only_root() -> None:
     """With a root that cannot be written to, its state apart, it starts and publishes."""
     writable = [str(STATE), "/var/log"]

@@ -35,6 +35,7 @@ def main(bundle: str, clone: str = "") -> None:
         life.reloads,
         life.keeps_the_last_good_configuration,
         life.takes_several_cameras,
+        life.gives_second_opinions,
         life.runs_on_a_read_only_root,
         changes.upgrades,
         changes.goes_back,
