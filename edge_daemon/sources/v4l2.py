@@ -26,8 +26,10 @@ from edge_daemon.sources.turn import Rotation, turned
 log = logging.getLogger(__name__)
 
 Side = Annotated[int, Meta(ge=64, le=8192)]
-STALL = 5.0
-"""Seconds (or three frame times, whichever is longer) without a frame that are a stall."""
+TIMEOUT = 5.0
+"""Seconds without a frame after which the camera counts as gone; it is opened anew."""
+STALL = 2 * TIMEOUT
+"""Seconds (or three frame times, whichever is longer) without a frame after which the library itself hangs."""
 SETTLED = 4.0
 """Seconds in which a camera has found its exposure, white balance and focus."""
 AUTOMATIC: Sequence[tuple[str, int, int, Sequence[str]]] = (
@@ -61,7 +63,7 @@ class Options:
 
 
 class V4l2Camera:
-    """A Source. A camera that is unplugged is a CameraError; one that hangs is opened anew once."""
+    """A Source. A camera that is unplugged, or gives nothing for TIMEOUT, is a CameraError: it is opened anew."""
 
     def __init__(self, options: Options) -> None:
         """The camera itself is opened by `frames`."""
@@ -83,7 +85,7 @@ class V4l2Camera:
             there = ", ".join(v4l2_device.listed()) or "none"
             raise CameraError(f"{device} is not there: is the camera plugged in? There is {there}")
         chosen = v4l2_device.best_format(device)
-        os.environ.setdefault(_SELECT, str(round(STALL)))
+        os.environ.setdefault(_SELECT, str(round(TIMEOUT)))
         cv2.setLogLevel(0)  # OpenCV writes to the terminal by itself
         capture = cv2.VideoCapture(os.path.realpath(device), cv2.CAP_V4L2)
         if not capture.isOpened():
