@@ -7,10 +7,7 @@ Prints a line for each thing that was seen to hold, and ends at the first that d
 
 from __future__ import annotations
 
-import sys
-import time
-
-from scripts.rigs.machine import Failed, output
+from scripts.rigs.machine import carry_out, told
 from scripts.rigs.service import broker, keep_password
 from scripts.rigs.v4l2 import given, written
 
@@ -31,19 +28,8 @@ STEPS = (
 def main() -> None:
     broker.start()
     keep_password()
-    for step in STEPS:
-        started = time.monotonic()
-        step()
-        print(f"ok {time.monotonic() - started:6.1f} s  {step.__doc__}", flush=True)
-    print(f"all {len(STEPS)} hold", flush=True)
+    carry_out(STEPS)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except Failed as failure:
-        print(f"NOT OK: {failure}", flush=True)
-        sys.exit(1)
-    finally:
-        print("\n$ journalctl -u edge-daemon", flush=True)
-        print(output("journalctl", "-u", "edge-daemon", "--no-pager"), flush=True)
+    told(main)
