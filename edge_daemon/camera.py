@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 
 TICK = 1.0
 """Seconds: without a frame the path still comes round this often."""
-LONGEST_WAIT = 60.0
-"""Seconds: tries to find a camera that is absent are at most so far apart."""
+LONGEST_WAIT = 15.0
+"""Seconds: tries to find a camera that is absent are at most so far apart, so that one that is back is soon used."""
 SILENT = 30.0
 """Seconds without a frame after which what was read before is old."""
 

@@ -56,9 +56,14 @@ def _samples(name: str, value: object, labels: str) -> Iterator[str]:
         for key, inner in value.items():
             yield from _samples(name, inner, f'{labels},kind="{key}"')
     elif isinstance(value, (bool, int, float)):
-        yield f"edge_daemon_{name}{{{labels}}} {float(value):g}"
+        yield f"edge_daemon_{name}{{{labels}}} {_exact(value)}"
     elif name == "throttled" and isinstance(value, str):
         yield f"edge_daemon_{name}{{{labels}}} {int(value, 16)}"
+
+
+def _exact(value: float) -> str:
+    """All its digits: a counter that is rounded stands still, and then jumps."""
+    return str(int(value)) if value == int(value) else repr(value)
 
 
 def as_json(facts: Mapping[str, Any], problems: Mapping[str, str]) -> str:

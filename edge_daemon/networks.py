@@ -85,7 +85,7 @@ def find_interpreter(package: str = ANY) -> Runtime:
         except ImportError as error:
             missing.append(f"{name} cannot be imported ({error})")
         else:
-            why = f"{name} is used: " + "; ".join([*missing, "it is installed"])
+            why = f"{name} reads the networks" + (f"; {'; '.join(missing)}" if missing else "")
             return Runtime(module.Interpreter, why, name, module)
     raise RuntimeMissingError(
         f"no TFLite interpreter: {'; '.join(missing)}. Run: pip install ai-edge-litert"

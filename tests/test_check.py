@@ -41,6 +41,7 @@ def test_a_wrong_configuration_is_all_that_is_told(tmp_path: Path) -> None:
     """One finding for each problem in the file; nothing that depends on it is tried."""
     findings = found(tmp_path, "camera", '[camera]\nsource = "x"\n[device]\nid = "a/b"\n')
     assert [(f.section, f.level) for f in findings] == [("config", Level.FAIL)] * 2
+    assert all("edge-daemon config" in f.remedy for f in findings)
 
 
 def test_a_right_configuration_is_summed_up(tmp_path: Path) -> None:
@@ -100,6 +101,7 @@ def test_camera_that_is_not_there(tmp_path: Path) -> None:
     [finding] = found(tmp_path, "camera", f'[camera]\nsource = "files"\npath = "{tmp_path}/nothing"\n')
     assert finding.level is Level.FAIL
     assert "no such file" in finding.what
+    assert "edge-daemon check camera" in finding.remedy
 
 
 class Silent:
@@ -227,6 +229,9 @@ def test_a_camera_that_the_daemon_has(tmp_path: Path, programs: Path, monkeypatc
     [finding] = found(tmp_path, "camera", "")
     assert (finding.level, "7 pictures" in finding.what) == (Level.OK, True)
     assert [f.what for f in found(tmp_path, "service", "")][1:] == ["the running daemon says: the disk is full"]
+    files.write({"frames": 7, "frame_age_s": 0.4}, {"camera": "/dev/video0 is not there"})
+    [finding] = found(tmp_path, "camera", "")
+    assert (finding.level, "journalctl" in finding.remedy) == (Level.FAIL, True)
     files.write({"frames": 7, "frame_age_s": 44.0}, {})
     assert "for 44 s" in found(tmp_path, "camera", "")[0].what
     os.utime(tmp_path / "run" / health.FILE, (0, 0))  # it was killed: what it said no longer counts

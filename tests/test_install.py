@@ -37,9 +37,19 @@ def test_dry_run_prints_every_step(tmp_path: Path) -> None:
     """Each step is told with its commands, and none is taken: apt-get, which would fail, is not called."""
     done = install(tmp_path, "--dry-run")
     assert done.returncode == 0, done.stderr
-    steps = ("apt-get update", "python3-picamera2", "systemd-sysusers", "make_environment", "selftest", "mv -T")
+    steps = ("apt-get update", "python3-picamera2", "systemd-sysusers", "-m venv", "pip install", "selftest", "mv -T")
     assert [step for step in steps if step not in done.stderr] == []
     assert "was called" not in done.stdout + done.stderr
+
+
+def test_dry_run_of_a_removal(tmp_path: Path) -> None:
+    """What would be removed is told, also by commands whose own complaints are not; nothing is said to be gone."""
+    done = install(tmp_path, "--dry-run", "--uninstall", "--purge")
+    assert done.returncode == 0, done.stderr
+    assert "rmdir -p" in done.stderr
+    assert "rm -rf /etc/edge-daemon" in done.stderr
+    assert "Nothing was done." in done.stderr
+    assert "is left" not in done.stderr
 
 
 def test_a_new_version_shares_the_libraries(tmp_path: Path) -> None:

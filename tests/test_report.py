@@ -159,6 +159,14 @@ def test_health_is_there_for_programs_on_this_machine(bench: Bench) -> None:
     assert [line for line in lines if not line.startswith("# ") and not sample.fullmatch(line)] == []
 
 
+def test_large_counters_are_told_in_full() -> None:
+    """After a year of frames each one still counts, as do fractions."""
+    told = health.as_prometheus("dock3", {"frames": 123456789, "written_bytes": 8_765_432_109, "frame_age_s": 0.25}, {})
+    assert 'edge_daemon_frames{device="dock3"} 123456789\n' in told
+    assert 'edge_daemon_written_bytes{device="dock3"} 8765432109\n' in told
+    assert 'edge_daemon_frame_age_s{device="dock3"} 0.25\n' in told
+
+
 def test_health_that_cannot_be_written_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A folder that is not one is told once in the log, however often the health is due."""
     (tmp_path / "file").touch()

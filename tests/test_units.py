@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 SYSTEMD = Path(__file__).parents[1] / "systemd"
-UNITS = ("edge-daemon.service", "edge-daemon@.service")
+CAMERAS = ("edge-daemon.service", "edge-daemon@.service")
+UNITS = (*CAMERAS, "edge-daemon-opinion.service")
 EXPOSURE = 1.8
 """Of 10: what systemd-analyze may find exposed at most."""
 
@@ -41,13 +42,15 @@ def test_units_are_shut_in(name: str) -> None:
 
 def test_both_units_are_the_same() -> None:
     """The unit for several cameras differs in nothing but the names of its files and folders."""
-    one, several = ((SYSTEMD / name).read_text() for name in UNITS)
+    one, several = ((SYSTEMD / name).read_text() for name in CAMERAS)
     one = one.replace("with a camera,", "with the camera %i,").replace("/config.toml", "/%i.toml")
     one = one.replace("Directory=edge-daemon\n", "Directory=edge-daemon-%i\n").replace("/mqtt-", "/%i.mqtt-")
     assert one == several
 
 
-def test_it_never_gives_up() -> None:
+@pytest.mark.parametrize("name", UNITS)
+def test_it_never_gives_up(name: str) -> None:
     """Whatever ends the service, systemd starts it again, for ever; only a wrong configuration waits for a person."""
-    lines = (SYSTEMD / UNITS[0]).read_text().splitlines()
-    assert {"Restart=always", "StartLimitIntervalSec=0", "RestartPreventExitStatus=78", "Type=notify"} <= set(lines)
+    lines = (SYSTEMD / name).read_text().splitlines()
+    assert {"Restart=always", "StartLimitIntervalSec=0", "RestartPreventExitStatus=78"} <= set(lines)
+    assert name not in CAMERAS or {"Type=notify", "TimeoutStartSec=300"} <= set(lines)

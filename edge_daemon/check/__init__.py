@@ -15,6 +15,8 @@ from edge_daemon.errors import ConfigError, EdgeDaemonError
 
 __all__ = ["SECTIONS", "Finding", "Level", "checks"]
 
+CORRECT = "Correct it there; `edge-daemon config` prints every key with its explanation."
+
 
 def checks(path: Path | None, section: str | None = None) -> Iterator[Finding]:
     """Look at one section, or at all, in order. Findings come as they are made: a camera takes seconds.
@@ -25,13 +27,13 @@ def checks(path: Path | None, section: str | None = None) -> Iterator[Finding]:
     try:
         config = load(path)
     except ConfigError as error:
-        yield from (Finding("config", Level.FAIL, line) for line in str(error).split("\n"))
+        yield from (Finding("config", Level.FAIL, line, CORRECT) for line in str(error).split("\n"))
         return
     for name in wanted:
         try:
             yield from (Finding(name, *found) for found in SECTIONS[name](config))
         except EdgeDaemonError as error:
-            yield Finding(name, Level.FAIL, str(error))
+            yield Finding(name, Level.FAIL, str(error), f"Mend that and look again: edge-daemon check {name}")
 
 
 def _config(config: Config) -> Iterator[Found]:

@@ -48,7 +48,7 @@ def check(config: Config) -> Iterator[Found]:
 def _asked(daemon: running.Health) -> Found:
     """The daemon has the camera, and only one can: what it says of it."""
     if trouble := daemon.problems.get(PROBLEM):
-        return Level.FAIL, f"the running daemon says: {trouble}"
+        return Level.FAIL, f"the running daemon says: {trouble}", running.SINCE_WHEN
     if daemon.frame_age > OLD:
         remedy = "Check its cable and power; sudo systemctl restart edge-daemon"
         return Level.FAIL, f"the running daemon has had no picture for {daemon.frame_age:.0f} s", remedy

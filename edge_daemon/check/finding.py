@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 
 class Level(StrEnum):
@@ -12,8 +13,8 @@ class Level(StrEnum):
     FAIL = "FAIL"
 
 
-Found = tuple[Level, str] | tuple[Level, str, str]
-"""Level, what, remedy."""
+Found = tuple[Literal[Level.OK], str] | tuple[Level, str, str]
+"""Level, what, remedy. What is not OK has one: mypy sees to it."""
 
 
 @dataclass(frozen=True, slots=True)

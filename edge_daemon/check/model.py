@@ -22,6 +22,8 @@ from edge_daemon.store import Store
 from edge_daemon.strips import StripReader
 from edge_daemon.trial import first_run
 
+WITHOUT = 'With [model] delegate = "auto" the CPU reads, and nothing is missed.'
+
 
 def check(config: Config) -> Iterator[Found]:
     Sieve()
@@ -46,7 +48,7 @@ def _edgetpu(model: classifiers.Options) -> Iterator[Found]:
     if model.delegate == "none" or (file is None and model.delegate == "auto"):
         return
     if file is None:
-        yield Level.WARN, NO_FILE
+        yield Level.WARN, NO_FILE, WITHOUT
         return
     if running.health() is not None:
         return
@@ -55,6 +57,6 @@ def _edgetpu(model: classifiers.Options) -> Iterator[Found]:
     except (ModelError, ChildError) as error:
         wanted = model.delegate == "edgetpu"
         why = str(error) if isinstance(error, ModelError) else f"Edge TPU: the process that tried it {error}. {UNPLUG}"
-        yield Level.WARN if wanted else Level.OK, f"{why}; the CPU reads"
+        yield Level.WARN if wanted else Level.OK, f"{why}; the CPU reads", WITHOUT if wanted else ""
     else:
         yield Level.OK, f"the Edge TPU runs {file.name}"

@@ -14,6 +14,10 @@ FRESH = 150.0
 """Seconds: a daemon that runs has written its health since."""
 
 
+SINCE_WHEN = "Since when, and what came before it: journalctl -u edge-daemon -p warning -n 20"
+"""What to do about what a running daemon says of itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """What counts here of a running daemon's health."""

@@ -25,7 +25,7 @@ def check(_: Config) -> Iterator[Found]:
     daemon = running.health()
     if daemon is not None:
         told = [text for code, text in daemon.problems.items() if code != camera.PROBLEM]
-        yield from ((Level.WARN, f"the running daemon says: {text}") for text in told)
+        yield from ((Level.WARN, f"the running daemon says: {text}", running.SINCE_WHEN) for text in told)
 
 
 def _unit(unit: dict[str, str]) -> Iterator[Found]:
@@ -46,7 +46,7 @@ def _unit(unit: dict[str, str]) -> Iterator[Found]:
             f"Why: journalctl -u {UNIT} -p warning -n 20",
         )
     if last := "".join(_run("journalctl", "-u", UNIT, "-p", "err", "-n", "1", "-o", "short-iso", "--no-pager", "-q")):
-        yield Level.WARN, f"the last error in its log: {last}"
+        yield Level.WARN, f"the last error in its log: {last}", f"What led to it: journalctl -u {UNIT} -n 50"
 
 
 def _run(*command: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,22 +18,28 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import Frame, Grey
 from edge_daemon.errors import CameraError
-from edge_daemon.sources import v4l2_controls
+from edge_daemon.sources import v4l2_controls, v4l2_device
 from edge_daemon.sources.grabber import Capture, grabbed
 from edge_daemon.sources.pace import Pace
 from edge_daemon.sources.turn import Rotation, turned
 
+log = logging.getLogger(__name__)
+
 Side = Annotated[int, Meta(ge=64, le=8192)]
-STALL = 5.0
-"""Seconds (or three frame times, whichever is longer) without a frame that are a stall."""
+TIMEOUT = 5.0
+"""Seconds without a frame after which the camera counts as gone; it is opened anew."""
+STALL = 2 * TIMEOUT
+"""Seconds (or three frame times, whichever is longer) without a frame after which the library itself hangs."""
 SETTLED = 4.0
 """Seconds in which a camera has found its exposure, white balance and focus."""
 AUTOMATIC: Sequence[tuple[str, int, int, Sequence[str]]] = (
     ("auto_exposure", 3, 1, ("exposure_time_absolute", "gain")),
+    ("gain_automatic", 1, 0, ("gain",)),
     ("white_balance_automatic", 1, 0, ("white_balance_temperature",)),
     ("focus_automatic_continuous", 1, 0, ("focus_absolute",)),
 )
-"""What a USB camera does by itself: the control, its values for automatic and manual, and what it then decides."""
+"""What a camera does by itself: the control, its values for automatic (where it is not the default) and for manual, and
+what it then decides."""
 _SELECT = "OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT"
 """How long OpenCV waits inside for a frame; 10 s without it."""
 
@@ -56,7 +63,7 @@ class Options:
 
 
 class V4l2Camera:
-    """A Source. A camera that is unplugged is a CameraError; one that hangs is opened anew once."""
+    """A Source. A camera that is unplugged, or gives nothing for TIMEOUT, is a CameraError: it is opened anew."""
 
     def __init__(self, options: Options) -> None:
         """The camera itself is opened by `frames`."""
@@ -73,21 +80,24 @@ class V4l2Camera:
         return grabbed(self._open, self._grey, self._pace, stall, tick)
 
     def _open(self) -> Capture:
-        device, (width, height) = self._options.device, self._options.size
+        device, size = self._options.device, self._options.size
         if not Path(device).exists():
-            raise CameraError(
-                f"{device} is not there: is the camera plugged in? There is {', '.join(listed()) or 'none'}"
-            )
-        os.environ.setdefault(_SELECT, str(round(STALL)))
+            there = ", ".join(v4l2_device.listed()) or "none"
+            raise CameraError(f"{device} is not there: is the camera plugged in? There is {there}")
+        chosen = v4l2_device.best_format(device)
+        os.environ.setdefault(_SELECT, str(round(TIMEOUT)))
         cv2.setLogLevel(0)  # OpenCV writes to the terminal by itself
         capture = cv2.VideoCapture(os.path.realpath(device), cv2.CAP_V4L2)
         if not capture.isOpened():
-            raise CameraError(f"{device} cannot be opened: does another program hold it, or is it no camera?")
-        # of larger pictures USB 2 carries only compressed ones fast enough
-        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
-        capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
-        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
+            holders = ", ".join(v4l2_device.holders(device)) or "another program seems to have it"
+            raise CameraError(f"{device} is in use, and only one program can have it: {holders}")
         try:
+            capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*chosen))
+            capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[0])
+            capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
+            given = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+            if given != size:
+                log.warning("%s has no frames of %dx%d; it gives %dx%d", device, *size, *given)
             v4l2_controls.set_all(device, self._options.controls)
         except CameraError:
             capture.release()
@@ -100,21 +110,29 @@ class V4l2Camera:
 
 
 def calibrated(options: Options, now: Callable[[], float] = time.monotonic) -> Options:
-    """Let the camera find out for itself, and the options with that locked. Raises CameraError."""
-    there = v4l2_controls.read_all(options.device)
-    free = ",".join(f"{name}={auto}" for name, auto, _, _ in AUTOMATIC if name in there)
-    with closing(V4l2Camera(replace(options, controls=free)).frames(1.0)) as frames:  # type: ignore[type-var]
+    """Let the camera find out for itself, and the options with that locked; other controls stay as they are set.
+
+    Raises CameraError, also where it does nothing by itself.
+    """
+    device, default = options.device, v4l2_controls.defaults(options.device)
+    ways = [way for way in AUTOMATIC if way[0] in default]
+    if not ways:
+        names = ", ".join(name for name, *_ in AUTOMATIC)
+        raise CameraError(f"{device} finds nothing by itself that could be locked: it has no control {names}")
+    values = list(dict.fromkeys(value for *_, decided in ways for value in decided))
+    set_by_us = {*values, *(name for name, *_ in ways)}
+    others = [pair for pair in v4l2_controls.parse(options.controls) if pair[0] not in set_by_us]
+    free = [(name, default[name] if default[name] != manual else auto) for name, auto, manual, _ in ways]
+    with closing(V4l2Camera(replace(options, controls=_text(others + free))).frames(1.0)) as frames:  # type: ignore[type-var]
         until = now() + SETTLED
         for _ in frames:
             if now() > until:
                 break
-        found = v4l2_controls.read_all(options.device)
-    locked = [f"{name}={manual}" for name, _, manual, _ in AUTOMATIC if name in found]
-    locked += [f"{value}={found[value]}" for *_, values in AUTOMATIC for value in values if value in found]
-    return replace(options, controls=",".join(locked))
+        found = v4l2_controls.read_all(device)
+    locked = [(name, manual) for name, _, manual, _ in ways]
+    locked += [(value, found[value]) for value in values if value in found]
+    return replace(options, controls=_text(others + locked))
 
 
-def listed() -> list[str]:
-    """The cameras there are, by the name that stays the same."""
-    by_id = sorted(str(path) for path in Path("/dev/v4l/by-id").glob("*-index0"))
-    return by_id or sorted(str(path) for path in Path("/dev").glob("video*"))
+def _text(controls: Sequence[tuple[str, int]]) -> str:
+    return ",".join(f"{name}={value}" for name, value in controls)

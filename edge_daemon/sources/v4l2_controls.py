@@ -6,30 +6,23 @@ See the kernel's documentation of VIDIOC_QUERYCTRL, VIDIOC_G_CTRL and VIDIOC_S_C
 from __future__ import annotations
 
 import fcntl
-import os
 import re
 import struct
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edge_daemon.errors import CameraError
+from edge_daemon.sources.v4l2_device import Ioctl, opened, request
 
 _QUERY = struct.Struct("<II32siiiiI2I")  # struct v4l2_queryctrl
 _VALUE = struct.Struct("<Ii")  # struct v4l2_control
 
 
-def _request(number: int, size: int) -> int:
-    """_IOWR('V', number, size) of <linux/ioctl.h>."""
-    return 3 << 30 | size << 16 | ord("V") << 8 | number
-
-
-QUERYCTRL, G_CTRL, S_CTRL = _request(36, _QUERY.size), _request(27, _VALUE.size), _request(28, _VALUE.size)
+QUERYCTRL, G_CTRL, S_CTRL = request(3, 36, _QUERY.size), request(3, 27, _VALUE.size), request(3, 28, _VALUE.size)
 _NEXT = 0x80000000
-_DISABLED, _READ_ONLY, _INACTIVE, _WRITE_ONLY = 0x1, 0x4, 0x10, 0x40
-_INTEGER, _BOOLEAN, _MENU = 1, 2, 3
-
-Ioctl = Callable[[int, int, bytes], bytes]
+_DISABLED, _READ_ONLY, _WRITE_ONLY = 0x1, 0x4, 0x40
+_NUMBERS = (1, 2, 3, 9)
+"""Types whose values are whole numbers: integer, boolean, menu, menu of integers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +34,6 @@ class Control:
     low: int
     high: int
     default: int
-    is_active: bool
-    """False: it has no effect now, as an exposure while that is automatic."""
 
 
 def parse(text: str) -> list[tuple[str, int]]:
@@ -58,7 +49,7 @@ def set_all(device: str, text: str, ioctl: Ioctl = fcntl.ioctl) -> None:
     wanted = parse(text)
     if not wanted:
         return
-    with _opened(device) as file:
+    with opened(device) as file:
         known = {control.name: control for control in _controls(file, ioctl)}
         for name, value in wanted:
             control = known.get(name)
@@ -74,7 +65,7 @@ def set_all(device: str, text: str, ioctl: Ioctl = fcntl.ioctl) -> None:
 
 def read_all(device: str, ioctl: Ioctl = fcntl.ioctl) -> dict[str, int]:
     """What is set now, by name. Raises CameraError."""
-    with _opened(device) as file:
+    with opened(device) as file:
         found = {}
         for control in _controls(file, ioctl):
             try:
@@ -82,6 +73,12 @@ def read_all(device: str, ioctl: Ioctl = fcntl.ioctl) -> dict[str, int]:
             except OSError:  # one that can only be written
                 continue
         return found
+
+
+def defaults(device: str, ioctl: Ioctl = fcntl.ioctl) -> dict[str, int]:
+    """What is set when it leaves the factory, by name. Raises CameraError."""
+    with opened(device) as file:
+        return {control.name: control.default for control in _controls(file, ioctl)}
 
 
 def _controls(file: int, ioctl: Ioctl) -> Iterator[Control]:
@@ -92,22 +89,10 @@ def _controls(file: int, ioctl: Ioctl) -> Iterator[Control]:
         except OSError:  # there are no more
             return
         number, kind, name, low, high, _, default, flags, *_ = _QUERY.unpack(answer)
-        if kind in (_INTEGER, _BOOLEAN, _MENU) and not flags & (_DISABLED | _READ_ONLY | _WRITE_ONLY):
-            yield Control(number, _name(name), low, high, default, not flags & _INACTIVE)
+        if kind in _NUMBERS and not flags & (_DISABLED | _READ_ONLY | _WRITE_ONLY):
+            yield Control(number, _name(name), low, high, default)
 
 
 def _name(raw: bytes) -> str:
     """As v4l2-ctl spells it: "Exposure Time, Absolute" is exposure_time_absolute."""
     return re.sub(r"[^a-z0-9]+", "_", raw.split(b"\0")[0].decode(errors="replace").lower()).strip("_")
-
-
-@contextmanager
-def _opened(device: str) -> Iterator[int]:
-    try:
-        file = os.open(device, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise CameraError(f"{device} cannot be opened: {error.strerror}") from None
-    try:
-        yield file
-    finally:
-        os.close(file)

@@ -8,11 +8,13 @@ units=/usr/local/lib/systemd/system
 udev=/usr/local/lib/udev/rules.d
 command=/usr/local/bin/edge-daemon
 user=edge-daemon
+ours=(edge-daemon.service "edge-daemon@*.service" edge-daemon-opinion.service)
 added="$opt/debian-packages" # those that were not there before us
 remembered="$opt/extras"
 
 now="looking around"
 
+exec 3>&2
 say() { printf '%s\n' "$*" >&2; }
 
 # step WHAT: what the next lines do, for the person and for the message when they fail.
@@ -24,7 +26,7 @@ step() {
 # run COMMAND...: do it; with --dry-run only say so.
 run() {
     if [ "$dry" ]; then
-        say "    $*"
+        printf '    %s\n' "$*" >&3 # what a command has to complain of may go elsewhere; what would be done may not
     else
         "$@"
     fi
@@ -190,7 +192,7 @@ the_programs() {
     [ ! -e "$place/complete" ] || return 0
     run rm -rf "$place" "$opt/build"
     run mkdir -p "$opt/versions" "$opt/build"
-    run make_environment "$place"
+    make_environment "$place"
     run cp -r "$source/systemd" "$place/systemd"
     run picamera2_still_works "$place"
     run touch "$place/complete"
@@ -199,24 +201,26 @@ the_programs() {
 
 make_environment() {
     local place=$1 pip=("$1/bin/python" -m pip) from=() copy="$opt/build/edge_daemon" tools="$opt/build/tools" tool
-    # picamera2 and what it is built against are Debian's: that numpy stays the one in use
-    python3 -I -c 'import numpy; print(f"numpy=={numpy.__version__}")' > "$opt/build/constraints" 2> /dev/null || true
-    share_libraries "$place"
+    run constrain
+    run share_libraries "$place"
     if [ -d "$source/wheels" ]; then
-        python3 -m venv --system-site-packages --without-pip "$place"
+        run python3 -m venv --system-site-packages --without-pip "$place"
         # unpacked: from within its wheel pip would be compiled anew at every call
-        for tool in "$source"/wheels/{pip,setuptools}-*.whl; do python3 -m zipfile -e "$tool" "$tools"; done
+        for tool in "$source"/wheels/{pip,setuptools}-*.whl; do run python3 -m zipfile -e "$tool" "$tools"; done
         pip=(env "PYTHONPATH=$tools" "$place/bin/python" -m pip)
         from=(--no-index --find-links "$source/wheels" --no-build-isolation)
     else
-        python3 -m venv --system-site-packages "$place"
+        run python3 -m venv --system-site-packages "$place"
     fi
-    mkdir "$copy" # building leaves traces, which do not belong into the source
-    cp -r "$source"/{edge_daemon,models,pyproject.toml,README.md,LICENSE} "$copy"
-    PIP_CACHE_DIR="$opt/downloads" "${pip[@]}" install -q --disable-pip-version-check --only-binary :all: "${from[@]}" \
+    run mkdir "$copy" # building leaves traces, which do not belong into the source
+    run cp -r "$source"/{edge_daemon,models,pyproject.toml,README.md,LICENSE} "$copy"
+    run env "PIP_CACHE_DIR=$opt/downloads" "${pip[@]}" install -q --disable-pip-version-check --only-binary :all: "${from[@]}" \
         --constraint "$opt/build/constraints" "$copy${extras:+[$extras]}"
-    chmod -R go=u-w "$place"
+    run chmod -R go=u-w "$place"
 }
+
+# picamera2 and what it is built against are Debian's: that numpy stays the one in use.
+constrain() { python3 -I -c 'import numpy; print(f"numpy=={numpy.__version__}")' > "$opt/build/constraints" 2> /dev/null || true; }
 
 # share_libraries PLACE: those of the version in use, as the same files: what fits is not written to the card once more.
 # pip replaces files and never changes one, so the version in use stays as it is.
@@ -266,7 +270,7 @@ first_configuration() {
 systemd_runs() { [ -d /run/systemd/system ]; }
 
 # Those of our services that run, or are meant to.
-active_units() { systemctl list-units --plain --no-legend --state=active,activating,reloading 'edge-daemon.service' 'edge-daemon@*.service' | cut -d' ' -f1; }
+active_units() { systemctl list-units --plain --no-legend --state=active,activating,reloading "${ours[@]}" | cut -d' ' -f1; }
 
 next_commands() {
     [ ! "$dry" ] || return 0

@@ -6,8 +6,8 @@ state() { find /var/lib -maxdepth 1 -name 'edge-daemon' -o -maxdepth 1 -name 'ed
 units_of_ours() {
     active_units
     # it fails where there are none
-    { systemctl list-unit-files --plain --no-legend 'edge-daemon.service' 'edge-daemon@*.service' || true; } | cut -d' ' -f1 | sed '/@\.service/d'
-    systemctl list-units --all --plain --no-legend 'edge-daemon.service' 'edge-daemon@*.service' | cut -d' ' -f1
+    { systemctl list-unit-files --plain --no-legend "${ours[@]}" || true; } | cut -d' ' -f1 | sed '/@\.service/d'
+    systemctl list-units --all --plain --no-legend "${ours[@]}" | cut -d' ' -f1
 }
 
 stop_services() {
@@ -22,7 +22,7 @@ stop_services() {
 
 remove_programs() {
     step "removing programs, units and rules"
-    run rm -f "$command" "$units/edge-daemon.service" "$units/edge-daemon@.service" "$udev/60-edge-daemon-coral.rules"
+    run rm -f "$command" "$units"/edge-daemon{,@,-opinion}.service "$udev/60-edge-daemon-coral.rules"
     run rmdir -p --ignore-fail-on-non-empty "$units" "$udev" 2> /dev/null || true
     run rm -rf "${opt:?}/versions" "$opt/current" "$opt/current.new" "$opt/before" "$opt/build" "$opt/downloads" "$remembered"
     run rm -rf /run/edge-daemon /run/edge-daemon-*/
@@ -44,22 +44,24 @@ remove_user() {
 remove_what_is_yours() {
     step "removing configuration and state"
     mapfile -t left < <(state)
-    run rm -rf "$configuration" "${left[@]}" /etc/systemd/system/edge-daemon.service.d /etc/systemd/system/edge-daemon@*.service.d
+    run rm -rf "$configuration" "${left[@]}" /etc/systemd/system/edge-daemon{,-opinion}.service.d /etc/systemd/system/edge-daemon@*.service.d
 }
 
 # Only when apt would take nothing else with them.
 remove_packages() {
-    local ours would
+    local packages would
     [ -s "$added" ] || return 0
     step "removing the packages that were installed with it"
-    mapfile -t ours < <(sort -u "$added")
-    would=$(apt-get -s purge "${ours[@]}" 2> /dev/null | sed -n 's/^Purg \([^ ]*\).*/\1/p' | LC_ALL=C sort -u)
+    mapfile -t packages < <(sort -u "$added")
+    would=$(apt-get -s purge "${packages[@]}" 2> /dev/null | sed -n 's/^Purg \([^ ]*\).*/\1/p' | LC_ALL=C sort -u)
     if [ "$would" = "$(LC_ALL=C sort -u "$added")" ]; then
-        run env DEBIAN_FRONTEND=noninteractive apt-get purge -y -qq "${ours[@]}" > /dev/null
+        run env DEBIAN_FRONTEND=noninteractive apt-get purge -y -qq "${packages[@]}" > /dev/null
     else
-        say "  other packages need them now, so they stay: ${ours[*]}"
+        say "  other packages need them now, so they stay: ${packages[*]}"
     fi
 }
+
+done_is() { if [ "$dry" ]; then say "Nothing was done."; else say "$1"; fi; }
 
 stop_services
 remove_programs
@@ -68,9 +70,9 @@ if [ "$purge" ]; then
     remove_what_is_yours
     remove_packages
     run rm -rf "$opt"
-    say "Nothing of edge-daemon is left but what the journal remembers."
+    done_is "Nothing of edge-daemon is left but what the journal remembers."
 else
     run rmdir --ignore-fail-on-non-empty "$opt" 2> /dev/null || true
-    say "edge-daemon is removed. $configuration and /var/lib/edge-daemon stay; --uninstall --purge removes them too."
+    done_is "edge-daemon is removed. $configuration and /var/lib/edge-daemon stay; --uninstall --purge removes them too."
 fi
 run rm -f /run/edge-daemon-install.lock

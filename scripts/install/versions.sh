@@ -8,7 +8,7 @@ switch_to() {
     if [ "$(installed)" != "$1" ] && [ ! -e "$opt/before" ]; then
         run remember_before
     fi
-    run install -D -m 0644 -t "$units" "$opt/versions/$1/systemd/edge-daemon.service" "$opt/versions/$1/systemd/edge-daemon@.service"
+    run install -D -m 0644 -t "$units" "$opt/versions/$1"/systemd/*.service
     run install -D -m 0644 -t "$udev" "$opt/versions/$1/systemd/60-edge-daemon-coral.rules"
     run ln -sfn "versions/$1" "$opt/current.new"
     run mv -T "$opt/current.new" "$opt/current"

@@ -18,6 +18,7 @@ from scripts.rigs.service import (
     broker,
     configuration,
     installer,
+    keep_password,
     nothing_is_lost,
     readings_come,
 )
@@ -50,9 +51,7 @@ def can_read(user: str, path: Path) -> bool:
 
 def is_private() -> None:
     """Configuration and password are for root and the service."""
-    password = CONFIG.with_name("mqtt-password")
-    password.write_text("secret\n")
-    password.chmod(0o600)
+    password = keep_password()
     for path in (CONFIG, password):
         expect(not can_read("nobody", path), f"{path} is private")
     expect(can_read(UNIT, CONFIG), "the service can read its configuration")
@@ -137,6 +136,14 @@ def takes_several_cameras() -> None:
     time.sleep(8)
     expect(output("systemctl", "show", "-P", "ExecMainStatus", f"{UNIT}@wrong") == "78", "it ends with 78")
     expect(restarts(f"{UNIT}@wrong") == 0, "it is not restarted")
+
+
+def gives_second_opinions() -> None:
+    """edge-daemon-opinion waits for questions at the same broker, as the same user."""
+    opinion = f"{UNIT}-opinion"
+    run("systemctl", "enable", "--now", opinion)
+    until(lambda: "questions come from broker" in output("journalctl", "-u", opinion, "-o", "cat"), 40 * SLOW, "ready")
+    expect(Path(f"/proc/{main_pid(opinion)}").owner() == UNIT, "it has the service's user")
 
 
 def runs_on_a_read_only_root() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 FOLDER = Path("/run/rig")
@@ -14,6 +16,28 @@ FOLDER = Path("/run/rig")
 
 class Failed(Exception):
     """Something does not hold."""
+
+
+def carry_out(steps: Sequence[Callable[[], None]]) -> None:
+    """Print a line for each step that holds, with its docstring. Raises Failed at the first that does not."""
+    for step in steps:
+        started = time.monotonic()
+        step()
+        named = step.func if isinstance(step, partial) else step
+        print(f"ok {time.monotonic() - started:6.1f} s  {named.__doc__}", flush=True)
+    print(f"all {len(steps)} hold", flush=True)
+
+
+def told(main: Callable[[], None]) -> None:
+    """Run it, as a program: what failed, and in any case the journal, are printed."""
+    try:
+        main()
+    except Failed as failure:
+        print(f"NOT OK: {failure}", flush=True)
+        sys.exit(1)
+    finally:
+        print("\n$ journalctl -u 'edge-daemon*'", flush=True)
+        print(output("journalctl", "-u", "edge-daemon*", "--no-pager"), flush=True)
 
 
 def expect(holds: bool, what: str) -> None:

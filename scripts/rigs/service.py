@@ -18,7 +18,7 @@ OPT = Path("/opt/edge-daemon")
 CONFIG = Path("/etc/edge-daemon/config.toml")
 STATE = Path("/var/lib/edge-daemon")
 UNIT = "edge-daemon"
-SLOW = 8 if Path("/proc/device-tree").exists() else 1
+SLOW = 8 if Path("/proc/device-tree").exists() or output("systemd-detect-virt") == "qemu" else 1
 """Times are multiplied by it where a processor is emulated."""
 CHANGING = "/proc /sys /dev /run /tmp /share /root /var/tmp /var/log /var/cache /var/lib/apt /var/lib/dpkg"
 CHANGING += " /var/lib/mosquitto"
@@ -27,15 +27,19 @@ CHANGING += " /var/lib/mosquitto"
 broker = Broker()
 
 
-def configuration(extra: str = "") -> str:
+SIMULATED = """source = "simulated"
+hold = 4.0
+surface = "paper"
+numbers = 1
+"""
+
+
+def configuration(extra: str = "", camera: str = SIMULATED) -> str:
     return f"""
 [device]
 id = "rig"
 [camera]
-source = "simulated"
-hold = 4.0
-surface = "paper"
-numbers = 1
+{camera}
 [[field]]
 name = "units"
 region = [0.0, 0.0, 1.0, 1.0]
@@ -46,6 +50,19 @@ password_file = "mqtt-password"
 longest_wait = "2s"
 {extra}
 """
+
+
+def configured(camera: str) -> None:
+    """Let the service's configuration have this [camera]."""
+    CONFIG.write_text(configuration(camera=camera))
+
+
+def keep_password() -> Path:
+    """The broker's, where only root can read it."""
+    password = CONFIG.with_name("mqtt-password")
+    password.write_text("secret\n")
+    password.chmod(0o600)
+    return password
 
 
 def installer(*command: str | Path) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,1 @@
+"""The kernel's own V4L2 cameras without hardware: see scripts/rig."""
