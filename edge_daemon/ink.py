@@ -106,7 +106,7 @@ def is_light_on_dark(picture: Grey) -> bool:
 
 def cubes(off: MatLike) -> float:
     """The sum of the cubes of a picture's values."""
-    return float(CUBES @ cv2.calcHist([off], [0], None, [256], [0, 256])[:, 0])
+    return float(CUBES @ cv2.calcHist([off], [0], None, [256], [0, 256]).ravel())  # (256, 1), with OpenCV 5 (256,)
 
 
 def find_blobs(ink: Grey) -> list[Blob]:
