@@ -72,8 +72,8 @@ class Reader:
         likely = [number for number in numbers if number.confidence >= LEAST]
         if spelled:
             return [borne_out(spelled, likely)]
-        may_be_turned = pieces > WRITTEN * all_pieces and not reads_well(likely, pieces)
-        if may_be_turned and not as_it_stands and patch.frame.mono >= self._next_look:
+        settled = as_it_stands or patch.frame.mono < self._next_look or pieces <= WRITTEN * all_pieces
+        if not settled and not reads_well(likely, pieces):
             self._next_look = patch.frame.mono + self.look_round_every
             if self._looked_round(patch, likely):
                 turn = self.turn

@@ -48,6 +48,8 @@ SLENDER, LEANS, NEXT_TO, SLANTED, SLASH = 0.2, 0.2, 1.2, 0.25, 0.3
 """A bar is at most so many times its length thick. A slash leans so many pixels for each pixel up more than any digit
 so many heights beside it, so many more than the digits of the picture usually do, and so many at least. In some hands
 a 1 does too: it is left open which it is."""
+LIKELY = 0.5
+"""Ink that is a digit's with more than this is no piece of ink with less, and no stain before a number."""
 LINE_GAP = 4.0
 """Marks further apart than this, in heights of the taller, are not on one line."""
 JOIN_GAP = 1.0
@@ -178,7 +180,7 @@ def pieces(blobs: Sequence[Blob]) -> NDArray[np.int64]:
     tall, wide, dark = h[None], w[None], peak[None]
     own_piece = (h[:, None] <= 0.5 * tall) & (w[:, None] <= 1.5 * tall) & (peak[:, None] > 0.5 * dark)
     near = (shared > 0.4 * w[:, None]) & (apart < 0.12 * tall) & (np.maximum(w, h)[:, None] > 0.15 * tall)
-    own_right = (chance[:, None] > 0.5) & (chance < 0.5)
+    own_right = (chance[:, None] > LIKELY) & (chance < LIKELY)
     belongs = own_piece & near & (wide < 1.5 * tall) & ~own_right
     homes: NDArray[np.int64] = np.where(belongs.any(axis=1), belongs.argmax(axis=1), np.arange(len(blobs)))
     return homes[homes]
@@ -215,7 +217,7 @@ def right_neighbours(blobs: Sequence[Blob]) -> dict[int, int]:
     in_the_way = later & (overlap > 0.4 * shorter) & ~speck & (peak > FAINT * peak[:, None])
     distance = np.where(in_the_way, gap, np.inf)
     nearest = distance.argmin(axis=1)
-    stain = np.array([b.chance < 0.5 for b in blobs])[:, None] & (peak[:, None] < FAINT * peak)
+    stain = np.array([b.chance < LIKELY for b in blobs])[:, None] & (peak[:, None] < FAINT * peak)
     alike = (shorter > 0.45 * taller) & (gap < LINE_GAP * taller) & ~stain
     links: dict[int, int] = {}
     for i in np.argsort(distance.min(axis=1), kind="stable"):
