@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from edge_daemon.domain import Box, Candidate, Grey, Number
+from edge_daemon.domain import Box, Candidate, Digit, Grey, Number, outline
 from edge_daemon.ink import MIN_HEIGHT, contrast, shrunk
 from edge_daemon.strips import HEIGHT, cut
 
@@ -15,6 +15,9 @@ GLYPHS, STRIP = 0.7, 0.3
 UNSEEN, UNHEARD = 0.01, 0.1
 """Of a text that the glyphs, or the strip, did not think of: its chance. A strip misses a digit more easily than glyphs
 that were read surely one by one."""
+BETWEEN, DOUBTFUL = 2.0, 0.9
+"""Of two numbers that may be one: heights of the higher between them at most, and how surely at most what stands there
+was called no digit."""
 AROUND, MARGIN = 1.0, 0.2
 """Heights of the number: of paper around it, so that it is known what paper looks like; and around the strip."""
 
@@ -45,6 +48,36 @@ def jointly(number: Number, spelled: Sequence[Candidate]) -> Number:
     best = sorted(likely.items(), key=lambda candidate: -candidate[1])[:3]
     share = min(1 / max(1.0, sum(likely.values())), max(number.whole, number.confidence) / best[0][1])
     return replace(number, candidates=tuple((text, round(share * likelihood, 4)) for text, likelihood in best))
+
+
+def may_be_one(left: Number, right: Number) -> bool:
+    """Whether `right`, the next number that was found, may go on where `left` ends: with a digit between them that was
+    called none, and not surely."""
+    (x, y, w, h), (x2, y2, _, h2) = left.box, right.box
+    on_one_line = min(y + h, y2 + h2) - max(y, y2) > 0.5 * min(h, h2)
+    return max(left.whole, right.whole) < DOUBTFUL and on_one_line and 0 < x2 - (x + w) < BETWEEN * max(h, h2)
+
+
+def rejoined(left: Number, right: Number, spelled: Sequence[Candidate]) -> Number | None:
+    """The one number that `left` and `right` are with one digit more between them; None where the strip over both does
+    not spell that, or not so much likelier than both without it that it outweighs the glyphs."""
+    both = left.text + right.text
+    without = dict(spelled).get(both, 0.0)
+    for text, chance_of in spelled:
+        if len(text) == len(both) + 1 and text.startswith(left.text) and text.endswith(right.text):
+            heard = chance_of / (chance_of + max(without, UNSEEN))
+            between = max(left.whole, right.whole)
+            seen = (1 - between) * math.prod(min(1.0, n.confidence / n.whole) for n in (left, right))
+            likelihood = chance(GLYPHS * odds(seen, UNSEEN) + STRIP * odds(heard, UNHEARD))
+            if likelihood <= 0.5:
+                return None
+            box = outline([left.box, right.box])
+            edge = left.box[0] + left.box[2]
+            lost = Digit(((text[len(left.text)], round(heard, 4)),), (edge, box[1], right.box[0] - edge, box[3]))
+            whole = min(1.0, left.whole * right.whole / between**2)
+            digits = (*left.digits, lost, *right.digits)
+            return Number(box, ((text, round(likelihood * whole, 4)),), digits, whole)
+    return None
 
 
 def spelled_as(text: str, strip: Mapping[str, float]) -> float:

@@ -14,7 +14,7 @@ from edge_daemon.company import credible
 from edge_daemon.coral import Device
 from edge_daemon.domain import Box, Classifier, Digit, Grey, Line, Number, Patch, outline
 from edge_daemon.ink import Blob, contrast, shrunk
-from edge_daemon.jointly import borne_out, jointly, strip_of
+from edge_daemon.jointly import borne_out, jointly, may_be_one, rejoined, strip_of
 from edge_daemon.networks import usual_kind
 from edge_daemon.read import read
 from edge_daemon.segment import segment
@@ -117,8 +117,12 @@ class Reader:
             sifted.append(self.sieve.sift(ink, blobs))
             return sifted[-1]
 
-        lines = segment(replace(patch, pixels=turned(patch.pixels, turn)), sift)
-        return self._credible(patch, read(lines, self.classifier), turn), pieces_of(lines), sum(map(len, sifted))
+        pixels = turned(patch.pixels, turn)
+        lines = segment(replace(patch, pixels=pixels), sift)
+        numbers = read(lines, self.classifier)
+        if self.strips:
+            numbers = mended(pixels, numbers, self.strips)
+        return self._credible(patch, numbers, turn), pieces_of(lines), sum(map(len, sifted))
 
     def _credible(
         self, patch: Patch, numbers: Sequence[Number], turn: int, beside: Sequence[Number] = ()
@@ -157,6 +161,20 @@ def heard(pixels: Grey, numbers: Sequence[Number], strips: StripReader) -> list[
     asked = {i: strip for i, strip in unsure.items() if strip is not None}
     said = dict(zip(asked, strips.read_each(list(asked.values())), strict=True))
     return [jointly(number, said[i]) if i in said else number for i, number in enumerate(numbers)]
+
+
+def mended(pixels: Grey, numbers: Sequence[Number], strips: StripReader) -> list[Number]:
+    """`numbers` in reading order, boxes in `pixels`: those made one again between which a digit was overlooked."""
+    found: list[Number] = []
+    for number in numbers:
+        if found and may_be_one(found[-1], number):
+            strip = strip_of(pixels, outline([found[-1].box, number.box]))
+            one = rejoined(found[-1], number, strips.read(strip).candidates) if strip is not None else None
+            if one:
+                found[-1] = one
+                continue
+        found.append(number)
+    return found
 
 
 def is_one_line(patch: Patch) -> bool:

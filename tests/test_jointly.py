@@ -7,7 +7,7 @@ import pytest
 
 from edge_daemon import strips
 from edge_daemon.domain import Candidate, Number
-from edge_daemon.jointly import borne_out, jointly, strip_of
+from edge_daemon.jointly import borne_out, jointly, may_be_one, rejoined, strip_of
 from edge_daemon.strips import StripReader
 from tests.paper import page
 
@@ -78,3 +78,36 @@ def test_no_strip_where_there_can_be_none() -> None:
     assert strip_of(blank, (10, 10, 3, 2)) is None
     assert strip_of(blank, (10, 40, 1900, 20)) is None
     assert strips.WIDTH * strips.SQUEEZE / strips.HEIGHT < 95
+
+
+def side_by_side(whole: float, gap: int = 30) -> tuple[Number, Number]:
+    """20 and 9, 40 px high, with `gap` px and an unsure glyph between them."""
+    left = Number((0, 0, 60, 40), (("20", 0.55),), (), whole)
+    return left, Number((60 + gap, 5, 30, 40), (("9", 0.56),), (), whole)
+
+
+def test_a_digit_that_was_overlooked_makes_two_numbers_one_again() -> None:
+    """What stands between 20 and 9 is a little likelier no digit; the strip over both surely sees a 1 there."""
+    left, right = side_by_side(0.55)
+    assert may_be_one(left, right)
+    one = rejoined(left, right, [("2019", 0.7), ("219", 0.25), ("209", 0.04)])
+    assert one is not None
+    assert (one.text, one.box, one.whole) == ("2019", (0, 0, 120, 45), 1.0)
+    assert 0.6 < one.confidence < 0.9
+    assert one.digits[-1].box == (60, 0, 30, 45)
+
+
+def test_a_slash_parts_numbers_whatever_the_strip_says_of_it() -> None:
+    """A stroke that was surely called no digit looks like a 1 to a strip too; so it is not asked, or not believed."""
+    assert not may_be_one(*side_by_side(0.95))
+    assert rejoined(*side_by_side(0.88), [("2019", 0.9)]) is None
+
+
+def test_numbers_that_a_strip_spells_without_a_digit_between_stay_two() -> None:
+    """Also where it spells both and something else, or where they stand too far apart, or below each other."""
+    left, right = side_by_side(0.55)
+    assert rejoined(left, right, [("209", 0.9), ("2019", 0.06)]) is None
+    assert rejoined(left, right, [("", 0.9), ("7", 0.1)]) is None
+    assert not may_be_one(*side_by_side(0.55, gap=100))
+    below = Number((90, 50, 30, 40), (("9", 0.56),), (), 0.55)
+    assert not may_be_one(left, below)
