@@ -11,8 +11,9 @@ from edge_daemon import strips
 from edge_daemon.domain import Grey
 from edge_daemon.sources.strokes import Writer, coverage
 from scripts.evaluation import scores
+from scripts.training import amounts, strips_evaluate, strips_net, strips_sources, strips_written
 from scripts.training import strips as training
-from scripts.training import strips_evaluate, strips_net, strips_sources, strips_written
+from scripts.training.amounts import Amount
 from scripts.training.strips_evaluate import Read
 from scripts.training.strips_hands import Line, repenned
 from scripts.training.strips_shipped import Samples
@@ -27,7 +28,7 @@ def digit(char: str, seed: int = 3) -> Grey:
 def source() -> strips_sources.Sources:
     inks = [digit(str(n)) for n in range(10)]
     crops = {name: [[ink] for ink in inks] for name in strips_sources.HANDS if name != "cheque"}
-    return strips_sources.Sources((), (inks, np.arange(10)), crops, [digit("4")])
+    return strips_sources.Sources((), (inks, np.arange(10)), [Amount(digit("7"), "7")], crops, [digit("4")])
 
 
 def test_a_seed_writes_the_same_strip_again(source: strips_sources.Sources) -> None:
@@ -88,6 +89,51 @@ def test_cheque_crops_with_a_neighbour_in_them_are_left_out() -> None:
     assert strips_sources.is_one(strips_sources.without_neighbours(beside), 3)
     both = np.hstack((alone[:, 10:34], alone[:, 10:34]))
     assert not strips_sources.is_one(strips_sources.without_neighbours(both), 3)
+
+
+def page_of(text: str, seed: int) -> Grey:
+    """A line on paper with a grain of its own."""
+    paper = np.random.default_rng(seed).normal(190, 6, (60, 34 * len(text) + 46))
+    for i, char in enumerate(text):
+        left = 20 + 34 * i
+        paper[:, left : left + 60] -= 0.6 * digit(char, seed)[:, : paper.shape[1] - left]
+    return np.clip(paper, 0, 255).astype(np.uint8)
+
+
+def crop(page: Grey, at: int, side: int) -> Grey:
+    """A square about the digit number `at`, brought to 48 px."""
+    import cv2
+
+    middle = 20 + 34 * at + 23
+    cut = page[30 - side // 2 : 30 + side // 2, middle - side // 2 : middle + side // 2]
+    return np.asarray(cv2.resize(cut, (48, 48), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def test_lines_are_put_together_again_from_crops_that_overlap() -> None:
+    """Crops of different sizes of three lines: each line comes back, with its digits, as long as it was; where lines
+    meet, nothing is joined."""
+    lines = [("482", 5), ("3905", 6), ("61", 7)]
+    crops = [crop(page_of(text, seed), i, 58 - 4 * (i % 2)) for text, seed in lines for i in range(len(text))]
+    labels = np.array([int(char) for text, _ in lines for char in text])
+    found = list(amounts.chains(crops))
+    assert [chain for chain, _ in found] == [[0, 1, 2], [3, 4, 5, 6], [7, 8]]
+    for (chain, overlaps), (text, seed) in zip(found, lines, strict=True):
+        picture, _, _ = amounts.composed([crops[i] for i in chain], overlaps)
+        assert picture.shape[1] / picture.shape[0] == pytest.approx((34 * len(text) + 22) / 58, rel=0.12), seed
+    assert [amount.text for amount in amounts.amounts(crops, labels)] == ["482", "3905", "61"]
+
+
+def test_what_is_seen_of_digits_beyond_the_ends_is_cut_off() -> None:
+    """Bars at the very ends of a line go, unless they hang together with its digits: then there is no line."""
+    picture = page_of("25", 3)
+    first, last = 60, 60
+    without = amounts.trimmed(picture, first, last)
+    picture[5:55, :6] = picture[5:55, -6:] = 40
+    assert without is not None
+    assert (trimmed := amounts.trimmed(picture, first, last)) is not None
+    assert abs(trimmed.shape[1] - without.shape[1]) <= 2
+    picture[28:34] = 40
+    assert amounts.trimmed(picture, first, last) is None
 
 
 def test_batches_hold_whole_strips_with_their_digits() -> None:

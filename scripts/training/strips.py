@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import Grey
 from edge_daemon.strips import HEIGHT, WIDTH
-from scripts.training import options, pool, strips_sources
+from scripts.training import options, pool, strips_sources, strips_start
 from scripts.training import strips_net as net
 from scripts.training import strips_shipped as shipped
 from scripts.training import strips_written as written
@@ -105,7 +105,8 @@ def degraded(x: NDArray[np.uint8], used: NDArray[np.int64], rng: Generator) -> N
 def train(samples: shipped.Samples, check: shipped.Samples, args: argparse.Namespace) -> Any:
     """A trained Keras model; goes on where it was interrupted.
 
-    In cycles, each with half the rate of the one before (warm restarts: Loshchilov and Hutter, 2017).
+    In cycles, each with half the rate of the one before (warm restarts: Loshchilov and Hutter, 2017). What goes on from
+    a network has had its first.
     """
     import keras
     import tensorflow as tf
@@ -114,12 +115,14 @@ def train(samples: shipped.Samples, check: shipped.Samples, args: argparse.Names
     keras.mixed_precision.set_global_policy("mixed_bfloat16" if args.bfloat16 else "float32")
     model, steps = net.build(), args.per_epoch // BATCH
     known = check.x[..., None].astype(np.float32) / 255, net.targets(check.texts)
+    if args.start:
+        strips_start.begin(model, args.start, samples.x[:: max(1, len(samples.x) // strips_start.STRIPS)])
     shapes = (tf.TensorSpec((BATCH, HEIGHT, None, 1), tf.float32), tf.TensorSpec((BATCH, net.LONGEST), tf.int32))
     for cycle in range(args.cycles):
         weights = model.get_weights()
         model = net.build()  # a fresh one: it would take what was restored for the cycle before as its own progress
         model.set_weights(weights)
-        compile_for(model, args.epochs * steps, HIGHEST / 2**cycle)
+        compile_for(model, args.epochs * steps, HIGHEST / 2 ** (cycle + bool(args.start)))
         shown = tf.data.Dataset.from_generator(
             partial(batches, samples, np.random.default_rng(args.seed + cycle)), output_signature=shapes
         )
@@ -156,6 +159,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--epochs", type=int, default=8, help="in a cycle")
     add("--cycles", type=int, default=2)
     add("--per-epoch", type=int, default=120_000, help="strips shown in an epoch")
+    add("--from", dest="start", help="go on from this network's weights: its manifest (.json), or `bundled`")
     add("--bfloat16", action="store_true", help="train with half the precision: faster where the processor knows it")
     args = parser.parse_args(argv)
     args.work.mkdir(parents=True, exist_ok=True)

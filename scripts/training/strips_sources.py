@@ -1,9 +1,9 @@
-"""What strips are written with: fonts, crops by set, cheque digits in the order in which they stood."""
+"""What strips are written with: fonts, crops by set, cheque digits in the order in which they stood, and as lines."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import Grey
 from scripts.training import fonts, hands, sets
+from scripts.training.amounts import Amount, amounts
 
 HANDS = {"cheque": 0.27, "mnist_train": 0.22, "bhmsds_digits": 0.14, "hwd1000": 0.06, "semeion": 0.02}
 """How often a strip is written with each set's crops; `cheque` takes neighbours from the same cheque."""
@@ -28,6 +29,8 @@ class Sources:
     fonts: Sequence[Path]
     cheque: tuple[Sequence[Grey], NDArray[np.int64]]
     """Cheque digits as ink in the order in which they stood, and what they are."""
+    amounts: Sequence[Amount]
+    """Parts of lines as they were written."""
     crops: dict[str, list[list[Grey]]]
     """By set ten lists of digits as ink."""
     characters: Sequence[Grey]
@@ -39,18 +42,22 @@ def sources(data: Path, held: bool = False) -> Sources:
     crops: dict[str, list[list[Grey]]] = {}
     characters: list[Grey] = []
     cheque: tuple[list[Grey], NDArray[np.int64]] = ([], np.zeros(0, np.int64))
+    lines: list[Amount] = []
     for entry in sets.SETS:
         inks, labels = sets.load(entry, data)
         if entry.file == "orand_raw":
             inks = [without_neighbours(ink) for ink in inks]
             clean = [i for i in range(len(inks)) if (i >= 0.9 * len(inks)) == held and is_one(inks[i], int(labels[i]))]
             cheque = [full(inks[i]) for i in clean], labels[clean]
+            raw, _ = sets.load(replace(entry, prepare=sets.as_it_is), data)
+            own = slice(int(0.9 * len(raw)), None) if held else slice(int(0.9 * len(raw)))
+            lines = amounts(raw[own], labels[own])
         elif entry.file in HANDS:
             mine = [i for i in range(len(inks)) if (i % 10 == 9) == held and sets.is_clean(inks[i], *CLEAN)]
             crops[entry.file] = hands.by_digit([full(inks[i]) for i in mine], labels[mine])
         else:
             characters += inks[int(held) :: 2]
-    return Sources(fonts.split(fonts.files())[int(held)], cheque, crops, characters)
+    return Sources(fonts.split(fonts.files())[int(held)], cheque, lines, crops, characters)
 
 
 def without_neighbours(ink: Grey) -> Grey:

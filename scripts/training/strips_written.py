@@ -13,7 +13,7 @@ from edge_daemon.sources import strokes
 from edge_daemon.strips import SQUEEZE, WIDTH, cut
 from scripts.training import beside, grounds, hands
 from scripts.training.strips_grounds import ground
-from scripts.training.strips_hands import Exemplars, Line, Written, other, scaled
+from scripts.training.strips_hands import Exemplars, Line, Written, other, repenned, scaled
 from scripts.training.strips_sources import HANDS, Sources
 
 LENGTHS = (0.09, 0.10, 0.14, 0.18, 0.16, 0.12, 0.07, 0.05, 0.03, 0.03, 0.015, 0.015)
@@ -22,10 +22,14 @@ EMPTY = 0.12
 """Share of strips without any digit."""
 STROKED, PRINTED = 0.15, 0.14
 """How often the hand is one of our own strokes, beside HANDS; how often it is a press."""
+AS_WRITTEN = 0.2
+"""How often a number is made of parts of lines that somebody wrote at one go."""
 STRANGERS = 0.2
 """How often other writing reaches into the box."""
 MARKS = ".,-=*+:()x÷%"
 """Signs that are no digits. No slash: in some hands it is a 1."""
+ENDS = ("-", ".-", "=", ".", ",", ".=", "_", "_", "._", "--", ",-", ".--", "*", ":", "%", "#", "+")
+"""What stands behind a number."""
 
 
 def strip(rng: Generator, source: Sources) -> tuple[Grey, str]:
@@ -40,8 +44,10 @@ def strip(rng: Generator, source: Sources) -> tuple[Grey, str]:
 
 def number(rng: Generator, source: Sources) -> Written:
     """A number with its marks, by a hand or a press."""
-    text = dressed(rng, digits(rng))
     height = float(rng.uniform(22, 46))
+    if source.amounts and rng.random() < AS_WRITTEN:
+        return tilted(rng, as_written(rng, source, height), 0.1, 1.5)
+    text = dressed(rng, digits(rng))
     if rng.random() < PRINTED:
         return tilted(rng, press(rng, source, text, height), 0.05, 0.8)
     return tilted(rng, penned(rng, source, text, height), 0.2, 1.8)
@@ -73,8 +79,7 @@ def dressed(rng: Generator, text: str) -> str:
         at = int(rng.integers(0, len(text) + 1))
         text = text[:at] + str(rng.choice(list(MARKS))) + text[at:]
     if rng.random() < 0.35:
-        ends = ["-", ".-", "=", ".", ",", ".=", "_", "_", "._", "--", ",-", ".--", "*", ":", "%", "#", "+"]
-        text += str(rng.choice(ends))
+        text += str(rng.choice(ENDS))
     if rng.random() < 0.1:
         text = str(rng.choice(["$", "*", "#", "-", "=", "(", "$ ", "x", "+"])) + text
     return text
@@ -104,6 +109,30 @@ def penned(rng: Generator, source: Sources, text: str, height: float) -> Written
         line.add(mark, rise, space * height)
         if joined and char in DIGITS and rng.random() < joined:
             line.join(rng, pen if own else max(1.3, 0.7 * pen))
+    return line.written(text)
+
+
+def as_written(rng: Generator, source: Sources, height: float) -> Written:
+    """Parts of lines as somebody wrote them: one, or two that stood near to each other, at times with a sign behind."""
+    first = int(rng.integers(len(source.amounts)))
+    near = int(np.clip(first + rng.choice([-2, -1, 1, 2]), 0, len(source.amounts) - 1))
+    parts = [source.amounts[first]]
+    if rng.random() < 0.35 and len(parts[0].text) + len(source.amounts[near].text) <= len(LENGTHS):
+        parts.append(source.amounts[near])
+    pen = height * float(np.exp(rng.uniform(np.log(0.045), np.log(0.17))))
+    penned_anew, text = rng.random() < 0.5, ""
+    line = Line(height, 2 * sum(len(part.text) for part in parts))
+    for part in parts:
+        by = height * float(rng.normal(1.05, 0.06)) / part.cover.shape[0]
+        mark = scaled(hands.Mark(part.cover, 0, -part.cover.shape[0], 0), by)
+        if penned_anew:
+            mark = hands.Mark(repenned(mark.cover, pen), mark.left, mark.top - 4, mark.advance)
+        line.add(mark, rng.normal(0, 0.04) * height, rng.uniform(0.02, 0.2) * height)
+        text += part.text
+    signs = hands.Stroked(rng, height, pen)
+    for sign in str(rng.choice(ENDS)) if rng.random() < 0.35 else "":
+        mark = other(rng, source, sign, height, pen) if sign in "_#" else signs.mark(sign)
+        line.add(mark, rng.normal(0, 0.04) * height, rng.uniform(0.0, 0.25) * height)
     return line.written(text)
 
 

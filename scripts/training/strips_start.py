@@ -1,0 +1,54 @@
+"""A strip network to go on training from: the weights of one that ships, as float32 and with its normalisation back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_daemon.errors import ModelError
+from edge_daemon.networks import bundled, read_file
+from edge_daemon.strips import read_manifest
+from scripts.training import weights
+
+STRIPS = 1_000
+"""By which the normalisation is found."""
+
+
+def begin(model: Any, path: str, strips: NDArray[np.uint8]) -> None:
+    """Give `model` the weights of the network whose manifest is at `path`, or of the `bundled` one; in place.
+
+    What ships has each normalisation folded into the convolution before it. It is found again by `strips`
+    (n, HEIGHT, WIDTH): as batches will have it, with what was folded as its offset. Blocks that the other network has
+    not (strips_net.further) stay as they are, and add nothing. Raises ModelError where it is another network.
+    """
+    import keras
+
+    manifest = bundled("strips") if path == "bundled" else Path(path)
+    known = weights.layers(read_file(manifest.parent, read_manifest(manifest).files["int8"]))
+    pairs = [pair for pair in convolutions(model) if pair[1] is None or not pair[1].name.startswith("further")]
+    if [layer.kernel.shape for layer, _ in pairs] != [kernel.shape for kernel, _ in known]:
+        pairs = convolutions(model)
+    if [layer.kernel.shape for layer, _ in pairs] != [kernel.shape for kernel, _ in known]:
+        raise ModelError(f"{manifest} is a network of another shape; it cannot be gone on from")
+    shown = strips[:STRIPS, ..., None].astype(np.float32) / 255
+    for (layer, norm), (kernel, bias) in zip(pairs, known, strict=True):
+        if norm is None:
+            layer.set_weights([kernel, bias])
+            continue
+        layer.set_weights([kernel])
+        seen = keras.Model(model.input, layer.output).predict(shown, batch_size=100, verbose=0)
+        mean, variance = seen.mean(axis=(0, 1, 2)), seen.var(axis=(0, 1, 2))
+        norm.set_weights([np.sqrt(variance + norm.epsilon), mean + bias, mean, variance])
+
+
+def convolutions(model: Any) -> list[tuple[Any, Any]]:
+    """Each convolution and the normalisation behind it, or None, in their order."""
+    layers = [layer for layer in model.layers if type(layer).__name__ in ("Conv2D", "BatchNormalization")]
+    return [
+        (layer, following if type(following).__name__ == "BatchNormalization" else None)
+        for layer, following in zip(layers, [*layers[1:], None], strict=True)
+        if type(layer).__name__ == "Conv2D"
+    ]
