@@ -14,8 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.classifiers import normalise
-from edge_daemon.domain import Grey
+from edge_daemon.classifiers.normalise import SIDE, VIEWS
 from edge_daemon.errors import ModelError
 
 TOLERANCE = 0.0009
@@ -25,11 +24,25 @@ SHARES = 128, 90
 _FULL = 65535
 
 
-def blends(inks: Sequence[Grey]) -> NDArray[np.uint8]:
-    """Of each pair of inks two pictures as the network sees them, (n, SIDE, SIDE, VIEWS)."""
-    shown = np.stack([normalise.normalise(ink) for ink in inks]).astype(np.uint16)
+def blends(views: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Of each pair of golden pictures as the network sees them, (n, SIDE, SIDE, VIEWS), two pictures, alike."""
+    shown = views.astype(np.uint16)
     melted = [(share * a + (256 - share) * b) >> 8 for share in SHARES for a, b in combinations(shown, 2)]
     return np.asarray(np.stack(melted), np.uint8)
+
+
+def views_sheet(views: NDArray[np.uint8]) -> bytes:
+    """The golden pictures as the network sees them, as a PNG: what one OpenCV makes of the ink is not to the bit what
+    another makes of it, and only the network is to be tried."""
+    return cv2.imencode(".png", views.transpose(3, 1, 0, 2).reshape(VIEWS * SIDE, -1))[1].tobytes()
+
+
+def views(content: bytes, count: int) -> NDArray[np.uint8]:
+    """A sheet of `count` of them taken apart. Raises ModelError."""
+    picture = cv2.imdecode(np.frombuffer(content or b"\0", np.uint8), cv2.IMREAD_UNCHANGED)
+    if picture is None or picture.dtype != np.uint8 or picture.shape != (VIEWS * SIDE, count * SIDE):
+        raise ModelError(f"the sheet of views does not hold {count} pictures; reinstall the model")
+    return np.ascontiguousarray(picture.reshape(VIEWS, SIDE, count, SIDE).transpose(2, 1, 3, 0).astype(np.uint8))
 
 
 def sheet(answers: Sequence[NDArray[np.float32]]) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TypedDict, TypeVar
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from edge_daemon import blends
 from edge_daemon.apart import apart
+from edge_daemon.classifiers.normalise import normalise
 from edge_daemon.classifiers.options import AUTO, BUNDLED, Options, Precision
 from edge_daemon.classifiers.tflite import DigitManifest, TfliteClassifier, golden_inks, read_manifest
-from edge_daemon.domain import Classifier, Glyph
+from edge_daemon.domain import Classifier, Glyph, Grey
 from edge_daemon.errors import ChildError, ModelError
 from edge_daemon.networks import bundled, read_file
 from edge_daemon.reader import open_reader
@@ -80,7 +81,7 @@ def run(manifest: str) -> Tried:
     for kind in models:
         open_reader(Options(manifest, precision=kind))  # what it brings besides
     shown = golden_inks(read_file(path.parent, facts.files["golden"]), len(facts.golden))
-    keeps_promises(path, facts, models, blends.blends(shown))
+    keeps_promises(path, facts, models, blended(path, facts, shown))
     glyphs = [Glyph((0, 0, ink.shape[1], ink.shape[0]), ink) for ink in shown]
     took = min(pace(model, glyphs) for model in models.values())
     usual = pace(TfliteClassifier(Options(str(bundled("digits")))), glyphs)
@@ -90,6 +91,13 @@ def run(manifest: str) -> Tried:
             f" at most {SLOWER:g} times that is allowed"
         )
     return {"version": facts.version, "seconds": took}
+
+
+def blended(path: Path, facts: DigitManifest, inks: Sequence[Grey]) -> NDArray[np.uint8]:
+    """The blends of a model with these golden inks. Raises ModelError."""
+    if "views" in facts.files:
+        return blends.blends(blends.views(read_file(path.parent, facts.files["views"]), len(inks)))
+    return blends.blends(np.stack([normalise(ink) for ink in inks]))  # from before there were any
 
 
 def keeps_promises(

@@ -37,6 +37,21 @@ environment() {
     cksum < "$root/pyproject.toml" > "$stamp"
 }
 
+# newer_environment EXTRAS: the same with the libraries that Python 3.12 and newer get, whatever Python this is: in .venv-newer.
+newer_environment() {
+    local libraries
+    environment newer "$1"
+    [ "$env/.newer" -nt "$env/.made-for-${1//,/-}" ] && return
+    mapfile -t libraries < <("$env/bin/python" -c 'import tomllib
+for one in tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]:
+    library, _, marker = one.partition(";")
+    if "python_version>=" in marker: print(library)')
+    # --no-deps: pip would warn that this is not what Python 3.11 gets, which is what is wanted
+    "$env/bin/python" -m pip install -q --disable-pip-version-check --no-deps -U "${libraries[@]}" &&
+        "$env/bin/python" -m pip uninstall -q -y tflite-runtime || exit
+    touch "$env/.newer"
+}
+
 # training MODULE "SOURCE..." ARGUMENT...: runs a training in .venv-train, with the Debian packages that its sources (modules
 # of scripts.training) draw from. -h prints the comment at the head of the script that called.
 training() {

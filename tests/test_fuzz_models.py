@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from edge_daemon import blends, trial
+from edge_daemon.classifiers.normalise import normalise
 from edge_daemon.classifiers.options import Options
 from edge_daemon.classifiers.tflite import TfliteClassifier, golden_inks, read_manifest
 from edge_daemon.errors import ModelError
@@ -53,11 +54,29 @@ def test_the_sheet_gives_back_what_was_put_in() -> None:
             blends.answers(spoiled, 2, count)
 
 
-def test_the_bundled_model_keeps_its_promise() -> None:
-    """On the interpreter at hand, with room to spare: another interpreter must fit too."""
+def test_views_are_what_the_normaliser_made_of_the_golden_inks() -> None:
+    """They come back from their sheet as they went in; a sheet of others is refused; the bundled ones differ from what
+    this OpenCV makes of the inks in no more than the edges of strokes."""
     path = bundled("digits")
     facts = read_manifest(path)
-    pictures = blends.blends(golden_inks(read_file(path.parent, facts.files["golden"]), len(facts.golden)))
+    inks = golden_inks(read_file(path.parent, facts.files["golden"]), len(facts.golden))
+    views = np.stack([normalise(ink) for ink in inks])
+    sheet = blends.views_sheet(views)
+    assert np.array_equal(blends.views(sheet, len(views)), views)
+    another = blends.sheet([np.zeros((5, 11), np.float32)])
+    for spoiled, count in ((b"", 22), (b"<html>", 22), (sheet, 21), (another, 22)):
+        with pytest.raises(ModelError, match="sheet of views"):
+            blends.views(spoiled, count)
+    kept = blends.views(read_file(path.parent, facts.files["views"]), len(views))
+    assert np.mean(np.abs(kept.astype(int) - views) > 40) < 0.02
+
+
+def test_the_bundled_model_keeps_its_promise() -> None:
+    """On the interpreter and the OpenCV at hand, with room to spare: others must fit too."""
+    path = bundled("digits")
+    facts = read_manifest(path)
+    inks = golden_inks(read_file(path.parent, facts.files["golden"]), len(facts.golden))
+    pictures = trial.blended(path, facts, inks)
     promised = blends.answers(read_file(path.parent, facts.files["blends"]), len(facts.blends), len(pictures))
     for kind, answers in zip(facts.blends, promised, strict=True):
         reader = TfliteClassifier(Options(str(path), precision=kind))  # type: ignore[arg-type]

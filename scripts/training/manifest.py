@@ -41,7 +41,8 @@ def write(
     It was trained on all of sets.py, unless `other` facts say otherwise.
     """
     golden_sheet = golden.sheet()
-    pictures = blends.blends(golden.inks())
+    views = np.stack([normalise.normalise(ink) for ink in golden.inks()])
+    pictures = blends.blends(views)
     kinds = sorted(networks)
     answers = [probabilities(networks[kind], temperature[kind], pictures) for kind in kinds]
     facts = {
@@ -56,7 +57,8 @@ def write(
         "golden": golden_answers(networks["float32"], temperature["float32"]).round(4).tolist(),
         "blends": kinds,
     } | dict(other)
-    return save(folder, NAME, version, networks, golden_sheet, facts, {"blends": blends.sheet(answers)})
+    sheets = {"blends": blends.sheet(answers), "views": blends.views_sheet(views)}
+    return save(folder, NAME, version, networks, golden_sheet, facts, sheets)
 
 
 def save(
