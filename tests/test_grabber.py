@@ -43,7 +43,7 @@ class Device:
 
     def retrieve(self) -> tuple[bool, NDArray[np.uint8]]:
         self.retrieved += 1
-        return True, np.full((2, 2), self.number, np.uint8)
+        return True, np.full((2, 2), self.number % 256, np.uint8)
 
     def release(self) -> None:
         self.released += 1

@@ -25,6 +25,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edge_daemon.domain import Frame, Grey
 from edge_daemon.errors import PictureError
+from edge_daemon.sources.capture import opened
 from edge_daemon.sources.pace import Pace, wait_until
 from edge_daemon.sources.watched import watched
 
@@ -132,10 +133,7 @@ class Video:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg writes to the terminal by itself
-        level = cv2.setLogLevel(0)  # and so does OpenCV
-        self._capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)
-        cv2.setLogLevel(level)
+        self._capture = opened(name, cv2.CAP_FFMPEG)
         if not self._capture.isOpened():
             raise PictureError(f"{name}: not a video that can be read (damaged, or a format unknown here)")
         size = [int(self._capture.get(prop)) for prop in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)]

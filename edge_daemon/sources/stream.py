@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from edge_daemon.access import read_password
 from edge_daemon.domain import Frame, Grey
 from edge_daemon.errors import CameraError, ConfigError
+from edge_daemon.sources.capture import opened
 from edge_daemon.sources.grabber import Capture, grabbed
 from edge_daemon.sources.pace import Pace
 from edge_daemon.sources.turn import Rotation, turned
@@ -63,11 +63,9 @@ class StreamCamera:
         return grabbed(self._open, self._grey, self._pace, STALL, tick)
 
     def _open(self) -> Capture:
-        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg writes to the terminal by itself
         milliseconds = int(1000 * TIMEOUT)
         timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds, cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds]
-        cv2.setLogLevel(0)  # and so does OpenCV
-        capture = cv2.VideoCapture(self._address(), cv2.CAP_FFMPEG, timeouts)
+        capture = opened(self._address(), cv2.CAP_FFMPEG, timeouts)
         if not capture.isOpened():
             raise CameraError(f"{self._options.url} cannot be opened: is the camera on, the path right, the login?")
         return capture  # type: ignore[return-value]

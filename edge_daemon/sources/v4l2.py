@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from edge_daemon.domain import Frame, Grey
 from edge_daemon.errors import CameraError
 from edge_daemon.sources import v4l2_controls, v4l2_device
+from edge_daemon.sources.capture import opened
 from edge_daemon.sources.grabber import Capture, grabbed
 from edge_daemon.sources.pace import Pace
 from edge_daemon.sources.turn import Rotation, turned
@@ -86,8 +87,7 @@ class V4l2Camera:
             raise CameraError(f"{device} is not there: is the camera plugged in? There is {there}")
         chosen = v4l2_device.best_format(device)
         os.environ.setdefault(_SELECT, str(round(TIMEOUT)))
-        cv2.setLogLevel(0)  # OpenCV writes to the terminal by itself
-        capture = cv2.VideoCapture(os.path.realpath(device), cv2.CAP_V4L2)
+        capture = opened(os.path.realpath(device), cv2.CAP_V4L2)
         if not capture.isOpened():
             holders = ", ".join(v4l2_device.holders(device)) or "another program seems to have it"
             raise CameraError(f"{device} is in use, and only one program can have it: {holders}")
