@@ -138,10 +138,10 @@ def trimmed(picture: Grey, first: int, last: int) -> Grey | None:
     ink = np.asarray(cv2.convertScaleAbs(ink, alpha=255 / max(1.0, float(np.percentile(ink, 99)))), np.uint8)
     ink[ink < FAINT] = 0
     empty = (ink > 2 * FAINT).sum(axis=0) == 0
-    begins = np.flatnonzero(empty[: int(ENDS * first)])
-    ends = np.flatnonzero(empty[last + int((1 - ENDS) * (ink.shape[1] - last)) :])
+    tail = last + int((1 - ENDS) * (ink.shape[1] - last))
+    begins, ends = np.flatnonzero(empty[: int(ENDS * first)]), np.flatnonzero(empty[tail:])
     if len(begins) == 0 or len(ends) == 0:
         return None
-    line = ink[:, begins[-1] : last + int((1 - ENDS) * (ink.shape[1] - last)) + ends[0] + 1]
+    line = ink[:, begins[-1] : tail + ends[0] + 1]
     x, y, w, h = cv2.boundingRect((line > 2 * FAINT).view(np.uint8))
     return line[y : y + h, x : x + w] if min(w, h) > SEEN else None
