@@ -19,7 +19,7 @@ from edge_daemon.networks import usual_kind
 from edge_daemon.read import read
 from edge_daemon.segment import segment
 from edge_daemon.sieve import Sieve
-from edge_daemon.strips import StripReader, boxes, cut
+from edge_daemon.strips import SETTLED, StripReader, boxes
 
 ON_ITS_SIDE, UPSIDE_DOWN = ("2345679", 1.0), ("347", 3.0)
 """Digits that are none when turned so, and of how many more it takes to leave the present way up. A 2 on its head is a
@@ -28,8 +28,6 @@ SURE = 0.7
 """A frame whose digits are this sure on average stands the right way up."""
 LEAST = 0.5
 """Confidence below which ink is not called a number."""
-SETTLED = 0.95
-"""What is this sure, read as a strip or by its glyphs, needs no second look the other way."""
 TELLS = 0.2
 """A strip that is less sure of its likeliest text does not tell it, and the glyphs are asked. Less than LEAST: on
 lines that hard the glyphs are wrong more often still."""
@@ -97,12 +95,9 @@ class Reader:
         """The whole patch read as a strip; None where that says nothing, or not surely enough."""
         height, width = patch.pixels.shape
         ink, box = contrast(patch.pixels), (0, 0, width, height)
-        strip = cut(ink, box)
-        if strip is None:
-            return None
-        said = strips.read(strip)
-        text, sure = said.candidates[0]
-        if not text or sure < TELLS:
+        said = strips.read(ink, box)
+        text, sure = said.candidates[0] if said else ("", 0.0)
+        if not said or not text or sure < TELLS:
             return None
         where = boxes(box, ink, said.spans)
         digits = tuple(Digit(((digit, sure),), at) for digit, at in zip(text, where, strict=True))
@@ -169,7 +164,7 @@ def mended(pixels: Grey, numbers: Sequence[Number], strips: StripReader) -> list
     for number in numbers:
         if found and may_be_one(found[-1], number):
             strip = strip_of(pixels, outline([found[-1].box, number.box]))
-            one = rejoined(found[-1], number, strips.read(strip).candidates) if strip is not None else None
+            one = rejoined(found[-1], number, strips.read_each([strip])[0]) if strip is not None else None
             if one:
                 found[-1] = one
                 continue

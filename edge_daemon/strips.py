@@ -36,6 +36,10 @@ FRAMES = WIDTH // 2
 NONE = len(DIGITS)
 """Column of a frame's scores that says: no digit here."""
 SCORES = NONE + 1
+SETTLED = 0.95
+"""What is this sure, read as a strip or by its glyphs, needs no second look, be it the same way or the other."""
+STRETCHED = 0.88, 1.12
+"""Widths, of its own, at which a line is looked at again that is not read surely."""
 APART = 16
 """Columns of nothing between short strips that share a run of the network."""
 BEAM = 8
@@ -76,10 +80,17 @@ class StripReader:
         said = np.array([self.probabilities(strip).max(axis=0) for strip in shown], np.float32)
         compare(path, said, facts.golden)
 
-    def read(self, strip: Grey) -> Spelled:
-        """`strip` (HEIGHT, WIDTH) as `cut` makes it."""
+    def read(self, ink: Grey, box: Box) -> Spelled | None:
+        """The line in `box` of a contrast map; None where `cut` finds none. What is not sure is looked at narrower and
+        wider as well, and each look counts alike."""
+        strip = cut(ink, box)
+        if strip is None:
+            return None
         said = self.probabilities(strip)
         candidates = texts(said)
+        if candidates[0][1] < SETTLED:
+            again = [strip for wide in STRETCHED if (strip := cut(ink, box, wide)) is not None]
+            candidates = together([candidates, *self.read_each(again)])
         return Spelled(candidates, spans(said, candidates[0][0]))
 
     def read_each(self, strips: Sequence[Grey]) -> list[tuple[Candidate, ...]]:
@@ -124,24 +135,33 @@ def golden_strips(sheet: bytes, count: int) -> list[Grey]:
     return list(np.asarray(picture, np.uint8).reshape(count, HEIGHT, WIDTH))
 
 
-def cut(ink: Grey, box: Box) -> Grey | None:
+def cut(ink: Grey, box: Box, wide: float = 1.0) -> Grey | None:
     """The line in `box` of the contrast map `ink` as a strip (HEIGHT, WIDTH), at its left end; the rest is 0.
 
+    It is `wide` times as wide as it stands there.
     `box` holds the digits with a little space around them (a tenth to a half of their height is what training saw) and
     is clipped to the map. The strip's paper is stretched to 0 and its ink to 255. None for what cannot be a line that
     the network knows: too long for its height, or empty.
     """
     x, y, w, h = clipped(box, ink)
-    if min(w, h) < 2 or w * HEIGHT > h * WIDTH * SQUEEZE:
+    if min(w, h) < 2 or w * wide * HEIGHT > h * WIDTH * SQUEEZE:
         return None
     how = cv2.INTER_AREA if h > HEIGHT else cv2.INTER_LINEAR
-    line = cv2.resize(ink[y : y + h, x : x + w], (across(w, h), HEIGHT), interpolation=how)
+    line = cv2.resize(ink[y : y + h, x : x + w], (across(w * wide, h), HEIGHT), interpolation=how)
     paper, dark = (float(v) for v in np.percentile(line, (50, 98)))
     strip = np.zeros((HEIGHT, WIDTH), np.uint8)
     strip[:, : line.shape[1]] = np.clip(
         (line.astype(np.float32) - paper) * (255 / max(LEAST_CONTRAST, dark - paper)), 0, 255
     )
     return strip
+
+
+def together(looks: Sequence[Sequence[Candidate]]) -> tuple[Candidate, ...]:
+    """The three likeliest texts by several looks, each of which counts alike."""
+    chances: dict[str, float] = defaultdict(float)
+    for text, chance in itertools.chain.from_iterable(looks):
+        chances[text] += chance / len(looks)
+    return tuple(sorted(chances.items(), key=lambda candidate: -candidate[1])[:3])
 
 
 def shared(strips: Sequence[Grey]) -> list[list[tuple[Grey, int]]]:
@@ -159,7 +179,7 @@ def shared(strips: Sequence[Grey]) -> list[list[tuple[Grey, int]]]:
     return lists
 
 
-def across(w: int, h: int) -> int:
+def across(w: float, h: int) -> int:
     """Columns of a strip that a box of this size fills."""
     return max(1, min(WIDTH, round(w * HEIGHT / h)))
 

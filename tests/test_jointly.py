@@ -69,7 +69,7 @@ def test_the_strip_of_a_number_is_cut_where_it_stands(height: int) -> None:
     picture = page(written, height=height, pen=height / 12, size=(12 * height, 5 * height))
     strip = strip_of(picture, (edge, edge, 4 * height, height))
     assert strip is not None
-    assert StripReader().read(strip).candidates[0][0] == "2357"
+    assert StripReader().read_each([strip])[0][0][0] == "2357"
 
 
 def test_no_strip_where_there_can_be_none() -> None:

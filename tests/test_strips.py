@@ -7,17 +7,20 @@ import json
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from edge_daemon import networks, strips
+from edge_daemon.domain import Grey
 from edge_daemon.errors import ModelError
 from edge_daemon.sources.strokes import Writer
 from edge_daemon.strips import NONE, StripReader
 from scripts.training.strips_shipped import drawn
 
 FRAMES = 5
+WHOLE = 0, 0, strips.WIDTH, strips.HEIGHT
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +108,8 @@ def test_boxes_lie_where_the_spans_say() -> None:
 @pytest.mark.parametrize(("text", "seed"), [("2021", 1), ("90", 2), ("58000", 3), ("7346", 6)])
 def test_written_strips_are_read(reader: StripReader, text: str, seed: int) -> None:
     """Numbers by the project's own writers, and a span for each digit."""
-    spelled = reader.read(drawn(Writer(seed), text))
+    spelled = reader.read(drawn(Writer(seed), text), WHOLE)
+    assert spelled is not None
     assert spelled.candidates[0][0] == text
     assert len(spelled.spans) == len(text)
 
@@ -113,21 +117,52 @@ def test_written_strips_are_read(reader: StripReader, text: str, seed: int) -> N
 @pytest.mark.parametrize(("text", "seed"), [("2000", 1), ("3585", 2), ("60068", 3)])
 def test_touching_digits_are_read(reader: StripReader, text: str, seed: int) -> None:
     """The same when each digit's stroke runs into the next one's."""
-    assert reader.read(drawn(Writer(seed), text, gap=-0.22)).candidates[0][0] == text
+    assert reader.read_each([drawn(Writer(seed), text, gap=-0.22)])[0][0][0] == text
 
 
 def test_strips_that_share_a_run_are_read_as_alone(reader: StripReader) -> None:
     """Short lines side by side on one sheet, and longer ones on sheets of their own, say what they say alone."""
     shown = [drawn(Writer(seed), text) for seed, text in enumerate(("7", "", "90", "2021", "4", "7346"))]
     assert len(strips.shared(shown)) < len(shown)
-    assert [said[0][0] for said in reader.read_each(shown)] == [reader.read(one).candidates[0][0] for one in shown]
+    alone = [strips.texts(reader.probabilities(one))[0][0] for one in shown]
+    assert [said[0][0] for said in reader.read_each(shown)] == alone
 
 
 def test_an_empty_strip_says_nothing(reader: StripReader) -> None:
     """No ink: the empty text, surely."""
-    text, chance = reader.read(np.zeros((strips.HEIGHT, strips.WIDTH), np.uint8)).candidates[0]
+    spelled = reader.read(np.zeros((strips.HEIGHT, strips.WIDTH), np.uint8), WHOLE)
+    assert spelled is not None
+    text, chance = spelled.candidates[0]
     assert text == ""
     assert chance > 0.9
+
+
+def test_looks_at_one_line_count_alike() -> None:
+    """Two looks that agree outweigh a surer third; what one look alone thought of keeps its share."""
+    said = strips.together([(("12", 0.6), ("72", 0.3)), (("12", 0.5),), (("72", 0.9), ("22", 0.05))])
+    assert [text for text, _ in said] == ["72", "12", "22"]
+    assert [chance for _, chance in said] == pytest.approx([1.2 / 3, 1.1 / 3, 0.05 / 3])
+
+
+def test_a_line_that_is_not_sure_is_looked_at_at_other_widths(reader: StripReader) -> None:
+    """A blurred line is: what it then says is the mean of the three looks. A clear one says what its strip says."""
+    clear = drawn(Writer(1), "2021")
+    spelled = reader.read(clear, WHOLE)
+    assert spelled is not None
+    assert spelled.candidates == strips.texts(reader.probabilities(cut(clear)))
+    blurred = np.asarray(cv2.GaussianBlur(clear, (0, 0), 3.5), np.uint8)
+    looks = [strips.texts(reader.probabilities(cut(blurred)))]
+    assert looks[0][0][1] < strips.SETTLED
+    looks += reader.read_each([cut(blurred, wide) for wide in strips.STRETCHED])
+    spelled = reader.read(blurred, WHOLE)
+    assert spelled is not None
+    assert spelled.candidates == strips.together(looks)
+
+
+def cut(ink: Grey, wide: float = 1.0) -> Grey:
+    strip = strips.cut(ink, WHOLE, wide)
+    assert strip is not None
+    return strip
 
 
 def test_a_network_that_reads_its_golden_strips_wrong_is_refused(tmp_path: Path) -> None:
