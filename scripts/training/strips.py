@@ -153,7 +153,7 @@ def compile_for(model: Any, steps: int, highest: float) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = options.parser("scripts/train_strips", __doc__, "0.4.0", "strips, state and network")
+    parser = options.parser("scripts/train_strips", __doc__, "0.5.0", "strips, state and network")
     add = parser.add_argument
     add("--count", type=int, default=300_000, help="strips to write, once")
     add("--epochs", type=int, default=8, help="in a cycle")

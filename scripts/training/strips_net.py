@@ -1,4 +1,4 @@
-"""The strip network: twelve convolutions, about 380,000 weights, a row of eleven scores for every two columns."""
+"""The strip network: twelve convolutions, about 379,000 weights, a row of eleven scores for every two columns."""
 
 from __future__ import annotations
 
