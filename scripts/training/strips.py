@@ -19,6 +19,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from edge_daemon.domain import Grey
+from edge_daemon.errors import ModelError
 from edge_daemon.strips import HEIGHT, WIDTH
 from scripts.training import options, pool, strips_sources, strips_start
 from scripts.training import strips_net as net
@@ -102,11 +103,13 @@ def degraded(x: NDArray[np.uint8], used: NDArray[np.int64], rng: Generator) -> N
     return np.asarray(np.clip(bent, 0, 1)[..., None], np.float32)
 
 
-def train(samples: shipped.Samples, check: shipped.Samples, args: argparse.Namespace) -> Any:
+def train(
+    samples: shipped.Samples, check: shipped.Samples, known: strips_start.Layers | None, args: argparse.Namespace
+) -> Any:
     """A trained Keras model; goes on where it was interrupted.
 
     In cycles, each with half the rate of the one before (warm restarts: Loshchilov and Hutter, 2017). What goes on from
-    a network has had its first.
+    a network that is `known` has had its first.
     """
     import keras
     import tensorflow as tf
@@ -114,15 +117,15 @@ def train(samples: shipped.Samples, check: shipped.Samples, args: argparse.Names
     keras.utils.set_random_seed(args.seed)
     keras.mixed_precision.set_global_policy("mixed_bfloat16" if args.bfloat16 else "float32")
     model, steps = net.build(), args.per_epoch // BATCH
-    known = check.x[..., None].astype(np.float32) / 255, net.targets(check.texts)
-    if args.start:
-        strips_start.begin(model, args.start, samples.x[:: max(1, len(samples.x) // strips_start.STRIPS)])
+    held = check.x[..., None].astype(np.float32) / 255, net.targets(check.texts)
+    if known:
+        strips_start.begin(model, known, samples.x[:: max(1, len(samples.x) // strips_start.STRIPS)])
     shapes = (tf.TensorSpec((BATCH, HEIGHT, None, 1), tf.float32), tf.TensorSpec((BATCH, net.LONGEST), tf.int32))
     for cycle in range(args.cycles):
         weights = model.get_weights()
         model = net.build()  # a fresh one: it would take what was restored for the cycle before as its own progress
         model.set_weights(weights)
-        compile_for(model, args.epochs * steps, HIGHEST / 2 ** (cycle + bool(args.start)))
+        compile_for(model, args.epochs * steps, HIGHEST / 2 ** (cycle + bool(known)))
         shown = tf.data.Dataset.from_generator(
             partial(batches, samples, np.random.default_rng(args.seed + cycle)), output_signature=shapes
         )
@@ -131,7 +134,7 @@ def train(samples: shipped.Samples, check: shipped.Samples, args: argparse.Names
             shown.prefetch(4),
             epochs=args.epochs,
             steps_per_epoch=steps,
-            validation_data=known,
+            validation_data=held,
             validation_batch_size=250,
             callbacks=[keras.callbacks.BackupAndRestore(str(state), delete_checkpoint=False)],
             verbose=2,
@@ -162,6 +165,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--from", dest="start", help="go on from this network's weights: its manifest (.json), or `bundled`")
     add("--bfloat16", action="store_true", help="train with half the precision: faster where the processor knows it")
     args = parser.parse_args(argv)
+    try:
+        known = strips_start.known(args.start) if args.start else None
+    except ModelError as error:
+        parser.error(f"--from {args.start}: {error}")
     args.work.mkdir(parents=True, exist_ok=True)
     held = args.work / "strips-check.npz"
     make(strips_sources.sources(args.data, held=True), 0, CHECK, args.seed + 1000, held)
@@ -171,7 +178,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         make(source, i * SHARD, SHARD, args.seed, path)
         print(f"{(i + 1) * SHARD} strips written", flush=True)
     samples, check = load(shards), load([held])
-    model = train(samples, check, args)
+    model = train(samples, check, known, args)
     model.save(args.work / "strips.keras")
     sample = samples.x[:: max(1, len(samples.x) // 1000)]
     print(f"wrote {shipped.write(args.out, args.work / 'strips', args.version, model, sample, check)}")

@@ -17,8 +17,17 @@ STRIPS = 1_000
 """By which the normalisation is found."""
 
 
-def begin(model: Any, path: str, strips: NDArray[np.uint8]) -> None:
-    """Give `model` the weights of the network whose manifest is at `path`, or of the `bundled` one; in place.
+Layers = list[tuple[NDArray[np.float32], NDArray[np.float32]]]
+
+
+def known(path: str) -> Layers:
+    """Kernels and biases of the network whose manifest is at `path`, or of the `bundled` one. Raises ModelError."""
+    manifest = bundled("strips") if path == "bundled" else Path(path)
+    return weights.layers(read_file(manifest.parent, read_manifest(manifest).files["int8"]))
+
+
+def begin(model: Any, known: Layers, strips: NDArray[np.uint8]) -> None:
+    """Give `model` the weights of a network that is known; in place.
 
     What ships has each normalisation folded into the convolution before it. It is found again by `strips`
     (n, HEIGHT, WIDTH): as batches will have it, with what was folded as its offset. Blocks that the other network has
@@ -26,13 +35,10 @@ def begin(model: Any, path: str, strips: NDArray[np.uint8]) -> None:
     """
     import keras
 
-    manifest = bundled("strips") if path == "bundled" else Path(path)
-    known = weights.layers(read_file(manifest.parent, read_manifest(manifest).files["int8"]))
-    pairs = [pair for pair in convolutions(model) if pair[1] is None or not pair[1].name.startswith("further")]
+    every = convolutions(model)
+    pairs = every if len(every) == len(known) else [pair for pair in every if not is_further(pair[1])]
     if [layer.kernel.shape for layer, _ in pairs] != [kernel.shape for kernel, _ in known]:
-        pairs = convolutions(model)
-    if [layer.kernel.shape for layer, _ in pairs] != [kernel.shape for kernel, _ in known]:
-        raise ModelError(f"{manifest} is a network of another shape; it cannot be gone on from")
+        raise ModelError("--from: that is a network of another shape; it cannot be gone on from")
     shown = strips[:STRIPS, ..., None].astype(np.float32) / 255
     for (layer, norm), (kernel, bias) in zip(pairs, known, strict=True):
         if norm is None:
@@ -42,6 +48,11 @@ def begin(model: Any, path: str, strips: NDArray[np.uint8]) -> None:
         seen = keras.Model(model.input, layer.output).predict(shown, batch_size=100, verbose=0)
         mean, variance = seen.mean(axis=(0, 1, 2)), seen.var(axis=(0, 1, 2))
         norm.set_weights([np.sqrt(variance + norm.epsilon), mean + bias, mean, variance])
+
+
+def is_further(norm: Any) -> bool:
+    """Whether a normalisation is that of a block that a network may lack."""
+    return norm is not None and norm.name.startswith("further")
 
 
 def convolutions(model: Any) -> list[tuple[Any, Any]]:
