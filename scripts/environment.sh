@@ -42,10 +42,10 @@ newer_environment() {
     local libraries
     environment newer "$1"
     [ "$env/.newer" -nt "$env/.made-for-${1//,/-}" ] && return
-    mapfile -t libraries < <("$env/bin/python" -c 'import tomllib
-for one in tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]:
+    mapfile -t libraries < <("$env/bin/python" -c 'import sys, tomllib
+for one in tomllib.load(open(sys.argv[1], "rb"))["project"]["dependencies"]:
     library, _, marker = one.partition(";")
-    if "python_version>=" in marker: print(library)')
+    if "python_version>=" in marker: print(library)' "$root/pyproject.toml")
     # --no-deps: pip would warn that this is not what Python 3.11 gets, which is what is wanted
     "$env/bin/python" -m pip install -q --disable-pip-version-check --no-deps -U "${libraries[@]}" &&
         "$env/bin/python" -m pip uninstall -q -y tflite-runtime || exit
