@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 
 from edge_daemon.classifiers.normalise import SIDE, VIEWS
 from edge_daemon.errors import ModelError
+
+if TYPE_CHECKING:
+    from cv2.typing import MatLike
 
 TOLERANCE = 0.0009
 """Mean difference of probabilities. Two interpreters differ by 0.0004 on the same int8 network."""
@@ -39,7 +43,7 @@ def views_sheet(views: NDArray[np.uint8]) -> bytes:
 
 def views(content: bytes, count: int) -> NDArray[np.uint8]:
     """A sheet of `count` of them taken apart. Raises ModelError."""
-    picture = cv2.imdecode(np.frombuffer(content or b"\0", np.uint8), cv2.IMREAD_UNCHANGED)
+    picture = _decoded(content)
     if picture is None or picture.dtype != np.uint8 or picture.shape != (VIEWS * SIDE, count * SIDE):
         raise ModelError(f"the sheet of views does not hold {count} pictures; reinstall the model")
     return np.ascontiguousarray(picture.reshape(VIEWS, SIDE, count, SIDE).transpose(2, 1, 3, 0).astype(np.uint8))
@@ -52,9 +56,14 @@ def sheet(answers: Sequence[NDArray[np.float32]]) -> bytes:
 
 def answers(content: bytes, kinds: int, count: int) -> list[NDArray[np.float32]]:
     """A blends sheet taken apart. Raises ModelError."""
-    picture = cv2.imdecode(np.frombuffer(content or b"\0", np.uint8), cv2.IMREAD_UNCHANGED)
+    picture = _decoded(content)
     if picture is None or picture.dtype != np.uint16 or picture.ndim != 2 or picture.shape[1] % max(1, kinds):
         raise ModelError("the blends sheet is none; reinstall the model")
     if len(picture) != count:
         raise ModelError(f"the blends sheet has answers to {len(picture)} pictures, not {count}; reinstall the model")
     return [np.asarray(part, np.float32) / _FULL for part in np.split(picture, kinds, axis=1)]
+
+
+def _decoded(content: bytes) -> MatLike | None:
+    """The picture in a PNG, as it is; None where there is none."""
+    return cv2.imdecode(np.frombuffer(content or b"\0", np.uint8), cv2.IMREAD_UNCHANGED)

@@ -61,23 +61,21 @@ def may_be_one(left: Number, right: Number) -> bool:
 def rejoined(left: Number, right: Number, spelled: Sequence[Candidate]) -> Number | None:
     """The one number that `left` and `right` are with one digit more between them; None where the strip over both does
     not spell that, or not so much likelier than both without it that it outweighs the glyphs."""
-    both = left.text + right.text
-    without = dict(spelled).get(both, 0.0)
-    for text, chance_of in spelled:
-        if len(text) == len(both) + 1 and text.startswith(left.text) and text.endswith(right.text):
-            heard = chance_of / (chance_of + max(without, UNSEEN))
-            between = max(left.whole, right.whole)
-            seen = (1 - between) * math.prod(min(1.0, n.confidence / n.whole) for n in (left, right))
-            likelihood = chance(GLYPHS * odds(seen, UNSEEN) + STRIP * odds(heard, UNHEARD))
-            if likelihood <= 0.5:
-                return None
-            box = outline([left.box, right.box])
-            edge = left.box[0] + left.box[2]
-            lost = Digit(((text[len(left.text)], round(heard, 4)),), (edge, box[1], right.box[0] - edge, box[3]))
-            whole = min(1.0, left.whole * right.whole / between**2)
-            digits = (*left.digits, lost, *right.digits)
-            return Number(box, ((text, round(likelihood * whole, 4)),), digits, whole)
-    return None
+    chances = dict(spelled)
+    both, between = left.text + right.text, max(left.whole, right.whole)
+    longer = (text for text in chances if len(text) == len(both) + 1)
+    text = next((t for t in longer if t.startswith(left.text) and t.endswith(right.text)), "")
+    if not text:
+        return None
+    heard = chances[text] / (chances[text] + max(chances.get(both, 0.0), UNSEEN))
+    seen = (1 - between) * math.prod(min(1.0, n.confidence / n.whole) for n in (left, right))
+    likelihood = chance(GLYPHS * odds(seen, UNSEEN) + STRIP * odds(heard, UNHEARD))
+    if likelihood <= 0.5:
+        return None
+    box, edge = outline([left.box, right.box]), left.box[0] + left.box[2]
+    lost = Digit(((text[len(left.text)], round(heard, 4)),), (edge, box[1], right.box[0] - edge, box[3]))
+    whole = min(1.0, left.whole * right.whole / between**2)
+    return Number(box, ((text, round(likelihood * whole, 4)),), (*left.digits, lost, *right.digits), whole)
 
 
 def spelled_as(text: str, strip: Mapping[str, float]) -> float:

@@ -96,8 +96,10 @@ class Reader:
         height, width = patch.pixels.shape
         ink, box = contrast(patch.pixels), (0, 0, width, height)
         said = strips.read(ink, box)
-        text, sure = said.candidates[0] if said else ("", 0.0)
-        if not said or not text or sure < TELLS:
+        if said is None:
+            return None
+        text, sure = said.candidates[0]
+        if not text or sure < TELLS:
             return None
         where = boxes(box, ink, said.spans)
         digits = tuple(Digit(((digit, sure),), at) for digit, at in zip(text, where, strict=True))

@@ -101,7 +101,7 @@ def penned(rng: Generator, source: Sources, text: str, height: float) -> Written
         if char == " ":
             line.skip(0.4 * height)
             continue
-        mark = other(rng, source, char, height, pen) if char in "$#'_" else hand.mark(char)
+        mark = marked(rng, source, hand, char, pen)
         if sizes[i] != 1.0:
             mark = scaled(mark, float(sizes[i]))
         rise = (rng.normal(0, wander) + drift * i - raised * max(0.0, 1 - float(sizes[i]))) * height
@@ -131,9 +131,13 @@ def as_written(rng: Generator, source: Sources, height: float) -> Written:
         text += part.text
     signs = hands.Stroked(rng, height, pen)
     for sign in str(rng.choice(ENDS)) if rng.random() < 0.35 else "":
-        mark = other(rng, source, sign, height, pen) if sign in "_#" else signs.mark(sign)
-        line.add(mark, rng.normal(0, 0.04) * height, rng.uniform(0.0, 0.25) * height)
+        line.add(marked(rng, source, signs, sign, pen), rng.normal(0, 0.04) * height, rng.uniform(0.0, 0.25) * height)
     return line.written(text)
+
+
+def marked(rng: Generator, source: Sources, hand: hands.Hand, char: str, pen: float) -> hands.Mark:
+    """A digit or sign by `hand`, or one that no hand is known for."""
+    return other(rng, source, char, hand.height, pen) if char in "$#'_" else hand.mark(char)
 
 
 def size_of(rng: Generator, text: str) -> NDArray[np.float64]:
