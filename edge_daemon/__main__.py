@@ -1,3 +1,3 @@
-from edge_daemon.cli import main
+from edge_daemon.cli.main import main
 
 main()

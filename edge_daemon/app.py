@@ -18,37 +18,37 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from types import FrameType
 
-from edge_daemon.allowance import Allowance
-from edge_daemon.asking import Asking
-from edge_daemon.camera import SILENT, Camera
-from edge_daemon.commands import Desk
-from edge_daemon.config import Config, runtime_folder, state_folder
-from edge_daemon.controls import Controls, Inbox, take
-from edge_daemon.coral import Device
-from edge_daemon.courier import Courier
+from edge_daemon.announce import introduce
+from edge_daemon.commands.controls import Controls, Inbox, take
+from edge_daemon.commands.dispatcher import Desk
+from edge_daemon.commands.on_demand import Inspector
+from edge_daemon.commands.transactions import Transactions
+from edge_daemon.config.last_good import Configuration
+from edge_daemon.config.schema import Config, runtime_folder, state_folder
+from edge_daemon.decision.voter import Voter
+from edge_daemon.delivery.courier import Courier
+from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Event, Frame, Number, Patch, Reading, Record, Request, Status
-from edge_daemon.doubts import Doubts
 from edge_daemon.errors import ConfigError
-from edge_daemon.fields import Fields
-from edge_daemon.health import Files
-from edge_daemon.inspector import Inspector
-from edge_daemon.introduction import introduce
-from edge_daemon.journal import event
-from edge_daemon.kept import Kept
-from edge_daemon.lastgood import Configuration
-from edge_daemon.outbox import Outbox
-from edge_daemon.reader import Reader
-from edge_daemon.report import Report
-from edge_daemon.ring import Ring
-from edge_daemon.samples import open_samples
-from edge_daemon.selection import Selected, selected
-from edge_daemon.store import Store
-from edge_daemon.systemd import Systemd
-from edge_daemon.transactions import Transactions
-from edge_daemon.units import size
-from edge_daemon.updating import Updating
-from edge_daemon.vote import Voter
-from edge_daemon.window import Window
+from edge_daemon.fields.extract import Fields
+from edge_daemon.inference.edgetpu import Device
+from edge_daemon.model_store.selection import Selected, selected
+from edge_daemon.model_store.store import Store
+from edge_daemon.on_device.collector import Doubts
+from edge_daemon.on_device.explain_log import Ring
+from edge_daemon.on_device.frame_share import Window
+from edge_daemon.on_device.samples import open_samples
+from edge_daemon.recognition.reader import Reader
+from edge_daemon.reuse import Kept
+from edge_daemon.second_opinion.budget import Allowance
+from edge_daemon.second_opinion.client import Asking
+from edge_daemon.sources.reconnecting import SILENT, Camera
+from edge_daemon.system.journal import event
+from edge_daemon.system.systemd import Systemd
+from edge_daemon.system.units import size
+from edge_daemon.telemetry.exporters import Files
+from edge_daemon.telemetry.report import Report
+from edge_daemon.updates.schedule import Updating
 
 log = logging.getLogger(__name__)
 

@@ -28,9 +28,9 @@ import click
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edge_daemon import config
-from edge_daemon.access import Access, access
+from edge_daemon.config import schema
 from edge_daemon.errors import EdgeDaemonError
+from edge_daemon.mqtt.address import Access, access
 
 TOPICS = [("edge_daemon/+/reading/+", 1), ("edge_daemon/+/history", 1)]
 TABLE = """
@@ -120,7 +120,7 @@ def collect(to: Access, name: str, db: sqlite3.Connection) -> None:
 def main(file: Path, broker: str | None, path: Path | None, name: str) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        given = config.load(path).mqtt
+        given = schema.load(path).mqtt
         with closing(sqlite3.connect(file)) as db:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")

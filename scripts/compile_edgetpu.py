@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from edge_daemon.coral import TPU
-from edge_daemon.networks import bundled
-from scripts.training.manifest import file_facts
+from edge_daemon.inference.edgetpu import TPU
+from edge_daemon.inference.interpreter import bundled
+from scripts.training.common.manifest import file_facts
 
 COMPILER = "edgetpu_compiler"
 

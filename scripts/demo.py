@@ -25,9 +25,9 @@ from typing import Any
 
 import click
 
-from edge_daemon.access import Options, access
 from edge_daemon.domain import Box, meet, outline
-from edge_daemon.watch import watch
+from edge_daemon.mqtt.address import Options, access
+from edge_daemon.tools.watch import watch
 
 LONG_ENOUGH = 4.0
 """Seconds a number must stand for the demo to expect it to be read."""

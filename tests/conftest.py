@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.broker import broker, recorder
-from tests.owner import published, states
+from tests.support.brokers.mosquitto import broker, recorder
+from tests.support.owner import published, states
 
 __all__ = ["broker", "published", "recorder", "states"]  # fixtures for all tests
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import cv2
 
-from edge_daemon import explain
 from edge_daemon.domain import Frame, Status
-from edge_daemon.sources.simulated import Options, SimulatedCamera, Truth
-from tests import contract
-from tests.broker import Mosquitto, Recorder
-from tests.paper import page
-from tests.program import started
+from edge_daemon.sources.simulated.camera import Options, SimulatedCamera, Truth
+from edge_daemon.tools import explain
+from tests.support import contract
+from tests.support.brokers.mosquitto import Mosquitto, Recorder
+from tests.support.pictures.paper import page
+from tests.support.program import started
 
 Heard = list[tuple[str, bytes]]
 
@@ -123,13 +123,13 @@ def test_a_stated_truth_changes_nothing(tmp_path: Path) -> None:
 
 def read_all(camera: SimulatedCamera) -> list[tuple[str, str | None]]:
     """What the daemon's own stages say of a camera."""
-    from edge_daemon import classifiers
-    from edge_daemon.classifiers import Options as Model
-    from edge_daemon.fields import Fields
-    from edge_daemon.reader import Reader
-    from edge_daemon.sieve import Sieve
-    from edge_daemon.strips import StripReader
-    from edge_daemon.vote import Voter
+    from edge_daemon.decision.voter import Voter
+    from edge_daemon.fields.extract import Fields
+    from edge_daemon.inference import classifier as classifiers
+    from edge_daemon.inference.classifier import Options as Model
+    from edge_daemon.recognition.line_recognizer import StripReader
+    from edge_daemon.recognition.reader import Reader
+    from edge_daemon.recognition.sieve import Sieve
 
     classifier, fields = classifiers.load(Model()), Fields([])
     reader = Reader(Sieve(), classifier, StripReader())

@@ -179,6 +179,6 @@ def test_hardware_libraries_stay_behind_their_door() -> None:
 
 def test_help_needs_no_heavy_library() -> None:
     """`edge-daemon --help` imports neither numpy nor OpenCV: it answers at once, also on a small Pi."""
-    code = "import sys, edge_daemon.cli; print([m for m in ('numpy', 'cv2', 'paho') if m in sys.modules])"
+    code = "import sys, edge_daemon.cli.main; print([m for m in ('numpy', 'cv2', 'paho') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

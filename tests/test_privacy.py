@@ -17,14 +17,15 @@ import numpy as np
 import pytest
 
 import edge_daemon
-from edge_daemon import consultation, window
 from edge_daemon.domain import Heard
-from edge_daemon.samples import Samples
-from tests import contract
-from tests.broker import Mosquitto, Recorder
-from tests.paper import page
+from edge_daemon.on_device import frame_share
+from edge_daemon.on_device.samples import Samples
+from edge_daemon.second_opinion import messages
+from tests.second_opinion.test_server import QUESTION, REGION, doubtful_pages
+from tests.support import contract
+from tests.support.brokers.mosquitto import Mosquitto, Recorder
+from tests.support.pictures.paper import page
 from tests.test_app import daemon
-from tests.test_opinion_server import QUESTION, REGION, doubtful_pages
 
 PACKAGE = Path(edge_daemon.__file__).parent
 PICTURES = {"window", "samples", "doubts", "ring", "explain", "lessons", "labelling", "preview"}
@@ -46,7 +47,7 @@ def test_no_picture_on_any_topic(tmp_path: Path, broker: Mosquitto, recorder: Re
         folder = tmp_path / "runtime" / "preview"
         while process.poll() is None and not folder.is_dir():
             time.sleep(0.02)
-        window.ask(folder)
+        frame_share.ask(folder)
         recorder.wait_for(lambda heard: heard and heard[-1][1] == b"offline", timeout=60)
         assert process.wait(20) == 0
     assert Samples(tmp_path / "state" / "samples", 0, 0).paths()
@@ -87,7 +88,7 @@ def test_second_opinions_send_the_doubtful_number_and_nothing_else(
     holds_no_picture([(topic, payload) for topic, payload in recorder.heard if topic != QUESTION])
     (question,) = questions
     assert set(json.loads(question)) == {"id", "picture"}
-    pixels = consultation.asked(Heard(QUESTION, question))[2]
+    pixels = messages.asked(Heard(QUESTION, question))[2]
     field = doubtful[y : y + h, x : x + w]
     assert pixels.shape[0] <= h
     assert pixels.shape[1] < w

@@ -12,10 +12,10 @@ from pathlib import Path
 import cv2
 import pytest
 
-from edge_daemon import machine
 from edge_daemon.domain import Message
-from edge_daemon.sources.simulated import Options, SimulatedCamera
-from tests.broker import Mosquitto, Recorder, until
+from edge_daemon.sources.simulated.camera import Options, SimulatedCamera
+from edge_daemon.system import machine
+from tests.support.brokers.mosquitto import Mosquitto, Recorder, until
 from tests.test_app import Heard, daemon, readings, said
 
 FIELD = '[[field]]\nname = "{}"\nregion = [0.0, 0.0, 1.0, 1.0]\nsettle = "1s"\n'

@@ -8,11 +8,11 @@ from contextlib import closing
 
 import numpy as np
 
-from edge_daemon import sources
 from edge_daemon.check import running
 from edge_daemon.check.finding import Found, Level
-from edge_daemon.config import Config
-from edge_daemon.sources import open_source
+from edge_daemon.config.schema import Config
+from edge_daemon.sources import kinds
+from edge_daemon.sources.kinds import open_source
 
 FLAT = 16
 """Grey levels: a frame that spans less shows nothing."""
@@ -27,7 +27,7 @@ OLD = 30.0
 def check(config: Config) -> Iterator[Found]:
     kind = config.camera.kind
     daemon = running.health()
-    if daemon is not None and kind in sources.EXCLUSIVE:
+    if daemon is not None and kind in kinds.EXCLUSIVE:
         yield _asked(daemon)
         return
     start = time.monotonic()

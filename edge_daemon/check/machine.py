@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
-from edge_daemon import clock
-from edge_daemon import machine as sensors
 from edge_daemon.check.finding import Found, Level
-from edge_daemon.config import Config
+from edge_daemon.config.schema import Config
+from edge_daemon.system import clock
+from edge_daemon.system import machine as sensors
 
 WARM, HOT = 70.0, 80.0
 """Degrees Celsius: from HOT on a Raspberry Pi slows down."""

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edge_daemon import classifiers
-from edge_daemon.apart import apart
 from edge_daemon.check import running
 from edge_daemon.check.finding import Found, Level
-from edge_daemon.choice import remembered
-from edge_daemon.classifiers.options import AUTO
-from edge_daemon.config import Config, state_folder
-from edge_daemon.coral import NO_FILE, PATIENCE
-from edge_daemon.coral_probe import UNPLUG
+from edge_daemon.config.schema import Config, state_folder
 from edge_daemon.errors import ChildError, ModelError
-from edge_daemon.networks import find_interpreter
-from edge_daemon.reader import open_reader
-from edge_daemon.selection import CHOICE, settled
-from edge_daemon.sieve import Sieve
-from edge_daemon.store import Store
-from edge_daemon.strips import StripReader
-from edge_daemon.trial import first_run
+from edge_daemon.inference import classifier as classifiers
+from edge_daemon.inference.edgetpu import NO_FILE, PATIENCE
+from edge_daemon.inference.edgetpu_probe import UNPLUG
+from edge_daemon.inference.interpreter import find_interpreter
+from edge_daemon.inference.options import AUTO
+from edge_daemon.model_store.acceptance import first_run
+from edge_daemon.model_store.choice import remembered
+from edge_daemon.model_store.selection import CHOICE, settled
+from edge_daemon.model_store.store import Store
+from edge_daemon.recognition.line_recognizer import StripReader
+from edge_daemon.recognition.reader import open_reader
+from edge_daemon.recognition.sieve import Sieve
+from edge_daemon.system.child_process import apart
 
 WITHOUT = 'With [model] delegate = "auto" the CPU reads, and nothing is missed.'
 
@@ -53,7 +53,12 @@ def _edgetpu(model: classifiers.Options) -> Iterator[Found]:
     if running.health() is not None:
         return
     try:
-        apart("edge_daemon.coral_probe:probe", find_interpreter(model.runtime).package, str(file), seconds=PATIENCE)
+        apart(
+            "edge_daemon.inference.edgetpu_probe:probe",
+            find_interpreter(model.runtime).package,
+            str(file),
+            seconds=PATIENCE,
+        )
     except (ModelError, ChildError) as error:
         wanted = model.delegate == "edgetpu"
         why = str(error) if isinstance(error, ModelError) else f"Edge TPU: the process that tried it {error}. {UNPLUG}"

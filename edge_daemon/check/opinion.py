@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edge_daemon.access import parse
-from edge_daemon.allowance import Allowance
 from edge_daemon.check.finding import Found, Level
-from edge_daemon.config import Config, state_folder
-from edge_daemon.consultation import question_topic
+from edge_daemon.config.schema import Config, state_folder
+from edge_daemon.mqtt.address import parse
+from edge_daemon.second_opinion.budget import Allowance
+from edge_daemon.second_opinion.messages import question_topic
 
 HERE = ("localhost", "127.0.0.1", "::1")
 

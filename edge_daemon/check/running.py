@@ -6,9 +6,9 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-from edge_daemon import health as files
-from edge_daemon.config import runtime_folders
+from edge_daemon.config.schema import runtime_folders
 from edge_daemon.errors import CheckError
+from edge_daemon.telemetry import exporters as files
 
 FRESH = 150.0
 """Seconds: a daemon that runs has written its health since."""

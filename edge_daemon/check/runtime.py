@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from edge_daemon.check.finding import Found, Level
-from edge_daemon.config import Config
-from edge_daemon.networks import find_interpreter
+from edge_daemon.config.schema import Config
+from edge_daemon.inference.interpreter import find_interpreter
 
 PATIENCE = 30.0
 """Seconds for picamera2 to load: on a Pi Zero it takes ten."""

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from edge_daemon.check import camera, running
 from edge_daemon.check.finding import Found, Level
-from edge_daemon.config import Config
+from edge_daemon.config.schema import Config
 
 UNIT = "edge-daemon.service"
 MANY = 3

@@ -6,9 +6,9 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
-from edge_daemon import units
 from edge_daemon.check.finding import Found, Level
-from edge_daemon.config import Config, state_folder
+from edge_daemon.config.schema import Config, state_folder
+from edge_daemon.system import units
 
 
 def check(config: Config) -> Iterator[Found]:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from edge_daemon.check.finding import Found, Level
-from edge_daemon.config import Config
+from edge_daemon.config.schema import Config
 
 MODEL = Path("/proc/device-tree/model")
 MEMINFO = Path("/proc/meminfo")

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edge_daemon.check.finding import Found, Level
-from edge_daemon.config import Config, state_folder
+from edge_daemon.config.schema import Config, state_folder
 from edge_daemon.errors import UpdateError
-from edge_daemon.repository import Repository
-from edge_daemon.updates import judged_at, known
+from edge_daemon.updates.client import Repository
+from edge_daemon.updates.install import judged_at, known
 
 
 def check(config: Config) -> Iterator[Found]:

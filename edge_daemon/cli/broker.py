@@ -15,7 +15,7 @@ from edge_daemon.cli.shared import EXIT_FAILED, complain, config_option, json_op
 from edge_daemon.errors import ConfigError
 
 if TYPE_CHECKING:
-    from edge_daemon.access import Access
+    from edge_daemon.mqtt.address import Access
 
 
 @click.command()
@@ -28,10 +28,10 @@ def watch(broker: str | None, device: str | None, config: Path | None, as_json: 
 
     A broker that wants a login gets it from the [mqtt] section of --config.
     """
-    from edge_daemon import logs
-    from edge_daemon import watch as engine
+    from edge_daemon.system import log_setup
+    from edge_daemon.tools import watch as engine
 
-    logs.setup(verbose=False)
+    log_setup.setup(verbose=False)
     to = access(broker, config)
     for topic, payload in engine.watch(to):
         if device in (None, topic.split("/")[1]):
@@ -64,8 +64,8 @@ def call(
 
     A refusal is told on stderr, with exit code 1.
     """
-    from edge_daemon.call import call as engine
-    from edge_daemon.config import load
+    from edge_daemon.config.schema import load
+    from edge_daemon.tools.call import call as engine
 
     if not re.fullmatch("[A-Za-z0-9_-]{1,64}", command):
         raise click.BadParameter(f"{command!r}: expected a name", param_hint="COMMAND")
@@ -104,8 +104,8 @@ def mqtt_clean(broker: str | None, device: str | None, config: Path | None) -> N
 
     The daemon must be stopped. Prints each topic that was cleared.
     """
-    from edge_daemon.clean import clean
-    from edge_daemon.config import load
+    from edge_daemon.config.schema import load
+    from edge_daemon.tools.clean import clean
 
     given = load(config)
     fields = [field.name for field in given.fields]
@@ -123,8 +123,8 @@ def schema(name: str | None) -> None:
     \b
     edge-daemon schema reading > reading.schema.json
     """
-    from edge_daemon.schemas import SCHEMAS
-    from edge_daemon.schemas import schema as find
+    from edge_daemon.mqtt.schemas import SCHEMAS
+    from edge_daemon.mqtt.schemas import schema as find
 
     if name is None:
         for name, (topic, _) in SCHEMAS.items():
@@ -137,8 +137,8 @@ def schema(name: str | None) -> None:
 
 def access(broker: str | None, config: Path | None) -> Access:
     """The broker that was named, or else the configured one; the login is the configured one."""
-    from edge_daemon.access import access
-    from edge_daemon.config import load
+    from edge_daemon.config.schema import load
+    from edge_daemon.mqtt.address import access
 
     given = load(config).mqtt
     try:

@@ -24,8 +24,8 @@ def calibrate(config: Path | None, write: bool, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from edge_daemon import calibrate as engine
-    from edge_daemon.config import load
+    from edge_daemon.config.schema import load
+    from edge_daemon.tools import calibrate as engine
 
     if write and config is None:
         raise click.UsageError("--write needs --config FILE to write to")

@@ -13,8 +13,8 @@ import click
 from edge_daemon.cli.shared import EXIT_CONFIG, EXIT_FAILED, complain, config_option, json_option, say
 
 if TYPE_CHECKING:
-    from edge_daemon.check import Finding
-    from edge_daemon.selftest import Sample
+    from edge_daemon.check.run import Finding
+    from edge_daemon.tools.selftest import Sample
 
 SECTIONS = (
     "config",
@@ -39,11 +39,12 @@ def run(config: Path | None, verbose: bool) -> None:
 
     Without --config: the first Pi camera, the broker on this machine, and every number in the picture.
     """
-    from edge_daemon import app, logs
-    from edge_daemon.config import state_folder
-    from edge_daemon.lastgood import Configuration
+    from edge_daemon import app
+    from edge_daemon.config.last_good import Configuration
+    from edge_daemon.config.schema import state_folder
+    from edge_daemon.system import log_setup
 
-    logs.setup(verbose)
+    log_setup.setup(verbose)
     app.main(Configuration(config, state_folder() / "last-good.toml"))
 
 
@@ -68,7 +69,7 @@ def check(section: str | None, config: Path | None, as_json: bool) -> None:
     the daemon's user. SECTION is one of config, system, runtime, model, camera, mqtt, state, updates, opinion, machine,
     service; without it all are checked.
     """
-    from edge_daemon.check import Level, checks
+    from edge_daemon.check.run import Level, checks
 
     failed = set()
     for finding in checks(config, section):
@@ -91,8 +92,8 @@ def selftest(config: Path | None) -> None:
 
     Needs no camera and no broker. Ends an installation. Exit code 0 only if all ten are read right.
     """
-    from edge_daemon import selftest as engine
-    from edge_daemon.config import load
+    from edge_daemon.config.schema import load
+    from edge_daemon.tools import selftest as engine
 
     read = [found for found in engine.samples(load(config).model) if _told(found)]
     say(f"read {len(read)} of {engine.SAMPLES} sample numbers")
@@ -123,8 +124,8 @@ def explain(seq: str, picture: Path | None, as_json: bool) -> None:
     SEQ is the number of the reading, as in its payload; without it, the newest. The daemon on this machine keeps the
     last few; they never leave it.
     """
-    from edge_daemon import explain as engine
-    from edge_daemon.config import runtime_folders
+    from edge_daemon.config.schema import runtime_folders
+    from edge_daemon.tools import explain as engine
 
     told = engine.find([folder / "explain" for folder in runtime_folders()], seq)
     say(engine.as_json(told) if as_json else "\n".join(engine.as_text(told)))

@@ -13,8 +13,8 @@ import click
 from edge_daemon.cli.shared import EXIT_FAILED, json_option, say
 
 if TYPE_CHECKING:
-    from edge_daemon.classifiers import Options
-    from edge_daemon.store import Store, Version
+    from edge_daemon.inference.classifier import Options
+    from edge_daemon.model_store.store import Store, Version
 
 RELOAD = "A running daemon takes it at its next start, or now: edge-daemon call reload"
 
@@ -44,7 +44,7 @@ def model_options(command: Callable[..., None]) -> Callable[..., None]:
     def with_options(
         file: str, labels: str, ink: Any, scale: Any, temperature: float, runtime: Any, **others: Any
     ) -> None:
-        from edge_daemon.classifiers import Options
+        from edge_daemon.inference.classifier import Options
 
         chosen = Options(file, labels=labels, ink=ink, scale=scale, temperature=temperature, runtime=runtime)
         command(chosen, **others)
@@ -61,7 +61,7 @@ def check(options: Options) -> None:
 
     FILE is a .tflite digit classifier, a manifest (.json), or "bundled". It is run in a process of its own.
     """
-    from edge_daemon.model_check import check as engine
+    from edge_daemon.tools.inspect_model import check as engine
 
     lines, fit = engine(options)
     for line in lines:
@@ -82,9 +82,9 @@ def evaluate(options: Options, crops: Path, picture: Path | None, as_json: bool)
     The set is a .npz file with x (n, height, width) uint8, light ink on black, and y (0 to 9; 10: no digit); or a
     folder of pictures in sub-folders 0 to 9 and "not".
     """
-    from edge_daemon import evaluate as engine
-    from edge_daemon.explain import save
-    from edge_daemon.trial import first_run
+    from edge_daemon.model_store.acceptance import first_run
+    from edge_daemon.tools import evaluate as engine
+    from edge_daemon.tools.explain import save
 
     first_run(options)
     result = engine.evaluate(options, crops)
@@ -143,8 +143,8 @@ def rollback() -> None:
 
 
 def _store() -> Store:
-    from edge_daemon.config import state_folder
-    from edge_daemon.store import Store
+    from edge_daemon.config.schema import state_folder
+    from edge_daemon.model_store.store import Store
 
     return Store(state_folder() / "models")
 

@@ -30,11 +30,11 @@ def serve(broker: str | None, models: tuple[str, ...], config: Path | None) -> N
     \b
     edge-daemon opinion serve --broker mqtts://broker.example
     """
-    from edge_daemon import logs
-    from edge_daemon.ensemble import open_ensemble
-    from edge_daemon.opinion_server import serve as engine
+    from edge_daemon.second_opinion.engines import open_ensemble
+    from edge_daemon.second_opinion.server import serve as engine
+    from edge_daemon.system import log_setup
 
-    logs.setup(verbose=False)
+    log_setup.setup(verbose=False)
     to, stop = access(broker, config), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

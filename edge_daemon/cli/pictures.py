@@ -33,11 +33,11 @@ def read(paths: tuple[str, ...], as_json: bool, folder: Path | None, model: str)
 
     A picture that cannot be read is told on stderr, and the others are read all the same; the exit code is 1 then.
     """
-    from edge_daemon import answers
-    from edge_daemon.classifiers import Options
-    from edge_daemon.reader import open_reader
+    from edge_daemon.inference.classifier import Options
+    from edge_daemon.model_store.acceptance import first_run
+    from edge_daemon.recognition.reader import open_reader
     from edge_daemon.sources.files import expand
-    from edge_daemon.trial import first_run
+    from edge_daemon.tools import read as answers
 
     first_run(Options(model))
     reader = open_reader(Options(model), look_round_every=0.0)
@@ -73,11 +73,11 @@ def replay(path: str, config: Path | None, every: str | None, as_json: bool) -> 
     what --every says, else their EXIF, else when the files were last changed. At most active_fps frames a second of
     a video are looked at, as of a camera.
     """
-    from edge_daemon import replay as engine
-    from edge_daemon import wire
-    from edge_daemon.config import load
-    from edge_daemon.units import seconds
-    from edge_daemon.watch import describe
+    from edge_daemon.config.schema import load
+    from edge_daemon.mqtt import messages
+    from edge_daemon.system.units import seconds
+    from edge_daemon.tools import replay as engine
+    from edge_daemon.tools.watch import describe
 
     try:
         pace = seconds(every) if every else None
@@ -89,7 +89,7 @@ def replay(path: str, config: Path | None, every: str | None, as_json: bool) -> 
     found = engine.recording(path, pace)
     click.echo(f"clock: {found.clock}", err=True)
     for _, message in engine.replay(found, given):
-        said = wire.decode(message.topic, message.payload)
+        said = messages.decode(message.topic, message.payload)
         if not as_json:
             say(describe(message.topic, said))
         else:
@@ -104,7 +104,7 @@ def bench(as_json: bool) -> None:
     Simulated frames of three sizes, with ten digits and with none, beside the least that any program could take. It
     needs up to half a minute, and nothing else running.
     """
-    from edge_daemon import bench as engine
+    from edge_daemon.tools import bench as engine
 
     with bar(range(engine.ROUNDS), "measuring") as rounds:
         result = engine.measure(rounds)

@@ -18,7 +18,7 @@ import click
 from edge_daemon.cli.shared import complain, config_option, json_option, say, sets_option
 
 if TYPE_CHECKING:
-    from edge_daemon.samples import Sample, Samples
+    from edge_daemon.on_device.samples import Sample, Samples
 
 PORT = 8642
 
@@ -41,15 +41,15 @@ def preview(config: Path | None, how_long: str, host: str, port: int) -> None:
     It shows what the daemon on this machine sees; with the daemon stopped it opens the camera itself. The page saves
     fields into the file of --config. Only who opens the address that is printed gets in.
     """
-    from edge_daemon import logs
-    from edge_daemon.config import runtime_folders, state_folder
+    from edge_daemon.config.schema import runtime_folders, state_folder
     from edge_daemon.errors import PreviewError
-    from edge_daemon.units import seconds
+    from edge_daemon.system import log_setup
+    from edge_daemon.system.units import seconds
 
     try:
         from edge_daemon.preview import server
-        from edge_daemon.preview.desk import Desk
-        from edge_daemon.preview.guard import Guard
+        from edge_daemon.preview.api import Desk
+        from edge_daemon.preview.auth import Guard
     except ModuleNotFoundError as error:
         raise PreviewError(f"the page needs more packages ({error}): pip install 'edge-daemon[preview]'") from error
 
@@ -59,7 +59,7 @@ def preview(config: Path | None, how_long: str, host: str, port: int) -> None:
             raise ValueError
     except ValueError:
         raise click.BadParameter(f'{how_long!r}: write a time up to a day, such as "30m"', param_hint="--for") from None
-    logs.setup(verbose=False)
+    log_setup.setup(verbose=False)
     desk = Desk(config, state_folder(), runtime_folders())
     sock = server.listen(host, port)
     address = f"{'[' + host + ']' if ':' in host else host}:{sock.getsockname()[1]}"
@@ -126,11 +126,11 @@ def samples_export(folder: Path) -> None:
     scripts/train --from bundled --extra DIR --out mine/     the bundled model learns them, in minutes
     scripts/train --data SETS --extra DIR                    a model is trained anew with them, in an hour
     """
-    from edge_daemon import lessons
-    from edge_daemon.classifiers import Options
-    from edge_daemon.reader import open_reader
+    from edge_daemon.inference.classifier import Options
+    from edge_daemon.recognition.reader import open_reader
+    from edge_daemon.tools import training_set
 
-    done = lessons.export(_labelled(), folder, open_reader(Options()))
+    done = training_set.export(_labelled(), folder, open_reader(Options()))
     say(f"{done.glyphs} glyphs of {done.numbers} numbers are in {folder}")
     if done.lost:
         complain(f"{len(done.lost)} could not be taken apart into the digits of their label: {', '.join(done.lost)}")
@@ -147,28 +147,31 @@ def samples_compare(model: str, present: str, sets: tuple[Path, ...], report: Pa
 
     On what was labelled, and on what it should not forget: digits that the program draws, and each --set.
     """
-    from edge_daemon import gains, lessons
-    from edge_daemon.classifiers import Options
-    from edge_daemon.reader import open_reader
+    from edge_daemon.inference.classifier import Options
+    from edge_daemon.recognition.reader import open_reader
+    from edge_daemon.tools import compare_models, training_set
 
     readers = open_reader(Options(present)), open_reader(Options(model))
     labelled = _labelled()
-    found = lessons.compare(labelled, *readers)
+    found = training_set.compare(labelled, *readers)
     networks = readers[0].classifier, readers[1].classifier
-    own = lessons.crops(labelled, readers[0])
-    digits = [gains.gains("your samples", own, *networks, standing=False)] if own[0] else []
-    digits += gains.standing(*networks, sets)
+    own = training_set.crops(labelled, readers[0])
+    digits = [compare_models.gains("your samples", own, *networks, standing=False)] if own[0] else []
+    digits += compare_models.standing(*networks, sets)
     names = [network.name for network in networks]
     told = f"of {found.samples} labelled numbers {names[0]} reads {found.right[0]} right, {names[1]} {found.right[1]}"
     if report:
-        page = gains.write_page(report, f"{names[1]} beside {names[0]}", digits, told)
+        page = compare_models.write_page(report, f"{names[1]} beside {names[0]}", digits, told)
     if as_json:
-        say(asdict(found) | {"digits": [gains.as_json(g) for g in digits], "advice": gains.advice(digits)})
+        say(
+            asdict(found)
+            | {"digits": [compare_models.as_json(g) for g in digits], "advice": compare_models.advice(digits)}
+        )
         return
     say(told)
     say(f"gained: {', '.join(found.gained) or 'none'}\nlost:   {', '.join(found.lost) or 'none'}")
-    say(gains.as_table(digits))
-    for warning in gains.advice(digits):
+    say(compare_models.as_table(digits))
+    for warning in compare_models.advice(digits):
         complain(f"do not publish it: {warning}")
     if report:
         say(f"look at {page}")
@@ -190,7 +193,7 @@ def label() -> None:
     Enter confirms the first reading; a, b and c choose among them; digits and Enter say another; n: no number;
     s: skip; z: take the last one back; q: end. In a browser: edge-daemon preview, the page Teach.
     """
-    from edge_daemon import labelling
+    from edge_daemon.tools import label as labelling
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("it draws pictures and waits for keys: run it in a terminal")
@@ -209,7 +212,7 @@ def _labelled() -> list[tuple[str, Sample]]:
 
 
 def _samples() -> Samples:
-    from edge_daemon.config import runtime_folders, state_folder
-    from edge_daemon.samples import find_samples
+    from edge_daemon.config.schema import runtime_folders, state_folder
+    from edge_daemon.on_device.samples import find_samples
 
     return find_samples(state_folder(), runtime_folders())

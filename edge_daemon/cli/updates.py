@@ -16,7 +16,7 @@ from edge_daemon.cli.shared import complain, config_option, json_option, say, se
 from edge_daemon.errors import EdgeDaemonError, PublishError
 
 if TYPE_CHECKING:
-    from edge_daemon.updates import Outcome
+    from edge_daemon.updates.install import Outcome
 
 
 @click.command()
@@ -54,7 +54,7 @@ def publish(
     edge-daemon model publish mine.json --to public
     """
     try:
-        from edge_daemon.publish import publish as engine
+        from edge_daemon.updates.publish import publish as engine
     except ModuleNotFoundError as error:
         raise PublishError(f"publishing needs more packages ({error}): pip install 'edge-daemon[updates]'") from error
 
@@ -73,13 +73,13 @@ def publish(
 
 def _forgotten(manifest: Path, sets: Sequence[Path]) -> list[str]:
     """What speaks against the model, beside the bundled one. Raises ModelError where it cannot be used."""
-    from edge_daemon import gains
-    from edge_daemon.classifiers import Options, load
-    from edge_daemon.trial import first_run
+    from edge_daemon.inference.classifier import Options, load
+    from edge_daemon.model_store.acceptance import first_run
+    from edge_daemon.tools import compare_models
 
     options = Options(str(manifest))
     first_run(options)
-    return gains.advice(gains.standing(load(Options("bundled")), load(options), sets))
+    return compare_models.advice(compare_models.standing(load(Options("bundled")), load(options), sets))
 
 
 @click.command()
@@ -94,9 +94,9 @@ def update(config: Path | None, check: bool, again: bool, url: str | None, root:
 
     It is checked and tried before it becomes the one that reads.
     """
-    from edge_daemon import config as configuration
-    from edge_daemon import updates as engine
-    from edge_daemon.store import Store
+    from edge_daemon.config import schema as configuration
+    from edge_daemon.model_store.store import Store
+    from edge_daemon.updates import install as engine
 
     given = configuration.load(config).updates
     options = replace(given, url=url or given.url, root=root or given.root)
@@ -127,7 +127,7 @@ def join(folder: Path, manifest: Path, others: tuple[Path, ...], version: str) -
     \b
     edge-daemon model join new digits-0.4.0.json sieve-0.5.0.json strips-0.4.0.json --version 0.5.0
     """
-    from edge_daemon.joined import join as engine
+    from edge_daemon.tools.join_models import join as engine
 
     made = engine(folder, manifest, others, version)
     say(f"{made} is one model. Try it: edge-daemon model activate {folder}")

@@ -16,10 +16,10 @@ import msgspec
 import waitress
 
 from edge_daemon.errors import EdgeDaemonError, PreviewError
-from edge_daemon.preview.desk import Desk
-from edge_daemon.preview.drafts import Draft
-from edge_daemon.preview.guard import Guard
-from edge_daemon.preview.trial import Told
+from edge_daemon.preview.api import Desk
+from edge_daemon.preview.auth import Guard
+from edge_daemon.preview.draft_view import Told
+from edge_daemon.preview.field_editor import Draft
 
 T = TypeVar("T")
 

@@ -25,9 +25,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edge_daemon.domain import Frame, Grey
 from edge_daemon.errors import PictureError
-from edge_daemon.sources.capture import opened
-from edge_daemon.sources.pace import Pace, wait_until
-from edge_daemon.sources.watched import watched
+from edge_daemon.sources.folder import watched
+from edge_daemon.sources.frame_rate import Pace, wait_until
+from edge_daemon.sources.opencv import opened
 
 Colour = NDArray[np.uint8]
 """A colour picture as OpenCV has it, shape (height, width, 3): blue, green, red."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import Frame, Grey
 from edge_daemon.errors import CameraError, CameraHangsError
-from edge_daemon.sources.pace import Pace, wait_until
+from edge_daemon.sources.frame_rate import Pace, wait_until
 
 log = logging.getLogger(__name__)
 

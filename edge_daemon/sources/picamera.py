@@ -17,8 +17,8 @@ from msgspec import Meta
 
 from edge_daemon.domain import Frame, Grey
 from edge_daemon.errors import CameraError, CameraHangsError
-from edge_daemon.sources.pace import Pace, wait_until
-from edge_daemon.sources.turn import Rotation, turned
+from edge_daemon.sources.frame_rate import Pace, wait_until
+from edge_daemon.sources.rotation import Rotation, turned
 
 log = logging.getLogger(__name__)
 

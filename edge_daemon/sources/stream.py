@@ -12,13 +12,13 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from edge_daemon.access import read_password
 from edge_daemon.domain import Frame, Grey
 from edge_daemon.errors import CameraError, ConfigError
-from edge_daemon.sources.capture import opened
+from edge_daemon.mqtt.address import read_password
+from edge_daemon.sources.frame_rate import Pace
 from edge_daemon.sources.grabber import Capture, grabbed
-from edge_daemon.sources.pace import Pace
-from edge_daemon.sources.turn import Rotation, turned
+from edge_daemon.sources.opencv import opened
+from edge_daemon.sources.rotation import Rotation, turned
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 TIMEOUT = 10.0

@@ -1,6 +1,7 @@
 """Pictures that the project draws itself, by condition, each with its truth: what CI measures, for photos stay outside.
 
-Numbers by the writers of edge_daemon.sources.strokes, in a scene that one thing makes hard. Seeded: always the same.
+Numbers by the writers of edge_daemon.sources.simulated.handwriting, in a scene that one thing makes hard. Seeded:
+always the same.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from edge_daemon.domain import Grey
-from edge_daemon.sources import strokes
+from edge_daemon.sources.simulated import handwriting
 
 PICTURES = 6
 """Of each condition."""
@@ -145,7 +146,7 @@ def no_number(rng: Generator) -> tuple[Grey, Lines]:
         ring = np.stack((x + 60 * np.cos(angles), y + 22 * np.sin(angles)), axis=1)
         arrow = np.array([(x, y), (x + 70, y - 40), (x + 50, y - 42), (x + 70, y - 40), (x + 62, y - 22)])
         shape = (zigzag, ring, arrow)[int(rng.integers(3))]
-        strokes.draw(canvas, [shape.astype(np.float32)], 3.0, 60)
+        handwriting.draw(canvas, [shape.astype(np.float32)], 3.0, 60)
     return canvas, []
 
 
@@ -200,5 +201,5 @@ def written(
 
 def put(canvas: Grey, rng: Generator, text: str, at: tuple[int, int], height: int, pen: float, ink: int = 50) -> None:
     """Write a number with its top left corner there, by some writer."""
-    made = strokes.Writer(int(rng.integers(1 << 31))).number(text, height)
-    strokes.draw(canvas, [stroke + np.array(at, np.float32) for stroke in made.strokes], pen, ink)
+    made = handwriting.Writer(int(rng.integers(1 << 31))).number(text, height)
+    handwriting.draw(canvas, [stroke + np.array(at, np.float32) for stroke in made.strokes], pen, ink)

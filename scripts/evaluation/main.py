@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from edge_daemon.classifiers import Options, load
-from edge_daemon.evaluate import calibration_gap
+from edge_daemon.inference.classifier import Options, load
+from edge_daemon.tools.evaluate import calibration_gap
 from scripts.evaluation import causes, drawn, readers, scores, sheets, video
-from scripts.training import evaluate as crops
+from scripts.training.digits import evaluate as crops
 
 KEPT = Path(__file__).with_name("figures.json")
-"""What the drawn pictures gave when it was last looked at; tests/test_evaluation.py holds the program to it."""
+"""What the drawn pictures gave when it was last looked at; tests/scripts/test_evaluation.py holds the program to it."""
 MEMORY_OF = 12
 """Pictures whose reading is watched for memory."""
 

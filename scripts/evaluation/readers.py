@@ -39,9 +39,9 @@ Progress = Callable[[int], None]
 
 def ours() -> Read:
     """The daemon's own eyes, each picture for itself."""
-    from edge_daemon.classifiers import Options
-    from edge_daemon.fields import whole
-    from edge_daemon.reader import open_reader
+    from edge_daemon.fields.extract import whole
+    from edge_daemon.inference.classifier import Options
+    from edge_daemon.recognition.reader import open_reader
 
     cv2.setNumThreads(1)
     fresh = open_reader(Options())

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge_daemon.annotate import annotate
 from edge_daemon.domain import Grey
+from edge_daemon.tools.annotate import annotate
 from scripts.evaluation.causes import explain
 from scripts.evaluation.readers import Reading
 from scripts.evaluation.scores import Scored

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from edge_daemon.answers import Answer, answers
-from edge_daemon.classifiers import Options
-from edge_daemon.reader import open_reader
+from edge_daemon.inference.classifier import Options
+from edge_daemon.recognition.reader import open_reader
+from edge_daemon.tools.read import Answer, answers
 
 
 def figures(folder: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 
-from edge_daemon.sources.simulated import Options, SimulatedCamera
+from edge_daemon.sources.simulated.camera import Options, SimulatedCamera
 
 camera = SimulatedCamera(Options(seed=1, surface="paper"))
 for number in range(1, 21):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 
-from edge_daemon.sources.simulated import Options, SimulatedCamera
+from edge_daemon.sources.simulated.camera import Options, SimulatedCamera
 
 PAGES, SHOTS = 3, 6
 HOLD = 10.0

@@ -1,0 +1,54 @@
+"""What a daemon says of itself when it begins: to subscribers, and to Home Assistant."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import asdict
+
+from edge_daemon import __version__
+from edge_daemon.config.schema import Config, state_folder
+from edge_daemon.delivery.last_value import Board
+from edge_daemon.delivery.outbox import Outbox
+from edge_daemon.domain import Classifier, Event
+from edge_daemon.mqtt import home_assistant, messages
+
+
+def introduce(config: Config, classifier: Classifier, before: str | None, outbox: Outbox, board: Board) -> None:
+    """Say who we are; where another model ran `before`, that is an event. Raises OutboxError."""
+    if before:
+        detail: dict[str, str | int | float | None] = {"model": classifier.name, "before": before}
+        outbox.put(Event("model_changed", None, time.time(), detail))
+    tell_home_assistant(config, board)
+    board.post(messages.info(config.device, facts(config, classifier)))
+
+
+def facts(config: Config, classifier: Classifier) -> dict[str, object]:
+    """What `info` says of this daemon; no secrets."""
+    return {
+        "version": __version__,
+        "model": classifier.name,
+        "backend": classifier.backend,
+        "camera": config.camera.kind,
+        "fields": [field.name for field in config.fields],
+        # camera and broker stay out: an address may hold a login
+        "config": {
+            "fields": [asdict(field) for field in config.fields],
+            "detail": config.mqtt.detail,
+            "outbox": asdict(config.outbox),
+            "opinion": asdict(config.opinion),
+        },
+    }
+
+
+def tell_home_assistant(config: Config, board: Board) -> None:
+    """Tell Home Assistant what there is, and to forget what there no longer is."""
+    mode, path = config.mqtt.home_assistant, state_folder() / "discovery.json"
+    fields = [home_assistant.Field(field.name, field.unit, field.text) for field in config.fields]
+    raw, updates = config.mqtt.detail != "value", bool(config.updates.url)
+    found = home_assistant.components(config.device, fields, raw, config.mqtt.snapshots, updates)
+    owned = home_assistant.load_owned(path)
+    for message in home_assistant.messages(config.device, __version__, found, mode, owned):
+        board.post(message)
+    with suppress(OSError):  # not remembered: `edge-daemon mqtt clean` takes back whatever was told
+        home_assistant.save_owned(path, owned)

@@ -1,0 +1,59 @@
+"""Is all well? One finding a line, with the remedy where it is not. Each section has a file here.
+
+It looks and tries, and changes nothing: it may run beside the daemon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from edge_daemon.check import broker, camera, machine, model, opinion, runtime, service, state, system, updates
+from edge_daemon.check.finding import Finding, Found, Level
+from edge_daemon.config.schema import Config, load
+from edge_daemon.errors import ConfigError, EdgeDaemonError
+
+__all__ = ["SECTIONS", "Finding", "Level", "checks"]
+
+CORRECT = "Correct it there; `edge-daemon config` prints every key with its explanation."
+
+
+def checks(path: Path | None, section: str | None = None) -> Iterator[Finding]:
+    """Look at one section, or at all, in order. Findings come as they are made: a camera takes seconds.
+
+    When the configuration itself is wrong, what depends on it is not looked at.
+    """
+    wanted = [section] if section else list(SECTIONS)
+    try:
+        config = load(path)
+    except ConfigError as error:
+        yield from (Finding("config", Level.FAIL, line, CORRECT) for line in str(error).split("\n"))
+        return
+    for name in wanted:
+        try:
+            yield from (Finding(name, *found) for found in SECTIONS[name](config))
+        except EdgeDaemonError as error:
+            yield Finding(name, Level.FAIL, str(error), f"Mend that and look again: edge-daemon check {name}")
+
+
+def _config(config: Config) -> Iterator[Found]:
+    read = f"{len(config.fields)} fields" if config.fields else "the whole frame"
+    yield (
+        Level.OK,
+        f"device {config.device} reads {read} from {config.camera.kind} and publishes to {config.mqtt.url}",
+    )
+
+
+SECTIONS: Mapping[str, Callable[[Config], Iterator[Found]]] = {
+    "config": _config,
+    "system": system.check,
+    "runtime": runtime.check,
+    "model": model.check,
+    "camera": camera.check,
+    "mqtt": broker.check,
+    "state": state.check,
+    "updates": updates.check,
+    "opinion": opinion.check,
+    "machine": machine.check,
+    "service": service.check,
+}

@@ -1,0 +1,118 @@
+"""What a command can do to the running daemon."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from edge_daemon.commands.dispatcher import Later, Models
+from edge_daemon.commands.on_demand import Inspector
+from edge_daemon.delivery.last_value import Board
+from edge_daemon.delivery.outbox import Outbox
+from edge_daemon.domain import Entry, Heard, Reading, Record, Request, Status
+from edge_daemon.errors import CommandError
+from edge_daemon.mqtt import messages
+from edge_daemon.telemetry.report import Report
+
+Inbox = SimpleQueue[Request | Heard]
+"""What signals and subscribers ask for; the path looks once a round."""
+_REPLAYED = 1000
+"""So many delivered readings are said again for one request; who wants more asks from there on."""
+_ROOM = 64
+"""So many requests wait at most; the rest of a flood is not even looked at."""
+
+
+class Controls:
+    """The daemon's levers. Called from the path's thread."""
+
+    def __init__(
+        self, device: str, board: Board, outbox: Outbox, report: Report, inbox: Inbox, switch: Path,
+        validate: Callable[[], object], inspector: Inspector, replay: Callable[[Sequence[Entry]], None],
+        models: Models,
+    ) -> None:  # fmt: skip
+        """`switch` is a file that is there while reading is switched off; `validate` loads the configuration."""
+        self._device = device
+        self._board = board
+        self._outbox = outbox
+        self._report = report
+        self._inbox = inbox
+        self._switch = switch
+        self._validate = validate
+        self._inspector = inspector
+        self._replay = replay
+        self.models = models
+        self._latest: dict[str, Reading] = {}
+        self.enabled = not switch.exists()
+        """Whether the camera's frames are read."""
+        self._stale = False
+        board.post(messages.enabled(device, self.enabled))
+
+    def said(self, record: Record) -> None:
+        """This goes out: it is what each field says again when reading is switched off."""
+        if isinstance(record, Reading):
+            self._latest[record.field] = record
+            if record.gone:
+                del self._latest[record.field]
+
+    def health(self) -> dict[str, Any]:
+        return self._report.health()
+
+    def read_now(self) -> Later:
+        self._must_be_enabled()
+        return self._inspector.read_now()
+
+    def snapshot(self, field: str) -> Later:
+        self._must_be_enabled()
+        return self._inspector.snapshot(field)
+
+    def set_value(self, field: str, value: str | int | float) -> dict[str, Any]:
+        self._must_be_enabled()
+        return self._inspector.set_value(field, value, time.time(), time.monotonic())
+
+    def history(self, from_seq: int) -> dict[str, Any]:
+        found = self._outbox.past(from_seq, _REPLAYED + 1)
+        self._replay(found[:_REPLAYED])
+        said: dict[str, Any] = {"readings": len(found[:_REPLAYED])}
+        return said | ({"next_seq": found[_REPLAYED].seq} if found[_REPLAYED:] else {})
+
+    def _must_be_enabled(self) -> None:
+        if not self.enabled:
+            raise CommandError("reading is switched off")
+
+    def validate(self) -> None:
+        self._validate()
+
+    def enable(self, on: bool) -> None:
+        """Switched off, each field says `disabled`; switched on, everything is looked at afresh."""
+        changed, self.enabled = on is not self.enabled, on
+        with suppress(OSError):  # a disk that is full: it holds until the next start
+            self._switch.unlink(missing_ok=True) if on else self._switch.touch()
+        self._board.post(messages.enabled(self._device, on))
+        if changed and on:
+            self.ask(Request.RELOAD)
+        elif changed:
+            for reading in self._latest.values():
+                self._outbox.put(replace(reading, status=Status.DISABLED))
+
+    def blind(self, now: bool) -> None:
+        """Whether the camera has given nothing for long: each field says `stale` then, and afterwards everything is
+        looked at afresh."""
+        if now and not self._stale and self.enabled:
+            self._outbox.put_all([replace(reading, status=Status.STALE) for reading in self._latest.values()])
+        elif self._stale and not now:
+            self.ask(Request.RELOAD)
+        self._stale = now
+
+    def ask(self, request: Request) -> None:
+        self._inbox.put(request)
+
+
+def take(inbox: Inbox, heard: Heard) -> None:
+    """Put in what has arrived, while there is room. For the courier's thread."""
+    if inbox.qsize() < _ROOM:
+        inbox.put(heard)

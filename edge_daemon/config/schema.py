@@ -1,0 +1,217 @@
+"""A TOML file -> Config. What is wrong is told all at once, each with file, line, section and key.
+
+The tables and their keys are the adapters' own Options: a key exists exactly when some code uses it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_daemon.config.document import Document, one_of, show, suggest
+from edge_daemon.config.file import text_of
+from edge_daemon.config.validators import CHECKS
+from edge_daemon.decision import formats
+from edge_daemon.delivery import outbox
+from edge_daemon.fields import extract as fields
+from edge_daemon.inference import classifier
+from edge_daemon.inference.options import AUTO
+from edge_daemon.mqtt import sink as mqtt
+from edge_daemon.on_device import samples
+from edge_daemon.second_opinion import budget
+from edge_daemon.sources.kinds import KINDS, options_type
+from edge_daemon.telemetry import exporters as health
+from edge_daemon.updates import client
+
+MACHINE_ID = Path("/etc/machine-id")
+
+
+def default_device() -> str:
+    """This machine's name and the end of its id: two cloned SD cards must not meet on one topic."""
+    host = re.sub(r"[^A-Za-z0-9_-]+", "-", socket.gethostname()).strip("-")[:57] or "edge"
+    machine = MACHINE_ID.read_text().strip()[-6:] if MACHINE_ID.is_file() else ""
+    return f"{host}-{machine}" if machine else host
+
+
+def state_folder() -> Path:
+    """Where the outbox lives: what systemd made for the service; by hand, root's place or the person's own."""
+    if given := os.environ.get("STATE_DIRECTORY"):
+        return Path(given.split(":")[0])
+    return Path("/var/lib/edge-daemon") if os.geteuid() == 0 else Path.home() / ".local/state/edge-daemon"
+
+
+RUNTIME = "/run/edge-daemon"
+"""What systemd makes for the service; RuntimeDirectory= there, RUNTIME_DIRECTORY in its environment."""
+
+
+def runtime_folder() -> Path:
+    """Where lies what need not outlive the daemon: what systemd made; by hand, the person's own, or with the state."""
+    if given := os.environ.get("RUNTIME_DIRECTORY"):
+        return Path(given.split(":")[0])
+    if given := os.environ.get("XDG_RUNTIME_DIR"):
+        return Path(given) / "edge-daemon"
+    return state_folder() / "runtime"
+
+
+def runtime_folders() -> list[Path]:
+    """Where a daemon may have kept it, also one that systemd started and not this shell."""
+    return [runtime_folder(), Path(RUNTIME)]
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """[device]"""
+
+    id: fields.Name = dataclasses.field(default_factory=default_device)
+    """Names the device's topics: edge_daemon/<id>/..."""
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """[camera]: a kind of source, and that kind's own Options."""
+
+    kind: str
+    options: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All that a daemon is told."""
+
+    device: str
+    camera: Camera
+    fields: tuple[fields.Options, ...]
+    """Empty: the whole frame is searched."""
+    model: classifier.Options
+    mqtt: mqtt.Options
+    outbox: outbox.Options
+    health: health.Options
+    updates: client.Options
+    samples: samples.Options
+    opinion: budget.Options
+
+
+def load(path: Path | None) -> Config:
+    """The configuration in a file, or the defaults without one. Raises ConfigError, which tells all problems."""
+    return parse(str(path), text_of(path)) if path else parse("defaults", "")
+
+
+def parse(name: str, text: str) -> Config:
+    """The configuration in a TOML text; problems call it `name`. Raises ConfigError."""
+    document = Document(name, text)
+    _refuse_unknown_sections(document)
+    camera, read = _camera(document), tuple(_fields(document))
+    filled = {section: _table(document, section, options) for section, options in TABLES.items()}
+    _refuse_unused_updates(document, filled["updates"], filled["model"])
+    document.raise_problems()
+    return Config(**filled | {"device": filled["device"].id, "camera": camera, "fields": read})
+
+
+# Sections
+
+TABLES: Mapping[str, type[Any]] = {
+    "device": Device,
+    "model": classifier.Options,
+    "mqtt": mqtt.Options,
+    "outbox": outbox.Options,
+    "health": health.Options,
+    "updates": client.Options,
+    "samples": samples.Options,
+    "opinion": budget.Options,
+}
+SECTIONS = ("camera", "field", *TABLES)
+
+
+def keys(options: type[Any]) -> list[str]:
+    """The keys of a section, from its Options."""
+    return [field.name for field in dataclasses.fields(options)]
+
+
+CAMERAS = {kind: options_type(kind) for kind in KINDS}
+
+HOMES = {key: "[camera]" for options in CAMERAS.values() for key in keys(options)}
+HOMES |= dict.fromkeys(keys(fields.Options), "[[field]]")
+HOMES |= {key: f"[{section}]" for section, options in TABLES.items() for key in keys(options)}
+"""Where each key belongs, for those that are found elsewhere."""
+CAMERA_HOMES = HOMES | {key: f'source = "{kind}"' for kind, options in CAMERAS.items() for key in keys(options)}
+
+
+def _refuse_unknown_sections(document: Document) -> None:
+    for key, value in document.tables.items():
+        if key in SECTIONS:
+            continue
+        if isinstance(value, (dict, list)) and key not in HOMES:
+            problem = f"expected one of {', '.join(SECTIONS)}; got an unknown section{suggest(key, SECTIONS)}"
+        else:
+            home = f". It belongs to {HOMES[key]}" if key in HOMES else ""
+            problem = f"expected a [section] above the first key; got a key outside of any section{home}"
+        document.say((key,), problem)
+
+
+def _table(document: Document, section: str, options: type[Any]) -> Any:
+    table = document.tables.get(section, {})
+    return document.fill((section,), table, options, CHECKS.get(section, {}), HOMES)
+
+
+def _camera(document: Document) -> Camera | None:
+    table = document.tables.get("camera", {})
+    kind = table.get("source", "picamera") if isinstance(table, dict) else None
+    if kind is None:
+        document.say(("camera",), f"expected a section [camera], in one bracket; got {show(table)}")
+    elif not isinstance(kind, str) or kind not in CAMERAS:
+        hint = suggest(str(kind), CAMERAS)
+        document.say(("camera", "source"), f"expected {one_of(CAMERAS)}; got {show(kind)}{hint}")
+    else:
+        return Camera(
+            kind, document.fill(("camera",), table, CAMERAS[kind], CHECKS["camera"], CAMERA_HOMES, ["source"])
+        )
+    return None
+
+
+def _fields(document: Document) -> Iterator[fields.Options]:
+    tables = document.tables.get("field", [])
+    if not isinstance(tables, list):
+        document.say(("field",), "expected [[field]], in two brackets, for each field; got one bracket")
+        return
+    lines: dict[str, int] = {}
+    for i, table in enumerate(tables):
+        options = document.fill(("field", i), table, fields.Options, CHECKS["field"], HOMES)
+        if options is None:
+            continue
+        yield options
+        _refuse_contradictions(document, i, options)
+        line = document.line(("field", i, "name"))
+        first = lines.setdefault(options.name, line)
+        if first != line:
+            problem = f"expected a name of its own; got {show(options.name)}, the name in line {first}"
+            document.say(("field", i, "name"), problem)
+
+
+def _refuse_contradictions(document: Document, i: int, options: fields.Options) -> None:
+    """What two keys of a field cannot both ask for."""
+    form = formats.Format(options.format)
+    if options.min is not None and options.max is not None and options.min > options.max:
+        document.say(("field", i, "max"), f"expected at least min, {options.min:g}; got {options.max:g}")
+    if options.wrap and form.turn is None:
+        document.say(("field", i, "wrap"), 'expected a format without "?", such as "#####"; got none to roll over from')
+    if not form.holds_numbers and not options.text:
+        problem = f"expected text = true beside it; got none, and {show(options.format)} is no number"
+        document.say(("field", i, "format"), problem)
+    ruled = [key for key in ("min", "max") if getattr(options, key) is not None]
+    ruled += [key for key in ("monotone", "max_rate", "wrap", "deadband") if getattr(options, key)]
+    if options.text and ruled:
+        document.say(("field", i, ruled[0]), "expected a field that holds numbers; got text = true, which has no value")
+
+
+def _refuse_unused_updates(
+    document: Document, updates: client.Options | None, model: classifier.Options | None
+) -> None:
+    if updates and updates.url and model and model.path != AUTO:
+        problem = f'expected [model] path = "{AUTO}" beside it, or nothing that is downloaded runs'
+        document.say(("updates", "url"), f"{problem}; got {show(model.path)}")

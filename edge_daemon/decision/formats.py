@@ -1,0 +1,186 @@
+"""What may be written in a field: digits as they were read -> the text they stand for, and its value.
+
+##??        two to four digits
+###.#       three digits, a decimal point, one digit; the point need not be seen, its place is known
+-##         a minus may stand before it, and is looked for
+?#.#?       digits may be missing on both sides of the point: it is looked for, and must be seen
+##:##       a time: what is neither # nor ? stands where it stands
+^20[0-9]+$  a regular expression, for the rest
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from edge_daemon.domain import Candidate
+from edge_daemon.recognition.punctuation import Marks
+
+DIGIT, MAYBE, MINUS = "#", "?", "-"
+POINTS = ".,"
+SEPARATORS = ".,:/- "
+LONGEST = 32
+REFUSED_WEIGHT = 0.25
+"""What a candidate that does not fit still weighs against those that do: the person who wrote the format knows what is
+written there, but a field can be misread, or hold something else."""
+
+
+UNSEEN = Marks()
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format as the configuration has it; "" lets any number of digits pass."""
+
+    pattern: str
+
+    def text(self, digits: str, seen: Marks = UNSEEN) -> str | None:
+        """The digits with their separators between them, and what was `seen` of marks; None where they do not fit."""
+        if self.is_expression:
+            return digits if re.fullmatch(self.pattern, digits) else None
+        if not self.pattern:
+            return digits
+        spread = self._around_seen_point(digits, seen) if self.looks_for_point else self._spread(digits)
+        return spread and (MINUS + spread if self.is_signed and seen.minus else spread)
+
+    def _spread(self, digits: str) -> str | None:
+        missing = self.most - len(digits)
+        if not 0 <= missing <= self.pattern.count(MAYBE):
+            return None
+        left = iter(digits)
+        said = ""
+        for mark in self._unsigned:
+            if mark == MAYBE and missing:
+                missing -= 1
+            else:
+                said += next(left) if mark in (DIGIT, MAYBE) else mark
+        return said
+
+    def _around_seen_point(self, digits: str, seen: Marks) -> str | None:
+        if len(seen.points) != 1:
+            return None
+        point = next(mark for mark in self.pattern if mark in POINTS)
+        parts = digits[: seen.points[0]], digits[seen.points[0] :]
+        sides = self._unsigned.split(point)
+        fits = all(side.count(DIGIT) <= len(part) <= len(side) for part, side in zip(parts, sides, strict=True))
+        return point.join(parts) if fits else None
+
+    def accepts(self, text: str) -> bool:
+        """Whether a text, separators and all, is one that may be written there."""
+        points = tuple(len(digits_of(text[:i])) for i, mark in enumerate(text) if mark in POINTS)
+        return self.text(digits_of(text), Marks(text.startswith(MINUS), points)) == text
+
+    def written(self, value: str | int | float) -> str | None:
+        """The text of a number, or a text as it is; None where it does not fit."""
+        if not isinstance(value, str):
+            value = self._as_text(value)
+        fits = 0 < len(value) <= LONGEST and value.isascii() and self.accepts(value)
+        return value if fits else None
+
+    def _as_text(self, number: int | float) -> str:
+        """With the zeros in front and behind that the format has; empty where it does not fit."""
+        if not self.pattern or self.is_expression:
+            return f"{number:.15g}"
+        plain = f"{abs(number):.{self.decimals}f}"
+        if float(plain) != abs(number) or (number < 0 and not self.is_signed):
+            return ""
+        least = [group.count(DIGIT) for group in groups(self._unsigned)]
+        whole, _, behind = plain.partition(".")
+        if self.looks_for_point:
+            whole, behind = whole.zfill(least[0]), behind.rstrip("0").ljust(least[1], "0")
+        digits = (whole + behind).zfill(sum(least))
+        return self.text(digits, Marks(number < 0, (len(digits) - len(behind),))) or ""
+
+    def fit(self, candidates: tuple[Candidate, ...], seen: Marks = UNSEEN) -> tuple[Candidate, ...]:
+        """Those that fit, as texts, their confidences lifted by what most of those that do not fit had.
+
+        The marks were seen between the digits of the first.
+        """
+        elsewhere = replace(seen, points=())  # of a text of another length nobody knows where its point is
+        count = len(candidates[0][0])
+        texts = [(self.text(digits, seen if len(digits) == count else elsewhere), sure) for digits, sure in candidates]
+        refused = sum(sure for text, sure in texts if text is None)
+        total = 1 - (1 - REFUSED_WEIGHT) * refused
+        return tuple((text, sure / total) for text, sure in texts if text is not None)
+
+    def value(self, text: str) -> int | float | None:
+        """What a text means as a number; None where it is none, as 12:30 is."""
+        number = text.replace(",", ".")
+        if re.fullmatch(r"-?[0-9]+", number):
+            return int(number)
+        return float(number) if re.fullmatch(r"-?[0-9]+\.[0-9]+", number) else None
+
+    @property
+    def is_expression(self) -> bool:
+        return self.pattern.startswith("^")
+
+    @property
+    def is_signed(self) -> bool:
+        return self.pattern.startswith(MINUS)
+
+    @property
+    def looks_for_point(self) -> bool:
+        """Whether the place of the point cannot be told from the number of digits."""
+        return not self.is_expression and sum(MAYBE in group for group in groups(self._unsigned)) > 1
+
+    @property
+    def looks_for_marks(self) -> bool:
+        return self.is_signed or self.looks_for_point
+
+    @property
+    def _unsigned(self) -> str:
+        return self.pattern.removeprefix(MINUS)
+
+    @property
+    def most(self) -> int:
+        """The most digits that fit (not of an expression)."""
+        return self.pattern.count(DIGIT) + self.pattern.count(MAYBE)
+
+    @property
+    def decimals(self) -> int:
+        """Digits after the point."""
+        point = max(self.pattern.rfind(mark) for mark in POINTS)
+        return 0 if self.is_expression or point < 0 else len(self.pattern) - point - 1
+
+    @property
+    def holds_numbers(self) -> bool:
+        """Whether what fits has a value: no separators but one decimal point."""
+        others = self._unsigned.replace(DIGIT, "").replace(MAYBE, "")
+        return self.is_expression or not others or others in POINTS
+
+    @property
+    def turn(self) -> float | None:
+        """What the highest value and one step more are, such as 10000 for ####; None where digits may be missing."""
+        if not self.pattern or MAYBE in self.pattern or not self.holds_numbers or self.is_expression or self.is_signed:
+            return None
+        return float(10 ** (self.most - self.decimals))
+
+
+def check(pattern: str) -> None:
+    """Raises ValueError("expected ...") for a format that cannot be followed."""
+    if pattern.startswith("^"):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"expected a regular expression ({error})") from None
+        return
+    if len(pattern) > LONGEST or set(pattern) - set(DIGIT + MAYBE + SEPARATORS):
+        raise ValueError(
+            f'expected up to {LONGEST} of "#", a digit, "?", a digit that may be missing, and separators '
+            f'({SEPARATORS.strip()} or space) between them, or a regular expression that begins with "^"'
+        )
+    parts = groups(pattern.removeprefix(MINUS))
+    if (len(parts) > 1 or pattern.startswith(MINUS)) and not all(DIGIT in part for part in parts):
+        raise ValueError('expected at least one "#" before, between and behind separators')
+    if sum(MAYBE in part for part in parts) > 1 and not (len(parts) == 2 and any(p in pattern for p in POINTS)):
+        raise ValueError('expected "?" on one side of a separator only, or one decimal point, which is looked for then')
+
+
+def digits_of(text: str) -> str:
+    """Without its separators."""
+    return "".join(filter(str.isdigit, text))
+
+
+def groups(pattern: str) -> list[str]:
+    """What stands between the separators."""
+    return re.split(f"[{re.escape(SEPARATORS)}]", pattern)

@@ -1,0 +1,422 @@
+"""The durable queue between the path and the broker: SQLite, one row a record.
+
+A put is one transaction and on disk when it returns. Delivered rows are deleted in the transaction of the
+next put: they cost no sync of their own; a crash before it means that some are sent twice. Numbers never go
+back.
+
+A disk that takes nothing more, because it is full, or worn out and read-only, stops nobody: records are held in memory
+then, and are delivered from there; with the first that the disk takes again, what is still waiting is stored. What
+memory holds is lost when the process is killed, and so is the memory of what was delivered meanwhile: some may be sent
+twice. So that no older reading is taken for the newest then, a file that says that all is in order is removed when that
+begins, which a full disk allows; a read-only one does not, and there it may happen.
+
+Two threads use it, the path (put) and the courier (all the rest), through one connection and one lock: a put
+waits at most for one small query.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge_daemon.delivery import row_format as rows
+from edge_daemon.delivery.delivered_log import Past
+from edge_daemon.delivery.lock import hold
+from edge_daemon.delivery.outbox_file import (
+    ACCEPTED,
+    KEEP_ACCEPTED,
+    MARKER,
+    as_outbox_error,
+    in_memory,
+    open_file,
+    pack,
+    pack_accepted,
+    refuses_writing,
+)
+from edge_daemon.delivery.retention import EVENT_ROWS, EVENTS, READING_ROWS, Cap
+from edge_daemon.delivery.row_format import Row
+from edge_daemon.domain import Entry, Event, Reading, Record
+from edge_daemon.errors import ConfigError, OutboxError
+from edge_daemon.system import clock, units
+
+log = logging.getLogger(__name__)
+
+_DONE_AT_MOST = 256
+"""So many delivered rows may wait for the next put to take them along."""
+_HELD_AT_MOST = 1000
+"""So many records are held in memory when the disk takes none; then the oldest go."""
+_LOOK_AGAIN = 60.0
+"""Seconds between looks whether a disk that was unusable at the start has become usable."""
+_MEMORY = 4_000_000
+"""Bytes that the queue may take when it is kept in memory only."""
+_PROBE = 256 * 1024
+"""Bytes that must be free on a disk for it to be usable."""
+_FOR_EVER = 2**63 - 1
+
+_Said = tuple[str | None, float | None]
+"""Text and time of what was accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The [outbox] table of the configuration."""
+
+    max_size: str = "64MB"
+    """How much disk the waiting records may take; beyond it the oldest readings go first."""
+    max_age: str = "30d"
+    """How long a record may wait for the broker."""
+
+
+class Outbox:
+    """Records, in the order they were put, until they are delivered, refused, or must make room."""
+
+    def __init__(
+        self, folder: Path, device: str, options: Options | None = None, now: Callable[[], float] = time.time
+    ) -> None:
+        """Open, or start, the queue in `folder`; salvages what it can from a damaged one.
+
+        Raises ConfigError for a size or age that cannot be read, OutboxInUseError if another daemon has the folder,
+        OutboxError if it cannot be one. A disk that is full or read-only is no reason not to start: all is kept in
+        memory then.
+        """
+        options = options or Options()
+        try:
+            self._cap = Cap(units.size(options.max_size), units.seconds(options.max_age))
+        except ValueError as error:
+            raise ConfigError(f"[outbox] {error}") from None
+        self._past = Past(folder, device, self._cap.max_size // 4, self._cap.max_age)
+        self._device = device
+        self._now = now
+        self._folder = folder
+        self._mutex = threading.Lock()
+        self.trouble = ""
+        """Why the disk does not take what should be on it; empty: it does."""
+        self.volatile = False
+        """The disk could not be used at the start: there is only memory, until the next start."""
+        self._lock_file = -1
+        try:
+            with as_outbox_error(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+            self._lock_file = hold(folder / "outbox.lock")
+            self._file = open_file(folder, now())
+        except OutboxError as error:
+            if not refuses_writing(error):
+                self._unlock()
+                raise
+            self._note(str(error))
+            self.volatile = True
+            self._cap.max_size = min(self._cap.max_size, _MEMORY)
+            self._file = in_memory(folder)
+        self._file.db.execute("CREATE TEMP TABLE held (seq INTEGER PRIMARY KEY, lane TEXT, body BLOB)")
+        self._held_from = 0  # the first number that is held in memory; 0: none is
+        self._unkept: dict[str, tuple[Reading, Row]] = {}  # field -> its last reading that is not yet in `accepted`
+        self._kept: dict[str, _Said] = {}  # field -> what `accepted` holds, as far as this process has put it there
+        self._eventless = 0  # no event up to this number waits
+        self._looked = time.monotonic()
+        self._seq = self._file.seq
+        self._markers = self._file.markers  # lane -> last delivered number that is on disk
+        self._order = folder / "in-order"
+        self._done: dict[int, str] = {}  # number -> lane: delivered, and not yet deleted
+        if not self.volatile and not self._order.exists():
+            self._doubt()
+        self.on_put: Callable[[], None] = lambda: None
+        """Called after each put, by the path's thread."""
+        self.salvaged = self._file.salvaged
+        """Records carried over from a damaged file at the start."""
+        self.lost = self._file.lost
+        """Records of which only remains were found."""
+        self.dropped = 0
+        """Records that were never sent: they were too old, or had to make room."""
+        self.refused = 0
+        """Records that the broker will not take."""
+
+    def put(self, record: Record) -> int:
+        """Store a record for good and return its number; in memory where the disk does not take it."""
+        return self.put_all([record])[0]
+
+    def put_all(self, records: Sequence[Record]) -> list[int]:
+        """As `put`, all of them or none, in their order: together they cost hardly more of the disk than one."""
+        if not records:
+            return []
+        with self._mutex:
+            rows = [self._row(record) for record in records]
+            for record, row in zip(records, rows, strict=True):
+                if isinstance(record, Reading):
+                    self._unkept[record.field] = record, row
+            try:
+                with as_outbox_error(self._file.path):
+                    self._store(rows)
+            except OutboxError as error:
+                self._note(str(error))
+                for row in rows:
+                    self._hold(row)
+        self.on_put()
+        return [row.seq for row in rows]
+
+    def recovered(self) -> bool:
+        """Whether a start would find a usable disk where this one did not, and nothing be lost. Ask now and then."""
+        if not self.volatile or self.waiting or time.monotonic() - self._looked < _LOOK_AGAIN:
+            return False
+        self._looked = time.monotonic()
+        try:
+            with tempfile.TemporaryFile(dir=self._folder) as file:
+                file.write(bytes(_PROBE))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            return False
+        return True
+
+    def accepted(self) -> list[Reading]:
+        """Of each field the last reading that was accepted, delivered or not: what it goes on from after a restart."""
+        with self._mutex, as_outbox_error(self._file.path):
+            found = self._file.db.execute("SELECT body FROM accepted ORDER BY lane").fetchall()
+        kept = []
+        for (body,) in found:
+            row = rows.unpack(body)
+            with suppress(msgspec.ValidationError):  # another version wrote it
+                kept += [msgspec.json.decode(row.json, type=Reading)] if row else []
+        return kept
+
+    def _keep(self, record: Reading, row: Row) -> None:
+        """Within the transaction that stores a reading: remember what is accepted, so that neither is without the
+        other."""
+        lane = ACCEPTED + record.field
+        if record.gone:
+            self._file.db.execute("DELETE FROM accepted WHERE lane = ?", (lane,))
+        elif record.text is not None and self._kept.get(record.field) != _said_of(record):
+            kept = pack_accepted(replace(row, lane=lane))
+            self._file.db.execute(KEEP_ACCEPTED, kept)
+
+    def readings(self, after: int, until: int = _FOR_EVER, limit: int = 64) -> list[Entry]:
+        """Waiting readings numbered after < seq <= until, oldest first."""
+        return self._waiting(READING_ROWS, after, until, limit)
+
+    def events(self, after: int, limit: int = 64) -> list[Entry]:
+        """Waiting events numbered after < seq, oldest first."""
+        newest = self.last
+        found = self._waiting(EVENT_ROWS, max(after, self._eventless), _FOR_EVER, limit)
+        if not found and after <= self._eventless:  # thousands of readings are not searched for them again
+            self._eventless = newest
+        return found
+
+    def newest(self, until: int) -> list[Entry]:
+        """For each field its newest reading up to `until`, unless that or a newer one has been delivered."""
+        query = f"SELECT lane, max(seq), body FROM {{}} WHERE {READING_ROWS} AND seq <= ? GROUP BY lane"
+        with self._mutex, as_outbox_error(self._file.path):
+            found = {lane: (seq, body) for lane, seq, body in self._select(query, (until,))}  # held ones are newer
+            said = self._said()
+            bodies = [(seq, body) for lane, (seq, body) in found.items() if seq > said.get(lane, 0)]
+            return [entry for seq, body in sorted(bodies) if (entry := self._entry(seq, body))]
+
+    def done(self, entries: Iterable[Entry]) -> None:
+        """These have been delivered."""
+        entries = list(entries)
+        with self._mutex:
+            self._past.keep(entries)
+            self._settle(entries)
+
+    def reject(self, entries: Iterable[Entry]) -> None:
+        """These will never be taken."""
+        entries = list(entries)
+        with self._mutex:
+            self._settle(entries)
+        self.refused += len(entries)
+
+    def past(self, from_seq: int, limit: int) -> list[Entry]:
+        """Delivered readings numbered from `from_seq` on, oldest first, as far as they are still kept."""
+        with self._mutex:
+            return self._past.readings(from_seq, limit)
+
+    def _settle(self, entries: Iterable[Entry]) -> None:
+        self._done |= {entry.seq: _lane(entry.record) for entry in entries}
+        if len(self._done) >= _DONE_AT_MOST:
+            self._flush()
+
+    @property
+    def last(self) -> int:
+        """The number of the newest record."""
+        with self._mutex:
+            return self._seq
+
+    @property
+    def waiting(self) -> int:
+        """How many records have not been delivered."""
+        with self._mutex, as_outbox_error(self._file.path):
+            stored: int = self._file.db.execute("SELECT count(*) FROM row WHERE lane != ?", (MARKER,)).fetchone()[0]
+            held = self._file.db.execute("SELECT seq FROM held").fetchall()
+            gone = sum(not self._held_from or seq < self._held_from for seq in self._done)
+            return stored - gone + sum(seq not in self._done for (seq,) in held)
+
+    def close(self) -> None:
+        """Delete what was delivered and release the folder."""
+        with self._mutex:
+            self._flush()
+            self._past.flush()
+            self._file.db.close()
+            self._unlock()
+
+    def _row(self, record: Record) -> Row:
+        self._seq += 1  # also when it then fails: a gap is harmless, a number given twice is not
+        synced = clock.synced()
+        json = msgspec.json.encode(record)
+        return Row(self._seq, self._file.epoch, self._now(), synced, _lane(record), json)
+
+    def _waiting(self, which: str, after: int, until: int, limit: int) -> list[Entry]:
+        if after >= self._seq:
+            return []
+        query = f"SELECT seq, body FROM {{}} WHERE {which} AND seq > ? AND seq <= ? ORDER BY seq"
+        found: list[Entry] = []
+        with self._mutex, as_outbox_error(self._file.path):
+            for seq, body in self._select(query, (after, until)):
+                if len(found) == limit:
+                    break
+                if seq not in self._done and (entry := self._entry(seq, body)):
+                    found.append(entry)
+        return found
+
+    def _entry(self, seq: int, body: bytes) -> Entry | None:
+        row = rows.unpack(body)
+        if row is None or row.seq != seq:
+            raise OutboxError(f"outbox {self._file.path}: row {seq} is damaged; the next start salvages the others")
+        try:
+            record = _decode(row)
+        except msgspec.ValidationError as error:
+            log.error("outbox: dropping record %d, which another version wrote: %s", seq, error)
+            self._done[seq] = row.lane
+            self.lost += 1
+            return None
+        return Entry(seq, f"{self._device}/{row.epoch:08x}/{seq}", row.synced, record)
+
+    def _said(self) -> dict[str, int]:
+        """Lane -> the last number of it that was delivered."""
+        said = dict(self._markers)
+        for seq, lane in self._done.items():
+            said[lane] = max(seq, said.get(lane, 0))
+        return said
+
+    def _select(self, query: str, bounds: tuple[int, ...]) -> Iterator[tuple[Any, ...]]:
+        """The rows on disk, and those in memory, which are newer."""
+        yield from self._file.db.execute(query.format("row"), bounds)
+        if self._held_from:
+            yield from self._file.db.execute(query.format("held"), bounds)
+
+    def _store(self, rows: Sequence[Row]) -> None:
+        """Put rows on the disk, with those that it did not take before."""
+        with self._file.db as db:
+            db.execute("INSERT INTO row SELECT * FROM held")
+            done = self._delete_done()  # what comes finds room where they were
+            db.executemany("INSERT INTO row VALUES (?, ?, ?)", [pack(row) for row in rows])
+            db.execute("DELETE FROM held")
+            for unkept in self._unkept.values():  # also of readings that were delivered from memory meanwhile
+                self._keep(*unkept)
+            dropped = self._cap.make_room(db, rows[0])
+        self._forget(done)
+        self._count_dropped(dropped)
+        if self._held_from:
+            self._vouch()
+        self._held_from = 0
+        self._kept |= {field: _said_of(record) for field, (record, _) in self._unkept.items()}
+        self._unkept = {}
+        self._note(self.trouble if self.volatile else "")
+
+    def _hold(self, row: Row) -> None:
+        """Keep a row in memory; those before it that were delivered can go."""
+        if not self._held_from:
+            with suppress(OSError):
+                self._order.unlink(missing_ok=True)
+        self._held_from = self._held_from or row.seq
+        said = self._said()
+        with self._file.db as db:
+            db.execute("INSERT INTO held VALUES (?, ?, ?)", pack(row))
+            db.executemany("DELETE FROM held WHERE seq = ?", [(seq,) for seq in self._done])
+            many = "SELECT seq FROM held ORDER BY seq DESC LIMIT -1 OFFSET ?"
+            dropped = [seq for (seq,) in db.execute(many, (_HELD_AT_MOST,))]
+            db.executemany("DELETE FROM held WHERE seq = ?", [(seq,) for seq in dropped])
+        # of what is no longer there, only the last of each lane need be known
+        self._done = {seq: lane for seq, lane in self._done.items() if seq < self._held_from or said[lane] == seq}
+        self._count_dropped(dropped)
+
+    def _doubt(self) -> None:
+        """After a process that held records in memory: of each lane newer ones may have been delivered than are here,
+        so none of these is the newest."""
+        query = f"SELECT DISTINCT lane FROM row WHERE {READING_ROWS}"
+        with suppress(OutboxError), as_outbox_error(self._file.path), self._file.db as db:
+            lanes = [lane for (lane,) in db.execute(query).fetchall()]
+            markers = [Row(self._seq + i, self._file.epoch, 0.0, False, lane, b"") for i, lane in enumerate(lanes, 1)]
+            db.executemany("INSERT INTO row VALUES (?, ?, ?)", map(pack, markers))
+            old = [(self._markers[lane],) for lane in lanes if lane in self._markers]
+            db.executemany("DELETE FROM row WHERE seq = ?", old)
+            self._seq += len(markers)
+            self._markers |= {marker.lane: marker.seq for marker in markers}
+            self._vouch()
+
+    def _vouch(self) -> None:
+        """What is on the disk tells what was delivered."""
+        with suppress(OSError):
+            self._order.touch()
+
+    def _note(self, trouble: str) -> None:
+        if trouble and not self.trouble:
+            log.error("%s; records are kept in memory until it is", trouble)
+        elif self.trouble and not trouble:
+            log.warning("outbox: the disk takes records again")
+        self.trouble = trouble
+
+    def _unlock(self) -> None:
+        if self._lock_file >= 0:
+            os.close(self._lock_file)
+
+    def _flush(self) -> None:
+        """Delete what was delivered; where the disk does not take even that, it will be sent again."""
+        try:
+            with as_outbox_error(self._file.path), self._file.db:
+                done = self._delete_done()
+        except OutboxError as error:
+            self._note(str(error))
+        else:
+            self._forget(done)
+
+    def _delete_done(self) -> dict[str, int]:
+        """Within a transaction. The last delivered of each lane leaves a marker: an older one that is still
+        waiting must not be taken for the newest, and numbers must not go back."""
+        said = self._said()
+        moved = {lane: seq for lane, seq in said.items() if seq != self._markers.get(lane)}
+        gone = [*self._done, *(self._markers[lane] for lane in moved if lane in self._markers)]
+        markers = [Row(seq, self._file.epoch, 0.0, False, lane, b"") for lane, seq in moved.items()]
+        self._file.db.executemany("DELETE FROM row WHERE seq = ?", [(seq,) for seq in gone])
+        self._file.db.executemany("INSERT OR REPLACE INTO row VALUES (?, ?, ?)", map(pack, markers))
+        return said
+
+    def _forget(self, said: dict[str, int]) -> None:
+        self._markers = said
+        self._done.clear()
+
+    def _count_dropped(self, seqs: list[int]) -> None:
+        if seqs and not self.dropped:
+            log.warning("outbox: records are too many or too old; the oldest are being dropped")
+        self.dropped += len(seqs)
+
+
+def _said_of(record: Reading) -> _Said:
+    return (None, None) if record.gone else (record.text, record.value_at)
+
+
+def _lane(record: Record) -> str:
+    return record.field if isinstance(record, Reading) else EVENTS
+
+
+def _decode(row: Row) -> Record:
+    if row.lane == EVENTS:
+        return msgspec.json.decode(row.json, type=Event)
+    return msgspec.json.decode(row.json, type=Reading)

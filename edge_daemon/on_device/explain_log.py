@@ -1,0 +1,134 @@
+"""The last few readings with what they were read from, kept for `edge-daemon explain`.
+
+They lie in the daemon's runtime folder, which systemd lays in memory and only the daemon's user and group can enter;
+nothing of it goes over the network.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+
+from edge_daemon.decision.observations import box_in_frame
+from edge_daemon.domain import Box, Candidate, Digit, Event, Patch, Reading, Record, Status, outline
+from edge_daemon.system import atomic
+
+log = logging.getLogger(__name__)
+
+KEPT = 32
+"""Readings that are kept; the oldest makes room."""
+LONGEST = 640
+"""Pixels on the longer side to which a picture is shrunk before it is kept."""
+SUFFIX = ".json"
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """One reading with what it was read from."""
+
+    seq: int
+    field: str
+    status: Status
+    text: str | None
+    candidates: list[Candidate]
+    digits: list[Digit]
+    """Boxes in pixels of the picture."""
+    votes: tuple[int, int]
+    captured_at: float
+    value_at: float | None
+    seen_at: float
+    """When the picture was taken: that of the last frame that was looked at."""
+    seen_as: Status
+    """Whether that frame could be read."""
+    model: str
+    backend: str
+    picture: bytes
+    """The patch, as PNG."""
+
+
+class Ring:
+    """The daemon's side: keeps the last readings."""
+
+    def __init__(self, folder: Path) -> None:
+        """Goes on with what is in `folder`, or makes it."""
+        self._folder = folder
+        self._patches: dict[str | None, Patch] = {}
+        self._broken = False
+        self._files: list[Path] = []
+        try:
+            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+            self._files = kept_in(folder)
+        except OSError as error:
+            self._give_up(error)
+
+    def saw(self, patch: Patch) -> None:
+        """The newest look at a field."""
+        self._patches[patch.field] = patch
+
+    def keep(self, seq: int, record: Record) -> None:
+        """A reading that was said, with the newest look at its field; events are not kept.
+
+        A disk that does not take it is told once and left alone: an explanation is not worth a reading.
+        """
+        patch = self._patches.get(record.field) or self._patches.get(None)
+        if self._broken or patch is None or isinstance(record, Event) or record.gone:
+            return
+        path = self._folder / f"{seq}{SUFFIX}"
+        try:
+            atomic.show(path, msgspec.json.encode(explanation(seq, record, patch)))
+        except OSError as error:
+            self._give_up(error)
+            return
+        self._files = [*(file for file in self._files if file != path), path]
+        while len(self._files) > KEPT:
+            self._files.pop(0).unlink(missing_ok=True)
+
+    def _give_up(self, error: OSError) -> None:
+        self._broken = True
+        log.warning("%s: readings cannot be kept there for `explain`: %s", self._folder, error.strerror)
+
+
+def explanation(seq: int, reading: Reading, patch: Patch) -> Explanation:
+    """A reading and the patch it came from, cut down to the number where the patch is the whole frame."""
+    back = np.linalg.inv(patch.to_frame)
+    boxes = [box_in_frame(digit.box, back) for digit in reading.digits]
+    pixels = patch.pixels
+    if patch.field is None and boxes:
+        x, y, w, h = outline(boxes)
+        left, top = max(0, x - h), max(0, y - h)
+        pixels = pixels[top : y + 2 * h, left : x + w + h]
+        boxes = [(bx - left, by - top, bw, bh) for bx, by, bw, bh in boxes]
+    scale = min(1.0, LONGEST / max(pixels.shape))
+    if scale < 1:
+        pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint8)
+        boxes = [scaled(box, scale) for box in boxes]
+    return Explanation(
+        seq=seq,
+        field=reading.field,
+        status=reading.status,
+        text=reading.text,
+        candidates=list(reading.candidates),
+        digits=[Digit(digit.top, box) for digit, box in zip(reading.digits, boxes, strict=True)],
+        votes=reading.votes,
+        captured_at=reading.captured_at,
+        value_at=reading.value_at,
+        seen_at=patch.frame.at,
+        seen_as=patch.status,
+        model=reading.model,
+        backend=reading.backend,
+        picture=cv2.imencode(".png", pixels)[1].tobytes(),
+    )
+
+
+def scaled(box: Box, scale: float) -> Box:
+    x, y, w, h = (round(side * scale) for side in box)
+    return x, y, w, h
+
+
+def kept_in(folder: Path) -> list[Path]:
+    """The readings kept in a folder, oldest first. Raises OSError."""
+    files = [path for path in folder.iterdir() if path.suffix == SUFFIX and path.stem.isdecimal()]
+    return sorted(files, key=lambda path: path.stat().st_mtime_ns)

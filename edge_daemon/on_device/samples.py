@@ -1,0 +1,247 @@
+"""Cut-outs of numbers that were hard to read, kept on this machine for a person to look at, and to learn from.
+
+Never a frame, only the number and the paper right around it; never over the network. One file each, in the state
+folder, or in memory where that cannot be written. What is capped is the number of files and their bytes; what looks
+like one that is there already is not kept; the oldest go first, those that a person has labelled last.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import cv2
+import msgspec
+import numpy as np
+
+from edge_daemon.domain import Box, Candidate, Digit, Grey
+from edge_daemon.errors import SampleError
+from edge_daemon.system import atomic
+from edge_daemon.system.units import size
+
+log = logging.getLogger(__name__)
+
+IN_MEMORY = 1_000_000
+"""Bytes that samples take at most where the state folder cannot be written."""
+ALIKE = 10
+"""Of the 128 bits of two fingerprints so many may differ between two looks at one thing."""
+CLEARLY = 8
+"""Grey levels: more than noise."""
+ACROSS, DOWN = 17, 8
+"""Pixels that a fingerprint is made of."""
+MODE = 0o770
+"""Of the folder: the daemon's group may look, and label."""
+NEW, LABELLED = ".json", ".labelled.json"
+NOTHING = ""
+"""The label of what is no number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The table [samples]."""
+
+    max_count: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 500
+    """So many are kept at most; 0: none."""
+    max_size: str = "8MB"
+    """And so many bytes of them."""
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One number that was hard to read."""
+
+    at: float
+    """When the picture was taken."""
+    field: str
+    why: str
+    """unsure, contradicted (by what other frames said), rejected (it broke a rule), corrected (by a person)."""
+    candidates: list[Candidate]
+    """What it may be, digits only, best first."""
+    digits: list[Digit]
+    """Boxes in pixels of the picture."""
+    model: str
+    picture: bytes
+    """The cut-out, as PNG."""
+    label: str | None = None
+    """What a person says is written there, digits only; NOTHING: no number. None: nobody has said."""
+
+    @property
+    def pixels(self) -> Grey:
+        """The cut-out (h, w). Raises SampleError."""
+        picture = cv2.imdecode(np.frombuffer(self.picture, np.uint8), cv2.IMREAD_GRAYSCALE)
+        if picture is None:
+            raise SampleError("a sample holds no picture; `edge-daemon samples clear` takes all away")
+        return np.asarray(picture, np.uint8)
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs, without the picture."""
+        told: dict[str, Any] = msgspec.to_builtins(self)
+        del told["picture"]
+        return told
+
+
+class Samples:
+    """A folder of samples. The daemon adds, people label; each file is replaced whole."""
+
+    def __init__(self, folder: Path, max_count: int, max_bytes: int) -> None:
+        self.folder = folder
+        self._max_count, self._max_bytes = max_count, max_bytes
+        self.is_full = False
+        """The last one that was added has taken the room of an older one."""
+
+    def add(self, sample: Sample, pixels: Grey) -> bool:
+        """Keep it, unless it looks like one that is kept and says the same. Raises OSError."""
+        if not self._max_count:
+            return False
+        print_ = fingerprint(pixels)
+        for path in self.paths():
+            if alike(print_, path) and (twin := self._twin(path, sample)):
+                if sample.label is not None and twin.label is None:
+                    self.label(path.name.split(".")[0], sample.label)
+                return False
+        name = f"{max(0, round(sample.at * 1000)):013d}-{print_:032x}"
+        _write(self.folder / (name + (NEW if sample.label is None else LABELLED)), sample)
+        self._make_room()
+        return True
+
+    def _twin(self, path: Path, sample: Sample) -> Sample | None:
+        """What lies at `path`, if it is of the same field and was read alike."""
+        try:
+            kept = _read(path)
+        except SampleError:
+            return None
+        same = kept.field == sample.field and _best(kept) == _best(sample)
+        return kept if same else None
+
+    def paths(self, labelled: bool | None = None) -> list[Path]:
+        """The files, oldest first; only those that have a label, or have none."""
+        try:
+            names = sorted(entry.name for entry in os.scandir(self.folder) if entry.name.endswith(NEW))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise SampleError(f"{self.folder}: {error.strerror}. Be the daemon's user, or one of its group") from None
+        return [self.folder / name for name in names if labelled is None or name.endswith(LABELLED) is labelled]
+
+    def all(self, labelled: bool | None = None) -> Iterator[tuple[str, Sample]]:
+        """Name and content of each, oldest first; what is damaged is left out."""
+        for path in self.paths(labelled):
+            try:
+                yield path.name.split(".")[0], _read(path)
+            except SampleError:
+                continue
+
+    def label(self, name: str, label: str | None) -> Sample:
+        """Say what is written there (None: take it back). Raises SampleError where there is no such sample."""
+        old = [path for path in self.paths() if path.name.split(".")[0] == name]
+        if not old:
+            raise SampleError(f"there is no sample {name} any more: newer ones have taken its room")
+        said = msgspec.structs.replace(_read(old[0]), label=label)
+        path = self.folder / (name + (NEW if label is None else LABELLED))
+        try:
+            _write(path, said)
+            if path != old[0]:
+                old[0].unlink(missing_ok=True)
+        except OSError as error:
+            raise SampleError(f"{path}: cannot be written: {error.strerror}. Be the daemon's user") from None
+        return said
+
+    def clear(self) -> int:
+        """Take all away; returns how many there were. Raises SampleError."""
+        paths = self.paths()
+        try:
+            for path in paths:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise SampleError(f"{self.folder}: cannot be cleared: {error.strerror}. Be the daemon's user") from None
+        return len(paths)
+
+    def _make_room(self) -> None:
+        """The oldest go, those with a label last."""
+        order = [*self.paths(labelled=False), *self.paths(labelled=True)]
+        sizes = [path.stat().st_size for path in order]
+        self.is_full = len(order) > self._max_count or sum(sizes) > self._max_bytes
+        while order and (len(order) > self._max_count or sum(sizes) > self._max_bytes):
+            order.pop(0).unlink(missing_ok=True)
+            sizes.pop(0)
+
+
+def open_samples(state: Path, runtime: Path, options: Options) -> Samples:
+    """The daemon's: in the state folder, or in memory where that cannot be written."""
+    folder, room = state / "samples", size(options.max_size)
+    try:
+        _make(folder)
+    except OSError:
+        folder, room = runtime / "samples", min(room, IN_MEMORY)
+        try:
+            _make(folder)
+        except OSError as error:
+            log.warning("%s: hard numbers cannot be kept there: %s", folder, error.strerror)
+            return Samples(folder, 0, 0)
+    return Samples(folder, options.max_count, room)
+
+
+def find_samples(state: Path, runtimes: Sequence[Path]) -> Samples:
+    """A person's: where a daemon on this machine keeps them. Raises SampleError where there are none."""
+    for folder in (state / "samples", Path("/var/lib/edge-daemon/samples"), *(r / "samples" for r in runtimes)):
+        found = Samples(folder, 0, 0)
+        if found.paths():
+            return found
+    raise SampleError(f"no samples are kept in {state / 'samples'}: the daemon has been sure of all that it read")
+
+
+def _make(folder: Path) -> None:
+    """Raises OSError where it cannot be written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(MODE)
+    trial = folder / ".trial"
+    trial.touch()
+    trial.unlink()
+
+
+def _write(path: Path, sample: Sample) -> None:
+    atomic.show(path, msgspec.json.encode(sample), mode=0o660)
+
+
+def _read(path: Path) -> Sample:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Sample)
+    except OSError as error:
+        raise SampleError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise SampleError(f"{path}: is damaged: {error}") from None
+
+
+def _best(sample: Sample) -> str:
+    return sample.candidates[0][0] if sample.candidates else ""
+
+
+def fingerprint(pixels: Grey) -> int:
+    """128 bits: whether each pixel of a small picture is clearly brighter than its neighbour ("dHash")."""
+    small = cv2.resize(pixels, (ACROSS, DOWN), interpolation=cv2.INTER_AREA).astype(np.int16)
+    bits = np.packbits(small[:, 1:] > small[:, :-1] + CLEARLY)
+    return int.from_bytes(bits.tobytes(), "big")
+
+
+def alike(print_: int, path: Path) -> bool:
+    """Whether the sample in a file may show the same; its name ends in its fingerprint."""
+    try:
+        other = int(path.name.split(".")[0].rpartition("-")[2], 16)
+    except ValueError:
+        return False
+    return (print_ ^ other).bit_count() <= ALIKE
+
+
+def cut(pixels: Grey, box: Box) -> tuple[Grey, Box]:
+    """The number in `box` with paper around it, an owned copy, and the box of the cut-out in `pixels`.
+
+    At its ends there is room for one digit more: one that was taken for none is what a person should see.
+    """
+    x, y, w, h = box
+    beside, above = max(4, h), max(4, h // 3)
+    left, top = max(0, x - beside), max(0, y - above)
+    part = pixels[top : y + h + above, left : x + w + beside].copy()
+    return part, (left, top, part.shape[1], part.shape[0])

@@ -1,0 +1,127 @@
+"""What the daemon would make of the picture with these fields: the same stages, in the page's own process."""
+
+from __future__ import annotations
+
+import time
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import cv2
+import numpy as np
+
+from edge_daemon import app
+from edge_daemon.config.schema import Config
+from edge_daemon.decision.formats import Format
+from edge_daemon.decision.observations import opinion_on
+from edge_daemon.decision.voter import Voter
+from edge_daemon.domain import Entry, Frame, Grey, Number, Patch, Reading, Status
+from edge_daemon.fields import extract, perspective
+from edge_daemon.fields.extract import Fields, whole
+from edge_daemon.mqtt import messages
+from edge_daemon.preview.camera_meters import measure
+from edge_daemon.recognition.ink import shrunk
+from edge_daemon.recognition.reader import Reader, open_reader
+from edge_daemon.tools.explain import WHY
+
+WIDEST = 1280
+"""Pixels on the longer side of the picture that goes to the page."""
+QUALITY = 75
+"""Of its JPEG."""
+
+Told = dict[str, Any]
+
+
+class Trial:
+    """A configuration tried on frames. Nothing of it is published."""
+
+    def __init__(self, config: Config) -> None:
+        """Raises ModelError."""
+        self.reader: Reader = open_reader(config.model)
+        self.begin(config)
+
+    def begin(self, config: Config) -> None:
+        """Anew, with the fields of this configuration; the model stays."""
+        classifier = self.reader.classifier
+        self.config = config
+        self._fields = Fields(config.fields)
+        self._voter = Voter(config.fields, classifier.name, classifier.backend, self.reader.read)
+        self._newest: dict[str, Told] = {}
+        self._said: dict[str, Reading] = {}
+        self._found: list[Number] = []
+        self._find_at = 0.0
+
+    def look(self, frame: Frame, chosen: str | None = None) -> Told:
+        """All that the page shows of a frame; focus is measured in the field that is `chosen`."""
+        for patch, numbers in app.look(frame, self._fields, self.reader, self._voter) if self.config.fields else ():
+            self._saw(patch, numbers)
+        for record in self._voter.due(frame.mono):
+            if isinstance(record, Reading):
+                self._said[record.field] = record
+        found = self._search(frame)
+        height, width = frame.pixels.shape
+        return {
+            "seq": frame.seq,
+            "size": [width, height],
+            "picture": data_url(shrunk(frame.pixels, WIDEST), ".jpg"),
+            "meters": asdict(measure(frame.pixels, self._cut(frame, chosen), found)),
+            "numbers": [_number(number, width, height) for number in found],
+            "fields": [self._field(options, width, height) for options in self.config.fields],
+        }
+
+    def _search(self, frame: Frame) -> list[Number]:
+        """The numbers of the whole frame; on a slow machine they take at most half of the time, the picture goes on."""
+        began = time.monotonic()
+        if began >= self._find_at:
+            self._found = self.reader.read(whole(frame))
+            now = time.monotonic()
+            self._find_at = now + (now - began)
+        return self._found
+
+    def _saw(self, patch: Patch, numbers: Sequence[Number]) -> None:
+        """What the newest look at a field says by itself."""
+        options = next(field for field in self.config.fields if field.name == patch.field)
+        opinion = opinion_on(numbers, Format(options.format), patch)
+        status = patch.status if patch.status is not Status.OK else opinion.status
+        self._newest[options.name] = {"status": status, "candidates": _shares(opinion.candidates)}
+
+    def _cut(self, frame: Frame, chosen: str | None) -> Grey | None:
+        """The pixels of a field; None where there is none of that name."""
+        for options in self.config.fields:
+            if options.name == chosen:
+                height, width = frame.pixels.shape
+                return perspective.cut(frame.pixels, extract.place(options, width, height))[0]
+        return None
+
+    def _field(self, options: extract.Options, width: int, height: int) -> Told:
+        """Where a field lies, what it says now, and what would be published, or why not."""
+        corners = perspective.corners(options.region, 0, (width, height)) / np.array([width, height])
+        said, newest = self._said.get(options.name), self._newest.get(options.name)
+        told: Told = {"name": options.name, "region": corners.round(4).tolist(), "now": newest, "published": None}
+        told["why"] = f"waiting: it must be read alike for {options.settle} before it is published"
+        if said is not None:
+            told["published"] = {"status": said.status, "text": said.text, "unit": said.unit, "votes": said.votes}
+            told["why"] = WHY[said.status]
+            entry = Entry(1, f"{self.config.device}/00000000/1", True, said)
+            told["message"] = messages.encode(
+                self.config.device, self.config.mqtt.detail, entry, False
+            ).payload.decode()
+        return told
+
+
+def data_url(pixels: Grey, suffix: str) -> str:
+    """A picture that a page can show without asking again."""
+    coded = cv2.imencode(suffix, pixels, [cv2.IMWRITE_JPEG_QUALITY, QUALITY] if suffix == ".jpg" else [])[1]
+    kind = "jpeg" if suffix == ".jpg" else "png"
+    return f"data:image/{kind};base64,{b64encode(coded.tobytes()).decode()}"
+
+
+def _number(number: Number, width: int, height: int) -> Told:
+    x, y, w, h = number.box
+    box = [round(x / width, 4), round(y / height, 4), round(w / width, 4), round(h / height, 4)]
+    return {"box": box, "candidates": _shares(number.candidates)}
+
+
+def _shares(candidates: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+    return [(text, round(float(share), 3)) for text, share in candidates[:3]]

@@ -1,0 +1,75 @@
+"""The table [opinion], and how many second opinions may still be asked for today: remembered across restarts."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from edge_daemon.system import atomic
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The table [opinion]."""
+
+    per_day: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0
+    """So many second opinions are asked for in a day (UTC) at most; 0: none ever is."""
+
+
+class _Spent(msgspec.Struct):
+    day: str
+    count: int
+
+
+class Allowance:
+    """Counts what was spent of a day's budget. Called from one thread."""
+
+    def __init__(self, path: Path, per_day: int, now: Callable[[], float] = time.time) -> None:
+        """Goes on with what the file says of today; a damaged one counts as a day that is spent."""
+        self._path, self._per_day, self._now = path, per_day, now
+        self._broken = False
+        self._spent = self._read()
+
+    @property
+    def left(self) -> int:
+        """For how many it is enough today."""
+        if self._spent.day != self._today():
+            return self._per_day
+        return max(0, self._per_day - self._spent.count)
+
+    def spend(self) -> bool:
+        """Take one, if there is one; on the disk before it is used. What cannot be written down is not spent: who
+        sets a budget must be able to rely on it, also when the daemon restarts again and again."""
+        if not self.left:
+            return False
+        today = self._today()
+        spent = _Spent(today, 1 + (self._spent.count if self._spent.day == today else 0))
+        try:
+            atomic.write(self._path, msgspec.json.encode(spent))
+        except OSError as error:
+            if not self._broken:
+                log.warning("%s: no second opinions, as they cannot be counted there: %s", self._path, error.strerror)
+            self._broken = True
+            return False
+        self._spent, self._broken = spent, False
+        return True
+
+    def _today(self) -> str:
+        return f"{datetime.fromtimestamp(self._now(), UTC):%Y-%m-%d}"
+
+    def _read(self) -> _Spent:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=_Spent)
+        except FileNotFoundError:
+            return _Spent("", 0)
+        except (OSError, ValueError):
+            return _Spent(self._today(), self._per_day)

@@ -1,1 +1,0 @@
-"""Where messages go. One kind today."""

@@ -1,0 +1,113 @@
+"""Who is told of the daemon's health besides the broker: Prometheus, and `edge-daemon check` on this machine."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_daemon.system import atomic
+
+log = logging.getLogger(__name__)
+
+FILE = "health.json"
+"""Its name in the daemon's runtime folder."""
+COUNTERS = {"frames", "accepted", "rejected", "connects", "written_bytes"}
+"""What only ever grows; all else is a gauge."""
+HELP = {
+    "up": "1 while the daemon runs; absent or old when it does not",
+    "frame_age_s": "seconds since the newest picture of the camera",
+    "last_good_age_s": "seconds since the last reading that was ok",
+    "frame_ms": "milliseconds from the picture to what it says",
+    "queue": "records that wait for the broker, were dropped, refused, salvaged or lost",
+    "rejected": "readings that were not ok, by status",
+    "problem": "1 for each code of the problem topic that is on",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The [health] table of the configuration."""
+
+    max_memory: str = "300MB"
+    """The daemon starts anew when it holds more memory than this."""
+    prometheus_file: str = ""
+    """A file that holds the health for Prometheus (node_exporter's textfile collector); empty: none."""
+
+
+def as_prometheus(device: str, facts: Mapping[str, Any], problems: Mapping[str, str]) -> str:
+    """The health in Prometheus' text format, version 0.0.4; every metric begins with edge_daemon_."""
+    lines: list[str] = []
+    for name, value in [("up", 1), *facts.items(), ("problem", dict.fromkeys(problems, 1))]:
+        samples = [*_samples(name, value, f'device="{device}"')]
+        if samples:
+            metric = f"edge_daemon_{name}"
+            lines += [f"# HELP {metric} {HELP[name]}"] if name in HELP else []
+            lines += [f"# TYPE {metric} {'counter' if name in COUNTERS else 'gauge'}", *samples]
+    return "\n".join(lines) + "\n"
+
+
+def _samples(name: str, value: object, labels: str) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _samples(name, inner, f'{labels},kind="{key}"')
+    elif isinstance(value, (bool, int, float)):
+        yield f"edge_daemon_{name}{{{labels}}} {_exact(value)}"
+    elif name == "throttled" and isinstance(value, str):
+        yield f"edge_daemon_{name}{{{labels}}} {int(value, 16)}"
+
+
+def _exact(value: float) -> str:
+    """All its digits: a counter that is rounded stands still, and then jumps."""
+    return str(int(value)) if value == int(value) else repr(value)
+
+
+def as_json(facts: Mapping[str, Any], problems: Mapping[str, str]) -> str:
+    """The health with the problems, as it lies in the runtime folder."""
+    return json.dumps({**facts, "problems": dict(problems)})
+
+
+class Files:
+    """Writes the health to where it is looked for; what cannot be written is told once, and stops nothing."""
+
+    def __init__(self, device: str, options: Options, folder: Path | None) -> None:
+        """`folder` is the daemon's runtime folder; None: nobody looks there."""
+        self._device = device
+        self._prometheus = Path(options.prometheus_file) if options.prometheus_file else None
+        self._json = folder / FILE if folder else None
+        self._broken: set[Path] = set()
+
+    def write(self, facts: Mapping[str, Any], problems: Mapping[str, str]) -> None:
+        if self._json:
+            self._replace(self._json, as_json(facts, problems))
+        if self._prometheus:
+            self._replace(self._prometheus, as_prometheus(self._device, facts, problems))
+
+    def close(self) -> None:
+        """We are no longer there: what is said of us must not stay."""
+        for path in filter(None, (self._json, self._prometheus)):
+            with suppress(OSError):
+                path.unlink()
+
+    def _replace(self, path: Path, text: str) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            atomic.show(path, text.encode())
+        except OSError as error:
+            if path not in self._broken:
+                log.warning("%s: the health cannot be written there: %s", path, error.strerror)
+            self._broken.add(path)
+        else:
+            self._broken.discard(path)
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """What a daemon that uses this runtime folder last said of its health; None: none has. Raises OSError."""
+    with suppress(FileNotFoundError, ValueError):
+        found: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        return found
+    return None

@@ -1,0 +1,184 @@
+"""What the daemon says of itself: `health` every minute, `problem` whenever it changes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from edge_daemon.delivery.courier import Courier
+from edge_daemon.delivery.last_value import Board
+from edge_daemon.delivery.outbox import Outbox
+from edge_daemon.domain import Reading, Record, Status
+from edge_daemon.mqtt import messages
+from edge_daemon.sources.reconnecting import SILENT, Camera
+from edge_daemon.system import machine
+from edge_daemon.telemetry.exporters import Files
+
+EVERY = 60.0
+"""Seconds from one health to the next."""
+_DAY = 86400.0
+HOT = 80.0
+"""Degrees Celsius from which a Raspberry Pi slows down."""
+_TIMED = 1000
+"""Latencies are those of the last so many frames."""
+
+
+class Report:
+    """Counts what the path does, and tells it to the board. Called from the path's thread only."""
+
+    def __init__(
+        self,
+        device: str,
+        board: Board,
+        outbox: Outbox,
+        courier: Courier,
+        camera: Camera,
+        files: Files,
+        bare_value: bool = False,
+        wrong: str = "",
+        now: Callable[[], float] = time.monotonic,
+        others: Callable[[], dict[str, str]] = dict,
+    ) -> None:
+        """`bare_value`: each reading is also told as its number alone. `wrong`: why a configuration was refused.
+        `others`: what else is wrong, code -> text."""
+        self.resident = 0
+        """Bytes of memory that the process held when the health was last told; 0: not known."""
+        self.more: Callable[[], dict[str, Any]] = dict
+        """Further figures for the health."""
+        self._device = device
+        self._board = board
+        self._outbox = outbox
+        self._courier = courier
+        self._camera = camera
+        self._files = files
+        self._bare_value = bare_value
+        self._wrong = wrong
+        self._now = now
+        self._others = others
+        self._started = self._next = now()
+        self._frames = 0
+        self._took: deque[float] = deque(maxlen=_TIMED)
+        self._readings: Counter[Status] = Counter()
+        self._good_at: float | None = None
+        self._problems: dict[str, str] | None = None
+        self._written = machine.written()
+        self._machine: dict[str, str] = {}
+
+    def frame(self, took: float) -> None:
+        """A frame has been looked at; that took so many seconds."""
+        self._frames += 1
+        self._took.append(took)
+
+    def said(self, record: Record) -> None:
+        """This goes out."""
+        if not isinstance(record, Reading):
+            return
+        if self._bare_value and (record.gone or record.value is not None):
+            self._board.post(messages.bare_value(self._device, record))
+        if not record.gone:
+            self._readings[record.status] += 1
+        if record.status is Status.OK:
+            self._good_at = self._now()
+
+    def tick(self) -> bool:
+        """Post what is due; whether that was anything."""
+        if changed := (problems := self.problems()) != self._problems:
+            self._problems = problems
+            self._board.post(messages.problem(self._device, problems))
+        if due := self._now() >= self._next:
+            self._next = self._now() + EVERY
+            facts = self.health()
+            self.resident = facts.get("rss_bytes", 0)
+            self._machine = _troubles(facts)
+            self._board.post(messages.health(self._device, facts))
+            self._files.write(facts, problems)
+        return changed or due
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since the start, or the last reload."""
+        return self._now() - self._started
+
+    def summary(self) -> str:
+        """One line for who looks at the service."""
+        read = f"{self._readings[Status.OK]} readings"
+        if self._good_at is not None:
+            read += f", the last {self._now() - self._good_at:.0f} s ago"
+        return "; ".join([read, *(self._problems or {}).values()])
+
+    def health(self) -> dict[str, Any]:
+        """All figures; those that the machine does not tell are left out. Counts are since the start."""
+        now, outbox, written = self._now(), self._outbox, machine.written()
+        rejected = {status.value: count for status, count in self._readings.items() if status is not Status.OK}
+        facts = {
+            "uptime_s": round(self.uptime),
+            "frames": self._frames,
+            "accepted": self._readings[Status.OK],
+            "rejected": rejected,
+            "frame_ms": self._milliseconds(),
+            "queue": {
+                "waiting": outbox.waiting,
+                "dropped": outbox.dropped,
+                "refused": outbox.refused,
+                "salvaged": outbox.salvaged,
+                "lost": outbox.lost,
+            },
+            "frame_age_s": round(self._camera.age, 1),
+            "last_good_age_s": None if self._good_at is None else round(now - self._good_at),
+            "connects": self._courier.connects,
+            "temperature_c": machine.temperature(),
+            "throttled": machine.throttled(),
+            "under_voltage": machine.is_low_on_voltage(),
+            "rss_bytes": machine.resident(),
+            "written_bytes": written,
+            "written_bytes_per_day": self._per_day(written),
+            "fds": machine.open_files(),
+            "threads": threading.active_count(),
+        }
+        return {name: fact for name, fact in facts.items() if fact is not None} | self.more()
+
+    def _per_day(self, written: int | None) -> int | None:
+        if written is None or self._written is None or self.uptime < _DAY / 48:
+            return None
+        return round((written - self._written) / self.uptime * _DAY)
+
+    def problems(self) -> dict[str, str]:
+        """Code -> text for a person, of all that is wrong now."""
+        outbox, found = self._outbox, self._courier.problems() | self._others()
+        if outbox.salvaged or outbox.lost:
+            found["outbox_damaged"] = (
+                f"the outbox was damaged: {outbox.salvaged} records were salvaged, {outbox.lost} lost"
+            )
+        if outbox.trouble:
+            found["disk"] = outbox.trouble
+        if outbox.dropped:
+            found["outbox_dropped"] = f"{outbox.dropped} records were too many or too old and were never sent"
+        if self._camera.trouble:
+            found["camera"] = self._camera.trouble
+        elif self._camera.age > SILENT:
+            found["camera_timeout"] = "the camera gives no frames"
+        if self._wrong:
+            found["config"] = f"the configuration is wrong, the one before goes on: {self._wrong}"
+        return found | self._machine
+
+    def _milliseconds(self) -> dict[str, float] | None:
+        """From the frame to what it says; None before the first."""
+        if not self._took:
+            return None
+        median, p95 = np.percentile(self._took, (50, 95))
+        return {"median": round(float(median) * 1000, 1), "p95": round(float(p95) * 1000, 1)}
+
+
+def _troubles(facts: dict[str, Any]) -> dict[str, str]:
+    """Code -> text, of what is wrong with the machine."""
+    found = {}
+    if facts.get("under_voltage"):
+        found["under_voltage"] = "the power supply is too weak: the voltage drops (use the supply made for this Pi)"
+    if (heat := facts.get("temperature_c", 0.0)) >= HOT:
+        found["too_hot"] = f"the processor is at {heat:.0f} degrees and slows down: give it air or a heat sink"
+    return found

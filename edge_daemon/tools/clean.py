@@ -1,0 +1,71 @@
+"""Take back everything that a device has left at a broker: the engine of `edge-daemon mqtt clean`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+from edge_daemon.domain import Message
+from edge_daemon.errors import BrokerError
+from edge_daemon.mqtt import home_assistant, messages
+from edge_daemon.mqtt.address import Access
+from edge_daemon.mqtt.connection import Link, Times, dial
+
+QUIET = 0.5
+"""Seconds without another retained message after which there are no more."""
+
+
+STATES = ("availability", "info", "health", "problem", "enabled/state")
+
+
+def clean(broker: Access, device: str, fields: Iterable[str] = (), times: Times | None = None) -> list[str]:
+    """Clear the device's retained topics, Home Assistant's first; returns them, sorted. Raises BrokerError.
+
+    The topics of `fields` are also asked for by name, as are all that every device has: RabbitMQ 3 answers no wildcard.
+    """
+    times = times or Times()
+    link = dial(broker, "", times)
+    try:
+        topics = [f"{messages.base(device)}/{state}" for state in (*STATES, *(f"reading/{field}" for field in fields))]
+        topics += [f"{messages.base(device)}/#", *home_assistant.topics(device)]
+        found = _retained(link, device, topics, times)
+        if found.get(f"{messages.base(device)}/availability") == b"online":
+            raise BrokerError(f"{device} is running: stop it first, or it will say all of it again")
+        ours = sorted(found, key=lambda topic: (not topic.startswith(home_assistant.PREFIX), topic))
+        for topic in ours:
+            _clear(link, topic, times)
+        return sorted(ours)
+    finally:
+        link.close()
+
+
+def _retained(link: Link, device: str, topics: Sequence[str], times: Times) -> dict[str, bytes]:
+    """Topic -> payload."""
+    if not link.listen(topics, times.connack):
+        raise BrokerError(
+            f"the broker does not let us look at {messages.base(device)}/# and {home_assistant.PREFIX}/..."
+        )
+    found: dict[str, bytes] = {}
+    quiet_at = time.monotonic() + QUIET
+    while link.up and (left := quiet_at - time.monotonic()) > 0:
+        link.pump(left)
+        while link.heard:
+            heard = link.heard.popleft()
+            if heard.retain:
+                found[heard.topic] = heard.payload
+                quiet_at = time.monotonic() + QUIET
+    return found
+
+
+def _clear(link: Link, topic: str, times: Times) -> None:
+    mid = link.publish(Message(topic, b"", retain=True))
+    deadline = time.monotonic() + times.acknowledge
+    while link.up and (left := deadline - time.monotonic()) > 0:
+        while link.acknowledged:
+            acknowledged, code = link.acknowledged.popleft()
+            if acknowledged == mid and code < 0x80:
+                return
+            if acknowledged == mid:
+                raise BrokerError(f"the broker does not let us clear {topic}: reason code 0x{code:02x}")
+        link.pump(left)
+    raise BrokerError(f"the broker did not acknowledge that {topic} is cleared")

@@ -1,0 +1,212 @@
+"""How well a digit model reads a set of crops that somebody has labelled: `edge-daemon model evaluate`."""
+
+from __future__ import annotations
+
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_daemon.domain import LABELS, NOT_A_DIGIT, Grey
+from edge_daemon.errors import PictureError
+from edge_daemon.inference.classifier import Options, load
+from edge_daemon.inference.interpreter import softmax
+
+BINS = 10
+"""Of confidence, for the calibration error."""
+TEMPERATURES = np.geomspace(0.2, 8.0, 75)
+_CELL = 44
+_FEWEST = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What was found."""
+
+    model: str
+    set: str
+    crops: int
+    accuracy: float
+    """Share whose best label is the right one, 0..1. Refused ("not") is wrong for a digit."""
+    top3: float
+    """Share whose right label is among the best three, 0..1."""
+    calibration_error: float
+    """Expected calibration error over BINS bins of confidence, 0..1."""
+    temperature: float
+    """By which what the model says should be divided (as logits) to be calibrated on this set: 1 is well, more is
+    overconfident."""
+    calibrated_error: float
+    """The calibration error then."""
+    us_per_crop: float
+    """Microseconds, normalising and all."""
+    confusion: NDArray[np.int64]
+    """(11, 11) counts: row the truth, column what was read, of LABELS."""
+
+
+Crops = tuple[list[Grey], NDArray[np.int64]]
+"""Ink, light on black; the labels as columns of a domain.Classifier."""
+
+
+def evaluate(options: Options, path: Path) -> Result:
+    """Raises ModelError, or PictureError where the set is none."""
+    model = load(options)
+    inks, truth = crops(path)
+    start = time.perf_counter()
+    said = model.own(inks)
+    took = time.perf_counter() - start
+    order = np.argsort(-said, axis=1, kind="stable")
+    confusion = np.zeros((len(LABELS), len(LABELS)), np.int64)
+    np.add.at(confusion, (truth, order[:, 0]), 1)
+    logits = np.log(np.maximum(said, np.float32(1e-7)))
+    best = float(min(TEMPERATURES, key=lambda t: _loss(softmax(logits, t), truth)))
+    return Result(
+        model=model.name,
+        set=path.name,
+        crops=len(inks),
+        accuracy=float((order[:, 0] == truth).mean()),
+        top3=float((order[:, :3] == truth[:, None]).any(axis=1).mean()),
+        calibration_error=calibration_error(said, truth),
+        temperature=round(best, 2),
+        calibrated_error=calibration_error(softmax(logits, best), truth),
+        us_per_crop=1e6 * took / len(inks),
+        confusion=confusion,
+    )
+
+
+def calibration_error(said: NDArray[np.float32], truth: NDArray[np.int64]) -> float:
+    """Of the best label of each crop, see calibration_gap; `said` (n, 11), `truth` (n,)."""
+    return calibration_gap(said.max(axis=1), said.argmax(axis=1) == truth, BINS)
+
+
+def calibration_gap(sure: NDArray[np.float32], right: NDArray[np.bool_], bins: int = 15) -> float:
+    """Expected calibration error (Naeini et al., 2015; Guo et al., 2017), 0..1: how far apart lie, on average over bins
+    of confidence, what was said (n,) and the share of it that was right (n,)."""
+    place = np.minimum((sure * bins).astype(int), bins - 1)
+    return float(sum(abs((right[place == b] - sure[place == b]).sum()) for b in range(bins)) / len(right))
+
+
+def _loss(said: NDArray[np.float32], truth: NDArray[np.int64]) -> float:
+    return -float(np.log(said[np.arange(len(truth)), truth] + _FEWEST).mean())
+
+
+# Sets
+
+
+def crops(path: Path) -> Crops:
+    """A .npz file (`x` (n, h, w) uint8 light on black, `y` labels), or a folder with sub-folders 0 to 9 and "not".
+
+    Raises PictureError.
+    """
+    inks, truth = _folder(path) if path.is_dir() else _archive(path)
+    if not inks:
+        raise PictureError(f"{path}: expected crops; there are none")
+    return inks, truth
+
+
+def _archive(path: Path) -> Crops:
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            x, y = held["x"], held["y"]
+    except KeyError as error:
+        raise PictureError(f"{path}: expected the arrays x and y; got no {str(error).split()[0]}") from None
+    except OSError as error:
+        raise PictureError(f"{path}: expected crops; it cannot be read ({error.strerror or error})") from None
+    except (ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError):
+        raise PictureError(f"{path}: expected a .npz file with x and y, or a folder; it is neither") from None
+    if x.ndim != 3 or x.dtype != np.uint8 or 0 in x.shape[1:]:
+        raise PictureError(f"{path}: expected x as (n, height, width) uint8; got {x.shape} {x.dtype}")
+    if y.shape != x.shape[:1] or y.dtype.kind not in "iu" or (len(y) and not 0 <= y.min() <= y.max() <= NOT_A_DIGIT):
+        raise PictureError(f"{path}: expected y as a label for each crop, 0 to 9, or 10 for what is no digit")
+    return list(x), y.astype(np.int64)
+
+
+def _folder(path: Path) -> Crops:
+    found = [(ink, column) for column, label in enumerate(LABELS) for ink in _pictures(path / label)]
+    return [ink for ink, _ in found], np.array([column for _, column in found], np.int64)
+
+
+def _pictures(folder: Path) -> Iterator[Grey]:
+    """What is darker or lighter than the rim is ink. Raises PictureError."""
+    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+        read = cv2.imdecode(np.frombuffer(file.read_bytes() or b"\0", np.uint8), cv2.IMREAD_GRAYSCALE)
+        if read is None:
+            raise PictureError(f"{file}: expected a picture; it cannot be read")
+        rim = np.concatenate((read[0], read[-1], read[:, 0], read[:, -1]))
+        yield np.asarray(255 - read if np.median(rim) > 127 else read, np.uint8)
+
+
+# For people and programs
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    rows = {label: _row(result.confusion, i) for i, label in enumerate(LABELS) if result.confusion[i].any()}
+    return {
+        "model": result.model,
+        "set": result.set,
+        "crops": result.crops,
+        "accuracy": round(result.accuracy, 6),
+        "top3": round(result.top3, 6),
+        "calibration_error": round(result.calibration_error, 6),
+        "temperature": result.temperature,
+        "calibrated_error": round(result.calibrated_error, 6),
+        "us_per_crop": round(result.us_per_crop, 1),
+        "classes": rows,
+        "labels": list(LABELS),
+        "confusion": result.confusion.tolist(),
+    }
+
+
+def _row(confusion: NDArray[np.int64], i: int) -> dict[str, float]:
+    right, count, said = int(confusion[i, i]), int(confusion[i].sum()), int(confusion[:, i].sum())
+    return {"crops": count, "recall": round(right / count, 6), "precision": round(right / max(1, said), 6)}
+
+
+def as_table(result: Result) -> str:
+    lines = [
+        f"{result.model}: {result.crops} crops of {result.set}",
+        f"accuracy {100 * result.accuracy:.2f} %, top-3 {100 * result.top3:.2f} %,"
+        f" {result.us_per_crop:.0f} us a crop, normalising and all",
+        f"calibration error {100 * result.calibration_error:.1f} %; divided by a temperature of {result.temperature:g}"
+        f" it would be {100 * result.calibrated_error:.1f} %",
+        "",
+        "      crops  recall  precision  taken for",
+    ]
+    for i, label in enumerate(LABELS):
+        if result.confusion[i].any():
+            row, others = _row(result.confusion, i), result.confusion[i].copy()
+            others[i] = 0
+            taken = [f"{LABELS[j]} ({others[j]})" for j in np.argsort(-others, kind="stable")[:4] if others[j]]
+            lines.append(
+                f"{label:>4}  {row['crops']:5}  {100 * row['recall']:5.1f} %    {100 * row['precision']:5.1f} %"
+                f"  {', '.join(taken)}".rstrip()
+            )
+    return "\n".join(lines)
+
+
+def drawn(result: Result) -> NDArray[np.uint8]:
+    """The confusion matrix as a picture, (h, w, 3): a row for each truth, red where it was taken for something else."""
+    side = (len(LABELS) + 1) * _CELL
+    picture = np.full((side, side, 3), 255, np.uint8)
+    shares = result.confusion / np.maximum(1, result.confusion.sum(axis=1, keepdims=True))
+    for i, label in enumerate(LABELS):
+        _write(picture, label, 0, i + 1)
+        _write(picture, label, i + 1, 0)
+        for j in range(len(LABELS)):
+            shade = 255 - int(215 * shares[i, j] ** (1 if i == j else 0.4))
+            colour = (shade, 255, shade) if i == j else (shade, shade, 255)
+            corner = ((j + 1) * _CELL, (i + 1) * _CELL)
+            cv2.rectangle(picture, corner, (corner[0] + _CELL - 2, corner[1] + _CELL - 2), colour, cv2.FILLED)
+            if result.confusion[i, j]:
+                _write(picture, str(result.confusion[i, j]), j + 1, i + 1)
+    return picture
+
+
+def _write(picture: NDArray[np.uint8], text: str, column: int, row: int) -> None:
+    where = (column * _CELL + 4, row * _CELL + 27)
+    cv2.putText(picture, text, where, cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA)

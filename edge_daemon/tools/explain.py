@@ -1,0 +1,181 @@
+"""Why a reading says what it says, told and drawn: the engine of `edge-daemon explain`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import cv2
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_daemon.domain import Candidate, Digit, Grey, Status
+from edge_daemon.errors import ExplainError
+from edge_daemon.on_device.explain_log import SUFFIX, Explanation, kept_in, scaled
+from edge_daemon.tools.annotate import DIGIT, FONT, NUMBER, Colour
+
+NEWEST = "last"
+WIDTH, PAD = 720, 16
+"""Of the picture, in pixels."""
+BLACK: Colour = (40, 40, 40)
+PALE: Colour = (205, 205, 205)
+
+WHY: Mapping[str, str] = {
+    "ok": "nothing held it back: enough frames agreed, surely enough",
+    "low_confidence": "the frames did not agree surely enough",
+    "no_digits": "no digits were found",
+    "wrong_format": "nothing that may be written there has the form that `format` asks for",
+    "not_monotone": "it would have gone back, which `monotone` rules out",
+    "rate_too_high": "it would have changed faster than `max_rate` allows",
+    "out_of_range": "it lies outside of `min` and `max`",
+    "too_dark": "it was too dark",
+    "too_bright": "it was washed out by too much light",
+    "glare": "a reflection lay over it",
+    "blurred": "it was much less sharp than when it was last read",
+    "obstructed": "a hand, a shadow or something else was in the way",
+    "camera_moved": "the camera was no longer where it was when the field was set",
+    "stale": "nothing was seen of it for long",
+    "disabled": "reading was switched off",
+}
+"""What held a reading back, in a person's words."""
+
+
+def find(folders: Sequence[Path], which: str) -> Explanation:
+    """The reading numbered `which`, or the newest ("last"), in the first of `folders` that holds any.
+
+    Raises ExplainError, which says what there is.
+    """
+    for folder in folders:
+        try:
+            files = kept_in(folder)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise ExplainError(f"{folder}: {error.strerror}. Be the daemon's user, or root: sudo -u ...") from None
+        if files:
+            return _read(files, which)
+    places = " or ".join(str(folder) for folder in folders)
+    raise ExplainError(f"no readings are kept in {places}. Does the daemon run, and has it read anything yet?")
+
+
+def _read(files: Sequence[Path], which: str) -> Explanation:
+    path = files[-1] if which == NEWEST else files[0].with_name(f"{which}{SUFFIX}")
+    if path not in files:
+        known = ", ".join(file.stem for file in files)
+        raise ExplainError(f"reading {which} is not kept any more, or was not yet. Kept are {known}")
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Explanation)
+    except (OSError, ValueError) as error:
+        raise ExplainError(f"{path}: cannot be read: {error}") from None
+
+
+def as_text(told: Explanation) -> list[str]:
+    """Lines for a person."""
+    agreed, asked = told.votes
+    lines = [f"reading {told.seq} of {told.field}: {told.status}, {WHY[told.status]}"]
+    by = f"{told.model} on {told.backend}"
+    lines.append(f"  seen       {_when(told.captured_at)}, {agreed} of {asked} frames agreed, {by}")
+    if told.text is not None:
+        read = f", read {_when(told.value_at)}" if told.value_at else ""
+        lines.append(f"  accepted   {told.text}{read}")
+    lines.append(f"  candidates {_shares(told.candidates) or 'none'}")
+    lines += [f"  digit {i:<4} {_shares(digit.top)}" for i, digit in enumerate(told.digits, 1)]
+    if told.seen_as is not Status.OK:
+        lines.append(f"  picture    {_when(told.seen_at)}: {told.seen_as}, {WHY[told.seen_as]}")
+    return lines
+
+
+def _shares(candidates: Sequence[Candidate]) -> str:
+    return "   ".join(f"{text} {share:.1%}" for text, share in candidates)
+
+
+def _when(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def as_json(told: Explanation) -> dict[str, Any]:
+    """The same for programs; the picture goes into a file of its own."""
+    said: dict[str, Any] = msgspec.to_builtins(told)
+    del said["picture"]
+    return said
+
+
+def drawn(told: Explanation) -> NDArray[np.uint8]:
+    """One picture (h, w, 3) that holds all: what is said, the patch with its digits, each digit with its top three."""
+    patch = cv2.imdecode(np.frombuffer(told.picture, np.uint8), cv2.IMREAD_GRAYSCALE).astype(np.uint8)
+    head, *rest = as_text(told)
+    facts = [line.strip() for line in rest if not line.strip().startswith("digit")]
+    bands = [_written([head, *facts]), _patch(patch, told.digits)]
+    per_row = WIDTH // 180
+    bands += [
+        np.hstack([_digit(patch, digit) for digit in told.digits[i : i + per_row]])
+        for i in range(0, len(told.digits), per_row)
+    ]
+    return np.vstack([_wide(band) for band in bands])
+
+
+def save(picture: NDArray[np.uint8], path: Path) -> None:
+    """Write it as the kind of picture that the name asks for. Raises ExplainError."""
+    try:
+        path.write_bytes(cv2.imencode(path.suffix or ".png", picture)[1].tobytes())
+    except cv2.error:
+        raise ExplainError(f"{path}: not the name of a kind of picture that can be written; try .png") from None
+    except OSError as error:
+        raise ExplainError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _written(lines: Sequence[str]) -> NDArray[np.uint8]:
+    """Lines of text, the first in bold."""
+    band = _white(PAD + 24 * len(lines), WIDTH)
+    for i, line in enumerate(lines):
+        _write(band, line, (PAD, PAD + 6 + 24 * i), 0.45, thick=1 + (i == 0))
+    return band
+
+
+def _patch(patch: Grey, digits: Sequence[Digit]) -> NDArray[np.uint8]:
+    """What was looked at, enlarged, the digits framed."""
+    scale = min((WIDTH - 2 * PAD) / patch.shape[1], 6.0)
+    large = cv2.resize(patch, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    colour = cv2.cvtColor(large, cv2.COLOR_GRAY2BGR)
+    for digit in digits:
+        x, y, w, h = scaled(digit.box, scale)
+        cv2.rectangle(colour, (x, y), (x + w, y + h), DIGIT, 2)
+    return _framed(colour.astype(np.uint8))
+
+
+def _digit(patch: Grey, digit: Digit) -> NDArray[np.uint8]:
+    """One digit's ink, and how likely each of its three best readings is, 180 px wide."""
+    cell = _white(130, 180)
+    x, y, w, h = digit.box
+    ink = patch[max(0, y) : y + h + 1, max(0, x) : x + w + 1]
+    if ink.size:
+        scale = min(96 / ink.shape[0], 72 / ink.shape[1])
+        size = (max(1, round(ink.shape[1] * scale)), max(1, round(ink.shape[0] * scale)))
+        shown = cv2.cvtColor(cv2.resize(ink, size, interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2BGR)
+        cell[PAD : PAD + size[1], PAD : PAD + size[0]] = shown
+    for i, (text, share) in enumerate(digit.top[:3]):
+        top = PAD + 6 + 32 * i
+        _write(cell, text, (96, top + 12), 0.6, thick=2)
+        cv2.rectangle(cell, (112, top), (112 + 60, top + 8), PALE, cv2.FILLED)
+        cv2.rectangle(cell, (112, top), (112 + round(60 * share), top + 8), NUMBER, cv2.FILLED)
+        _write(cell, f"{share:.1%}", (112, top + 22), 0.35)
+    return cell
+
+
+def _write(band: NDArray[np.uint8], text: str, at: tuple[int, int], size: float, thick: int = 1) -> None:
+    cv2.putText(band, text, at, FONT, size, BLACK, thick, cv2.LINE_AA)
+
+
+def _white(height: int, width: int) -> NDArray[np.uint8]:
+    return np.full((height, width, 3), 255, np.uint8)
+
+
+def _framed(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.pad(picture, ((PAD, PAD), (PAD, PAD), (0, 0)), constant_values=255)
+
+
+def _wide(band: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.pad(band, ((0, 0), (0, max(0, WIDTH - band.shape[1])), (0, 0)), constant_values=255)

@@ -1,0 +1,119 @@
+"""What a model file is, and what runs it here: `edge-daemon model check`. All of it is found out in child processes."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from edge_daemon.domain import DIGITS, Glyph
+from edge_daemon.errors import ChildError, ModelError
+from edge_daemon.inference.classifier import Options, is_foreign, load
+from edge_daemon.inference.digits import locate, read_manifest
+from edge_daemon.inference.foreign import ForeignClassifier, golden_digits, twin
+from edge_daemon.inference.interpreter import INTERPRETERS, find_interpreter, read_file, usual_kind
+from edge_daemon.model_store.acceptance import pace
+from edge_daemon.system.child_process import apart
+
+TPU_OPS = frozenset(
+    """ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D EXPAND_DIMS FULLY_CONNECTED L2_NORMALIZATION LOGISTIC
+    MAXIMUM MAX_POOL_2D MEAN MINIMUM MUL PACK PAD PRELU QUANTIZE REDUCE_MAX REDUCE_MIN RELU RELU6 RELU_N1_TO_1 RESHAPE
+    RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR RSQRT SLICE SOFTMAX SPACE_TO_DEPTH SPLIT SQUARED_DIFFERENCE SQUEEZE
+    STRIDED_SLICE SUB SUM TANH TRANSPOSE TRANSPOSE_CONV UNIDIRECTIONAL_SEQUENCE_LSTM""".split()  # noqa: SIM905
+)
+"""What the Edge TPU compiler maps where all is int8 or uint8: https://coral.ai/docs/edgetpu/models-intro/"""
+
+
+def check(options: Options) -> tuple[list[str], bool]:
+    """Lines for a person, and whether the model runs on any interpreter here. Raises ModelError where there is none."""
+    file, content = network_file(options)
+    lines = [f"file      {file.name}, {len(content)} bytes, sha256 {hashlib.sha256(content).hexdigest()}"]
+    told, fit = False, False
+    for package in INTERPRETERS:
+        try:
+            version = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            lines.append(f"{package}: not installed here, not tried")
+            continue
+        given = msgspec.json.encode(asdict(options) | {"runtime": package}).decode()
+        try:
+            if not told:
+                lines += apart("edge_daemon.tools.inspect_model:structure", given)
+                told = True
+            lines += [
+                f"{package} {version}: {line}" for line in apart("edge_daemon.tools.inspect_model:performance", given)
+            ]
+            fit = True
+        except ModelError as error:
+            lines.append(f"{package} {version}: {error}")
+        except ChildError as error:
+            lines.append(f"{package} {version}: the process that tried this file {error}; do not use it")
+    return lines, fit
+
+
+def network_file(options: Options) -> tuple[Path, bytes]:
+    """The .tflite file that `options` mean, and its bytes. Raises ModelError."""
+    if is_foreign(options):
+        file = Path(options.path).expanduser()
+        try:
+            return file, file.read_bytes()
+        except OSError as error:
+            raise ModelError(f"{file} cannot be read: {error.strerror}") from error
+    manifest, kind = locate(options.path)
+    kind = kind or usual_kind(options.runtime)
+    facts = read_manifest(manifest)
+    if kind not in facts.files:
+        raise ModelError(f"{manifest} names no {kind} network")
+    return manifest.with_name(facts.files[kind].name), read_file(manifest.parent, facts.files[kind])
+
+
+# In the child
+
+
+def structure(given: str) -> list[str]:
+    """What goes in, what comes out, which ops lie between. Raises ModelError."""
+    options = msgspec.json.decode(given, type=Options)
+    file, content = network_file(options)
+    runtime = find_interpreter(options.runtime)
+    plain = runtime.module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    try:
+        interpreter = runtime.interpreter(model_content=content, num_threads=1, experimental_op_resolver_type=plain)
+    except (RuntimeError, ValueError) as error:
+        raise ModelError(f"{file.name} does not load: {' '.join(str(error).split())}") from error
+    lines = [f"takes     {_tensor(tensor)}" for tensor in interpreter.get_input_details()]
+    lines += [f"gives     {_tensor(tensor)}" for tensor in interpreter.get_output_details()]
+    # the one way to ask, in both packages; nothing but these lines depends on it
+    ops = Counter(op["op_name"] for op in interpreter._get_ops_details())
+    lines.append("ops       " + ", ".join(f"{name} {count}" for name, count in sorted(ops.items())))
+    if "edgetpu-custom-op" in ops:
+        lines.append(f"Edge TPU  compiled for it; what is measured on the CPU is its twin, {twin(file).name}")
+    elif foreign := sorted(ops.keys() - TPU_OPS):
+        lines.append(f"Edge TPU  stays on the CPU from the first of {', '.join(foreign)} on")
+    else:
+        lines.append("Edge TPU  maps all of these ops, where they are quantised")
+    return lines
+
+
+def performance(given: str) -> list[str]:
+    """How it reads the golden digits, and how fast. Raises ModelError."""
+    options = msgspec.json.decode(given, type=Options)
+    model = load(options)
+    inks = golden_digits()
+    glyphs = [Glyph((0, 0, ink.shape[1], ink.shape[0]), ink) for ink in inks]
+    right = sum(int(row.argmax()) == i % len(DIGITS) for i, row in enumerate(model.own(inks)))
+    lines = [f"{right} of {len(inks)} golden digits right, {1e6 * pace(model, glyphs):.0f} us a digit"]
+    if isinstance(model, ForeignClassifier):
+        says = "probabilities" if model.probabilities else "logits"
+        lines.append(f"fed with {model.diet}; gives {says} of {' '.join(model.labels)}")
+    return lines
+
+
+def _tensor(tensor: dict[str, Any]) -> str:
+    shape = tuple(int(n) for n in tensor.get("shape_signature", tensor["shape"]))
+    step, zero = tensor["quantization"]
+    return f"{tensor['dtype'].__name__} {shape}" + (f", quantised by {step:.6g} from {zero}" if step else "")

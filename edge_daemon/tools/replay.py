@@ -1,0 +1,118 @@
+"""Recorded pictures through the whole path, on the clock of the recording: the engine of `edge-daemon replay`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from edge_daemon import app
+from edge_daemon.config.schema import Config, state_folder
+from edge_daemon.decision.voter import Voter
+from edge_daemon.domain import Entry, Frame, Message
+from edge_daemon.errors import PictureError
+from edge_daemon.fields.extract import Fields
+from edge_daemon.model_store.selection import settled
+from edge_daemon.model_store.store import Store
+from edge_daemon.mqtt import messages
+from edge_daemon.recognition.reader import open_reader
+from edge_daemon.sources.files import VIDEOS, Picture, Video, expand, grey, pictures
+
+DATE_TIME, DATE_TIME_ORIGINAL, EXIF_IFD = 0x0132, 0x9003, 0x8769
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Files in order, and when each picture (or the first frame of the video) was taken."""
+
+    files: tuple[str, ...]
+    times: tuple[float, ...]
+    """Seconds since 1970, rising."""
+    clock: str
+    """Where the times come from, for the person."""
+
+    @property
+    def is_video(self) -> bool:
+        return Path(self.files[0]).suffix.lower() in VIDEOS
+
+
+def recording(path: str, every: float | None = None) -> Recording:
+    """The recording at `path`, a video or a folder of pictures; `every` gives pictures a fixed rate, in seconds.
+
+    Raises PictureError.
+    """
+    files = []
+    for name in expand([path]):
+        if isinstance(name, PictureError):
+            raise name
+        files.append(name)
+    videos = [Path(name).suffix.lower() in VIDEOS for name in files]
+    if any(videos):
+        if len(files) > 1:
+            raise PictureError(f"{path}: videos and other files; replay one video, or a folder of pictures")
+        return Recording(tuple(files), (Path(files[0]).stat().st_mtime,), "the video's time stamps")
+    times, clock = _times(files, every)
+    order = sorted(range(len(files)), key=lambda i: times[i])
+    return Recording(tuple(files[i] for i in order), tuple(times[i] for i in order), clock)
+
+
+def _times(files: Sequence[str], every: float | None) -> tuple[list[float], str]:
+    changed = [Path(name).stat().st_mtime for name in files]
+    if every is not None:
+        return [changed[0] + i * every for i in range(len(files))], f"one picture every {every:g} s, as asked"
+    taken = [exif_time(name) for name in files]
+    known = [at for at in taken if at is not None]
+    if len(known) == len(files) == len(set(known)):
+        return known, "when the pictures were taken (EXIF)"
+    if len(set(changed)) == len(files):
+        return changed, "when the files were last changed"
+    raise PictureError("the pictures do not all have a time of their own; give their rate: --every 1s")
+
+
+def exif_time(name: str) -> float | None:
+    """When a picture was taken, as its EXIF says in local time; None where it does not."""
+    try:
+        with Image.open(name) as image:
+            exif = image.getexif()
+            said = exif.get_ifd(EXIF_IFD).get(DATE_TIME_ORIGINAL) or exif.get(DATE_TIME)
+            return datetime.strptime(str(said), "%Y:%m:%d %H:%M:%S").timestamp() if said else None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+        return None
+
+
+def replay(found: Recording, config: Config) -> Iterator[tuple[float, Message]]:
+    """What the daemon would have published, and how many seconds into the recording. Raises PictureError."""
+    reader = open_reader(settled(config.model, Store(state_folder() / "models")))
+    classifier = reader.classifier
+    fields, voter = Fields(config.fields), Voter(config.fields, classifier.name, classifier.backend, reader.read)
+    encode = partial(messages.encode, config.device, config.mqtt.detail)
+    seq = 0
+    for frame in frames(found, config.camera.options.active_fps):
+        app.look(frame, fields, reader, voter)
+        for record in voter.due(frame.mono):
+            seq += 1
+            yield frame.mono, encode(Entry(seq, f"{config.device}/{0:08x}/{seq}", True, record), False)
+
+
+def frames(found: Recording, fps: float) -> Iterator[Frame]:
+    """The recording as a camera would have given it: at most `fps` frames a second of a video, every picture."""
+    start = found.times[0]
+    if found.is_video:
+        with closing(Video(found.files[0])) as video:
+            step, index, due = max(1.0, video.fps / fps), 0, 0.0
+            while (shown := video.frame(index)) is not None:
+                mono = index / video.fps
+                yield Frame(index, start + mono, mono, grey(shown))
+                due += step
+                index = max(index + 1, round(due))
+        return
+    for seq, (name, at) in enumerate(zip(found.files, found.times, strict=True)):
+        [shown_there] = pictures([name])
+        if not isinstance(shown_there, Picture):
+            raise shown_there
+        yield Frame(seq, at, at - start, shown_there.pixels)

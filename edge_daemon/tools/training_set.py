@@ -1,0 +1,145 @@
+"""Labelled samples -> glyphs to train on, and a word on which of two models reads them better."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_daemon.decision.observations import joined, main_line
+from edge_daemon.domain import DIGITS, LABELS, NOT, NOT_A_DIGIT, Classifier, Frame, Glyph, Grey, Line, Patch
+from edge_daemon.errors import SampleError
+from edge_daemon.on_device.samples import NOTHING, Sample
+from edge_daemon.recognition.reader import Reader
+from edge_daemon.recognition.segment import segment
+from edge_daemon.tools.evaluate import Crops
+
+FLOOR = 1e-3
+"""However little a glyph looks like its digit to the model, it may be it: that is what is to be learnt."""
+MARGIN = 4
+"""Pixels of paper around a glyph's ink, so that its border tells which is ink and which is paper."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What has become of the samples."""
+
+    glyphs: int
+    numbers: int
+    lost: tuple[str, ...]
+    """Names of those that could not be taken apart into as many digits as their label has."""
+
+
+def export(labelled: Iterable[tuple[str, Sample]], folder: Path, reader: Reader) -> Exported:
+    """Write each glyph as a PNG, light ink on black, into the sub-folder of its digit. Raises SampleError."""
+    glyphs, numbers, lost = 0, 0, []
+    for name, sample in labelled:
+        found = taken_apart(sample.pixels, sample.label or NOTHING, reader)
+        if not found:
+            lost.append(name)
+            continue
+        numbers += 1
+        for i, (digit, glyph) in enumerate(found):
+            path = folder / digit / f"{name}-{i}.png"
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                ink = cv2.copyMakeBorder(glyph.ink, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_CONSTANT)
+                path.write_bytes(cv2.imencode(".png", ink)[1].tobytes())
+            except OSError as error:
+                raise SampleError(f"{path}: cannot be written: {error.strerror}") from None
+            glyphs += 1
+    return Exported(glyphs, numbers, tuple(lost))
+
+
+def crops(labelled: Iterable[tuple[str, Sample]], reader: Reader) -> Crops:
+    """The glyphs of samples that can be taken apart, as a set to measure models on."""
+    found = [pair for _, sample in labelled for pair in taken_apart(sample.pixels, sample.label or NOTHING, reader)]
+    return [glyph.ink for _, glyph in found], np.array([LABELS.index(label) for label, _ in found], np.int64)
+
+
+def taken_apart(pixels: Grey, label: str, reader: Reader) -> list[tuple[str, Glyph]]:
+    """Folder and glyph of each digit of `label`; of NOTHING all pieces of ink, which are none. Empty: no way to."""
+    lines = segment(as_patch(with_paper(pixels)))  # no sieve: that there are digits is known
+    if label == NOTHING:
+        return [(NOT, line.glyphs[i]) for line in lines for i in pieces(line)]
+    ways = [way for line in lines if (way := aligned(line, label, reader.classifier))]
+    if not ways:
+        return []
+    _, line, chosen = max(ways, key=lambda way: way[0])
+    return [(digit, line.glyphs[i]) for digit, i in zip(label, chosen, strict=True)]
+
+
+def with_paper(pixels: Grey) -> Grey:
+    """With as much more paper on each side as the cut-out is high: in a picture that is all number, the stem of a 4
+    would be as long as a table's line, and be taken for one."""
+    pad = pixels.shape[0]
+    return np.asarray(cv2.copyMakeBorder(pixels, pad, pad, pad, pad, cv2.BORDER_REPLICATE), np.uint8)
+
+
+def pieces(line: Line) -> list[int]:
+    """The glyphs of a line that are neither joined nor cut."""
+    return [i for i, (start, end) in enumerate(line.edges) if end == start + 1]
+
+
+def aligned(line: Line, label: str, classifier: Classifier) -> tuple[float, Line, list[int]] | None:
+    """The likeliest way through a line's lattice that spells `label`, what is no digit left out: forced alignment.
+
+    Returns its log-likelihood, the line, and the glyph of each digit; None where there is none.
+    """
+    scores = np.log(np.maximum(classifier.classify(line.glyphs), FLOOR))
+    best: dict[tuple[int, int], tuple[float, list[int]]] = {(0, 0): (0.0, [])}
+    for i in line.forwards():
+        start, end = line.edges[i]
+        for spelled in range(len(label) + 1):
+            if (here := best.get((start, spelled))) is None:
+                continue
+            _offer(best, (end, spelled), here[0] + line.priors[i] + float(scores[i, NOT_A_DIGIT]), here[1])
+            if spelled < len(label):
+                weight = float(scores[i, DIGITS.index(label[spelled])])
+                _offer(best, (end, spelled + 1), here[0] + line.priors[i] + weight, [*here[1], i])
+    found = best.get((line.nodes - 1, len(label)))
+    return None if found is None else (found[0], line, found[1])
+
+
+def _offer(
+    best: dict[tuple[int, int], tuple[float, list[int]]], place: tuple[int, int], weight: float, way: list[int]
+) -> None:
+    if weight > best.get(place, (-math.inf, []))[0]:
+        best[place] = weight, way
+
+
+def as_patch(pixels: Grey) -> Patch:
+    """A cut-out as the field that it comes from."""
+    eye: NDArray[np.float64] = np.eye(3)
+    return Patch("sample", Frame(0, 0.0, 0.0, pixels), pixels, eye)
+
+
+def reads(reader: Reader, pixels: Grey) -> str:
+    """What a reader says of a cut-out; NOTHING where it finds no number."""
+    numbers = reader.read(as_patch(pixels))
+    return joined(main_line(numbers)).text if numbers else NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two models on the same labelled samples."""
+
+    samples: int
+    right: tuple[int, int]
+    gained: tuple[str, ...]
+    """Names of those that only the second reads right."""
+    lost: tuple[str, ...]
+    """Names of those that only the first does."""
+
+
+def compare(labelled: Sequence[tuple[str, Sample]], one: Reader, other: Reader) -> Comparison:
+    """How the two do."""
+    right = [[reads(reader, s.pixels) == s.label for _, s in labelled] for reader in (one, other)]
+    gained = tuple(name for (name, _), a, b in zip(labelled, *right, strict=True) if b and not a)
+    lost = tuple(name for (name, _), a, b in zip(labelled, *right, strict=True) if a and not b)
+    return Comparison(len(labelled), (sum(right[0]), sum(right[1])), gained, lost)

@@ -1,0 +1,90 @@
+"""Listen to readings as any MQTT subscriber would: the engine of `edge-daemon watch`."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from edge_daemon.errors import BrokerError
+from edge_daemon.mqtt import messages
+from edge_daemon.mqtt.address import Access
+from edge_daemon.mqtt.connection import Link, Times, dial
+
+log = logging.getLogger(__name__)
+
+Payload = dict[str, Any] | str
+
+_RETRY = 1.0
+"""Seconds between tries to come back."""
+
+
+def watch(broker: Access, stopped: Callable[[], bool] = lambda: False) -> Iterator[tuple[str, Payload]]:
+    """All that the daemons on this broker say, as (topic, payload), retained states first, until stopped.
+
+    Is subscribed when it returns. The payload is the JSON object or text (see wire.decode). `stopped` is
+    asked several times a second. Comes back when the connection breaks. Raises BrokerError if it cannot be
+    made at first.
+    """
+    return _listen(_subscribe(broker), broker, stopped)
+
+
+def _listen(link: Link, broker: Access, stopped: Callable[[], bool]) -> Iterator[tuple[str, Payload]]:
+    try:
+        while not stopped():
+            while link.heard:
+                heard = link.heard.popleft()
+                yield heard.topic, _decode(heard.topic, heard.payload)
+            link.pump(0.2)
+            if not link.up and not link.heard:
+                log.warning("broker %s is gone: %s; trying to come back", broker, link.lost)
+                link = _come_back(broker, stopped) or link
+    finally:
+        link.close()
+
+
+def _subscribe(broker: Access) -> Link:
+    times = Times()
+    link = dial(broker, "", times)
+    if not link.listen(messages.SUBSCRIPTIONS, times.connack):
+        link.close()
+        raise BrokerError(f"broker {broker} does not let us subscribe to edge_daemon/#")
+    return link
+
+
+def _come_back(broker: Access, stopped: Callable[[], bool]) -> Link | None:
+    while not stopped():
+        try:
+            return _subscribe(broker)
+        except BrokerError:
+            time.sleep(_RETRY)
+    return None
+
+
+def _decode(topic: str, payload: bytes) -> Payload:
+    try:
+        return messages.decode(topic, payload)
+    except ValueError:  # not from a daemon of ours: shown as it is
+        return payload.decode(errors="replace")
+
+
+def describe(topic: str, payload: Payload) -> str:
+    """One line for a person."""
+    _, device, *rest = topic.split("/")
+    if isinstance(payload, str):
+        return f"{device} {' '.join(rest)}: {payload or 'cleared'}"
+    if rest == ["event"]:
+        return _describe_event(device, payload)
+    field = payload.get("field", rest[-1])
+    said = f"{payload.get('text', '-')} {payload.get('unit', '')}".rstrip()
+    late = ", late" if payload.get("replayed") else ""
+    sure = f"({payload.get('status')}, {payload.get('confidence', 0.0):.2f}{late})"
+    return f"{payload.get('captured_at')} {device} {field}: {said} {sure}"
+
+
+def _describe_event(device: str, payload: dict[str, Any]) -> str:
+    common = {"field", "event_type", "at", "time_quality", "id", "seq"}
+    detail = [f"{key}={value}" for key, value in payload.items() if key not in common]
+    words = [payload.get("at"), device, f"{payload.get('field', '-')}:", payload.get("event_type"), *detail]
+    return " ".join(map(str, words))

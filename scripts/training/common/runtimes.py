@@ -1,0 +1,61 @@
+"""The same network on every TFLite interpreter at hand: do they agree?"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_daemon.inference.digits import digit_network
+from edge_daemon.inference.interpreter import INTERPRETERS, Network, find_interpreter
+
+
+def logits(content: bytes, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(n, 28, 28, VIEWS) -> (n, 11) on the interpreter that the daemon would take."""
+    return digit_network(find_interpreter().interpreter, content, "the network").logits(pictures)
+
+
+def installed() -> list[str]:
+    """Packages of interpreters that are there."""
+    found = []
+    for package, module in INTERPRETERS.items():
+        if importlib.util.find_spec(module.partition(".")[0]):
+            found.append(package)
+        else:
+            print(f"  {package} is not installed here: not compared")
+    return found
+
+
+def answers(
+    networks: dict[str, bytes], pictures: NDArray[np.uint8], load: Callable[[Any, bytes, str], Network]
+) -> dict[str, NDArray[np.float32]]:
+    """The logits that each network gives on each interpreter, by "kind on package".
+
+    Each interpreter has a process of its own: in one process with the other and TensorFlow, tflite-runtime fails.
+    """
+    said: dict[str, NDArray[np.float32]] = {}
+    for package in installed():
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as alone:
+            rows = alone.submit(_answers, package, networks, pictures, load).result()
+        said |= {f"{kind} on {package}": out for kind, out in rows.items()}
+    return said
+
+
+def _answers(
+    package: str, networks: dict[str, bytes], pictures: NDArray[np.uint8], load: Callable[[Any, bytes, str], Network]
+) -> dict[str, NDArray[np.float32]]:
+    interpreter = importlib.import_module(INTERPRETERS[package]).Interpreter
+    return {kind: load(interpreter, content, kind).logits(pictures) for kind, content in networks.items()}
+
+
+def compare(networks: dict[str, bytes], pictures: NDArray[np.uint8]) -> dict[str, float]:
+    """For each pair of (kind on package) the share of pictures that both read alike."""
+    read = {name: out.argmax(axis=1) for name, out in answers(networks, pictures, digit_network).items()}
+    return {f"{a} = {b}": round(float((read[a] == read[b]).mean()), 5) for a, b in combinations(read, 2)}

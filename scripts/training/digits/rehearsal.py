@@ -1,0 +1,51 @@
+"""What a network is shown again while it learns a person's hand, so that it does not forget the rest.
+
+All of it is drawn here, from the project's own strokes and from fonts: who corrects a hundred digits has no training
+sets. What the pictures are to be called is asked of the network as it was (Li & Hoiem, "Learning without forgetting",
+2016): what it knows of them is kept, also what only looks a little like something.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from edge_daemon.domain import DIGITS, Grey
+from edge_daemon.sources.simulated.handwriting import Writer, alone
+from scripts.training.digits import dataset, sets
+from scripts.training.scenes import fonts
+
+WRITERS = 400
+"""Of the drawn digits; each writes each digit once."""
+FIRST = 10_000
+"""The seed of the first of them: the golden pictures, and the digits that a model is compared on, are by others."""
+SIDE = 64
+
+
+def drawn(writers: range) -> tuple[list[Grey], sets.Labels]:
+    """Each digit by each writer, (SIDE, SIDE) light on black, and labels."""
+    inks = [alone(Writer(seed), digit, SIDE, 0.7) for seed in writers for digit in DIGITS]
+    return inks, np.tile(np.arange(len(DIGITS)), len(writers))
+
+
+def parts(seed: int, workers: int, most: int) -> list[dataset.Part]:
+    """Parts to draw from, about `most` pictures in all."""
+    to_train, _ = fonts.split(fonts.files())
+    stock = dataset.Stock(*drawn(range(FIRST, FIRST + WRITERS)), to_train)
+    shares = {"plain": 0.15, "heavy": 0.35, "synthetic": 0.20, "printed": 0.20, "letters": 0.10}
+    kinds = [kind for kind in shares if to_train or kind not in ("printed", "letters")]
+    return [
+        dataset.part(dataset.Job(f"drawn {kind}", shares[kind], kind, round(shares[kind] * most)), stock, seed, workers)
+        for kind in kinds
+    ]
+
+
+def lesson(folder: Path, seed: int, workers: int, copies: int) -> list[dataset.Part]:
+    """A person's own crops, as they are and degraded `copies` times each. Raises ValueError where there are none."""
+    stock = dataset.Stock(*sets.load_extra(folder), [])
+    count = len(stock.inks)
+    return [
+        dataset.part(dataset.Job("own plain", 0.5, "plain", count), stock, seed, workers),
+        dataset.part(dataset.Job("own heavy", 0.5, "heavy", count * copies), stock, seed, workers),
+    ]

@@ -1,0 +1,155 @@
+"""Train, calibrate, convert, check and write the digit model, from crops to models/: `scripts/train --help`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_daemon.domain import NOT_A_DIGIT
+from edge_daemon.errors import ModelError
+from edge_daemon.recognition import lattice
+from scripts.training.common import calibrate, convert, manifest, options, runtimes
+from scripts.training.digits import dataset, finetune, net, report
+
+VERSION = "0.4.0"
+PER_EPOCH = 200_000
+BATCH = 128
+PATIENCE = 4
+"""Epochs without a better loss on the held-out part after which training stops."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = _arguments(argv)
+    if args.start:
+        try:
+            finetune.run(args)
+        except (ModelError, ValueError) as error:
+            say(str(error))
+            return 1
+        return 0
+    work: Path = args.work
+    work.mkdir(parents=True, exist_ok=True)
+    say("making pictures (once; kept in the work folder)")
+    parts, held_out = dataset.make(args.data, args.extra, work, args.seed, os.cpu_count() or 1)
+    say(f"{sum(len(p.y) for p in parts)} pictures to train on, {len(held_out.y)} held out")
+    history = train(parts, held_out, args, work)
+    trained = best(work)
+    taken = even(trained, held_out)
+    say("converting")
+    sample = dataset.draw(parts, 1000, np.random.default_rng(args.seed))[0]
+    networks = convert.to_tflite(trained, sample)
+    logits = {kind: runtimes.logits(content, held_out.x) + taken for kind, content in networks.items()}
+    temperature = {kind: calibrate.temperature(out, held_out.y) for kind, out in logits.items()}
+    equality = runtimes.compare(networks, held_out.x[:: max(1, len(held_out.x) // 2000)])
+    figures = {
+        "epochs": len(history),
+        "pictures per epoch": args.per_epoch,
+        "held out": {kind: calibrate.figures(out, held_out.y, temperature[kind]) for kind, out in logits.items()},
+        "runtimes": equality,
+    }
+    path = manifest.write(args.out, args.version or VERSION, networks, temperature, figures)
+    page = report.write(work / "report", history, logits["int8"] / temperature["int8"], held_out, figures, path)
+    say(f"wrote {path}; look at {page}")
+    return 0
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = options.parser("scripts/train", __doc__, "", "pictures, checkpoint and report", data=False)
+    add = parser.add_argument
+    add("--extra", type=Path, help="folder of your own crops: sub-folders 0 to 9 and `not` of pictures")
+    add("--epochs", type=int, default=8)
+    add("--again", type=int, default=0, help="epochs of a second cycle from half the rate")
+    add("--per-epoch", type=int, default=PER_EPOCH, help="pictures in an epoch")
+    add("--from", dest="start", metavar="MANIFEST", help="go on from this model (or `bundled`) with --extra alone")
+    add("--steps", type=int, default=finetune.STEPS, help="with --from: so many, of 128 pictures each")
+    add("--rehearse", type=int, default=finetune.PICTURES, help="with --from: pictures that keep it from forgetting")
+    args = parser.parse_args(argv)
+    if args.start and not args.extra:
+        parser.error("--from wants --extra, the crops to learn")
+    if not args.start and not args.data:
+        parser.error("--data is wanted, the folder of the training sets; or --from, a model to go on from")
+    if args.start and args.out == Path("models"):
+        parser.error("--from wants --out, a folder for the new model: models/ holds the one that ships")
+    return args
+
+
+def train(parts: list[dataset.Part], held_out: dataset.Part, args: argparse.Namespace, work: Path) -> list[Any]:
+    """Train, or go on from the checkpoint in `work`. Returns what each epoch gave."""
+    import keras
+
+    state, checkpoint = work / "state.json", work / "checkpoint.keras"
+    recipe = {name: vars(args)[name] for name in ("epochs", "again", "per_epoch", "seed")} | {"net": net.WIDTHS}
+    history: list[dict[str, float]] = []
+    kept = json.loads(state.read_text()) if state.exists() else {}
+    if checkpoint.exists() and kept.get("recipe") == json.loads(json.dumps(recipe)):
+        history, model = kept["history"], keras.models.load_model(checkpoint)
+        say(f"going on after epoch {len(history)}")
+    else:
+        model = net.trainer(args.epochs * args.per_epoch // BATCH, args.seed)
+    check = held_out.x, np.eye(net.CLASSES, dtype=np.float32)[held_out.y]
+    while len(history) < args.epochs + args.again:
+        first = args.epochs if len(history) >= args.epochs else 0
+        if stale([h["val_loss"] for h in history[first:]]):
+            break
+        if len(history) == args.epochs:  # a warm restart (Loshchilov and Hutter, 2017)
+            weights = model.get_weights()
+            model = net.trainer(args.again * args.per_epoch // BATCH, args.seed, net.HIGHEST / 2)
+            model.set_weights(weights)
+        began = time.monotonic()
+        x, y = dataset.draw(parts, args.per_epoch, np.random.default_rng([args.seed, len(history)]))
+        targets = np.eye(net.CLASSES, dtype=np.float32)[y]
+        run = model.fit(x, targets, batch_size=BATCH, validation_data=check, verbose=0).history
+        history.append({name: float(values[0]) for name, values in run.items()})
+        now = history[-1]
+        say(
+            f"epoch {len(history)}/{args.epochs + args.again}: loss {now['loss']:.4f}, held out {now['val_loss']:.4f},"
+            f" right {100 * now['val_accuracy']:.2f} %, {time.monotonic() - began:.0f} s"
+        )
+        if now["val_loss"] == min(h["val_loss"] for h in history):
+            model.save(work / "best.keras")
+        model.save(checkpoint)
+        state.write_text(json.dumps({"recipe": recipe, "history": history}))
+    return history
+
+
+def stale(losses: Sequence[float]) -> bool:
+    """Whether the best epoch lies too far back."""
+    return len(losses) > PATIENCE and int(np.argmin(losses)) < len(losses) - PATIENCE
+
+
+def best(work: Path) -> Any:
+    import keras
+
+    return keras.models.load_model(work / "best.keras")
+
+
+def even(trained: Any, held_out: dataset.Part) -> NDArray[np.float32]:
+    """Make a trained network take all classes for equally likely (Saerens et al., 2002): it saw what is no digit
+    `read.COMMON` times as often as a digit. A crop alone is then not refused for that; the reader, which sees where
+    the glyph stands, has it back.
+
+    Returns the logits (11,) that were taken, which held-out pictures, mixed like those of training, are judged with.
+    """
+    said = np.asarray(trained.predict(held_out.x, batch_size=512, verbose=0), np.float32)
+    taken = np.zeros(net.CLASSES, np.float32)
+    taken[NOT_A_DIGIT] = calibrate.temperature(said, held_out.y) * math.log(lattice.COMMON)
+    *others, bias = trained.get_weights()
+    trained.set_weights([*others, bias - taken])
+    return taken
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,171 @@
+"""Synthetic scenes with truth: numbers on paper among everything that is no number, as a camera would see them.
+
+The daemon's own segmenter cuts these scenes up to make training samples (`glyph_samples`, sieve.py), so a network is
+trained on what it will be shown. Harder and more varied than real desks on purpose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from edge_daemon.domain import NOT_A_DIGIT, Box, Frame, Grey, Patch
+from edge_daemon.recognition.segment import Sift, segment
+from scripts.training.scenes import distractors, grounds, layouts
+from scripts.training.scenes.page import Ids, Page, Sources, blank
+
+WITHOUT = 0.3
+"""Share of scenes without any digit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One number in a scene."""
+
+    text: str
+    ids: tuple[int, ...]
+    """Of its digits, left to right, as in Scene.ids."""
+    box: Box
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """A picture and what is written in it."""
+
+    picture: Grey
+    ids: Ids
+    """(h, w): 0 where there is no digit's ink; all other values are one digit each."""
+    labels: NDArray[np.int64]
+    """By id the digit; labels[0] is unused."""
+    numbers: tuple[Placed, ...]
+
+
+def scene(rng: Generator, sources: Sources) -> Scene:
+    """A picture (h, w) uint8 between 160x120 and 1280x960, and all that is written in it."""
+    size = picture_size(rng)
+    if rng.random() < 0.5 * WITHOUT:
+        return shoot(rng, blank(rng, sources, grounds.scenery(rng, size)))
+    with_digits = rng.random() > 0.5 * WITHOUT
+    maker = layouts.pick(rng, layouts.WRITING)
+    if maker is layouts.cheque and with_digits:
+        size = int(rng.integers(90, 260)), int(rng.integers(200, 640))
+    sheet = grounds.SHEETS[rng.integers(len(grounds.SHEETS))](rng, size)
+    page = blank(rng, sources, sheet)
+    if rng.random() < 0.25:
+        distractors.ruled(page)
+    if with_digits:
+        maker(page)
+    for _ in range(int(rng.choice([0, 1, 2]) if with_digits else rng.integers(1, 4))):
+        if with_digits and rng.random() < 0.5:
+            continue
+        layouts.pick(rng, layouts.BESIDE)(page)
+    return shoot(rng, page)
+
+
+def picture_size(rng: Generator) -> grounds.Size:
+    if rng.random() < 0.5:
+        return [(240, 320), (480, 640), (480, 640), (720, 1280), (960, 1280)][int(rng.integers(5))]
+    long = float(np.exp(rng.uniform(np.log(240), np.log(1280))))
+    return max(120, int(long * rng.uniform(0.3, 1.0))), int(long)
+
+
+def shoot(rng: Generator, page: Page) -> Scene:
+    """Lay the page on something, look at it from the side, in some light, through some lens."""
+    h, w = page.pixels.shape
+    onto = placement(rng, w, h)
+    edge = cv2.BORDER_REPLICATE
+    seen = cv2.warpPerspective(page.pixels, onto, (w, h), flags=cv2.INTER_LINEAR, borderMode=edge)
+    ids = cv2.warpPerspective(page.ids, onto, (w, h), flags=cv2.INTER_NEAREST).astype(np.uint16)
+    inside = cv2.warpPerspective(np.ones((h, w), np.float32), onto, (w, h))
+    if rng.random() < 0.8 and inside.min() < 0.5:
+        desk = grounds.CLUTTER[rng.integers(len(grounds.CLUTTER))](rng, (h, w))
+        shade = cv2.GaussianBlur(inside, (0, 0), rng.uniform(1, 12))
+        desk = desk * (1 - np.float32(rng.uniform(0, 0.6)) * shade)
+        seen = desk + inside * (seen - desk)
+    elif inside.min() < 0.5:
+        ids[inside < 0.5] = 0
+    lit = grounds.illuminate(rng, np.asarray(seen, np.float32))
+    if rng.random() < 0.12:
+        lit = hand_over(rng, lit, ids)
+    picture = grounds.photograph(rng, lit)
+    return Scene(picture, ids, np.array(page.labels, np.int64), placed(page, ids))
+
+
+def placement(rng: Generator, w: int, h: int) -> NDArray[np.float64]:
+    """(3, 3) homography, page to picture: turned a little, seen from the side, at times smaller than the picture."""
+    angle = np.radians(rng.normal(0, 3)) if rng.random() < 0.7 else 0.0
+    scale = rng.uniform(0.6, 0.95) if rng.random() < 0.35 else rng.uniform(0.97, 1.1)
+    middle = np.array([w / 2, h / 2]) + rng.normal(0, 0.04, 2) * np.array([w, h])
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    corners = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
+    moved = (corners - np.array([w / 2, h / 2])) @ turn.T + middle
+    moved += rng.normal(0, rng.uniform(0, 0.04), (4, 2)) * np.array([w, h])
+    return np.asarray(cv2.getPerspectiveTransform(corners, moved.astype(np.float32)), np.float64)
+
+
+def hand_over(rng: Generator, picture: grounds.Map, ids: Ids) -> grounds.Map:
+    """A hand or a sleeve at the border."""
+    h, w = picture.shape
+    mask = np.zeros((h, w), np.float32)
+    reach = rng.uniform(0.15, 0.4) * max(h, w)
+    x, y = (rng.uniform(0, w), float(h)) if rng.random() < 0.7 else (float(w), rng.uniform(0, h))
+    for angle in rng.normal(-1.8, 0.35, 5):
+        tip = (int(x + reach * np.cos(angle)), int(y + reach * np.sin(angle)))
+        cv2.line(mask, (int(x), int(y)), tip, (1.0,), max(3, int(reach / 6)), cv2.LINE_AA)
+    ids[mask > 0.5] = 0
+    soft = cv2.GaussianBlur(mask, (0, 0), 1.5)
+    skin = rng.uniform(0.2, 0.7) + 0.05 * grounds.noise(rng, (h, w), 30)
+    return np.asarray(picture + soft * (skin - picture), np.float32)
+
+
+def placed(page: Page, ids: Ids) -> tuple[Placed, ...]:
+    """The numbers of which something is left in the picture."""
+    found = []
+    for text, members in page.numbers:
+        ys, xs = np.nonzero((ids >= members[0]) & (ids <= members[-1]))
+        if len(xs):
+            box = int(xs.min()), int(ys.min()), int(np.ptp(xs)) + 1, int(np.ptp(ys)) + 1
+            found.append(Placed(text, members, box))
+    return tuple(found)
+
+
+def glyph_samples(made: Scene, sift: Sift | None = None) -> list[tuple[Grey, int]]:
+    """The glyph hypotheses that segment() offers for a scene, with their digit, or NOT_A_DIGIT.
+
+    What is clutter, half a digit or two is no digit. What is neither clearly (a digit with a bit of a line or of its
+    neighbour on it, or one that lost an end) is left out.
+    """
+    patch = Patch(None, Frame(0, 0.0, 0.0, made.picture), made.picture, np.eye(3))
+    whole = np.bincount(made.ids.ravel(), minlength=len(made.labels))
+    samples = []
+    for line in segment(patch, sift):
+        for glyph in line.glyphs:
+            label = label_of(glyph.box, glyph.ink, made, whole)
+            if label is not None:
+                samples.append((glyph.ink, label))
+    return samples
+
+
+def label_of(box: Box, ink: Grey, made: Scene, whole: NDArray[np.int64]) -> int | None:
+    """What the ink in a box is: a digit 0..9, NOT_A_DIGIT, or None where one may argue."""
+    x, y, w, h = box
+    window = made.ids[y : y + h, x : x + w]
+    inked = ink[: window.shape[0], : window.shape[1]] > 64
+    near = cv2.dilate(window, np.ones((3, 3), np.uint8))  # the lens makes strokes wider than they are
+    here = np.bincount(near[inked], minlength=len(whole))
+    share = here / max(1, int(inked.sum()))
+    best = int(share[1:].argmax()) + 1 if len(share) > 1 else 0
+    if best == 0 or (share[best] < 0.3 and share[1:].sum() < 0.3):
+        return NOT_A_DIGIT
+    core = np.bincount(window[inked], minlength=len(whole))
+    covered = core[best] / max(1, int(whole[best]))
+    others = max((core[i] / max(1, int(whole[i])) for i in np.flatnonzero(core) if i not in (0, best)), default=0.0)
+    if share[best] > 0.8 and covered > 0.8 and others < 0.05:
+        return int(made.labels[best])
+    if covered < 0.55 or others > 0.35:
+        return NOT_A_DIGIT
+    return None

@@ -1,0 +1,93 @@
+"""How well the shipped strip network reads a folder of pictures that each hold one line:
+`python -m scripts.training.strips.evaluate --help`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from edge_daemon.domain import Grey
+from edge_daemon.recognition import line_recognizer
+from edge_daemon.recognition.ink import contrast
+from scripts.evaluation.scores import edits
+
+
+class Read(NamedTuple):
+    """One picture."""
+
+    name: str
+    truth: str
+    text: str
+    confidence: float
+
+
+def pictures(folder: Path) -> list[tuple[str, str, Grey]]:
+    """(name, digits, picture) by the folder's truth.json."""
+    truth = json.loads((folder / "truth.json").read_text())
+    shown = [
+        (name, said["digits"], cv2.imread(str(folder / name), cv2.IMREAD_GRAYSCALE)) for name, said in truth.items()
+    ]
+    return [(name, digits, np.asarray(picture, np.uint8)) for name, digits, picture in shown if picture is not None]
+
+
+def read(reader: line_recognizer.StripReader, folder: Path) -> list[Read]:
+    found = []
+    for name, truth, picture in pictures(folder):
+        said = reader.read(contrast(picture), (0, 0, picture.shape[1], picture.shape[0]))
+        text, chance = said.candidates[0] if said else ("", 0.0)
+        found.append(Read(name, truth, text, chance))
+    return found
+
+
+def sure_from(found: Sequence[Read], precision: float) -> tuple[float, float]:
+    """The lowest confidence from which on so many are right, and the share of all pictures that it lets through."""
+    ranked = sorted(found, key=lambda r: -r.confidence)
+    right = np.cumsum([r.text == r.truth for r in ranked]) / np.arange(1, len(ranked) + 1)
+    enough = np.flatnonzero(right >= precision)
+    last = int(enough[-1]) if len(enough) else -1
+    return (ranked[last].confidence, (last + 1) / len(ranked)) if last >= 0 else (1.0, 0.0)
+
+
+def speed(reader: line_recognizer.StripReader, folder: Path) -> float:
+    """Median microseconds from the contrast map of a line to its texts."""
+    times = []
+    for _, _, picture in pictures(folder):
+        ink = contrast(picture)
+        began = time.perf_counter()
+        reader.read(ink, (0, 0, ink.shape[1], ink.shape[0]))
+        times.append(time.perf_counter() - began)
+    return 1e6 * float(np.median(times))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m scripts.training.strips.evaluate", description=__doc__)
+    parser.add_argument("folder", type=Path, help="pictures and truth.json: by name {digits: ...}")
+    parser.add_argument("--model", type=Path, help="manifest (default: the shipped one)")
+    parser.add_argument("--kind", default="int8", choices=("int8", "float32"))
+    parser.add_argument("--misses", action="store_true", help="name the pictures that were read wrong")
+    args = parser.parse_args(argv)
+    cv2.setNumThreads(1)
+    reader = line_recognizer.StripReader(args.model, args.kind)
+    found = read(reader, args.folder)
+    right = [r.text == r.truth for r in found]
+    wrong = sum(edits(r.text, r.truth) for r in found)
+    level, share = sure_from(found, 0.98)
+    print(f"exact {100 * np.mean(right):.1f} % of {len(found)}")
+    print(f"characters {100 * (1 - wrong / sum(len(r.truth) for r in found)):.2f} %")
+    print(f"98 % right from confidence {level:.3f} on: {100 * share:.1f} % of all")
+    print(f"{speed(reader, args.folder):.0f} us a strip")
+    for r in sorted(found, key=lambda r: -r.confidence) if args.misses else ():
+        if r.text != r.truth:
+            print(f"  {r.truth:>9} read as {r.text:<9} {r.confidence:.2f}  {r.name}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,92 @@
+"""What strips are written with: fonts, crops by set, cheque digits in the order in which they stood, and as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_daemon.domain import Grey
+from scripts.training.digits import sets
+from scripts.training.scenes import fonts, hands
+from scripts.training.strips.amounts import Amount, amounts
+
+HANDS = {"cheque": 0.27, "mnist_train": 0.22, "bhmsds_digits": 0.14, "hwd1000": 0.06, "semeion": 0.02}
+"""How often a strip is written with each set's crops; `cheque` takes neighbours from the same cheque."""
+MARGIN = 4
+"""Of a cheque crop in px."""
+CLEAN = 0.3, 0.38
+"""Of sets.is_clean: stricter than for scenes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What strips are written with."""
+
+    fonts: Sequence[Path]
+    cheque: tuple[Sequence[Grey], NDArray[np.int64]]
+    """Cheque digits as ink in the order in which they stood, and what they are."""
+    amounts: Sequence[Amount]
+    """Parts of lines as they were written."""
+    crops: dict[str, list[list[Grey]]]
+    """By set ten lists of digits as ink."""
+    characters: Sequence[Grey]
+    """Ink that is no digit."""
+
+
+def sources(data: Path, held: bool = False) -> Sources:
+    """What strips are written with; `held`: by writers and in fonts that are kept from training."""
+    crops: dict[str, list[list[Grey]]] = {}
+    characters: list[Grey] = []
+    cheque: tuple[list[Grey], NDArray[np.int64]] = ([], np.zeros(0, np.int64))
+    lines: list[Amount] = []
+    for entry in sets.SETS:
+        inks, labels = sets.load(entry, data)
+        if entry.file == "orand_raw":
+            inks = [without_neighbours(ink) for ink in inks]
+            clean = [i for i in range(len(inks)) if (i >= 0.9 * len(inks)) == held and is_one(inks[i], int(labels[i]))]
+            cheque = [full(inks[i]) for i in clean], labels[clean]
+            raw, _ = sets.load(replace(entry, prepare=sets.as_it_is), data)
+            own = slice(int(0.9 * len(raw)), None) if held else slice(int(0.9 * len(raw)))
+            lines = amounts(raw[own], labels[own])
+        elif entry.file in HANDS:
+            mine = [i for i in range(len(inks)) if (i % 10 == 9) == held and sets.is_clean(inks[i], *CLEAN)]
+            crops[entry.file] = hands.by_digit([full(inks[i]) for i in mine], labels[mine])
+        else:
+            characters += inks[int(held) :: 2]
+    return Sources(fonts.split(fonts.files())[int(held)], cheque, lines, crops, characters)
+
+
+def without_neighbours(ink: Grey) -> Grey:
+    """A cheque crop less a margin where its neighbours look in, unless that would cost much of the digit itself."""
+    if stands_alone(ink):
+        return ink
+    middle = ink.copy()
+    middle[:, :MARGIN] = middle[:, -MARGIN:] = 0
+    mask = (middle > 0.3 * max(1, int(middle.max()))).astype(np.uint8)
+    _, marks, stats, centres = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    central = np.abs(centres[:, 0] / ink.shape[1] - 0.5) < 0.25
+    kept = np.flatnonzero(central & (stats[:, cv2.CC_STAT_AREA] > 0.1 * mask.sum()))
+    middle[~np.isin(marks, kept[kept > 0])] = 0
+    return middle if int(middle.sum(dtype=np.int64)) > 0.7 * int(ink.sum(dtype=np.int64)) else ink
+
+
+def stands_alone(ink: Grey) -> bool:
+    """Whether a cheque crop is clean and hardly any ink leaves it on the left or right."""
+    inked = ink > 0.35 * max(1, int(ink.max()))
+    return sets.is_clean(ink, *CLEAN) and int(inked[:, [0, 1, -2, -1]].sum(axis=0).max()) <= 4
+
+
+def is_one(ink: Grey, digit: int) -> bool:
+    """Whether a cheque crop holds its digit alone; what is as wide as the crop and no zero is two."""
+    columns = np.flatnonzero((ink > 0.35 * max(1, int(ink.max()))).any(axis=0))
+    return stands_alone(ink) and (digit == 0 or int(np.ptp(columns)) < 0.8 * ink.shape[1])
+
+
+def full(ink: Grey) -> Grey:
+    """Its darkest ink is 255: faint crops would bring their paper along."""
+    return np.asarray(cv2.convertScaleAbs(ink, alpha=255 / max(1.0, float(np.percentile(ink, 99)))), np.uint8)

@@ -1,0 +1,292 @@
+"""Strips to train on: a line by one hand or press, on some ground, photographed, cut as the daemon cuts it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from edge_daemon.domain import DIGITS, Box, Grey
+from edge_daemon.recognition.ink import MIN_HEIGHT, contrast
+from edge_daemon.recognition.line_recognizer import SQUEEZE, WIDTH, cut
+from edge_daemon.sources.simulated import handwriting
+from scripts.training.scenes import distractors, grounds, hands
+from scripts.training.strips.grounds import ground
+from scripts.training.strips.hands import Exemplars, Line, Written, other, repenned, scaled
+from scripts.training.strips.sources import HANDS, Sources
+
+LENGTHS = (0.09, 0.10, 0.14, 0.18, 0.16, 0.12, 0.07, 0.05, 0.03, 0.03, 0.015, 0.015)
+"""How often a number has 1, 2, ... digits."""
+EMPTY = 0.12
+"""Share of strips without any digit."""
+STROKED, PRINTED = 0.15, 0.14
+"""How often the hand is one of our own strokes, beside HANDS; how often it is a press."""
+AS_WRITTEN = 0.2
+"""How often a number is made of parts of lines that somebody wrote at one go."""
+STRANGERS = 0.2
+"""How often other writing reaches into the box."""
+MARKS = ".,-=*+:()x÷%"
+"""Signs that are no digits. No slash: in some hands it is a 1."""
+ENDS = ("-", ".-", "=", ".", ",", ".=", "_", "_", "._", "--", ",-", ".--", "*", ":", "%", "#", "+")
+"""What stands behind a number."""
+
+
+def strip(rng: Generator, source: Sources) -> tuple[Grey, str]:
+    """One strip (strips.HEIGHT, strips.WIDTH) and the digits on it."""
+    while True:
+        written = nothing(rng, source) if rng.random() < EMPTY else number(rng, source)
+        picture, box = photographed(rng, source, written)
+        found = cut(contrast(picture), box) if min(picture.shape) >= MIN_HEIGHT else None
+        if found is not None:
+            return found, written.text
+
+
+def number(rng: Generator, source: Sources) -> Written:
+    """A number with its marks, by a hand or a press."""
+    height = float(rng.uniform(22, 46))
+    if source.amounts and rng.random() < AS_WRITTEN:
+        return tilted(rng, as_written(rng, source, height), 0.1, 1.5)
+    text = dressed(rng, digits(rng))
+    if rng.random() < PRINTED:
+        return tilted(rng, press(rng, source, text, height), 0.05, 0.8)
+    return tilted(rng, penned(rng, source, text, height), 0.2, 1.8)
+
+
+def digits(rng: Generator) -> str:
+    """Uniform, or an amount (small first digit, zeros behind), or one with digits that recur."""
+    count = 1 + int(rng.choice(len(LENGTHS), p=np.array(LENGTHS) / sum(LENGTHS)))
+    kind = rng.random()
+    if kind < 0.5:
+        found = list(rng.integers(0, 10, count))
+    elif kind < 0.8:
+        found = [1 + int(9 * rng.random() ** 1.6), *rng.integers(0, 10, count - 1)]
+        zeros = min(count - 1, int(rng.geometric(0.4)) - 1)
+        found[count - zeros :] = [0] * zeros
+    else:
+        few = rng.integers(0, 10, int(rng.integers(1, 4)))
+        found = list(rng.choice(few, count))
+    return "".join(map(str, found))
+
+
+def dressed(rng: Generator, text: str) -> str:
+    """With marks between, before and behind the digits."""
+    if rng.random() < 0.3 and len(text) > 3:  # thousands
+        point = str(rng.choice(list(".,' :")))
+        for at in range(len(text) - 3, 0, -3):
+            text = text[:at] + point + text[at:]
+    elif rng.random() < 0.25:
+        at = int(rng.integers(0, len(text) + 1))
+        text = text[:at] + str(rng.choice(list(MARKS))) + text[at:]
+    if rng.random() < 0.35:
+        text += str(rng.choice(ENDS))
+    if rng.random() < 0.1:
+        text = str(rng.choice(["$", "*", "#", "-", "=", "(", "$ ", "x", "+"])) + text
+    return text
+
+
+def penned(rng: Generator, source: Sources, text: str, height: float) -> Written:
+    """Marks side by side as a pen sets them: each as near to its neighbour as the hand of this line does."""
+    pen = max(1.3, height * float(np.exp(rng.uniform(np.log(0.04), np.log(0.19)))))
+    total = sum(HANDS.values()) + STROKED
+    own = rng.random() < STROKED / total
+    hand: hands.Hand = hands.Stroked(rng, height, pen) if own else Exemplars(rng, source, height)
+    gap = rng.uniform(*[(-0.22, 0.02), (0.0, 0.12), (0.05, 0.35), (0.3, 1.0)][rng.choice(4, p=[0.3, 0.32, 0.28, 0.1])])
+    loose, wander, drift = rng.uniform(0.01, 0.08), rng.uniform(0.01, 0.08), rng.normal(0, 0.015)
+    sizes = size_of(rng, text)
+    raised = float(rng.uniform(0, 1)) if rng.random() < 0.5 else 0.0  # small zeros stand, or hang
+    line = Line(height, len(text))
+    joined = rng.uniform(0.2, 0.9) if rng.random() < 0.3 else 0.0
+    for i, char in enumerate(text):
+        if char == " ":
+            line.skip(0.4 * height)
+            continue
+        mark = marked(rng, source, hand, char, pen)
+        if sizes[i] != 1.0:
+            mark = scaled(mark, float(sizes[i]))
+        rise = (rng.normal(0, wander) + drift * i - raised * max(0.0, 1 - float(sizes[i]))) * height
+        space = gap + rng.normal(0, loose) if char in DIGITS else rng.uniform(-0.02, 0.2)
+        line.add(mark, rise, space * height)
+        if joined and char in DIGITS and rng.random() < joined:
+            line.join(rng, pen if own else max(1.3, 0.7 * pen))
+    return line.written(text)
+
+
+def as_written(rng: Generator, source: Sources, height: float) -> Written:
+    """Parts of lines as somebody wrote them: one, or two that stood near to each other, at times with a sign behind."""
+    first = int(rng.integers(len(source.amounts)))
+    near = int(np.clip(first + rng.choice([-2, -1, 1, 2]), 0, len(source.amounts) - 1))
+    parts = [source.amounts[first]]
+    if rng.random() < 0.35 and len(parts[0].text) + len(source.amounts[near].text) <= len(LENGTHS):
+        parts.append(source.amounts[near])
+    pen = height * float(np.exp(rng.uniform(np.log(0.045), np.log(0.17))))
+    penned_anew, text = rng.random() < 0.5, ""
+    line = Line(height, 2 * sum(len(part.text) for part in parts))
+    for part in parts:
+        by = height * float(rng.normal(1.05, 0.06)) / part.cover.shape[0]
+        mark = scaled(hands.Mark(part.cover, 0, -part.cover.shape[0], 0), by)
+        if penned_anew:
+            mark = hands.Mark(repenned(mark.cover, pen), mark.left, mark.top - 4, mark.advance)
+        line.add(mark, rng.normal(0, 0.04) * height, rng.uniform(0.02, 0.2) * height)
+        text += part.text
+    signs = hands.Stroked(rng, height, pen)
+    for sign in str(rng.choice(ENDS)) if rng.random() < 0.35 else "":
+        line.add(marked(rng, source, signs, sign, pen), rng.normal(0, 0.04) * height, rng.uniform(0.0, 0.25) * height)
+    return line.written(text)
+
+
+def marked(rng: Generator, source: Sources, hand: hands.Hand, char: str, pen: float) -> hands.Mark:
+    """A digit or sign by `hand`, or one that no hand is known for."""
+    return other(rng, source, char, hand.height, pen) if char in "$#'_" else hand.mark(char)
+
+
+def size_of(rng: Generator, text: str) -> NDArray[np.float64]:
+    """Of each mark, relative: zeros at the end are at times small, lines grow or shrink."""
+    sizes = np.ones(len(text))
+    kind = rng.random()
+    if kind < 0.18:
+        small = rng.uniform(0.4, 0.85)
+        for i in range(len(text) - 1, 0, -1):
+            if text[i] in "123456789":
+                break
+            sizes[i] = small
+    elif kind < 0.3:
+        sizes *= np.linspace(1, rng.uniform(0.65, 1.15), len(text))
+    elif kind < 0.5:
+        sizes = np.clip(rng.normal(1, 0.12, len(text)), 0.6, 1.3)
+    return sizes
+
+
+def press(rng: Generator, source: Sources, text: str, height: float) -> Written:
+    """Printed."""
+    if not source.fonts:
+        return penned(rng, source, text, height)
+    hand = hands.Printed(source.fonts[rng.integers(len(source.fonts))], height)
+    if rng.random() < 0.4:
+        text = str(rng.choice([" ", "\u2009"])).join(text)
+    cover = hand.mark(text).cover
+    edge = int(0.4 * height)
+    cover = cv2.copyMakeBorder(cover, edge, edge, edge, edge, cv2.BORDER_CONSTANT).astype(np.uint8)
+    box = cv2.boundingRect((cover > 90).view(np.uint8))
+    return Written(cover, "".join(c for c in text if c in DIGITS), height, tuple(box))  # type: ignore[arg-type]
+
+
+def nothing(rng: Generator, source: Sources) -> Written:
+    """A line that holds no digit: nothing at all, letters, signs, scribbles."""
+    height = float(rng.uniform(22, 46))
+    kind = int(rng.choice(5, p=[0.2, 0.3, 0.2, 0.15, 0.15]))
+    line = Line(height, 10)
+    if kind == 1 and source.fonts:
+        count = int(rng.integers(1, 9))
+        word = "".join(distractors.PRINT_LETTERS[i] for i in rng.integers(0, len(distractors.PRINT_LETTERS), count))
+        word = str(rng.choice(distractors.WORDS)) if rng.random() < 0.4 else word
+        if len(word) > 2:
+            return tilted(rng, press(rng, source, word, height * rng.uniform(0.7, 1)), 0.1, 1.0)
+    if kind == 2:
+        for i in rng.integers(0, len(source.characters), int(rng.integers(2, 6))):
+            cover = hands.resized(source.characters[i], height)
+            line.add(hands.Mark(cover, 0, -height, 0), 0.0, height * rng.uniform(0, 0.3))
+    if kind == 3:
+        signs = hands.Stroked(rng, height, max(1.3, height * rng.uniform(0.04, 0.16)))
+        for _ in range(int(rng.integers(1, 4))):
+            line.add(signs.mark(str(rng.choice(list("+-x÷=*.,:<>√%✓)[")))), 0.0, height * rng.uniform(0.1, 0.8))
+    if kind == 4:
+        knots = np.cumsum(rng.normal(0, 0.4 * height, (int(rng.integers(5, 16)), 2)), axis=0)
+        knots = np.column_stack((knots[:, 0], 0.5 * height + 0.6 * (knots[:, 1] - knots[:, 1].mean())))
+        knots[:, 1] = np.clip(knots[:, 1], -0.5 * height, 1.4 * height)
+        knots[:, 0] = np.clip(knots[:, 0] - knots[:, 0].min(), 0, 8 * height)
+        line.add(hands.inked([handwriting._smooth(knots).astype(np.float32)], rng.uniform(1.3, 6), height, 0), 0.0, 0.0)
+    made = line.written("")
+    if made.box[2] < 0.2 * height or made.box[3] < 4:
+        wide = int(height * np.exp(rng.uniform(-0.3, 1.8)))
+        made = Written(made.cover, "", height, (int(0.5 * height), int(0.9 * height), wide, int(height)))
+    return tilted(rng, made, 0.2, 1.8)
+
+
+def tilted(rng: Generator, made: Written, shear: float, turn: float) -> Written:
+    """The line sheared, turned (sd `turn` degrees), stretched; cropped to what is written, with margins of a height."""
+    x, y, w, h = made.box
+    lean, angle = rng.normal(0.06, shear) if shear > 0.1 else rng.normal(0, shear), np.radians(rng.normal(0, turn))
+    wide = float(np.exp(rng.normal(0, 0.14)))
+    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ np.array(
+        [[wide, -lean], [0.0, 1.0]]
+    )
+    corners = np.array([(x, y), (x + w, y), (x, y + h), (x + w, y + h)], np.float64) @ matrix.T
+    margin = 0.8 * made.height
+    corner = corners.min(axis=0) - margin
+    size = np.ceil(corners.max(axis=0) + margin - corner).astype(int)
+    cover = np.asarray(cv2.warpAffine(made.cover, np.column_stack((matrix, -corner)), size.tolist()), np.uint8)
+    box = cv2.boundingRect((cover > 90).view(np.uint8)) if made.text else None
+    if box is None or box[2] == 0:
+        box = (int(margin), int(margin), int(size[0] - 2 * margin), int(size[1] - 2 * margin))
+    return Written(cover, made.text, made.height, tuple(box))  # type: ignore[arg-type]
+
+
+def photographed(rng: Generator, source: Sources, made: Written) -> tuple[Grey, Box]:
+    """A picture of the line on some ground, and the box that a segmenter, or a person, would put around it."""
+    box = around(rng, made)
+    if rng.random() < STRANGERS:
+        made = beside_others(rng, source, made, box)
+    x, y, w, h = box
+    if rng.random() < 0.6:  # nothing but the box, as on a cropped picture
+        left, top, right, bottom = max(0, x), max(0, y), x + w, y + h
+        made = Written(made.cover[top:bottom, left:right], made.text, made.height, made.box)
+        box = (x - left, y - top, w, h)
+    page = ground(rng, made.cover, made.height, made.box[1] + made.box[3] - (y if box[1] != y else 0))
+    if rng.random() < 0.3:  # falling light, soft shade
+        page = page * np.clip(1 + np.float32(rng.uniform(0, 0.4)) * grounds.noise(rng, page.shape, 200), 0.3, None)  # type: ignore[arg-type]
+    picture = grounds.photograph(rng, page)
+    if rng.random() < 0.45:
+        by = rng.uniform(11, 30) / made.height
+        if by < 1:
+            picture = np.asarray(cv2.resize(picture, None, fx=by, fy=by, interpolation=cv2.INTER_AREA), np.uint8)
+            box = tuple(round(v * by) for v in box)  # type: ignore[assignment]
+    return picture, box
+
+
+def beside_others(rng: Generator, source: Sources, made: Written, box: Box) -> Written:
+    """With parts of what is written above, below, before or behind reaching into `box`: nothing that could be read."""
+    cover = made.cover.copy()
+    x, y, w, h = box
+    height = made.height
+    for _ in range(int(rng.choice([1, 1, 2]))):
+        text = "".join(map(str, rng.integers(0, 10, int(rng.integers(1, 6)))))
+        ink = penned(rng, source, text, height * rng.uniform(0.8, 1.1))
+        left, top, wide, tall = ink.box
+        other = ink.cover[top : top + tall, left : left + wide]
+        seen = rng.uniform(0.06, 0.28)
+        side = int(rng.choice(4, p=[0.25, 0.25, 0.2, 0.3]))
+        gap = rng.uniform(0.08, 0.3) * height
+        if side < 2:  # above, below: it comes near, but does not cross what is written
+            place = x + int(rng.uniform(-0.5, 0.9) * w)
+            if side == 0:
+                at = place, int(min(y + seen * height, made.box[1] - gap) - tall)
+            else:
+                at = place, int(max(y + h - seen * height, made.box[1] + made.box[3] + gap))
+        elif side == 2:
+            at = int(min(x + seen * height, made.box[0] - gap) - wide), y + int(rng.normal(0.1, 0.1) * height)
+        else:
+            right = made.box[0] + made.box[2] + gap
+            at = int(max(x + w - seen * height, right)), y + int(rng.normal(0.1, 0.1) * height)
+        paste(cover, other, at)
+    return Written(cover, made.text, made.height, made.box)
+
+
+def paste(cover: Grey, mark: Grey, at: tuple[int, int]) -> None:
+    """Lay `mark` with its corner at (x, y) over `cover`, in place, as far as it lies on it."""
+    x, y = at
+    left, top = max(0, x), max(0, y)
+    right, bottom = min(cover.shape[1], x + mark.shape[1]), min(cover.shape[0], y + mark.shape[0])
+    if left < right and top < bottom:
+        window = cover[top:bottom, left:right]
+        np.maximum(window, mark[top - y : bottom - y, left - x : right - x], out=window)
+
+
+def around(rng: Generator, made: Written) -> Box:
+    """A box around what is written: tight to generous, at times into the ink; not longer than a strip may be."""
+    x, y, w, h = made.box
+    reach = float(rng.choice([0.02, 0.08, 0.2, 0.45]))
+    above, below = rng.uniform(-0.04, reach, 2) * made.height
+    before, behind = rng.uniform(-0.04, 1.6 * reach, 2) * made.height
+    tall = max(h + above + below, (w + before + behind) / (WIDTH * SQUEEZE / 32) + 1)
+    return round(x - before), round(y - above), round(w + before + behind), round(tall)

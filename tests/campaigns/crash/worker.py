@@ -1,0 +1,72 @@
+"""What the crash campaign kills: the real outbox, courier and connection, fed with readings that can be checked."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from functools import partial
+from pathlib import Path
+
+from edge_daemon.delivery.courier import Courier
+from edge_daemon.delivery.last_value import Board
+from edge_daemon.delivery.outbox import Outbox
+from edge_daemon.domain import Digit, Reading, Status
+from edge_daemon.mqtt import messages
+from edge_daemon.mqtt.sink import MqttSink, Options
+from edge_daemon.system.backoff import Backoff
+
+DEVICE = "crash"
+FIELDS = 3
+DRAINED = 30.0
+"""Seconds in which all that waits must be delivered at the end."""
+
+
+def reading(number: int) -> Reading:
+    """A reading whose every part follows from its number."""
+    text, at = f"{number:07d}", 1_795_000_000.0 + number
+    return Reading(
+        field=f"f{number % FIELDS}",
+        status=Status.OK,
+        text=text,
+        value=number,
+        unit="pcs",
+        confidence=0.9,
+        candidates=((text, 0.9),),
+        digits=tuple(Digit(((digit, 0.9),), (0, 0, 8, 8)) for digit in text),
+        votes=(5, 5),
+        captured_at=at,
+        value_at=at,
+        model="none@0",
+        backend="cpu",
+    )
+
+
+def live(folder: Path, url: str, ledger: Path, first: int, drain: bool) -> None:
+    """Put readings numbered from `first` and deliver them, until killed; `drain`: put none, deliver all, end.
+
+    Each number goes to the ledger once its put has returned and it is on disk.
+    """
+    logging.disable()
+    outbox = Outbox(folder, DEVICE)
+    availability = partial(messages.availability, DEVICE)
+    encode = partial(messages.encode, DEVICE, "candidates")
+    sink = MqttSink(Options(url), f"edge_daemon-{DEVICE}", availability)
+    courier = Courier(outbox, sink, Board(), encode, Backoff(first=0.02, longest=0.1))
+    courier.start()
+    book = os.open(ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    number = first
+    deadline = time.monotonic() + DRAINED
+    while outbox.waiting and time.monotonic() < deadline if drain else True:
+        courier.check()
+        if drain:
+            time.sleep(0.01)
+            continue
+        outbox.put(reading(number))
+        if not outbox.trouble:  # in memory it is not stored, and not promised
+            os.write(book, f"{number}\n".encode())
+        number += 1
+        time.sleep(0.002)
+    if not courier.stop():
+        raise SystemExit("the courier did not stop")
+    outbox.close()

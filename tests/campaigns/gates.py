@@ -1,0 +1,100 @@
+"""What the quality gate says of real pictures: at first sight, taken once more, and spoiled in ways it should see.
+
+Most thresholds judge a field against how it looked when it was read, so each picture is its own reference: taken again
+in slightly other light, softer, noisier, compressed and a pixel aside, it must pass; in the dark, out of focus, under a
+lamp's reflection or a hand, it must not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import click
+import cv2
+import numpy as np
+
+from edge_daemon.domain import Grey, Status
+from edge_daemon.fields.change import half
+from edge_daemon.fields.quality import exposure, judge, judge_light, light_of, sight
+from edge_daemon.recognition.ink import shrunk
+from edge_daemon.sources.files import Picture, pictures
+from edge_daemon.sources.simulated.disturbances import Plane, glare, with_hand
+
+LONGEST = 1280
+"""Pixels on the longer side: what is larger is shrunk, as a camera's frames would be."""
+Way = Callable[[Grey], Grey]
+
+
+def again(picture: Grey, light: float) -> Grey:
+    """The same once more, as a camera would take it a moment later."""
+    height, width = picture.shape
+    move = np.array([[1, 0, 1], [0, 1, -1]], np.float32)
+    moved = cv2.warpAffine(picture, move, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    noise = np.random.default_rng(0).normal(0, 3, picture.shape)
+    taken = np.clip(cv2.GaussianBlur(moved, (0, 0), 0.6) * light + noise, 0, 255).astype(np.uint8)
+    return np.asarray(
+        cv2.imdecode(cv2.imencode(".jpg", taken, [cv2.IMWRITE_JPEG_QUALITY, 70])[1], cv2.IMREAD_GRAYSCALE)
+    )
+
+
+def lit(picture: Grey, added: Plane) -> Grey:
+    return np.asarray(np.clip(picture + added, 0, 255), np.uint8)
+
+
+def covered(picture: Grey) -> Grey:
+    """A hand over the middle, in the light that the picture's paper has."""
+    height, width = picture.shape
+    light = np.full(picture.shape, np.percentile(picture, 90), np.float32)
+    seen = with_hand(picture.astype(np.float32), light, (width / 2, height / 2))
+    return np.asarray(np.clip(seen, 0, 255), np.uint8)
+
+
+PASS: dict[str, Way] = {
+    "again": lambda p: again(p, 1.0),
+    "a fifth darker": lambda p: again(p, 0.8),
+    "a fifth brighter": lambda p: again(p, 1.2),
+}
+SPOILED: dict[str, Way] = {
+    "night": lambda p: (p * 0.02).astype(np.uint8),
+    "out of focus": lambda p: np.asarray(cv2.GaussianBlur(p, (0, 0), 0.018 * p.shape[0]), np.uint8),
+    "glare": lambda p: lit(p, glare(p.shape, (p.shape[1] / 2, p.shape[0] / 2))),
+    "a hand": covered,
+}
+
+
+def statuses(picture: Grey) -> Iterator[tuple[str, Status]]:
+    """What the gate says of a picture (h, w), by the way it was taken."""
+    small = half(picture)
+    yield "at first sight", judge_light(light_of(small), None)
+    good = sight(small, exposure(small))
+    for name, way in (PASS | SPOILED).items():
+        other = half(way(picture))
+        yield name, judge(sight(other, exposure(other)), good)
+
+
+def readable(paths: Sequence[str]) -> Iterator[tuple[str, Grey]]:
+    """Each picture and its folder."""
+    for shown in pictures(paths):
+        if not isinstance(shown, Picture):
+            raise click.ClickException(str(shown))
+        yield Path(shown.name).parent.name, shrunk(shown.pixels, LONGEST)
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True))
+def main(paths: Sequence[str]) -> None:
+    """What the quality gate says of the pictures in PATHS, folder by folder."""
+    said: dict[str, dict[str, Counter[str]]] = {}
+    for folder, picture in readable(paths):
+        for way, status in statuses(picture):
+            said.setdefault(folder, {}).setdefault(way, Counter())[status.value] += 1
+    for folder, ways in said.items():
+        click.echo(folder)
+        for way, counts in ways.items():
+            click.echo(f"  {way:18} " + ", ".join(f"{status} {n}" for status, n in counts.most_common()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""The person of scripts/loop: what is written on the pages, what a label says, and how well a model reads it."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_daemon.domain import DIGITS, Box, Grey, outline
+from edge_daemon.inference.classifier import Options as Model
+from edge_daemon.on_device.samples import Sample, cut
+from edge_daemon.recognition.reader import open_reader
+from edge_daemon.sources.simulated.camera import Options, SimulatedCamera
+from edge_daemon.tools import training_set
+
+WRITER = 4
+HELD_OUT = range(1000, 1004)
+"""Pages to measure on."""
+LOOKS = 600
+"""Frames of a page from which its numbers are taken."""
+NAMES = "top", "middle", "bottom"
+
+
+def camera(writer: int, page: int, frames: int = LOOKS) -> SimulatedCamera:
+    return SimulatedCamera(Options(seed=page, writer=writer, frames=frames, realtime=False))
+
+
+@lru_cache(maxsize=64)
+def fields(writer: int, page: int) -> dict[str, Box]:
+    """A loose box around where each number is written, as a person would draw it after a while, in frame pixels."""
+    truth = camera(writer, page).truth_at
+    found: dict[int, list[Box]] = {}
+    for seq in range(0, LOOKS, 5):
+        for number in truth(seq):
+            found.setdefault(number.box[1] * len(NAMES) // Options().size[1], []).append(number.box)
+    width, height = Options().size
+    regions = {}
+    for row, boxes in sorted(found.items()):
+        x, y, w, h = outline(boxes)
+        left, top = max(0, x - 20), max(0, y - 14)
+        regions[NAMES[row]] = left, top, min(width - left, w + 40), min(height - top, h + 28)
+    return regions
+
+
+Truth = list[tuple[float, list[tuple[str, Box]]]]
+
+
+def written_at(path: Path) -> Truth:
+    """What a camera's truth file says: from when on, which numbers stand where."""
+    lines = (json.loads(line) for line in path.read_text().splitlines())
+    return [(line["at"], [(n["text"], tuple(n["box"])) for n in line["numbers"]]) for line in lines]
+
+
+def key_of(sample: Sample, truth: Truth, boxes: dict[str, Box]) -> str:
+    """The keys of `edge-daemon label` that say what is written; skipped what is being written, or is not whole."""
+    now = bisect_right([at for at, _ in truth], sample.at + 1e-3) - 1
+    if now < 0 or sample.field not in boxes:
+        return "s"
+    x, y, w, h = boxes[sample.field]
+    there = [(text, box) for text, box in truth[now][1] if x <= box[0] < x + w and y <= box[1] < y + h]
+    if len(there) != 1 or sample.pixels.shape[1] < there[0][1][2]:
+        return "s"
+    return there[0][0] + "\r"
+
+
+class Hand:
+    """A person."""
+
+    def __init__(self, writer: int) -> None:
+        self.writer = writer
+
+    def numbers(self, page: int) -> list[tuple[str, Grey]]:
+        """What is written on a page in the course of LOOKS frames, and how it looks in the first frame of each."""
+        seen = camera(self.writer, page)
+        found: dict[tuple[str, int], tuple[str, Grey]] = {}
+        for seq in range(0, LOOKS, 5):
+            new = [truth for truth in seen.truth_at(seq) if (truth.text, truth.since) not in found]
+            picture = seen.picture(seq) if new else None
+            for truth in new:
+                assert picture is not None
+                found[truth.text, truth.since] = truth.text, cut(picture, truth.box)[0]
+        return list(found.values())
+
+
+def held_out(hand: Hand) -> list[tuple[str, Grey]]:
+    """Number and cut-out of all that is written on the pages that are kept for measuring."""
+    return [number for page in HELD_OUT for number in hand.numbers(page)]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How a model reads numbers that it was not taught."""
+
+    numbers: int
+    numbers_right: int
+    """In one look, sieve, strips and all."""
+    digits: int
+    digits_right: int
+    """By the digit network alone, of digits that the segmenter has found."""
+
+    @classmethod
+    def of(cls, held: list[tuple[str, Grey]], model: str) -> Held:
+        reader, judge = open_reader(Model(model)), open_reader(Model("bundled"))
+        right = sum(training_set.reads(reader, pixels) == text for text, pixels in held)
+        found = [pair for text, pixels in held for pair in training_set.taken_apart(pixels, text, judge)]
+        said = reader.classifier.classify([glyph for _, glyph in found]).argmax(axis=1)
+        truth = np.array([DIGITS.index(label) for label, _ in found])
+        return cls(len(held), right, len(found), int((said == truth).sum()))
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)

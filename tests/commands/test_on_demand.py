@@ -1,0 +1,132 @@
+"""Looking again because somebody asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_daemon.commands.dispatcher import Later
+from edge_daemon.commands.on_demand import LARGEST, LONGEST, PATIENCE, Inspector, jpeg
+from edge_daemon.decision.voter import Voter
+from edge_daemon.delivery.last_value import Board
+from edge_daemon.domain import Number, Status
+from edge_daemon.errors import CommandError
+from tests.decision.test_voter import number
+from tests.support.pictures.stage import Stage
+
+
+class Site:
+    """A field before a camera that sees `said` there, and its inspector."""
+
+    def __init__(self, snapshots: bool = True) -> None:
+        self.stage = Stage()
+        self.stage.write("38")
+        self.board, self.time = Board(), 0.0
+        self.voter = Voter(self.stage.fields.options, "digits@1", "cpu")
+        self.inspector = Inspector("dock3", self.board, self.stage.fields, self.voter, snapshots, lambda: self.time)
+        self.said: list[Number] = [number("38")]
+
+    def show(self, seconds: float) -> int:
+        """How often the field was looked at."""
+        looks = 0
+        for _ in range(round(seconds * 5)):
+            frame = self.stage.frame()
+            for patch in self.stage.fields.cut(frame, self.voter.undecided):
+                self.voter.observe(patch, self.said)
+                self.inspector.saw(patch)
+                looks += 1
+            self.voter.due(frame.mono)
+        return looks
+
+    def wait_for(self, later: Later) -> dict[str, Any]:
+        """Frame by frame."""
+        while (answer := later()) is None:
+            self.show(0.2)
+        return answer
+
+
+@pytest.fixture
+def site() -> Site:
+    there = Site()
+    there.show(5)
+    assert there.show(5) == 0  # nothing changes: nothing is read
+    return there
+
+
+def test_read_now_looks_again(site: Site) -> None:
+    """A field that has not changed is read all the same, until its frames agree on what is there now."""
+    site.said = [number("88")]
+    later = site.inspector.read_now()
+    assert later() is None
+    (seen,) = site.wait_for(later)["readings"]
+    assert (seen["field"], seen["status"], seen["text"]) == ("number", "ok", "88")
+    assert site.show(5) == 0
+
+
+def test_read_now_of_what_is_never_decided(site: Site) -> None:
+    """What the frames cannot agree on is answered as such, with what they saw."""
+    later = site.inspector.read_now()
+    for text in ("38", "88", "33") * 5:
+        site.said = [number(text)]
+        site.show(0.2)
+        assert later() is None
+    site.time += PATIENCE + 1
+    (seen,) = (later() or {})["readings"]
+    assert (seen["status"], seen["text"], seen["candidates"][0][0]) == ("low_confidence", "38", "33")
+
+
+def test_a_camera_that_shows_nothing(site: Site) -> None:
+    """Is told, after a while."""
+    waiting = [site.inspector.read_now(), site.inspector.snapshot("number")]
+    assert [later() for later in waiting] == [None, None]
+    site.time += PATIENCE + 1
+    for later in waiting:
+        with pytest.raises(CommandError, match="shown nothing"):
+            later()
+
+
+def test_snapshot(site: Site) -> None:
+    """A picture of the field as it looks after the request, once, retained by nobody."""
+    later = site.inspector.snapshot("number")
+    assert later() is None
+    answer = site.wait_for(later)
+    (message,) = site.board.answers()
+    assert (message.topic, message.qos, message.retain, message.expiry) == (
+        "edge_daemon/dock3/snapshot/number", 0, False, 600,
+    )  # fmt: skip
+    assert (answer["bytes"], answer["status"]) == (len(message.payload), Status.OK)
+    picture = cv2.imdecode(np.frombuffer(message.payload, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert picture is not None
+    assert picture.shape[1] > picture.shape[0] > 100  # the field's proportions
+    assert picture.min() < 100 < picture.max()
+
+
+def test_snapshots_are_off_by_default() -> None:
+    """No picture leaves the device unless the configuration says so; of what is no field, none does."""
+    with pytest.raises(CommandError, match="snapshots = true"):
+        Site(snapshots=False).inspector.snapshot("number")
+    with pytest.raises(CommandError, match="known are number"):
+        Site().inspector.snapshot("auto-1")
+
+
+def test_a_snapshot_is_small() -> None:
+    """Whatever is in the picture: noise, which JPEG cannot make small, most of all."""
+    noise = np.random.default_rng(0).integers(0, 255, (2000, 3000), np.uint8)
+    picture = jpeg(noise)
+    assert len(picture) <= LARGEST
+    shown = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert shown is not None
+    assert max(shown.shape) == LONGEST
+
+
+def test_set_value(site: Site) -> None:
+    """Believed, said as an event; what does not fit, or is said of no field, is refused in words for a person."""
+    assert site.inspector.set_value("number", 83, 1e9, 0.0) == {"field": "number", "text": "83"}
+    assert [getattr(record, "type", "reading") for record in site.voter.due(100.0)] == ["reading", "value_set"]
+    with pytest.raises(CommandError, match="does not fit"):
+        site.inspector.set_value("number", "8x", 1e9, 0.0)
+    with pytest.raises(CommandError, match="no field 'tank': known are number"):
+        site.inspector.set_value("tank", 83, 1e9, 0.0)

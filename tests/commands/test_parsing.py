@@ -1,0 +1,86 @@
+"""What anybody on the broker may send, and how it is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from edge_daemon.commands.parsing import Asked, fit, parse
+
+REFUSED = {
+    "too long": (b'{"a":"' + b"x" * 4096 + b'"}', "at most 4096 bytes"),
+    "10 MB": (b"x" * 10_000_000, "at most 4096 bytes"),
+    "not UTF-8": (b'{"a":"\xff"}', "no UTF-8"),
+    "too deep": (b'{"a":' + b"[" * 2000 + b"]" * 2000 + b"}", "more than 4 brackets"),
+    "five deep": (b'{"a":[[[[1]]]]}', "more than 4 brackets"),
+    "deep and open": (b"[" * 4000, "more than 4 brackets"),
+    "4,000 digits": (b'{"a":' + b"9" * 4000 + b"}", "a number is too large"),
+    "beyond what JSON readers agree on": (b'{"a":9007199254740993}', "a number is too large"),
+    "NaN": (b'{"a":NaN}', "NaN is no number"),
+    "Infinity": (b'{"a":-Infinity}', "-Infinity is no number"),
+    "overflow": (b'{"a":1e999}', "a number is too large"),
+    "a key twice": (b'{"a":1,"a":2}', "a key is given twice"),
+    "a key twice inside": (b'{"a":{"b":1,"b":2}}', "a key is given twice"),
+    "half": (b'{"a":', "no JSON"),
+    "more behind it": (b"{} {}", "no JSON"),
+    "a list": (b"[]", "expected a JSON object"),
+    "text": (b'"restart"', "expected a JSON object"),
+    "Home Assistant's default": (b"PRESS", "no JSON"),
+    "NUL": (b"\0", "no JSON"),
+    "byte order mark": (b"\xef\xbb\xbf{}", "no JSON"),
+    "transaction: a list": (b'{"transaction":[1]}', "transaction: expected"),
+    "transaction: true": (b'{"transaction":true}', "transaction: expected"),
+    "transaction: long": (b'{"transaction":"' + b"x" * 65 + b'"}', "transaction: expected"),
+}
+
+
+@pytest.mark.parametrize(("payload", "told"), REFUSED.values(), ids=REFUSED)
+def test_refused(payload: bytes, told: str) -> None:
+    """In words for who sent it; never with another exception than ValueError."""
+    with pytest.raises(ValueError, match=told):
+        parse(payload)
+
+
+@pytest.mark.parametrize(
+    ("payload", "asked"),
+    [
+        (b"", Asked(None, {})),
+        (b" {} ", Asked(None, {})),
+        (b'{"transaction":"a-1","field":"tank"}', Asked("a-1", {"field": "tank"})),
+        (b'{"transaction":7,"value":1.5}', Asked(7, {"value": 1.5})),
+        (b'{"a":[[[1]]]}', Asked(None, {"a": [[[1]]]})),
+        ('{"a":"größer"}'.encode(), Asked(None, {"a": "größer"})),
+    ],
+)
+def test_accepted(payload: bytes, asked: Asked) -> None:
+    """Nothing, or an object of at most four brackets, with a transaction or without."""
+    assert parse(payload) == asked
+
+
+def command(controls: object, *, field: str, value: float = 1.0) -> dict[str, Any]:
+    """Any command with arguments."""
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({}, "missing required field `field`"),
+        ({"field": 3}, "Expected `str`, got `int`"),
+        ({"field": "a", "value": "3"}, "Expected `float`, got `str`"),
+        ({"field": "a", "value": True}, "Expected `float`, got `bool`"),
+        ({"field": None}, "Expected `str`, got `null`"),
+        ({"field": "a", "colour": "red"}, "unknown field `colour`"),
+    ],
+)
+def test_arguments_that_do_not_fit(arguments: dict[str, Any], told: str) -> None:
+    """A function's keywords are what a command takes: missing, of another type or unknown is refused."""
+    with pytest.raises(ValueError, match=told):
+        fit(command, arguments)
+
+
+def test_arguments_that_fit() -> None:
+    """What is not given is as the function has it."""
+    assert fit(command, {"field": "a", "value": 2}) == {"field": "a", "value": 2.0}
+    assert fit(command, {"field": "a"}) == {"field": "a", "value": 1.0}

@@ -1,0 +1,85 @@
+"""What has been done is remembered: for ten minutes, across a restart, whatever is in the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_daemon.commands import transactions
+from edge_daemon.commands.transactions import MOST, REMEMBERED, Transactions
+
+
+def test_remembered_across_a_restart(tmp_path: Path) -> None:
+    """Another process knows what was answered, and what was only begun."""
+    first = Transactions(tmp_path / "t")
+    assert "a" not in first
+    first.begin("a")
+    first.finish("a", "done")
+    first.begin("b")
+    second = Transactions(tmp_path / "t")
+    assert second.answer("a") == "done"
+    assert "b" in second
+    assert second.answer("b") is None
+
+
+def test_forgotten_after_ten_minutes(tmp_path: Path) -> None:
+    """Counted from when it was seen; for what an earlier process left, from the start."""
+    time = 0.0
+    known = Transactions(tmp_path / "t", now=lambda: time)
+    known.begin("a")
+    time = REMEMBERED - 1
+    assert "a" in known
+    later = Transactions(tmp_path / "t", now=lambda: time)
+    time = REMEMBERED
+    assert "a" not in known
+    assert "a" in later
+    time = 2 * REMEMBERED
+    assert "a" not in later
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[:-7],
+        lambda data: data + b'{"key": "c", "ans',
+        lambda data: b"\xff\xfe" + data,
+        lambda data: data + bytes(1000),
+        lambda data: data + b'\n{"key": 3}\n[]\n',
+    ],
+)
+def test_damage(tmp_path: Path, damage: object) -> None:
+    """A file cut short, or with garbage in it, costs at most the line that is hurt; going on with it works."""
+    path = tmp_path / "t"
+    first = Transactions(path)
+    for key in "ab":
+        first.begin(key)
+        first.finish(key, "done")
+    path.write_bytes(damage(path.read_bytes()))  # type: ignore[operator]
+    second = Transactions(path)
+    assert second.answer("a") == "done"
+    assert "b" in second
+    second.begin("d")
+    assert "d" in Transactions(path)
+
+
+def test_disk_that_refuses(tmp_path: Path) -> None:
+    """Where it cannot be remembered beginning raises, so that nothing is done; starting does not."""
+    (tmp_path / "t").mkdir()
+    known = Transactions(tmp_path / "t")
+    with pytest.raises(OSError, match=r"."):
+        known.begin("a")
+    assert "a" not in known
+
+
+def test_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither memory nor file grow for ever; the newest are kept."""
+    monkeypatch.setattr(transactions, "LARGEST", 4000)
+    monkeypatch.setattr(transactions, "MOST", 20)
+    known = Transactions(tmp_path / "t")
+    for number in range(300):
+        known.begin(f"key-{number}")
+    assert (tmp_path / "t").stat().st_size < 6000
+    assert "key-299" in Transactions(tmp_path / "t")
+    assert "key-200" not in known
+    assert MOST > 1200  # what the rate limit lets through in ten minutes

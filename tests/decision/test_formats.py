@@ -1,0 +1,114 @@
+"""Digits as read -> the text and value that a format makes of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_daemon.decision.formats import Format, check
+from edge_daemon.recognition.punctuation import Marks
+
+
+@pytest.mark.parametrize(
+    ("pattern", "digits", "text", "value"),
+    [
+        ("", "0123", "0123", 123),
+        ("####", "0123", "0123", 123),
+        ("####", "123", None, None),
+        ("##??", "123", "123", 123),
+        ("##??", "12345", None, None),
+        ("###.#", "1234", "123.4", 123.4),
+        ("?#,##", "123", "1,23", 1.23),
+        ("?#,##", "1234", "12,34", 12.34),
+        ("##:##", "1230", "12:30", None),
+        ("##/##/##", "241126", "24/11/26", None),
+        ("^20[0-9]{2}$", "2021", "2021", 2021),
+        ("^20[0-9]{2}$", "1921", None, None),
+    ],
+)
+def test_digits_become_text_and_value(pattern: str, digits: str, text: str | None, value: float | None) -> None:
+    """Separators come where the format has them; what does not fit is None."""
+    check(pattern)
+    form = Format(pattern)
+    assert form.text(digits) == text
+    assert (form.value(text) if text else None) == value
+
+
+def test_what_does_not_fit_still_speaks_against_what_does() -> None:
+    """A misfit's confidence counts for a quarter: 0.9 against a doubt of 0.05 rises, 0.1 does not become sure."""
+    [(text, sure)] = Format("##").fit((("123", 0.6), ("12", 0.3)))
+    assert text == "12"
+    assert sure == pytest.approx(0.3 / 0.55)
+    assert Format("##").fit((("12", 0.9), ("123", 0.05)))[0][1] > 0.9
+    assert Format("##").fit((("123", 0.9), ("12", 0.1)))[0][1] < 0.4
+
+
+@pytest.mark.parametrize(
+    ("pattern", "digits", "seen", "text", "value"),
+    [
+        ("-##", "17", Marks(minus=True), "-17", -17),
+        ("-##", "17", Marks(), "17", 17),
+        ("##", "17", Marks(minus=True), "17", 17),
+        ("-#.#", "17", Marks(minus=True), "-1.7", -1.7),
+        ("?#.#?", "125", Marks(points=(2,)), "12.5", 12.5),
+        ("?#.#?", "125", Marks(points=(1,)), "1.25", 1.25),
+        ("?#.#?", "125", Marks(), None, None),
+        ("?#.#?", "125", Marks(points=(1, 2)), None, None),
+        ("?#.#?", "1256", Marks(points=(3,)), None, None),
+        ("##.#", "125", Marks(points=(1,)), "12.5", 12.5),
+    ],
+)
+def test_marks_that_were_seen(pattern: str, digits: str, seen: Marks, text: str | None, value: float | None) -> None:
+    """A minus and a point count where the format asks for them; a point that must be seen and is not fits nothing."""
+    check(pattern)
+    form = Format(pattern)
+    assert form.text(digits, seen) == text
+    if text:
+        assert form.value(text) == value
+        assert form.accepts(text)
+
+
+def test_a_text_of_another_length_has_no_place_for_a_seen_point() -> None:
+    """The point was seen between the digits of the best candidate; a longer one cannot say where it stands."""
+    fitting = Format("?#.#?").fit((("125", 0.6), ("1255", 0.4)), Marks(points=(2,)))
+    assert [text for text, _ in fitting] == ["12.5"]
+
+
+@pytest.mark.parametrize(("pattern", "turn"), [("####", 10000), ("##.#", 100), ("##?", None), ("", None)])
+def test_where_a_counter_rolls_over(pattern: str, turn: float | None) -> None:
+    """Only a format of a fixed number of digits has a highest value."""
+    assert Format(pattern).turn == turn
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value", "text"),
+    [
+        ("", 38, "38"),
+        ("", "0038", "0038"),
+        ("####", 38, "0038"),
+        ("####", 38.0, "0038"),
+        ("##??", 7, "07"),
+        ("###.#", 20.5, "020.5"),
+        ("##,#", 1.5, "01,5"),
+        ("-##", -7, "-07"),
+        ("-##", 7, "07"),
+        ("##", -7, None),
+        ("?#.#?", 1.5, "1.5"),
+        ("?#.#?", 12.25, "12.25"),
+        ("?#.#?", 2, "2.0"),
+        ("?#.#?", "1.50", "1.50"),
+        ("^20[0-9]{2}$", 2021, "2021"),
+        ("##:##", "12:30", "12:30"),
+        ("####", 12345, None),
+        ("####", "38", None),
+        ("###.#", 20.55, None),
+        ("", -3, None),
+        ("", 1.5, None),
+        ("", "", None),
+        ("", "²", None),
+        ("", "1" * 33, None),
+        ("^20[0-9]{2}$", 1921, None),
+    ],
+)
+def test_what_a_person_says_is_written(pattern: str, value: str | int | float, text: str | None) -> None:
+    """A number gets the zeros that the format has; a text must be as it would be read."""
+    assert Format(pattern).written(value) == text

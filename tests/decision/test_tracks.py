@@ -1,0 +1,50 @@
+"""Numbers of the whole frame: what a hand leaves of one is no other number."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge_daemon.decision.voter import Voter
+from edge_daemon.domain import Frame, Grey, Number, Patch, Reading, Status
+from tests.support.pictures.paper import page
+
+FPS = 5.0
+WHOLE = Number((120, 90, 180, 60), (("1014", 0.95),), ())
+REST = Number((120, 90, 40, 60), (("1", 0.95),), ())
+
+
+def said(shown: list[tuple[float, Grey, Number]]) -> list[str | None]:
+    """The texts that are said, in order, of pictures shown for so many seconds."""
+    voter, seq, rng, texts = Voter((), "digits@1", "cpu"), 0, np.random.default_rng(0), []
+    for seconds, picture, number in shown:
+        for _ in range(round(seconds * FPS)):
+            pixels = np.clip(picture + rng.normal(0, 2, picture.shape), 0, 255).astype(np.uint8)
+            frame = Frame(seq, 1e9 + seq / FPS, seq / FPS, pixels)
+            voter.observe(Patch(None, frame, pixels, np.eye(3)), [number])
+            records = voter.due(frame.mono)
+            texts += [r.text for r in records if isinstance(r, Reading) and r.status is Status.OK]
+            seq += 1
+    return texts
+
+
+@pytest.mark.parametrize("skin", [90, 250])
+def test_what_a_hand_leaves_of_a_number_is_not_said(skin: int) -> None:
+    """1014, of which something lies over all but the 1 for a minute: no 1 is said, and 1014 again when it has gone."""
+    written = page([("1014", 120, 90)], height=60, paper=170)
+    covered = written.copy()
+    covered[60:, 165:] = skin
+    assert said([(3, written, WHOLE), (60, covered, REST), (5, written, WHOLE)]) == ["1014", "1014"]
+
+
+def test_what_is_wiped_in_part_is_said() -> None:
+    """1014, of which 014 is wiped away in the same light: it is 1 now."""
+    written, wiped = page([("1014", 120, 90)], height=60, paper=170), page([("1", 120, 90)], height=60, paper=170)
+    assert said([(3, written, WHOLE), (5, wiped, REST)]) == ["1014", "1"]
+
+
+def test_what_stands_there_when_a_hand_has_gone_is_said() -> None:
+    """1014 was read while a hand lay beside it; it goes, and has wiped all but the 1."""
+    beside, wiped = page([("1014", 120, 90)], height=60, paper=170), page([("1", 120, 90)], height=60, paper=170)
+    beside[60:, 310:] = 90
+    assert said([(3, beside, WHOLE), (5, wiped, REST)]) == ["1014", "1"]

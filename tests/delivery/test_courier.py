@@ -1,0 +1,435 @@
+"""From the outbox to a broker: against a real mosquitto, amqtt, and a broker that misbehaves to order."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from edge_daemon.delivery.courier import Courier
+from edge_daemon.delivery.last_value import Board
+from edge_daemon.delivery.outbox import Outbox
+from edge_daemon.domain import Entry, Message
+from edge_daemon.errors import CourierError
+from edge_daemon.mqtt import messages
+from edge_daemon.mqtt.connection import Times
+from edge_daemon.mqtt.home_assistant import BIRTH
+from edge_daemon.mqtt.sink import MqttSink, Options
+from edge_daemon.system.backoff import Backoff
+from tests.support.brokers import hostile
+from tests.support.brokers.hostile import OK, HostileBroker, Manners
+from tests.support.brokers.hostile_cases import CASES, Case
+from tests.support.brokers.mosquitto import PATIENCE, Mosquitto, Recorder, free_port, retained, until
+from tests.support.records import event, reading
+
+READING, HISTORY, EVENT = (
+    "edge_daemon/dock3/reading/units",
+    "edge_daemon/dock3/history",
+    "edge_daemon/dock3/event",
+)
+QUICK = Times(connack=1.0, connack_v5=0.3, acknowledge=0.5)
+"""For brokers that leave us waiting."""
+
+
+class Delivery:
+    """What app.build puts together, for one device."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        url: str,
+        times: Times | None = None,
+        stop_at: int = 0,
+        detail: messages.Detail = "candidates",
+    ) -> None:
+        """`stop_at`: stop, without a flush, when the record with this number is on its way."""
+        self.outbox = outbox
+        self.board = Board()
+        self.sink = MqttSink(Options(url), "edge_daemon-dock3", partial(messages.availability, "dock3"), [BIRTH], times)
+        self.stop_at = stop_at
+        self.detail = detail
+        self.courier = Courier(outbox, self.sink, self.board, self.encode, Backoff(first=0.02, longest=0.1))
+        self.board.post(messages.info("dock3", {}))
+        self.courier.start()
+
+    def encode(self, entry: Entry, replayed: bool) -> Message:
+        if entry.seq == self.stop_at:
+            self.courier._stopping.set()
+        return messages.encode("dock3", self.detail, entry, replayed)
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    box = Outbox(tmp_path / "state", "dock3")
+    yield box
+    box.close()
+
+
+@contextmanager
+def delivering(
+    outbox: Outbox, url: str, times: Times | None = None, detail: messages.Detail = "candidates"
+) -> Iterator[Delivery]:
+    """A running courier; on leaving it must still be alive, and stop in time."""
+    delivery = Delivery(outbox, url, times, detail=detail)
+    try:
+        yield delivery
+        delivery.courier.check()
+    finally:
+        assert delivery.courier.stop()
+
+
+def connected(recorder: Recorder) -> None:
+    """Returns when what is put now is no longer late."""
+    recorder.wait_for(lambda _: recorder.count("/info"))
+
+
+def values(payloads: list[dict[str, int]]) -> list[int]:
+    return [payload["value"] for payload in payloads]
+
+
+def test_readings_arrive(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
+    """What is put arrives on its topic, in order, leaves the outbox, and the newest is retained."""
+    with delivering(outbox, broker.url):
+        connected(recorder)
+        for number in range(20):
+            outbox.put(reading(number))
+        outbox.put(event(1))
+        recorder.wait_for(lambda _: recorder.count("/event"))
+        recorder.wait_for(lambda _: recorder.count("/units") == 20)
+    assert values(recorder.payloads("/units")) == list(range(20))
+    assert [payload["replayed"] for payload in recorder.payloads("/units")] == [False] * 20
+    assert recorder.payloads("/history") == []
+    assert outbox.waiting == 0
+    assert retained(broker.port, "/units")["value"] == 19
+
+
+def test_availability(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
+    """`online` after connecting, `offline` after a clean stop, both retained."""
+    with delivering(outbox, broker.url):
+        recorder.wait_for(lambda _: recorder.count("/availability"))
+        assert retained(broker.port, "/availability") == "online"
+    recorder.wait_for(lambda _: recorder.count("/availability") == 2)
+    assert recorder.payloads("/availability") == ["online", "offline"]
+    assert retained(broker.port, "/availability") == "offline"
+
+
+def test_an_offer_is_for_the_present_connection_only(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
+    """What was offered while the broker was away is never said; what is offered now is, once, and is not retained."""
+    offer = Message("edge_daemon/dock3/opinion/request", b"{}", qos=0)
+    with delivering(outbox, broker.url) as delivery:
+        connected(recorder)
+        broker.stop(signal.SIGKILL)
+        until(lambda: not delivery.courier.connected)
+        delivery.board.offer(offer)
+        broker.start()
+        outbox.put(reading(1))
+        recorder.wait_for(lambda _: recorder.count("/units") == 1)
+        delivery.board.offer(replace(offer, payload=b'{"now": 1}'))
+        recorder.wait_for(lambda _: recorder.count("/opinion/request"))
+    assert recorder.payloads("/opinion/request") == [{"now": 1}]
+    assert retained(broker.port, "/opinion/request") is None
+
+
+def test_late_will(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
+    """When an `offline` from an older connection comes late, `online` is said again."""
+    with delivering(outbox, broker.url):
+        recorder.wait_for(lambda _: recorder.payloads("/availability") == ["online"])
+        recorder.say(messages.availability("dock3", False))
+        recorder.wait_for(lambda _: recorder.payloads("/availability") == ["online", "offline", "online"])
+        assert retained(broker.port, "/availability") == "online"
+
+
+def test_board_is_told_at_every_connect(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
+    """Only the newest of a topic is sent, at once when it changes, and again after a reconnect."""
+    with delivering(outbox, broker.url) as delivery:
+        connected(recorder)
+        delivery.board.post(messages.info("dock3", {"version": "1"}))
+        recorder.wait_for(lambda _: recorder.payloads("/info") == [{}, {"version": "1"}])
+        broker.stop()
+        delivery.board.post(messages.info("dock3", {"version": "2"}))
+        delivery.board.post(messages.info("dock3", {"version": "3"}))
+        broker.start()
+        recorder.wait_for(lambda _: recorder.payloads("/info")[-1] == {"version": "3"})
+    assert {"version": "2"} not in recorder.payloads("/info")
+
+
+def test_backlog_before_the_first_connect(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
+    """Of what waited, the newest of each field is the state, the rest is history in order."""
+    for number in range(10):
+        outbox.put(reading(number, field="ab"[number % 2]))
+        outbox.put(event(number))
+    with delivering(outbox, broker.url):
+        recorder.wait_for(lambda _: recorder.count("/history") == 8 and recorder.count("/event") == 10)
+    assert values(recorder.payloads("/history")) == list(range(8))
+    assert all(payload["replayed"] for payload in recorder.payloads("/history"))
+    assert [payload["number"] for payload in recorder.payloads("/event")] == list(range(10))
+    assert values(recorder.payloads("/reading/a")) == [8]
+    assert values(recorder.payloads("/reading/b")) == [9]
+
+
+def test_live_does_not_wait_for_the_backlog(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
+    """A reading put while a long backlog is on its way overtakes it."""
+    for number in range(1000):
+        outbox.put(reading(number))
+    with delivering(outbox, broker.url):
+        recorder.wait_for(lambda _: recorder.count("/history"))
+        outbox.put(reading(5000))
+        recorder.wait_for(lambda heard: heard[-1][0].endswith("/units") or len(heard) > 1000)
+        assert values(recorder.payloads("/units")) == [999, 5000]
+        assert recorder.count("/history") < 999
+        recorder.wait_for(lambda _: recorder.count("/history") == 999)
+    assert values(recorder.payloads("/history")) == list(range(999))
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_broker_gone_for_a_while(outbox: Outbox, broker: Mosquitto, recorder: Recorder, how: signal.Signals) -> None:
+    """Broker stopped and restarted: by id nothing is missing, topics in order, the newest retained."""
+    with delivering(outbox, broker.url) as delivery:
+        connected(recorder)
+        for number in range(20):
+            outbox.put(reading(number))
+        recorder.wait_for(lambda _: recorder.count("/units") == 20)
+        broker.stop(how)
+        for number in range(20, 60):
+            outbox.put(reading(number))
+        until(lambda: not delivery.sink.up)
+        broker.start()
+        if how is signal.SIGTERM:  # then its memory of the recorder's subscription survives
+            recorder.wait_for(lambda _: recorder.count("/history") >= 39)
+        until(lambda: outbox.waiting == 0)
+        outbox.put(reading(60))
+        until(lambda: outbox.waiting == 0)
+        assert retained(broker.port, "/units")["value"] == 60
+    if how is signal.SIGTERM:
+        recorder.wait_for(lambda _: recorder.count("/units") >= 22)
+        everything = recorder.payloads("/units") + recorder.payloads("/history")
+        assert {payload["value"] for payload in everything} == set(range(61))
+        assert {int(payload["id"].split("/")[2]) for payload in everything} == set(range(1, 62))
+        for topic in ("/units", "/history"):
+            seqs = [payload["seq"] for payload in recorder.payloads(topic)]
+            seen = list(dict.fromkeys(seqs))  # the broker, too, repeats what was not acknowledged to it
+            assert seen == sorted(seen)
+
+
+def test_broker_that_restarts_again_and_again(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
+    """Whatever is put meanwhile arrives, in order on each topic."""
+    with delivering(outbox, broker.url):
+        for number in range(60):
+            outbox.put(reading(number))
+            if number % 10 == 9:
+                broker.restart()
+        recorder.wait_for(lambda _: len({said["seq"] for said in everything(recorder)}) == 60)
+    for topic in ("/units", "/history"):
+        seen = list(dict.fromkeys(said["seq"] for said in recorder.payloads(topic)))
+        assert seen == sorted(seen)
+
+
+def everything(recorder: Recorder) -> list[dict[str, int]]:
+    return recorder.payloads("/units") + recorder.payloads("/history")
+
+
+def test_restart_of_the_daemon_during_a_backlog(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
+    """A daemon stopped mid-backlog goes on with it later, and old never becomes the retained state."""
+    for number in range(300):
+        outbox.put(reading(number))
+    delivery = Delivery(outbox, broker.url, stop_at=50)
+    delivery.courier._thread.join()
+    assert outbox.waiting == 249  # the newest went first
+    with delivering(outbox, broker.url):
+        recorder.wait_for(lambda _: len({payload["seq"] for payload in recorder.payloads("/history")}) == 299)
+    assert values(recorder.payloads("/units")) == [299]
+
+
+def test_stop_flushes(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
+    """A stop sends what is still waiting before it says `offline`."""
+    delivery = Delivery(outbox, broker.url)
+    connected(recorder)
+    for number in range(50):
+        outbox.put(reading(number))
+    assert delivery.courier.stop()
+    assert outbox.waiting == 0
+    recorder.wait_for(lambda _: recorder.payloads("/availability") == ["online", "offline"])
+    assert recorder.heard[-1][0].endswith("/availability")
+    assert values(recorder.payloads("/units")) == list(range(50))
+
+
+def test_stop_without_a_broker(outbox: Outbox, caplog: pytest.LogCaptureFixture) -> None:
+    """With no broker, trouble is told once however often it tries, and it stops; nothing is lost."""
+    outbox.put(reading(1))
+    url = f"mqtt://127.0.0.1:{free_port()}"
+    with delivering(outbox, url) as delivery:
+        until(lambda: delivery.courier._backoff._next >= 0.1)  # several tries
+    assert outbox.waiting == 1
+    assert [record.message.split(";")[0] for record in caplog.records] == [
+        f"broker {url.removeprefix('mqtt://')} cannot be reached: Connection refused"
+    ]
+
+
+def test_gone_number_is_cleared(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
+    """When a followed number leaves the picture, nothing stays retained for it."""
+    with delivering(outbox, broker.url):
+        connected(recorder)
+        outbox.put(reading(1, field="auto-1"))
+        recorder.wait_for(lambda _: recorder.payloads("/auto-1"))
+        outbox.put(reading(1, field="auto-1", gone=True))
+        recorder.wait_for(lambda _: recorder.payloads("/auto-1")[1:] == [""])
+    assert retained(broker.port, "/auto-1") is None
+
+
+def test_death_is_noticed(outbox: Outbox, broker: Mosquitto) -> None:
+    """A courier that dies of something unforeseen is reported by check(), with its cause."""
+    delivery = Delivery(outbox, broker.url)
+    delivery.courier._encode = lambda *_: 1 / 0  # type: ignore[assignment]
+    outbox.put(reading(1))
+    until(lambda: not delivery.courier._thread.is_alive())
+    with pytest.raises(CourierError, match="division by zero"):
+        delivery.courier.check()
+    delivery.sink.close(0.0)
+
+
+def test_silence_is_noticed(outbox: Outbox, broker: Mosquitto) -> None:
+    """A courier that hangs is reported by check()."""
+    with delivering(outbox, broker.url) as delivery:
+        until(lambda: delivery.sink.up)
+        beaten, delivery.courier._beaten_until = delivery.courier._beaten_until, 0.0
+        with pytest.raises(CourierError, match="stopped beating"):
+            delivery.courier.check()
+        delivery.courier._beaten_until = beaten
+
+
+# A hostile broker
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_hostile_broker(outbox: Outbox, case: Case, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever the broker does, each record is accepted in the end, in order, and the courier lives."""
+    caplog.set_level("INFO")
+    enemy = HostileBroker(*case.script, Manners())
+    for number in range(3):
+        outbox.put(reading(number))
+    with delivering(outbox, enemy.url, QUICK) as delivery:
+        until(lambda: outbox.waiting == 0)
+        assert {case.problem} <= {"", *delivery.courier.problems()}
+    enemy.close()
+    assert outbox.refused == case.refused
+    assert re.search(case.log, caplog.text), caplog.text
+    state = [json.loads(payload)["value"] for payload in enemy.accepted(READING)]
+    history = [json.loads(payload)["value"] for payload in enemy.accepted(HISTORY)]
+    assert len({*state, *history}) == 3 - case.refused
+    assert state == sorted(state)
+    assert history == sorted(history)
+
+
+def test_a_refusal_is_a_problem_until_it_is_over(outbox: Outbox) -> None:
+    """While the broker will not take a topic that is told; once it takes it again, no longer."""
+    enemy = HostileBroker(Manners(answers=[0x87]))
+    with delivering(outbox, enemy.url) as delivery:
+        assert enemy.connected.wait(PATIENCE)
+        outbox.put(reading(1))
+        until(lambda: outbox.waiting == 0)
+        assert READING in delivery.courier.problems()["broker_refuses"]
+        outbox.put(reading(2))
+        until(lambda: not delivery.courier.problems())
+    enemy.close()
+    assert [json.loads(payload)["value"] for payload in enemy.accepted(READING)] == [2]
+
+
+@pytest.mark.parametrize(
+    ("size", "told"), [(1000, {"digits", "candidates"}), (400, {"candidates"}), (330, set()), (300, None)]
+)
+def test_less_detail_for_a_broker_that_takes_no_long_messages(outbox: Outbox, size: int, told: set[str] | None) -> None:
+    """First the digits are left out, then the candidates; only what is too long even then is refused."""
+    enemy = HostileBroker(Manners(hostile.connack(properties=hostile.maximum_packet_size(size))))
+    with delivering(outbox, enemy.url, detail="digits"):
+        outbox.put(reading(1))
+        until(lambda: outbox.waiting == 0)
+    enemy.close()
+    said = [set(json.loads(payload)) & {"digits", "candidates"} for payload in enemy.accepted(READING)]
+    assert said == ([] if told is None else [told])
+    assert outbox.refused == (told is None)
+
+
+def test_maximum_packet_size(outbox: Outbox) -> None:
+    """What is longer than the broker takes is not even sent, and counted as refused; what fits goes out."""
+    enemy = HostileBroker(Manners(hostile.connack(properties=hostile.maximum_packet_size(300))))
+    with delivering(outbox, enemy.url):
+        outbox.put(reading(1))
+        outbox.put(event(2))
+        until(lambda: outbox.waiting == 0)
+    enemy.close()
+    assert outbox.refused == 1
+    assert [heard.topic for heard in enemy.heard] == [EVENT]
+
+
+@pytest.mark.parametrize(("allowed", "most"), [(1, 1), (3, 3), (65535, 16)])
+def test_receive_maximum(outbox: Outbox, allowed: int, most: int) -> None:
+    """No more messages are in flight than the broker allows, and never more than 16."""
+    manners = Manners(hostile.connack(properties=hostile.receive_maximum(allowed)), hold=most)
+    enemy = HostileBroker(manners)
+    for number in range(3 * most):
+        outbox.put(reading(number, field=f"f{number}"))
+    with delivering(outbox, enemy.url):
+        until(lambda: outbox.waiting == 0)
+    enemy.close()
+    assert enemy.most_in_flight == most
+
+
+def test_server_keep_alive(outbox: Outbox) -> None:
+    """A broker that wants to hear of us every second does, though there is nothing to say."""
+    enemy = HostileBroker(Manners(hostile.connack(properties=hostile.server_keep_alive(1)), patience=1.5))
+    with delivering(outbox, enemy.url):
+        until(lambda: (enemy.guests and enemy.guests[0].pings >= 2) or len(enemy.guests) > 1)
+    enemy.close()
+    assert len(enemy.guests) == 1
+
+
+def test_no_retain(outbox: Outbox) -> None:
+    """A broker that keeps nothing is asked to keep nothing: it would have to hang up on us."""
+    enemy = HostileBroker(Manners(hostile.connack(properties=hostile.NO_RETAIN)))
+    outbox.put(reading(1))
+    with delivering(outbox, enemy.url):
+        until(lambda: outbox.waiting == 0)
+    enemy.close()
+    assert enemy.guests[0].retained == 0
+
+
+def test_sessions_are_told_apart(outbox: Outbox) -> None:
+    """Each connection's will and `online` carry the same number (MQTT 5), and each connection has its own."""
+    enemy = HostileBroker(Manners(cut=True), Manners(cut=True), Manners())
+    with delivering(outbox, enemy.url):
+        assert enemy.connected.wait(PATIENCE)
+    enemy.close()
+    sessions = [re.search(rb"session\0.(\d+)", guest.will, re.DOTALL) for guest in enemy.guests]
+    numbers = [int(found[1]) for found in sessions if found]
+    assert len(numbers) == 3
+    assert numbers == sorted(set(numbers))
+
+
+def test_one_in_flight_per_topic(outbox: Outbox) -> None:
+    """Messages of one topic go one by one, so that a refused one is not overtaken by the next."""
+    enemy = HostileBroker(Manners(answers=[OK, OK, 0x97, OK, 0x80]))
+    for number in range(10):
+        outbox.put(event(number))
+    with delivering(outbox, enemy.url):
+        until(lambda: outbox.waiting == 0)
+    enemy.close()
+    assert enemy.most_in_flight == 1
+    assert [json.loads(payload)["number"] for payload in enemy.accepted(EVENT)] == list(range(10))
+
+
+def test_backoff() -> None:
+    """The wait doubles with jitter up to its longest; only a stable connection makes it small again."""
+    backoff = Backoff()
+    waits = [backoff.after(stood=1.0) for _ in range(12)]
+    for number, wait in enumerate(waits):
+        ceiling = min(2.0**number, 300.0)
+        assert ceiling / 2 <= wait <= ceiling
+    assert backoff.after(stood=29.0) >= 150
+    assert backoff.after(stood=30.0) <= 1

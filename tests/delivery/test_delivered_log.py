@@ -1,0 +1,86 @@
+"""What was delivered is kept for a while, and said again when it is asked for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from edge_daemon.delivery import delivered_log
+from edge_daemon.delivery.delivered_log import FILES, Past
+from edge_daemon.delivery.outbox import Outbox
+from edge_daemon.domain import Entry
+from tests.delivery.test_courier import connected, delivering
+from tests.support.brokers.mosquitto import Mosquitto, Recorder
+from tests.support.records import event, reading
+
+
+def entry(seq: int, epoch: int = 1) -> Entry:
+    return Entry(seq, f"dock3/{epoch:08x}/{seq}", True, reading(seq))
+
+
+def seqs(kept: Past, from_seq: int = 0, limit: int = 10_000) -> list[int]:
+    return [found.seq for found in kept.readings(from_seq, limit)]
+
+
+def test_each_once_in_order(tmp_path: Path) -> None:
+    """However they were delivered; events are not kept, and the next process goes on with what there is."""
+    kept = Past(tmp_path, "dock3", 10**6, 1e9)
+    for number in (3, 1, 2, 3, 5):
+        kept.keep([entry(number), Entry(number + 100, f"dock3/00000001/{number + 100}", True, event())])
+    assert (seqs(kept), list(tmp_path.iterdir())) == ([1, 2, 3, 5], []), "a few are not written yet"
+    kept.flush()
+    again = Past(tmp_path, "dock3", 10**6, 1e9)
+    assert (seqs(again), seqs(again, 2), seqs(again, 2, limit=2)) == ([1, 2, 3, 5], [2, 3, 5], [2, 3])
+    assert again.readings(5, 1) == [entry(5)]
+
+
+def test_bounded(tmp_path: Path) -> None:
+    """The oldest go, by size and by age."""
+    kept = Past(tmp_path, "dock3", 80_000, 100.0)
+    for number in range(1000):
+        kept.keep([entry(number)])
+    kept.flush()
+    files = sorted(tmp_path.iterdir())
+    assert len(files) == FILES
+    assert sum(path.stat().st_size for path in files) <= 80_000
+    found = seqs(kept)
+    assert found == list(range(found[0], 1000))
+    assert 50 < len(found) < 500
+    os.utime(files[0], (0, 0))
+    assert seqs(kept)[0] > found[0]
+
+
+def test_damage_and_a_disk_that_refuses(tmp_path: Path) -> None:
+    """What is not whole is passed over; where nothing can be kept, nothing is, and nobody is stopped."""
+    kept = Past(tmp_path, "dock3", 10**6, 1e9)
+    for number in range(3):
+        kept.keep([entry(number)])
+    kept.flush()
+    (file,) = tmp_path.iterdir()
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    assert seqs(kept) == [0, 2]
+    nowhere = Past(tmp_path / "nowhere", "dock3", 10**6, 1e9)
+    nowhere.keep([entry(1)])
+    nowhere.flush()
+    assert delivered_log.Past(tmp_path / "nowhere", "dock3", 10**6, 1e9).readings(0, 9) == []
+
+
+def test_said_again_on_history(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
+    """With the ids that they had; what goes on meanwhile is not held up, and the outbox has nothing to wait for."""
+    outbox = Outbox(tmp_path / "state", "dock3")
+    with delivering(outbox, broker.url) as delivery:
+        connected(recorder)
+        for number in range(5):
+            outbox.put(reading(number))
+            recorder.wait_for(lambda _: recorder.count("/units") == outbox.last)
+        first = recorder.payloads("/units")
+        delivery.courier.replay(outbox.past(first[1]["seq"], 3))
+        outbox.put(reading(9))
+        recorder.wait_for(lambda _: recorder.count("/history") == 3 and recorder.count("/units") == 6)
+    again = recorder.payloads("/history")
+    assert [said["id"] for said in again] == [said["id"] for said in first[1:4]]
+    assert all(said["replayed"] and said["field"] == "units" for said in again)
+    assert outbox.waiting == 0
+    outbox.close()

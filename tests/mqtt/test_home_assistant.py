@@ -1,0 +1,199 @@
+"""What Home Assistant is told, and taken back."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_daemon.commands.dispatcher import COMMANDS
+from edge_daemon.commands.parsing import fit, parse
+from edge_daemon.delivery import courier
+from edge_daemon.delivery.outbox import Outbox
+from edge_daemon.domain import Heard, Message
+from edge_daemon.errors import BrokerError
+from edge_daemon.mqtt import home_assistant
+from edge_daemon.mqtt import messages as wire
+from edge_daemon.mqtt.address import Options as Login
+from edge_daemon.mqtt.address import access
+from edge_daemon.mqtt.home_assistant import BIRTH, Field, Mode, Owned, components, messages
+from edge_daemon.tools import clean
+from tests.delivery.test_courier import connected, delivering
+from tests.support.brokers.mosquitto import Mosquitto, Recorder, retained
+from tests.support.records import reading
+
+DEVICE = "homeassistant/device/dock3/config"
+FIELDS = [Field("tank", "cm"), Field("meter", "kWh"), Field("serial", text=True)]
+
+
+def told(fields: list[Field], mode: Mode = "device", owned: Owned | None = None) -> dict[str, Any]:
+    """Topic -> payload; None: cleared."""
+    found = components("dock3", fields, raw=True)
+    said = messages("dock3", "0.1.0", found, mode, {} if owned is None else owned)
+    assert all(message.retain and message.qos == 1 for message in said)
+    return {message.topic: json.loads(message.payload) if message.payload else None for message in said}
+
+
+def parts(fields: list[Field], owned: Owned | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = told(fields, owned=owned)[DEVICE]["components"]
+    return found
+
+
+def test_a_field_is_a_sensor() -> None:
+    """Value, unit, device class where it is beyond doubt, state class; the details are switched off."""
+    found = parts(FIELDS)
+    tank = found["reading_tank"]
+    assert tank["state_topic"] == "edge_daemon/dock3/reading/tank"
+    assert (tank["unit_of_measurement"], tank["device_class"], tank["state_class"]) == ("cm", "distance", "measurement")
+    assert (found["reading_meter"]["device_class"], found["reading_meter"]["state_class"]) == ("energy", "total")
+    assert "state_class" not in found["reading_serial"]
+    assert "value_json.text" in found["reading_serial"]["value_template"]
+    for detail in ("confidence_tank", "raw_tank", "status_tank", "memory"):
+        assert found[detail]["enabled_by_default"] is False
+        assert found[detail]["entity_category"] == "diagnostic"
+
+
+def test_litres_may_be_anything() -> None:
+    """A unit that says nothing of what it measures is shown as it is, without a device class."""
+    sensor = components("dock3", [Field("a", "L")], raw=True)["reading_a"]
+    assert sensor["unit_of_measurement"] == "L"
+    assert "device_class" not in sensor
+
+
+def test_whole_frame_has_no_sensors() -> None:
+    """Numbers that come and go are no entities; the device is there all the same."""
+    assert not [identity for identity in parts([]) if identity.startswith("reading")]
+    assert "problem" in parts([])
+
+
+def test_readings_without_candidates_have_no_raw() -> None:
+    """Where `detail` leaves out what was seen, no entity waits for it."""
+    assert "raw_tank" not in components("dock3", FIELDS, raw=False)
+
+
+def test_pictures_are_shown_only_where_they_may_be_taken() -> None:
+    """With snapshots, each field has its picture and a button that asks for it; without, nothing of that is there."""
+    assert not [identity for identity in parts(FIELDS) if identity.startswith(("snapshot", "take"))]
+    found = components("dock3", FIELDS, raw=True, snapshots=True)
+    assert found["snapshot_tank"]["image_topic"] == "edge_daemon/dock3/snapshot/tank"
+    asked = Heard(found["take_tank"]["command_topic"], found["take_tank"]["payload_press"].encode())
+    assert wire.requested("dock3", asked.topic) == "snapshot"
+    assert fit(COMMANDS["snapshot"], parse(asked.payload).arguments) == {"field": "tank"}
+
+
+def test_newer_models() -> None:
+    """Where they are looked for there is an update entity, whose button is the command model_install."""
+    assert "update" not in parts(FIELDS)
+    update = components("dock3", FIELDS, raw=True, updates=True)["update"]
+    assert update["platform"] == "update"
+    assert update["state_topic"] == "edge_daemon/dock3/update"
+    assert update["command_topic"] == "edge_daemon/dock3/request/model_install"
+
+
+def test_unique_ids_are_the_same_in_both_modes() -> None:
+    """Home Assistant knows an entity again however it is told of it."""
+    by_device = {part["unique_id"] for part in parts(FIELDS).values()}
+    by_entity = told(FIELDS, "entity")
+    assert by_device == {payload["unique_id"] for payload in by_entity.values()}
+    assert "homeassistant/sensor/dock3/reading_tank/config" in by_entity
+    assert all(payload["device"]["identifiers"] == ["edge_daemon_dock3"] for payload in by_entity.values())
+
+
+def test_a_field_that_goes_is_taken_back() -> None:
+    """With a platform alone, which is how a component is removed; also at the starts after that."""
+    owned: Owned = {}
+    parts(FIELDS, owned)
+    for _ in range(2):
+        later = parts(FIELDS[:1], owned)
+        assert later["reading_serial"] == {"platform": "sensor"}
+        assert "state_topic" in later["reading_tank"]
+    assert "state_topic" in parts(FIELDS, owned)["reading_serial"]
+
+
+@pytest.mark.parametrize(("before", "after"), [("device", "entity"), ("entity", "device"), ("device", "off")])
+def test_another_mode_clears_the_topics_of_the_first(before: Mode, after: Mode) -> None:
+    """Nothing stays behind, and it is cleared before the new is said."""
+    owned: Owned = {}
+    first, second = told(FIELDS, before, owned), told(FIELDS, after, owned)
+    assert {topic for topic, payload in second.items() if payload is None} == set(first)
+    assert list(second.values())[: len(first)] == [None] * len(first)
+
+
+def test_what_was_told_is_remembered(tmp_path: Path) -> None:
+    """In a file that may be missing or damaged."""
+    path = tmp_path / "discovery.json"
+    assert home_assistant.load_owned(path) == {}
+    home_assistant.save_owned(path, {DEVICE: {"problem": "binary_sensor"}})
+    assert home_assistant.load_owned(path) == {DEVICE: {"problem": "binary_sensor"}}
+    path.write_text('{"a": 1}')
+    assert home_assistant.load_owned(path) == {}
+
+
+def test_birth(tmp_path: Path, broker: Mosquitto, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When Home Assistant has started, availability, discovery and the retained readings are said again."""
+    monkeypatch.setattr(courier, "_BIRTH", (0.05, 0.1))
+    outbox = Outbox(tmp_path / "state", "dock3")
+    with delivering(outbox, broker.url) as delivery:
+        delivery.board.post(Message(DEVICE, b"{}", retain=True))
+        connected(recorder)
+        for number in (1, 2):
+            outbox.put(reading(number))
+        recorder.wait_for(lambda _: recorder.count("/units") == 2)
+        recorder.say(Message(BIRTH, b"offline", qos=0))
+        recorder.say(Message(BIRTH, b"online", qos=0))
+        recorder.wait_for(lambda _: recorder.count("/units") == 3 and recorder.count("/info") == 2)
+    recorder.wait_for(lambda _: recorder.payloads("/availability") == ["online", "online", "offline"])
+    assert [payload["value"] for payload in recorder.payloads("/units")] == [1, 2, 2]
+    assert recorder.payloads("/device/dock3/config") == [{}, {}]
+    outbox.close()
+
+
+# Clean
+
+
+def left_behind(recorder: Recorder, online: bool) -> None:
+    """What a device, and another, have at the broker."""
+    for message in (
+        wire.availability("dock3", online),
+        wire.info("dock3", {}),
+        wire.info("dock4", {}),
+        Message(DEVICE, b"{}", retain=True),
+        Message("homeassistant/sensor/dock3/reading_tank/config", b"{}", retain=True),
+    ):
+        recorder.say(message)
+    recorder.wait_for(lambda heard: len(heard) == 5)
+
+
+def test_clean(broker: Mosquitto, recorder: Recorder) -> None:
+    """All of the device's topics are cleared, Home Assistant's first; another device's are not."""
+    left_behind(recorder, online=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "edge_daemon", "mqtt", "clean", "--broker", broker.url, "--device", "dock3"],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == [
+        "edge_daemon/dock3/availability",
+        "edge_daemon/dock3/info",
+        DEVICE,
+        "homeassistant/sensor/dock3/reading_tank/config",
+    ]
+    recorder.wait_for(lambda heard: sum(not payload for _, payload in heard) == 4)
+    cleared = [topic for topic, payload in recorder.heard if not payload]
+    assert all(topic.startswith("homeassistant") for topic in cleared[:2])
+    assert retained(broker.port, "dock3/info") is None
+    assert retained(broker.port, "dock4/info") == {}
+    assert clean.clean(access(Login(broker.url)), "dock3") == []
+
+
+def test_clean_beside_a_running_daemon(broker: Mosquitto, recorder: Recorder) -> None:
+    """It would say all of it again: refused, and nothing is cleared."""
+    left_behind(recorder, online=True)
+    with pytest.raises(BrokerError, match="dock3 is running"):
+        clean.clean(access(Login(broker.url)), "dock3")
+    assert retained(broker.port, "dock3/info") == {}

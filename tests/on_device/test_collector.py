@@ -1,0 +1,140 @@
+"""Which looks are kept: unsure, contradicted, rejected, corrected; never more than the number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_daemon.domain import Digit, Event, Frame, Number, Patch, Reading, Status
+from edge_daemon.on_device.collector import Doubts
+from edge_daemon.on_device.samples import Sample, Samples
+from tests.support.pictures.paper import page
+
+BOX = (100, 100, 66, 40)
+PIXELS = page([("42", 100, 100)])
+
+
+def number(text: str, sure: float = 0.99) -> Number:
+    return Number(BOX, ((text, sure), ("49", 0.01)), (Digit(((text[0], sure),), (100, 100, 30, 40)),))
+
+
+def patch(field: str | None = "tank", at: float = 5.0) -> Patch:
+    return Patch(field, Frame(0, at, at, PIXELS), PIXELS, np.eye(3))
+
+
+def reading(text: str, status: Status = Status.OK, field: str = "tank") -> Reading:
+    digits = (Digit(((text[0], 0.9),), (100, 100, 30, 40)), Digit(((text[1], 0.9),), (136, 100, 28, 40)))
+    return Reading(field, status, text, int(text), None, 0.9, ((text, 0.9),), digits, (5, 5), 5.0, 5.0, "d@1", "cpu")
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> Samples:
+    return Samples(tmp_path, 100, 1_000_000)
+
+
+def kept(samples: Samples) -> list[Sample]:
+    return [sample for _, sample in samples.all()]
+
+
+def look(doubts: Doubts, *texts: str, field: str | None = "tank") -> None:
+    for i, text in enumerate(texts):
+        doubts.saw(patch(field, 5.0 + i), [number(text)])
+
+
+def test_what_is_read_surely_and_alike_is_not_kept(samples: Samples) -> None:
+    """The ordinary case leaves nothing behind."""
+    doubts = Doubts(samples)
+    look(doubts, "42", "42", "42", "42")
+    doubts.said(reading("42"))
+    assert kept(samples) == []
+
+
+def test_a_look_between_others_that_says_otherwise_is_kept(samples: Samples) -> None:
+    """One 47 among 42s: with what the others say as the first candidate."""
+    look(Doubts(samples), "42", "42", "42", "47", "42")
+    [sample] = kept(samples)
+    assert (sample.why, sample.field) == ("contradicted", "tank")
+    assert [text for text, _ in sample.candidates] == ["42", "47", "49"]
+
+
+def test_what_is_written_or_wiped_is_no_contradiction(samples: Samples) -> None:
+    """4, then 42; and 42, then nothing of it, then 17: each was written there."""
+    look(Doubts(samples), "44", "42", "42", "42", "12", "17", "17", "17")
+    look(Doubts(samples), "41", "42", "41", "44", "44")
+    assert kept(samples) == []
+
+
+def test_the_whole_frame_is_judged_number_by_number(samples: Samples) -> None:
+    """Without fields the same, and what is kept is the number with a little paper, not the frame."""
+    doubts = Doubts(samples)
+    look(doubts, "42", "42", "42", "47", "42", field=None)
+    [sample] = kept(samples)
+    height, width = sample.pixels.shape
+    assert height < 2 * 40
+    assert width <= 66 + 2 * 40
+
+
+def test_the_least_sure_look_at_what_was_said(samples: Samples) -> None:
+    """Of several unsure ones that one, once."""
+    doubts = Doubts(samples)
+    for sure in (0.8, 0.6, 0.85):
+        doubts.saw(patch(), [number("42", sure)])
+    doubts.said(reading("42"))
+    doubts.said(reading("42"))
+    [sample] = kept(samples)
+    assert (sample.why, sample.candidates[0], sample.model) == ("unsure", ("42", 0.6), "d@1")
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [(Status.LOW_CONFIDENCE, "unsure"), (Status.WRONG_FORMAT, "unsure"), (Status.OUT_OF_RANGE, "rejected")],
+)
+def test_what_is_withheld_is_kept(samples: Samples, status: Status, why: str) -> None:
+    """The newest look at it."""
+    doubts = Doubts(samples)
+    look(doubts, "42")
+    doubts.said(reading("17", status))
+    assert [(s.why, s.candidates[0][0]) for s in kept(samples)] == [(why, "42")]
+
+
+@pytest.mark.parametrize("status", [Status.TOO_DARK, Status.GLARE, Status.OBSTRUCTED, Status.NO_DIGITS])
+def test_what_could_not_be_seen_is_not_kept(samples: Samples, status: Status) -> None:
+    """There is nothing to learn from it."""
+    doubts = Doubts(samples)
+    look(doubts, "42")
+    doubts.said(reading("17", status))
+    assert kept(samples) == []
+
+
+def test_what_a_person_has_set_is_a_label(samples: Samples) -> None:
+    """The look of that moment with the digits that were set."""
+    doubts = Doubts(samples)
+    look(doubts, "42")
+    doubts.said(Event("value_set", "tank", 5.0, {"text": "4.7"}))
+    assert [(s.why, s.label) for s in kept(samples)] == [("corrected", "47")]
+
+
+def test_once_there_is_no_room_few_are_taken(tmp_path: Path) -> None:
+    """One takes the place of an older one now and then, not at every doubt; what a person has set always does."""
+    samples = Samples(tmp_path, 2, 1_000_000)
+    doubts, rng = Doubts(samples), np.random.default_rng(1)
+    kept_at = []
+    for at in range(0, 6000, 300):
+        pixels = np.repeat(np.repeat(rng.integers(0, 255, (30, 40), np.uint8), 16, 0), 16, 1)
+        doubts.saw(Patch("tank", Frame(0, at, at, pixels), pixels, np.eye(3)), [number("42")])
+        doubts.said(reading("42", Status.LOW_CONFIDENCE))
+        kept_at.append(max(sample.at for sample in kept(samples)))
+    assert sorted(set(kept_at)) == [0, 300, 600, 2400, 4200]
+    doubts.said(Event("value_set", "tank", 5.0, {"text": "43"}))
+    assert [sample.why for sample in kept(samples)].count("corrected") == 1
+
+
+def test_a_disk_that_fails_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Readings go on: a line in the log, no error."""
+    doubts = Doubts(Samples(tmp_path / "gone", 10, 10_000))
+    for field in ("a", "b"):
+        doubts.saw(patch(field), [number("42", 0.5)])
+        doubts.said(reading("42", field=field))
+    assert len(caplog.records) == 1

@@ -1,0 +1,143 @@
+"""The last readings are kept with what they were read from, and explained as text and as one picture."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from edge_daemon.cli.main import cli
+from edge_daemon.domain import Digit, Event, Frame, Patch, Reading, Status
+from edge_daemon.errors import ExplainError
+from edge_daemon.on_device.explain_log import KEPT, Ring
+from edge_daemon.tools.explain import WHY, as_text, drawn, find
+from tests.support.pictures.paper import page
+
+PIXELS = page([("42", 100, 100)])
+DIGITS = (
+    Digit((("4", 0.97), ("9", 0.02), ("1", 0.01)), (100, 100, 30, 40)),
+    Digit((("2", 0.9), ("7", 0.06), ("3", 0.04)), (136, 100, 28, 40)),
+)
+
+
+def reading(status: Status = Status.OK, field: str = "tank") -> Reading:
+    candidates = (("42", 0.87), ("47", 0.06))
+    return Reading(field, status, "42", 42, None, 0.87, candidates, DIGITS, (4, 5), 5.0, 5.0, "d", "cpu")
+
+
+def patch(field: str | None = "tank", status: Status = Status.OK) -> Patch:
+    """The upper left of the frame, as a field or as the whole frame."""
+    frame = Frame(0, 5.0, 5.0, PIXELS)
+    if field is None:
+        return Patch(None, frame, PIXELS, np.eye(3), status)
+    there = np.array([[1.0, 0, 80], [0, 1.0, 90], [0, 0, 1.0]])
+    return Patch(field, frame, PIXELS[90:160, 80:200], there, status)
+
+
+def test_a_reading_is_kept_with_its_patch_and_digits(tmp_path: Path) -> None:
+    """Boxes are those of the patch, candidates and votes those of the reading."""
+    ring = Ring(tmp_path / "ring")
+    ring.saw(patch())
+    ring.keep(81, reading())
+    told = find([tmp_path / "nothing", tmp_path / "ring"], "last")
+    assert (told.seq, told.field, told.votes, told.candidates[0]) == (81, "tank", (4, 5), ("42", 0.87))
+    assert [digit.box for digit in told.digits] == [(20, 10, 30, 40), (56, 10, 28, 40)]
+    picture = cv2.imdecode(np.frombuffer(told.picture, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert np.array_equal(picture, PIXELS[90:160, 80:200])
+
+
+def test_of_the_whole_frame_the_number_is_kept(tmp_path: Path) -> None:
+    """Without fields it is the number and what is right around it."""
+    ring = Ring(tmp_path)
+    ring.saw(patch(None))
+    ring.keep(7, reading(field="auto-1"))
+    told = find([tmp_path], "7")
+    picture = cv2.imdecode(np.frombuffer(told.picture, np.uint8), cv2.IMREAD_GRAYSCALE)
+    x, y, w, h = told.digits[1].box
+    assert picture.shape[1] < 200
+    assert np.array_equal(picture[y : y + h, x : x + w], PIXELS[100:140, 136:164])
+
+
+def test_only_the_last_are_kept_over_restarts_too(tmp_path: Path) -> None:
+    """The ring is capped, in the order in which things were said; a new daemon goes on with the old one's."""
+    for start in (1000, 0):  # numbers may begin anew
+        ring = Ring(tmp_path)
+        ring.saw(patch())
+        for seq in range(start, start + KEPT):
+            ring.keep(seq, reading())
+            os.utime(tmp_path / f"{seq}.json", ns=(seq - 2 * start, seq - 2 * start))
+    assert len(list(tmp_path.iterdir())) == KEPT
+    assert find([tmp_path], "last").seq == KEPT - 1
+
+
+def test_events_and_what_is_gone_are_not_kept(tmp_path: Path) -> None:
+    """There is nothing to see of them."""
+    ring = Ring(tmp_path)
+    ring.keep(1, reading())  # nothing was seen yet
+    ring.saw(patch())
+    ring.keep(2, Event("reading_changed", "tank", 5.0, {}))
+    with pytest.raises(ExplainError, match="no readings are kept"):
+        find([tmp_path], "last")
+
+
+def test_others_cannot_look_in(tmp_path: Path) -> None:
+    """The folder is the daemon's user's and group's: its pictures are nobody else's business."""
+    Ring(tmp_path / "ring")
+    assert (tmp_path / "ring").stat().st_mode & 0o777 == 0o750
+
+
+def test_a_folder_that_cannot_be_used_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Readings go on without it: a line in the log, no error."""
+    (tmp_path / "file").write_text("")
+    with caplog.at_level(logging.WARNING):
+        ring = Ring(tmp_path / "file" / "ring")
+        ring.saw(patch())
+        ring.keep(1, reading())
+        ring.keep(2, reading())
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_every_status_is_explained(tmp_path: Path, status: Status) -> None:
+    """Each status says in words what held the reading back; the picture is drawn for all."""
+    assert status in WHY
+    ring = Ring(tmp_path)
+    ring.saw(patch(status=status))
+    ring.keep(3, reading(status))
+    told = find([tmp_path], "last")
+    assert WHY[status] in as_text(told)[0]
+    picture = drawn(told)
+    assert picture.shape[2] == 3
+    assert (picture < 250).mean() > 0.05
+
+
+def test_the_command_tells_and_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`edge-daemon explain 5 --picture FILE` says the digits and their runners-up, and writes the picture."""
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    ring = Ring(tmp_path / "explain")
+    ring.saw(patch())
+    ring.keep(5, reading(Status.WRONG_FORMAT))
+    done = CliRunner().invoke(cli, ["explain", "5", "--picture", str(tmp_path / "why.png")])
+    assert done.exit_code == 0
+    assert "wrong_format" in done.output
+    assert "digit 2    2 90.0%   7 6.0%   3 4.0%" in done.output
+    assert cv2.imread(str(tmp_path / "why.png")) is not None
+    missing = CliRunner().invoke(cli, ["explain", "9"])
+    assert isinstance(missing.exception, ExplainError)
+    assert str(missing.exception).endswith("Kept are 5")
+
+
+def test_a_picture_of_no_known_kind_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--picture why.txt is told, with a name that would do."""
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    ring = Ring(tmp_path / "explain")
+    ring.saw(patch())
+    ring.keep(5, reading())
+    done = CliRunner().invoke(cli, ["explain", "--picture", str(tmp_path / "why.txt")])
+    assert isinstance(done.exception, ExplainError)
+    assert ".png" in str(done.exception)

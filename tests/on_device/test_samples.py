@@ -1,0 +1,167 @@
+"""What was hard to read is kept on this machine: capped, without doubles, for people to label."""
+
+from __future__ import annotations
+
+from dataclasses import replace as replaced
+from pathlib import Path
+
+import cv2
+import msgspec
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from edge_daemon.cli.main import cli
+from edge_daemon.domain import Grey
+from edge_daemon.errors import SampleError
+from edge_daemon.on_device.samples import IN_MEMORY, Options, Sample, Samples, cut, find_samples, open_samples
+from tests.support.pictures.paper import page
+
+SIZE = 100_000
+
+
+def crop(text: str, seed: int = 0) -> Grey:
+    return page([(text, 12, 12)], size=(150, 70), seed=seed)
+
+
+def sample(pixels: Grey, at: float = 5.0, text: str = "42", label: str | None = None) -> Sample:
+    picture = cv2.imencode(".png", pixels)[1].tobytes()
+    return Sample(at, "tank", "unsure", [(text, 0.7), ("47", 0.2)], [], "d@1", picture, label)
+
+
+def filled(folder: Path, texts: list[str], count: int = 100, size: int = SIZE) -> Samples:
+    samples = Samples(folder, count, size)
+    for i, text in enumerate(texts):
+        samples.add(sample(crop(text, i), float(i + 1), text), crop(text, i))
+    return samples
+
+
+def test_a_sample_comes_back_as_it_was(tmp_path: Path) -> None:
+    """Picture, candidates and reason; nobody has labelled it."""
+    samples = filled(tmp_path, ["42"])
+    [(_, kept)] = samples.all()
+    assert (kept.why, kept.candidates[0], kept.label) == ("unsure", ("42", 0.7), None)
+    assert np.array_equal(kept.pixels, crop("42"))
+
+
+def test_a_digit_that_was_left_out_can_be_seen() -> None:
+    """Of 4207 only 207 was read: the cut-out shows the 4 as well. At the border of a picture it ends there."""
+    pixels = page([("4207", 60, 60)], size=(260, 160))
+    inked = np.flatnonzero((pixels < 130).any(axis=0))
+    starts = [int(x) for x, before in zip(inked[1:], inked[:-1], strict=True) if x > before + 1]
+    box = starts[0], 60, int(inked[-1]) - starts[0], 40
+    part, (left, _, width, _) = cut(pixels, box)
+    assert left < inked[0]
+    assert part.shape[1] == width
+    assert cut(pixels, (2, 60, 250, 40))[1][::2] == (0, 260)
+
+
+def test_the_oldest_go_first(tmp_path: Path) -> None:
+    """At most so many are kept, the newest."""
+    samples = filled(tmp_path, ["11", "22", "33", "44"], count=3)
+    assert [s.candidates[0][0] for _, s in samples.all()] == ["22", "33", "44"]
+
+
+def test_their_bytes_are_capped(tmp_path: Path) -> None:
+    """No more than max_size lies in the folder, whatever the count."""
+    samples = filled(tmp_path, ["11", "22", "33", "44"], size=4_000)
+    assert 0 < sum(path.stat().st_size for path in samples.paths()) <= 4_000
+    assert len(samples.paths()) < 4
+
+
+def test_labelled_ones_go_last(tmp_path: Path) -> None:
+    """What a person has worked on outlives what nobody has."""
+    samples = filled(tmp_path, ["11", "22"], count=3)
+    [(oldest, _), _] = samples.all()
+    samples.label(oldest, "17")
+    for i, text in enumerate(["33", "44"], 10):
+        samples.add(sample(crop(text, i), float(i), text), crop(text, i))
+    assert {s.label for _, s in samples.all()} == {"17", None}
+    assert len(samples.paths()) == 3
+
+
+def test_what_looks_alike_is_kept_once(tmp_path: Path) -> None:
+    """A little noise makes no new sample; another number, or the same read otherwise, does."""
+    samples = filled(tmp_path, ["42"])
+    noisy = np.clip(crop("42") + np.random.default_rng(1).normal(0, 2, (70, 150)), 0, 255).astype(np.uint8)
+    assert not samples.add(sample(noisy, 9.0), noisy)
+    assert samples.add(sample(noisy, 9.0, "47"), noisy)
+    assert samples.add(sample(crop("98", 3), 9.0), crop("98", 3))
+
+
+def test_a_person_s_word_labels_what_is_there_already(tmp_path: Path) -> None:
+    """`set_value` of a number whose look is kept: no second sample, but the label."""
+    samples = filled(tmp_path, ["42"])
+    assert not samples.add(sample(crop("42"), 9.0, label="43"), crop("42"))
+    assert [s.label for _, s in samples.all()] == ["43"]
+
+
+def test_labels_are_put_and_taken_back(tmp_path: Path) -> None:
+    """Labelled, it is no longer among the others; taken back, it is."""
+    samples = filled(tmp_path, ["42"])
+    [(name, _)] = samples.all(labelled=False)
+    samples.label(name, "")
+    assert [s.label for _, s in samples.all(labelled=True)] == [""]
+    assert not samples.paths(labelled=False)
+    samples.label(name, None)
+    assert samples.paths(labelled=False)
+    with pytest.raises(SampleError, match="newer ones"):
+        samples.label("0", "1")
+
+
+def test_damage_costs_the_damaged_one_only(tmp_path: Path) -> None:
+    """A file that is cut short, or none of ours, is left out; new ones are still kept."""
+    samples = filled(tmp_path, ["42", "17"])
+    path = samples.paths()[0]
+    path.write_bytes(path.read_bytes()[:50])
+    (tmp_path / "x.json").write_text("{}")
+    assert [s.candidates[0][0] for _, s in samples.all()] == ["17"]
+    assert samples.add(sample(crop("42"), 9.0), crop("42"))
+
+
+def test_where_the_disk_cannot_be_written_memory_is_used(tmp_path: Path) -> None:
+    """On a read-only system samples lie in the runtime folder, within a budget; `find_samples` finds them there."""
+    (tmp_path / "state").write_text("no folder")
+    samples = open_samples(tmp_path / "state", tmp_path / "run", Options())
+    samples.add(sample(crop("42")), crop("42"))
+    found = find_samples(tmp_path / "state", [tmp_path / "run"])
+    assert found.folder == tmp_path / "run" / "samples"
+    assert samples._max_bytes == IN_MEMORY
+
+
+def test_where_nothing_can_be_written_the_daemon_goes_on(tmp_path: Path) -> None:
+    """Neither folder: nothing is kept, nothing raised."""
+    (tmp_path / "file").write_text("")
+    samples = open_samples(tmp_path / "file", tmp_path / "file", Options())
+    assert not samples.add(sample(crop("42")), crop("42"))
+
+
+def test_none_are_kept_where_none_are_wanted(tmp_path: Path) -> None:
+    """`max_count = 0` switches it off."""
+    samples = open_samples(tmp_path, tmp_path, replaced(Options(), max_count=0))
+    assert not samples.add(sample(crop("42")), crop("42"))
+    assert not samples.paths()
+
+
+def test_others_cannot_look_in(tmp_path: Path) -> None:
+    """Folder and files are the daemon's user's and group's."""
+    samples = open_samples(tmp_path, tmp_path, Options())
+    samples.add(sample(crop("42")), crop("42"))
+    assert samples.folder.stat().st_mode & 0o777 == 0o770
+    assert samples.paths()[0].stat().st_mode & 0o007 == 0
+
+
+def test_the_commands_list_and_clear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line each, also for programs; `clear` asks first, and takes all away."""
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    filled(tmp_path / "samples", []).folder.mkdir()
+    samples = filled(tmp_path / "samples", ["42", "17"])
+    samples.label(samples.paths()[0].name.split(".")[0], "43")
+    said = CliRunner().invoke(cli, ["samples", "list"]).stdout.splitlines()
+    assert "tank  unsure        42 70%, 47 20%  -> 43" in said[0]
+    told = CliRunner().invoke(cli, ["samples", "list", "--json"]).stdout.splitlines()
+    assert msgspec.json.decode(told[1])["candidates"][0] == ["17", 0.7]
+    CliRunner().invoke(cli, ["samples", "clear"], input="n\n")
+    assert len(samples.paths()) == 2
+    assert "2 samples are gone" in CliRunner().invoke(cli, ["samples", "clear", "--yes"]).stdout
+    assert not samples.paths()

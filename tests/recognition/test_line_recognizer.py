@@ -1,0 +1,196 @@
+"""Strips of digits are read, touching ones too; the search over texts is exact; a damaged network is refused."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge_daemon.domain import Grey
+from edge_daemon.errors import ModelError
+from edge_daemon.inference import interpreter
+from edge_daemon.recognition import line_recognizer
+from edge_daemon.recognition.line_recognizer import NONE, StripReader
+from edge_daemon.sources.simulated.handwriting import Writer
+from scripts.training.strips.shipped import drawn
+
+FRAMES = 5
+WHOLE = 0, 0, line_recognizer.WIDTH, line_recognizer.HEIGHT
+
+
+@pytest.fixture(scope="module")
+def reader() -> StripReader:
+    return StripReader()
+
+
+def frames(*rows: dict[int, float]) -> NDArray[np.float32]:
+    """Probabilities, one row for each frame, from what is not zero."""
+    said = np.zeros((len(rows), line_recognizer.SCORES), np.float32)
+    for row, given in zip(said, rows, strict=True):
+        row[list(given)] = list(given.values())
+    return said
+
+
+def by_hand(said: NDArray[np.float32]) -> list[tuple[str, float]]:
+    """Every way through the frames, added up by the text that it spells."""
+    found: dict[str, float] = {}
+    for way in itertools.product(np.flatnonzero(said.any(axis=0)), repeat=len(said)):
+        chance = float(np.prod(said[range(len(said)), list(way)], dtype=np.float64))
+        text = "".join(str(digit) for digit, _ in itertools.groupby(way) if digit != NONE)
+        found[text] = found.get(text, 0.0) + chance
+    return sorted(found.items(), key=lambda item: -item[1])[:3]
+
+
+def test_the_same_digit_in_neighbouring_frames_is_one_and_in_parted_frames_two() -> None:
+    """The first and only rule of the code: 3 3 is 3, 3 none 3 is 33."""
+    assert line_recognizer.texts(frames({3: 1.0}, {3: 1.0}))[0][0] == "3"
+    assert line_recognizer.texts(frames({3: 1.0}, {NONE: 1.0}, {3: 1.0}))[0][0] == "33"
+
+
+def test_ways_to_spell_one_text_are_added_up() -> None:
+    """Each frame is sooner none than 1, and yet 1 is likelier than nothing: three of the four ways spell it."""
+    found = dict(line_recognizer.texts(frames({1: 0.4, NONE: 0.6}, {1: 0.4, NONE: 0.6})))
+    assert found == {"1": pytest.approx(0.64), "": pytest.approx(0.36)}
+
+
+def test_the_search_finds_what_trying_all_ways_finds() -> None:
+    """On random frames the three likeliest texts and their probabilities are exact when no text is dropped."""
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        said = np.zeros((FRAMES, line_recognizer.SCORES), np.float32)
+        said[:, [1, 4, NONE]] = rng.dirichlet((4, 4, 4), FRAMES)
+        found = line_recognizer.texts(said, beam=1000)
+        for (text, chance), (true_text, true_chance) in zip(found, by_hand(said), strict=True):
+            assert chance == pytest.approx(true_chance, rel=1e-4)
+            assert text == true_text
+
+
+def test_each_digit_has_its_frames() -> None:
+    """Digits are put where the network saw them, two alike apart; spans follow each other and meet half way."""
+    said = frames({NONE: 1.0}, {7: 1.0}, {7: 1.0}, {NONE: 1.0}, {7: 1.0}, {2: 1.0}, {NONE: 1.0}, {NONE: 1.0})
+    assert line_recognizer.aligned(said, "772") == [[1, 2], [4], [5]]
+    spans = line_recognizer.spans(said, "772")
+    assert [first for first, _ in spans[1:]] == [last for _, last in spans[:-1]]
+    assert spans[1] == pytest.approx(((2 / 8 + 4.5 / 8) / 2, (4.5 / 8 + 5.5 / 8) / 2))
+    assert line_recognizer.spans(said, "") == ()
+
+
+def test_a_cut_is_the_box_stretched_to_full_contrast() -> None:
+    """Faint ink becomes white on black, at the height of a strip, the rest of the strip is empty."""
+    ink = np.full((100, 200), 20, np.uint8)
+    ink[30:70, 50:60] = 60
+    strip = line_recognizer.cut(ink, (40, 20, 60, 60))
+    assert strip is not None
+    assert strip.shape == (line_recognizer.HEIGHT, line_recognizer.WIDTH)
+    assert strip[16, 8] == 255
+    assert strip[2, 2] == 0
+    assert not strip[:, line_recognizer.HEIGHT :].any()
+
+
+@pytest.mark.parametrize("box", [(0, 0, 400, 20), (-50, 10, 40, 30), (10, 10, 0, 30)])
+def test_what_is_no_line_is_not_cut(box: tuple[int, int, int, int]) -> None:
+    """Too long for its height, off the map, empty: None, not a strip squeezed into nonsense."""
+    assert line_recognizer.cut(np.zeros((100, 500), np.uint8), box) is None
+
+
+def test_boxes_lie_where_the_spans_say() -> None:
+    """The left and right half of a strip that fills half its width are the left and right half of the box."""
+    ink = np.zeros((100, 500), np.uint8)
+    found = line_recognizer.boxes((100, 20, 140, 40), ink, [(0.0, 0.25), (0.25, 0.5)])
+    assert found == [(100, 20, 70, 40), (170, 20, 70, 40)]
+
+
+@pytest.mark.parametrize(("text", "seed"), [("2021", 1), ("90", 2), ("58000", 3), ("7346", 6)])
+def test_written_strips_are_read(reader: StripReader, text: str, seed: int) -> None:
+    """Numbers by the project's own writers, and a span for each digit."""
+    spelled = reader.read(drawn(Writer(seed), text), WHOLE)
+    assert spelled is not None
+    assert spelled.candidates[0][0] == text
+    assert len(spelled.spans) == len(text)
+
+
+@pytest.mark.parametrize(("text", "seed"), [("2000", 1), ("3585", 2), ("60068", 3)])
+def test_touching_digits_are_read(reader: StripReader, text: str, seed: int) -> None:
+    """The same when each digit's stroke runs into the next one's."""
+    assert reader.read_each([drawn(Writer(seed), text, gap=-0.22)])[0][0][0] == text
+
+
+def test_strips_that_share_a_run_are_read_as_alone(reader: StripReader) -> None:
+    """Short lines side by side on one sheet, and longer ones on sheets of their own, say what they say alone."""
+    shown = [drawn(Writer(seed), text) for seed, text in enumerate(("7", "", "90", "2021", "4", "7346"))]
+    assert len(line_recognizer.shared(shown)) < len(shown)
+    alone = [line_recognizer.texts(reader.probabilities(one))[0][0] for one in shown]
+    assert [said[0][0] for said in reader.read_each(shown)] == alone
+
+
+def test_an_empty_strip_says_nothing(reader: StripReader) -> None:
+    """No ink: the empty text, surely."""
+    spelled = reader.read(np.zeros((line_recognizer.HEIGHT, line_recognizer.WIDTH), np.uint8), WHOLE)
+    assert spelled is not None
+    text, chance = spelled.candidates[0]
+    assert text == ""
+    assert chance > 0.9
+
+
+def test_looks_at_one_line_count_alike() -> None:
+    """Two looks that agree outweigh a surer third; what one look alone thought of keeps its share."""
+    said = line_recognizer.together([(("12", 0.6), ("72", 0.3)), (("12", 0.5),), (("72", 0.9), ("22", 0.05))])
+    assert [text for text, _ in said] == ["72", "12", "22"]
+    assert [chance for _, chance in said] == pytest.approx([1.2 / 3, 1.1 / 3, 0.05 / 3])
+
+
+def test_a_line_that_is_not_sure_is_looked_at_at_other_widths(reader: StripReader) -> None:
+    """A blurred line is: what it then says is the mean of the three looks. A clear one says what its strip says."""
+    clear = drawn(Writer(1), "2021")
+    spelled = reader.read(clear, WHOLE)
+    assert spelled is not None
+    assert spelled.candidates == line_recognizer.texts(reader.probabilities(cut(clear)))
+    blurred = np.asarray(cv2.GaussianBlur(clear, (0, 0), 3.5), np.uint8)
+    looks = [line_recognizer.texts(reader.probabilities(cut(blurred)))]
+    assert looks[0][0][1] < line_recognizer.SETTLED
+    looks += reader.read_each([cut(blurred, wide) for wide in line_recognizer.STRETCHED])
+    spelled = reader.read(blurred, WHOLE)
+    assert spelled is not None
+    assert spelled.candidates == line_recognizer.together(looks)
+
+
+def cut(ink: Grey, wide: float = 1.0) -> Grey:
+    strip = line_recognizer.cut(ink, WHOLE, wide)
+    assert strip is not None
+    return strip
+
+
+def test_a_network_that_reads_its_golden_strips_wrong_is_refused(tmp_path: Path) -> None:
+    """Whole, yet with other answers than the manifest's: it may not read."""
+    models = Path(shutil.copytree(interpreter.models_folder(), tmp_path / "models"))
+    (manifest,) = models.glob("strips-*.json")
+    said = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps(said | {"golden": said["golden"][::-1]}))
+    with pytest.raises(ModelError, match="golden"):
+        StripReader(manifest)
+
+
+def test_a_damaged_network_is_refused(tmp_path: Path) -> None:
+    """One bit flipped: a ModelError that names the file."""
+    models = Path(shutil.copytree(interpreter.models_folder(), tmp_path / "models"))
+    (manifest,), (network,) = models.glob("strips-*.json"), models.glob("strips-*.int8.tflite")
+    content = bytearray(network.read_bytes())
+    content[len(content) // 2] ^= 1
+    network.write_bytes(bytes(content))
+    with pytest.raises(ModelError, match=network.name):
+        StripReader(manifest)
+
+
+def test_a_manifest_of_another_cut_is_refused(tmp_path: Path) -> None:
+    """A network that was trained on other strips than these would read nonsense."""
+    models = Path(shutil.copytree(interpreter.models_folder(), tmp_path / "models"))
+    (manifest,) = models.glob("strips-*.json")
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"strip": line_recognizer.VERSION + 1}))
+    with pytest.raises(ModelError, match="reinstall"):
+        StripReader(manifest)

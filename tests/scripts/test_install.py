@@ -1,0 +1,119 @@
+"""scripts/install.sh as far as it goes without a machine to install on; scripts/rig install does the rest."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+INSTALL = Path(__file__).parents[2] / "scripts/install.sh"
+
+
+def install(
+    tools: Path, *options: str, architecture: str = "arm64", python: str = "3.11"
+) -> subprocess.CompletedProcess[str]:
+    """install.sh on a machine of that architecture and Python, and without picamera2. Nothing is installed."""
+    scripts = {
+        "dpkg": f"echo {architecture}",
+        "systemctl": "exit 1",
+        "apt-get": "echo apt-get was called; exit 1",
+        "python3": f"""case $* in
+            *import\\ picamera2* | *import\\ ensurepip*) exit 1 ;;
+            *version_info*\\<*) exit {int(python == "3.9")} ;;
+            *version_info*) echo {python} ;;
+        esac""",
+    }
+    for name, script in scripts.items():
+        (tools / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tools / name).chmod(0o755)
+    env = {"PATH": f"{tools}:{os.environ['PATH']}"}
+    return subprocess.run([INSTALL, *options], env=env, capture_output=True, text=True, check=False)
+
+
+def test_dry_run_prints_every_step(tmp_path: Path) -> None:
+    """Each step is told with its commands, and none is taken: apt-get, which would fail, is not called."""
+    done = install(tmp_path, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    steps = ("apt-get update", "python3-picamera2", "systemd-sysusers", "-m venv", "pip install", "selftest", "mv -T")
+    assert [step for step in steps if step not in done.stderr] == []
+    assert "was called" not in done.stdout + done.stderr
+
+
+def test_dry_run_of_a_removal(tmp_path: Path) -> None:
+    """What would be removed is told, also by commands whose own complaints are not; nothing is said to be gone."""
+    done = install(tmp_path, "--dry-run", "--uninstall", "--purge")
+    assert done.returncode == 0, done.stderr
+    assert "rmdir -p" in done.stderr
+    assert "rm -rf /etc/edge-daemon" in done.stderr
+    assert "Nothing was done." in done.stderr
+    assert "is left" not in done.stderr
+
+
+def test_a_new_version_shares_the_libraries(tmp_path: Path) -> None:
+    """They are the same files, not written once more; what is replaced in the new version stays in the old one."""
+    used, fresh = tmp_path / "versions/1", tmp_path / "versions/2"
+    libraries = Path(f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages")
+    (used / libraries).mkdir(parents=True)
+    (used / libraries / "numpy.py").write_text("old")
+    (tmp_path / "current").symlink_to("versions/1")
+    command = f'. {INSTALL.parent}/install/steps.sh; opt="{tmp_path}"; share_libraries "{fresh}"'
+    subprocess.run(["bash", "-euc", command], check=True)
+    assert (fresh / libraries / "numpy.py").samefile(used / libraries / "numpy.py")
+    (tmp_path / "new").write_text("new")
+    (tmp_path / "new").replace(fresh / libraries / "numpy.py")  # as pip does
+    assert (used / libraries / "numpy.py").read_text() == "old"
+
+
+def test_extras_are_asked_for_by_name(tmp_path: Path) -> None:
+    """They are part of what is installed, so that another choice is another version; an unknown one is refused."""
+    done = install(tmp_path, "--dry-run", "--with", "preview,updates")
+    assert "-py3.11-preview-updates" in done.stderr
+    done = install(tmp_path, "--dry-run", "--with", "preview,lights")
+    assert done.returncode == 2
+    assert "lights: known are preview" in done.stderr
+
+
+@pytest.mark.parametrize("architecture", ["armhf", "armel", "i386"])
+def test_32_bits_are_refused(tmp_path: Path, architecture: str) -> None:
+    """A sentence says why, and what to do instead."""
+    done = install(tmp_path, "--dry-run", architecture=architecture)
+    assert done.returncode == 1
+    assert f"32 bits ({architecture})" in done.stderr
+    assert "Raspberry Pi OS (64-bit)" in done.stderr
+
+
+def test_an_old_python_is_refused(tmp_path: Path) -> None:
+    """It names the system that has a newer one."""
+    done = install(tmp_path, "--dry-run", python="3.9")
+    assert done.returncode == 1
+    assert "Bookworm" in done.stderr
+
+
+def test_a_bundle_for_another_system_is_refused(tmp_path: Path) -> None:
+    """A bundle made for another Python or processor says so before anything is done."""
+    bundle = tmp_path / "bundle"
+    (bundle / "wheels").mkdir(parents=True)
+    (bundle / "for").write_text("python3.13-arm64\n")
+    (bundle / "scripts").symlink_to(INSTALL.parent)
+    done = install(tmp_path, "--dry-run", "--offline", str(bundle))
+    assert done.returncode == 1
+    assert "python3.13-arm64" in done.stderr
+
+
+@pytest.mark.parametrize("options", [["--purge"], ["--upgarde"]])
+def test_wrong_usage_is_told(tmp_path: Path, options: list[str]) -> None:
+    """An option that is unknown, or makes no sense alone, ends with 2 and its name."""
+    done = install(tmp_path, *options)
+    assert done.returncode == 2
+    assert options[0] in done.stderr
+
+
+def test_help_is_the_head_of_the_file(tmp_path: Path) -> None:
+    """--help explains every option that the script knows."""
+    done = install(tmp_path, "--help")
+    assert done.returncode == 0
+    for option in ("--upgrade", "--uninstall", "--purge", "--offline", "--coral", "--dry-run"):
+        assert option in done.stdout

@@ -1,0 +1,277 @@
+"""Second opinions on the device: asked about once, believed only where nothing has changed, never beyond the budget."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_daemon.delivery.last_value import Board
+from edge_daemon.domain import Frame, Heard, Message, Patch, Reading, Status
+from edge_daemon.fields.extract import Options
+from edge_daemon.second_opinion import messages
+from edge_daemon.second_opinion.budget import Allowance
+from edge_daemon.second_opinion.client import PAUSE, Asking
+from edge_daemon.second_opinion.messages import EXPIRY, Answer, Question
+from tests.decision.test_voter import FPS, Scene, number, paper, units
+from tests.support import contract
+
+TOPIC = "edge_daemon/bench/opinion/response"
+
+
+class Device(Scene):
+    """A scene whose doubtful numbers somebody else is asked about."""
+
+    def __init__(self, folder: Path, *options: Options, per_day: int = 10) -> None:
+        super().__init__(*options)
+        self.board, self.online = Board(), True
+        self.allowance = Allowance(folder / "opinions.json", per_day)
+        self.asking = Asking(
+            "bench", self.board, self.voter, self.allowance, lambda: self.online, lambda: self.seq / FPS
+        )
+
+    def look(
+        self, text: str, *others: str, sure: float = 0.7, seconds: float = 3.0, written: str = ""
+    ) -> list[Reading]:
+        """The same number for some time, read unsurely; `others` are what else it may be."""
+        said = number(text, sure)
+        candidates = ((text, sure), *((other, (1 - sure) / 2) for other in others))
+        seen = type(said)(said.box, candidates, said.digits)
+        before = len(self.said)
+        until = self.seq + round(seconds * FPS)
+        pause = 4 if seconds > 5 else 0  # frames come slowly while nothing changes
+        while self.seq < until:
+            self.show(seen, written=written or text)
+            self.seq += pause
+            pixels = paper(written or text)
+            frame = Frame(self.seq, 0.0, self.seq / FPS, pixels)
+            self.asking.saw(Patch(self.field, frame, pixels, np.eye(3)), [seen])
+            self.asking.tick()
+        return self.said[before:]
+
+    def asked(self) -> list[Question]:
+        """What lies ready to be sent; it is taken away."""
+        found = self.board.offers()
+        self.board.withdraw()
+        for message in found:
+            assert contract.check(message.topic, message.payload) == "question"
+        return [messages.asked(Heard(m.topic, m.payload))[1] for m in found]
+
+    def question(self) -> Question:
+        """The one that lies there."""
+        (found,) = self.asked()
+        return found
+
+    def hear(self, question: Question, *candidates: tuple[str, float]) -> list[Reading]:
+        """An answer, and what is said thereupon."""
+        before = len(self.said)
+        message = messages.answer("bench", Answer(question.id, list(candidates), "big@1"))
+        assert contract.check(message.topic, message.payload) == "answer"
+        assert self.asking.hears(Heard(message.topic, message.payload))
+        for record in self.voter.due(self.seq / FPS):
+            (self.said if isinstance(record, Reading) else self.events).append(record)  # type: ignore[arg-type]
+        return self.said[before:]
+
+    def counts(self, *kinds: str) -> list[int]:
+        health = self.asking.health()["opinions"]
+        return [health[kind] for kind in kinds]
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Device:
+    return Device(tmp_path, units(settle="1s"))
+
+
+def test_a_doubtful_number_is_asked_about_once_for_each_view(device: Device) -> None:
+    """One question while it stands there, however long; another one when something else is written."""
+    device.look("17", seconds=20)
+    assert len(device.asked()) == 1
+    device.look("17", seconds=2 * EXPIRY)
+    assert device.asked() == []
+    device.look("44", seconds=PAUSE + 5)
+    assert len(device.asked()) == 1
+
+
+def test_what_is_read_surely_is_not_asked_about(device: Device) -> None:
+    """Nor is an empty field, nor what has not settled yet."""
+    device.look("17", sure=0.99, seconds=5)
+    device.show(seconds=5)
+    assert device.asked() == []
+    device.look("55", seconds=0.6)
+    assert device.asked() == []
+
+
+def test_an_answer_that_agrees_is_evidence_enough(device: Device) -> None:
+    """The withheld number is said, with an event that names whose opinion decided."""
+    device.look("17")
+    assert device.said[-1].status is Status.LOW_CONFIDENCE
+    (reading,) = device.hear(device.question(), ("17", 0.98))
+    assert (reading.status, reading.text, reading.value) == (Status.OK, "17", 17)
+    assert reading.candidates[0][0] == "17"
+    assert reading.confidence > 0.85
+    assert device.events[-1].type == "reading_corrected"
+    assert device.events[-1].detail["second_opinion"] == "big@1"
+    assert device.look("17", seconds=5) == []
+    assert device.counts("asked", "counted", "ignored") == [1, 1, 0]
+
+
+def test_an_answer_cannot_overrule_the_frames(device: Device) -> None:
+    """Frames say 17, and hold 11 possible; not even a certain 11 is believed, and 17 is not either."""
+    device.look("17", "11", sure=0.55)
+    assert device.hear(device.question(), ("11", 1.0)) == []
+    assert device.said[-1].status is Status.LOW_CONFIDENCE
+
+
+def test_an_answer_that_says_none_of_our_texts_counts_for_nothing(device: Device) -> None:
+    """Who answers can speak only of what the device itself held possible."""
+    device.look("17", "11")
+    assert device.hear(device.question(), ("99", 1.0)) == []
+    assert device.counts("counted", "ignored") == [0, 1]
+
+
+def test_an_unsure_answer_decides_nothing(device: Device) -> None:
+    """It does not carry what frames doubt over the margin."""
+    device.look("17", "11")
+    assert device.hear(device.question(), ("17", 0.4), ("11", 0.35)) == []
+
+
+def test_frames_that_disagree_are_settled_by_an_answer(device: Device) -> None:
+    """Two say 17 for each one that says 11, from one unchanged picture: low_confidence until somebody confirms 17."""
+    for _ in range(30):
+        device.look("17", seconds=0.4, sure=0.9, written="17")
+        device.look("11", "17", seconds=0.2, sure=0.5, written="17")
+    assert device.said[-1].status is Status.LOW_CONFIDENCE
+    (reading,) = device.hear(device.question(), ("17", 0.99))
+    assert (reading.text, reading.status) == ("17", Status.OK)
+
+
+@pytest.mark.parametrize("change", ["rewritten", "written anew and read alike", "covered", "set by a person"])
+def test_an_answer_about_what_is_no_longer_so_is_ignored(device: Device, change: str) -> None:
+    """Another number there by now, a hand in the way, or another accepted value."""
+    device.look("17")
+    (question,) = device.asked()
+    if change == "rewritten":
+        device.look("44", seconds=1)
+    elif change == "written anew and read alike":
+        device.look("17", seconds=1, written="a 17 by another hand")
+    elif change == "covered":
+        device.show(seconds=1, status=Status.OBSTRUCTED, written="hand")
+    else:
+        device.voter.set_value("units", 71, 0.0, device.seq / FPS)
+    said = device.hear(question, ("17", 1.0))
+    assert [r.text for r in said if r.text == "17"] == []
+    assert device.counts("counted", "ignored") == [0, 1]
+
+
+def test_a_late_a_second_and_an_unasked_answer_are_ignored(device: Device) -> None:
+    """After its time, and whatever the number looks like, an answer is nobody's."""
+    device.look("17")
+    (question,) = device.asked()
+    device.look("17", seconds=EXPIRY + 1)
+    assert device.hear(question, ("17", 1.0)) == []
+    assert device.hear(Question("0" * 16, b""), ("17", 1.0)) == []
+    assert device.counts("asked", "counted", "ignored", "unanswered") == [1, 0, 2, 1]
+
+
+def test_rules_hold_for_second_opinions_too(tmp_path: Path) -> None:
+    """A value beyond `max` is withheld whoever says it."""
+    device = Device(tmp_path, units(settle="1s", max=10))
+    device.look("17")
+    (reading,) = device.hear(device.question(), ("17", 1.0))
+    assert (reading.status, reading.value) == (Status.OUT_OF_RANGE, None)
+
+
+HOSTILE = {
+    "no JSON": b"\xff{",
+    "too long": b'{"id": "%s"' + b" " * 2000,
+    "another type": b'{"id": "%s", "candidates": [["17", "1"]], "model": "m"}',
+    "more than certain": b'{"id": "%s", "candidates": [["17", 1.5]], "model": "m"}',
+    "chances above 1": b'{"id": "%s", "candidates": [["17", 0.9], ["11", 0.9]], "model": "m"}',
+    "the same twice": b'{"id": "%s", "candidates": [["17", 0.4], ["17", 0.4]], "model": "m"}',
+    "no digits": b'{"id": "%s", "candidates": [["1.7", 1.0]], "model": "m"}',
+    "too many": b'{"id": "%s", "candidates": [["1", 0.1], ["2", 0.1], ["3", 0.1], ["4", 0.1]], "model": "m"}',
+    "not a number": b'{"id": "%s", "candidates": [["17", NaN]], "model": "m"}',
+    "an unknown key": b'{"id": "%s", "candidates": [["17", 1.0]], "model": "m", "accept": true}',
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_what_is_no_answer_is_refused_and_the_right_one_still_counts(device: Device, kind: str) -> None:
+    """Anybody may say anything on the topic."""
+    device.look("17")
+    (question,) = device.asked()
+    assert device.asking.hears(Heard(TOPIC, HOSTILE[kind].replace(b"%s", question.id.encode())))
+    retained = messages.answer("bench", Answer(question.id, [("17", 1.0)], "m")).payload
+    assert device.asking.hears(Heard(TOPIC, retained, retain=True))
+    assert device.counts("refused", "counted") == [2, 0]
+    assert [r.text for r in device.hear(question, ("17", 0.98))] == ["17"]
+
+
+def test_the_budget_is_kept_across_restarts(tmp_path: Path) -> None:
+    """Two a day are two, also when the daemon starts again in between; the next day there are two more."""
+    today = 1_795_485_000.0
+    first = Allowance(tmp_path / "spent", 2, lambda: today)
+    assert first.spend()
+    again = Allowance(tmp_path / "spent", 2, lambda: today)
+    assert again.left == 1
+    assert [again.spend(), again.spend()] == [True, False]
+    assert Allowance(tmp_path / "spent", 2, lambda: today + 86400).left == 2
+
+
+def test_an_exhausted_budget_asks_nothing(tmp_path: Path) -> None:
+    """The second doubtful number of the day stays withheld, as if nobody were there."""
+    device = Device(tmp_path, units(settle="1s"), per_day=1)
+    device.look("17")
+    assert len(device.asked()) == 1
+    device.look("44", seconds=2 * EXPIRY)
+    assert device.asked() == []
+    assert device.counts("asked", "left_today") == [1, 0]
+
+
+def test_what_cannot_be_counted_is_not_asked(tmp_path: Path) -> None:
+    """A damaged count is a day that is spent; a folder that cannot be written, too."""
+    (tmp_path / "opinions.json").write_text("{")
+    assert Device(tmp_path, units()).allowance.left == 0
+    assert not Allowance(tmp_path / "nowhere" / "spent", 5).spend()
+
+
+def test_without_a_broker_nothing_is_asked_or_spent(device: Device) -> None:
+    """And once there is one, only what is still in view."""
+    device.online = False
+    device.look("17", seconds=20)
+    device.look("44", seconds=20)
+    assert device.asked() == []
+    assert device.allowance.left == 10
+    device.online = True
+    device.look("44", seconds=1)
+    assert len(device.asked()) == 1
+
+
+def test_questions_that_nobody_answers_become_rare(device: Device) -> None:
+    """A budget is not emptied where no server runs: an hour of new numbers, each doubtful, takes a dozen."""
+    for i in range(10):
+        device.look(str(10 + i), seconds=40)
+    assert device.counts("asked")[0] <= 5
+
+
+def test_a_number_of_the_whole_frame_is_asked_about_with_its_own_cut_out(tmp_path: Path) -> None:
+    """Not the frame: what is sent is a little larger than the number."""
+    device = Device(tmp_path)
+    device.look("17", sure=0.99, seconds=3)
+    device.look("17", sure=0.5, seconds=20)
+    (question,) = device.asked()
+    height, width = messages.opened(question.picture).shape
+    assert (height, width) < (120, 160)
+
+
+def test_a_cut_out_is_small_enough_whatever_it_shows() -> None:
+    """Noise, which no JPEG makes small, becomes a smaller picture."""
+    noise = np.random.default_rng(1).integers(0, 255, (900, 1900), np.uint8)
+    packed = messages.packed(noise)
+    assert len(packed) <= messages.LARGEST_PICTURE
+    assert max(messages.opened(packed).shape) <= messages.LONGEST_SIDE
+    said: Message = messages.question("d" * 64, Question("0" * 16, packed))
+    assert len(said.payload) <= messages.LARGEST_QUESTION
+    assert set(json.loads(said.payload)) == {"id", "picture"}

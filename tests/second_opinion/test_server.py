@@ -1,0 +1,277 @@
+"""Second opinions end to end: real brokers, real servers, and one of them killed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_daemon.domain import Candidate, Frame, Grey, Heard, Message, Patch
+from edge_daemon.inference import classifier as classifiers
+from edge_daemon.inference.interpreter import models_folder
+from edge_daemon.mqtt.address import Access
+from edge_daemon.recognition.reader import open_reader
+from edge_daemon.second_opinion import messages
+from edge_daemon.second_opinion import server as opinion_server
+from edge_daemon.second_opinion.engines import Ensemble, open_ensemble
+from edge_daemon.second_opinion.messages import Question
+from edge_daemon.sources.simulated import handwriting
+from tests.support import contract
+from tests.support.brokers.mosquitto import Mosquitto, Recorder
+from tests.support.brokers.small_brokers import SmallBroker, amqtt
+from tests.support.pictures.paper import page
+from tests.support.program import started
+from tests.test_app import daemon
+
+QUESTION, ANSWER = "edge_daemon/bench/opinion/request", "edge_daemon/bench/opinion/response"
+
+
+class Oracle:
+    """Reads nothing, and knows everything."""
+
+    name = "oracle@1"
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[int, ...]] = []
+
+    def read(self, pixels: Grey) -> Sequence[Candidate]:
+        self.seen.append(pixels.shape)
+        return (("42", 0.9), ("47", 0.1))
+
+
+@contextmanager
+def serving(broker: Mosquitto | SmallBroker) -> Iterator[Oracle]:
+    """A server in a thread of this process, with an oracle; ends with the block."""
+    oracle, stop = Oracle(), threading.Event()
+    thread = threading.Thread(target=opinion_server.serve, args=(Access("127.0.0.1", broker.port), oracle, stop.is_set))
+    thread.start()
+    try:
+        yield oracle
+    finally:
+        stop.set()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def question(number: int) -> Question:
+    return Question(f"{number:016x}", messages.packed(page([("42", 20, 20)])[:100, :200]))
+
+
+def ask(recorder: Recorder, number: int) -> None:
+    recorder.say(messages.question("bench", question(number)))
+
+
+def answered(recorder: Recorder) -> list[int]:
+    return [int(said["id"], 16) for said in recorder.payloads("/opinion/response")]
+
+
+def ask_until_answered(recorder: Recorder, first: int) -> None:
+    """Again and again: a server that is not there yet has missed the question."""
+    for number in range(first, first + 200):
+        ask(recorder, number)
+        try:
+            recorder.wait_for(lambda _: any(n >= first for n in answered(recorder)), 0.3)
+        except AssertionError:
+            continue
+        return
+    raise AssertionError("nobody answers")
+
+
+def test_a_server_answers_whoever_asks(broker: Mosquitto, recorder: Recorder) -> None:
+    """On the device's own topic, with the question's id; and goes on after what is no question at all."""
+    with serving(broker) as oracle:
+        ask_until_answered(recorder, 1)
+        bomb = question(7).picture.replace((100).to_bytes(2) + (200).to_bytes(2), b"\xff\xff\xff\xff", 1)
+        for payload in (b"", b"{", b"x" * 50_000, json.dumps({"id": "0" * 16, "picture": "AAAA"}).encode()):
+            recorder.say(Message(QUESTION, payload, qos=0))
+        recorder.say(messages.question("bench", Question("f" * 16, bomb)))
+        ask(recorder, 1000)
+        recorder.wait_for(lambda _: 1000 in answered(recorder))
+    assert set(oracle.seen) == {(100, 200)}
+    assert int("f" * 16, 16) not in answered(recorder)
+    for topic, payload in recorder.heard:
+        if topic == ANSWER:
+            assert contract.check(topic, payload) == "answer"
+
+
+def test_a_server_comes_back_to_its_broker(broker: Mosquitto, recorder: Recorder) -> None:
+    """After the broker was gone it answers again, by itself."""
+    with serving(broker):
+        ask_until_answered(recorder, 1)
+        broker.restart(signal.SIGKILL)
+        ask_until_answered(recorder, 10_000)
+
+
+def test_an_older_broker_serves_one_server(caplog: pytest.LogCaptureFixture) -> None:
+    """One that speaks MQTT 3.1.1 only: questions are answered, and the log says that one server is enough."""
+    broker = amqtt()
+    broker.start()
+    try:
+        with caplog.at_level(logging.INFO), serving(broker), ExitStack() as stack:
+            recorder = Recorder(broker.port, "edge_daemon/#", persist=False)
+            stack.callback(recorder.close)
+            ask_until_answered(recorder, 1)
+    finally:
+        broker.stop()
+    assert "has no shared subscriptions" in caplog.text
+
+
+def test_a_picture_that_unfolds_is_refused_before_it_does() -> None:
+    """The size in the header counts; and what is no JPEG, or cut off, is none."""
+    good = question(1).picture
+    assert messages.opened(good).shape == (100, 200)
+    huge = good.replace((100).to_bytes(2) + (200).to_bytes(2), b"\xff\xff\xff\xff", 1)
+    png = cv2.imencode(".png", np.zeros((50, 50), np.uint8))[1].tobytes()
+    for bad in (huge, png, good[:20], b"", b"\xff\xd8\xff", good[:2] + b"\xff\xe0\x00\x00" * 9):
+        with pytest.raises(ValueError, match="expected a"):
+            messages.opened(bad)
+
+
+def test_a_retained_question_is_not_answered() -> None:
+    """It would be again at each start of a server."""
+    said = messages.question("bench", question(1))
+    with pytest.raises(ValueError, match="fresh"):
+        messages.asked(Heard(said.topic, said.payload, retain=True))
+
+
+def test_the_bundled_ensemble_reads_a_cut_out() -> None:
+    """42 on paper is 42, with nearly all of the chance; also where several networks were named."""
+    picture = page([("42", 40, 40)], height=50)[:130, :200]
+    for ensemble in (open_ensemble(()), open_ensemble([*map(str, models_folder().glob("digits-*.tflite"))])):
+        text, chance = ensemble.read(picture)[0]
+        assert text == "42"
+        assert chance > 0.9
+
+
+def test_chances_are_averaged_over_readers_and_views() -> None:
+    """Of two readers where one sees a number and one none, each text gets half."""
+    reader = open_reader(classifiers.Options())
+    picture = page([("42", 40, 40)], height=50)[:130, :200]
+    alone = dict(Ensemble([reader], looks=False).read(picture))
+
+    class Blind:
+        classifier = reader.classifier
+
+        def read(self, patch: Patch) -> list[object]:
+            return []
+
+    both = dict(Ensemble([reader, Blind()], looks=False).read(picture))  # type: ignore[list-item]
+    assert both["42"] == pytest.approx(alone["42"] / 2)
+
+
+@contextmanager
+def server(broker: Mosquitto) -> Iterator[subprocess.Popen[str]]:
+    """`edge-daemon opinion serve` as its user starts it."""
+    with started("opinion", "serve", "--broker", broker.url) as process:
+        assert process.stderr is not None
+        while "ready" not in process.stderr.readline():
+            assert process.poll() is None
+        yield process
+
+
+REGION = (40, 30, 240, 70)
+
+
+def doubtful_pages() -> Iterator[Grey]:
+    """Pages with a number in REGION that the device reads, and not surely."""
+    reader = open_reader(classifiers.Options())
+    x, y, w, h = REGION
+    for seed in range(2000):
+        rng = np.random.default_rng(seed)
+        canvas = np.full((240, 320), 205, np.uint8)
+        text = str(rng.integers(100, 9999))
+        made = handwriting.Writer(seed).number(text, 15)
+        handwriting.draw(canvas, [stroke + np.array((60, 52), np.float32) for stroke in made.strokes], 2.0, 120)
+        canvas = np.asarray(cv2.GaussianBlur(canvas, (0, 0), 1.8), np.uint8)
+        part = canvas[y : y + h, x : x + w]
+        numbers = reader.read(Patch("units", Frame(0, 0.0, 0.0, canvas), part, np.eye(3)))
+        if len(numbers) == 1 and 0.4 < numbers[0].confidence < 0.75:
+            yield canvas
+
+
+def field(**keys: str) -> str:
+    more = "".join(f"{key} = {value}\n" for key, value in keys.items())
+    return f'[[field]]\nname = "units"\nregion = {list(REGION)}\nsettle = "1s"\n{more}'
+
+
+@pytest.mark.slow
+def test_two_servers_one_killed(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
+    """A device's readings go on undisturbed, the questions in dead hands expire, and all later ones are answered."""
+    pages, folder = doubtful_pages(), tmp_path / "pictures"
+    folder.mkdir()
+
+    def show(number: int) -> None:
+        cv2.imwrite(str(tmp_path / "next.png"), next(pages))
+        (tmp_path / "next.png").replace(folder / f"{number}.png")
+
+    show(0)
+    camera = f'source = "files"\npath = "{folder}"\nwatch = true'
+    keys = field(heartbeat='"1s"') + "[opinion]\nper_day = 50\n"
+    with ExitStack() as stack:
+        first, second = stack.enter_context(server(broker)), stack.enter_context(server(broker))
+        stack.enter_context(daemon(tmp_path, broker.url, camera, keys))
+        recorder.wait_for(lambda _: recorder.count("/opinion/response") >= 1, 60)
+
+        for number in range(20):  # more than they answer at once: both have some in their hands
+            ask(recorder, number)
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        recorder.wait_for(lambda _: answered(recorder)[-1] in range(20), 30)
+        said = recorder.count("/reading/units")
+        recorder.wait_for(lambda _: recorder.count("/reading/units") >= said + 3, 15)
+
+        for number in range(1000, 1010):
+            ask(recorder, number)
+        recorder.wait_for(lambda _: {*range(1000, 1010)} <= {*answered(recorder)}, 60)
+
+        before = {q["id"] for q in recorder.payloads("/opinion/request")}
+        show(1)
+        recorder.wait_for(lambda _: {q["id"] for q in recorder.payloads("/opinion/request")} - before, 60)
+        own = ({q["id"] for q in recorder.payloads("/opinion/request")} - before).pop()
+        recorder.wait_for(lambda _: int(own, 16) in answered(recorder), 30)
+
+        second.send_signal(signal.SIGTERM)
+        assert second.wait(20) == 0
+    numbers = answered(recorder)
+    assert len(numbers) == len({*numbers}), "a question was answered twice"
+    contract.check_all(recorder.heard)
+
+
+@pytest.mark.slow
+def test_the_device_asks_its_budget_and_no_more_across_a_restart(
+    tmp_path: Path, broker: Mosquitto, recorder: Recorder
+) -> None:
+    """With one a day: one cut-out, of the number only; none after a restart, although it stands there as doubtful."""
+    picture = next(doubtful_pages())
+    cv2.imwrite(str(tmp_path / "page.png"), picture)
+    camera = f'source = "files"\npath = "{tmp_path / "page.png"}"\nloop = true'
+    keys = field() + "[opinion]\nper_day = 1\n"
+    for start in (1, 2):
+        with daemon(tmp_path, broker.url, camera, keys) as process:
+            recorder.wait_for(partial(has_said_low, recorder, start), 30)
+            recorder.wait_for(lambda _: recorder.count("/opinion/request") == 1)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+    assert recorder.count("/opinion/request") == 1
+    (payload,) = [payload for topic, payload in recorder.heard if topic == QUESTION]
+    _, _, pixels = messages.asked(Heard(QUESTION, payload))
+    assert pixels.size < picture.size / 4
+    assert recorder.payloads("/health")[-1]["opinions"]["left_today"] == 0
+
+
+def has_said_low(recorder: Recorder, times: int, _: object) -> bool:
+    return len(low(recorder)) == times
+
+
+def low(recorder: Recorder) -> list[dict[str, object]]:
+    return [r for r in recorder.payloads("/reading/units") if r["status"] == "low_confidence"]

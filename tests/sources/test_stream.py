@@ -1,0 +1,103 @@
+"""A camera on the network: an HTTP server sends a page as MJPEG, and is switched off and on."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_daemon.config import schema
+from edge_daemon.domain import Frame
+from edge_daemon.errors import CameraError, ConfigError
+from edge_daemon.sources.stream import Options, StreamCamera
+from tests.support.brokers.mosquitto import Mosquitto, Recorder
+from tests.support.mjpeg import NetworkCamera
+from tests.support.pictures.paper import page
+from tests.support.rtsp import RtspCamera, missing
+from tests.test_app import daemon, readings, texts
+from tests.test_years import availability, told_of
+
+RTSP = pytest.mark.skipif(bool(why := missing()), reason=why)
+PAGE = page([("2021", 60, 80)], pen=4, height=60)
+
+
+def first(options: Options) -> Frame:
+    with closing(StreamCamera(options).frames(1.0)) as frames:  # type: ignore[type-var]
+        return next(frame for frame in frames if frame is not None)
+
+
+def test_frames_are_grey_and_upright(tmp_path: Path) -> None:
+    """As the camera sent them, turned as was asked, and with the login that it wants."""
+    camera = NetworkCamera(PAGE, "dock:p@ss/word")
+    (tmp_path / "password").write_text("p@ss/word\n")
+    with camera.on():
+        frame = first(Options(camera.url, "dock", str(tmp_path / "password"), rotation=90))
+    assert frame.pixels.shape == PAGE.shape[::-1]
+    assert np.abs(np.rot90(frame.pixels).astype(int) - PAGE).mean() < 4
+
+
+def test_a_login_that_is_wrong_is_not_told(tmp_path: Path) -> None:
+    """The error names the address; neither name nor password is in it."""
+    camera = NetworkCamera(PAGE, "dock:secret")
+    (tmp_path / "password").write_text("guessed")
+    with camera.on(), pytest.raises(CameraError) as caught:
+        first(Options(camera.url, "dock", str(tmp_path / "password")))
+    assert camera.url in str(caught.value)
+    assert "guessed" not in str(caught.value)
+
+
+def test_a_camera_that_is_off_is_an_error() -> None:
+    """Nobody listens there: told at once, for the daemon to try again."""
+    with pytest.raises(CameraError, match="is the camera on"):
+        first(Options(NetworkCamera(PAGE).url))
+
+
+@pytest.mark.parametrize("url", ["rtsp://dock:secret@camera/1", "ftp://camera/1", "camera", "rtsp://", "http://[::1"])
+def test_a_url_that_is_none(url: str) -> None:
+    """A login in it, another scheme, no host: refused with what is expected, and without the password."""
+    with pytest.raises(ConfigError, match="expected") as caught:
+        schema.parse("c.toml", f'[camera]\nsource = "stream"\nurl = "{url}"\n')
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_camera_that_is_switched_off_and_on(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
+    """Its number arrives; off is a problem, and we stay online; on again, the problem is over and frames come."""
+    camera = NetworkCamera(PAGE)
+    with daemon(tmp_path, broker.url, f'source = "stream"\nurl = "{camera.url}"'):
+        with camera.on():
+            recorder.wait_for(texts("2021"))
+        recorder.wait_for(told_of("camera"))
+        with camera.on():
+            recorder.wait_for(lambda heard: not told_of("camera")(heard), timeout=40)
+        assert availability(recorder) == [b"online"]
+        assert {r["text"] for r in readings(recorder.heard)} == {"2021"}
+
+
+@pytest.mark.slow
+@RTSP
+def test_rtsp(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
+    """A camera that speaks RTSP and wants a login: its number arrives; off is a problem, and on again it is over."""
+    camera = RtspCamera(tmp_path, PAGE, "dock", "p@ss/word")
+    (tmp_path / "password").write_text("p@ss/word\n")
+    (tmp_path / "password").chmod(0o600)
+    login = f'username = "dock"\npassword_file = "{tmp_path}/password"'
+    with daemon(tmp_path, broker.url, f'source = "stream"\nurl = "{camera.url}"\n{login}'):
+        with camera.on():
+            recorder.wait_for(texts("2021"), timeout=40)
+        recorder.wait_for(told_of("camera"), timeout=60)
+        with camera.on():
+            recorder.wait_for(lambda heard: not told_of("camera")(heard), timeout=60)
+        assert {r["text"] for r in readings(recorder.heard) if r["status"] == "ok"} == {"2021"}
+
+
+@RTSP
+def test_an_rtsp_login_that_is_wrong(tmp_path: Path) -> None:
+    """Told at once, without the password."""
+    camera = RtspCamera(tmp_path, PAGE, "dock", "secret")
+    (tmp_path / "password").write_text("guessed")
+    with camera.on(), pytest.raises(CameraError, match="the login") as caught:
+        first(Options(camera.url, "dock", str(tmp_path / "password")))
+    assert "guessed" not in str(caught.value)

@@ -1,0 +1,26 @@
+"""Models to put into a store: the bundled one under another version, whole or spoiled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from edge_daemon.inference.interpreter import bundled
+
+
+def model(folder: Path, version: str, change: Callable[[bytes], bytes] = bytes, **facts: Any) -> Path:
+    """A new folder with a manifest and its files, every hash right. `change` is done to each network."""
+    source = bundled("digits")
+    manifest = json.loads(source.read_text()) | {"version": version} | facts
+    folder = folder / f"model-{version}"
+    folder.mkdir(parents=True)
+    for kind, file in manifest["files"].items():
+        content = source.with_name(file["name"]).read_bytes()
+        content = change(content) if file["name"].endswith(".tflite") else content
+        (folder / file["name"]).write_bytes(content)
+        manifest["files"][kind] = file | {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    (folder / f"digits-{version}.json").write_text(json.dumps(manifest))
+    return folder

@@ -1,0 +1,279 @@
+"""A newer model from a signed folder, over real HTTP, into the store."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from edge_daemon.errors import ModelError, UpdateError
+from edge_daemon.updates.client import MODEL
+from edge_daemon.updates.install import WRITTEN
+from tests.support.disks import on_small_disk
+from tests.support.owner import BUNDLED, NOW, WEIGHTS, Device, Owner
+from tests.support.webserver import WebServer, serving
+
+
+@pytest.fixture
+def owner(published: Owner, tmp_path: Path) -> Owner:
+    return published.copy(tmp_path / "owner")
+
+
+@pytest.fixture
+def web(owner: Owner) -> Iterator[WebServer]:
+    with serving(owner.public) as server:
+        yield server
+
+
+@pytest.fixture
+def device(owner: Owner, web: WebServer, tmp_path: Path) -> Device:
+    return Device(tmp_path / "device", web.url, owner.root)
+
+
+def test_a_newer_model_is_installed(device: Device, web: WebServer) -> None:
+    """Looking tells of it, updating makes it the active one, and then it is the newest; nothing is left lying about."""
+    assert (device.look().latest, device.store.active().bundled) == ("9.4.0", True)
+    progress: list[tuple[int, int]] = []
+    done = device.update(progress=lambda loaded, of: progress.append((loaded, of)))
+    assert (done.installed, done.changed) == ("9.4.0", True)
+    assert device.store.sound()[0].name == "9.4.0"
+    assert progress[-1][0] == progress[-1][1] == sum(f["bytes"] for f in files(device))
+    assert progress == sorted(progress)
+    asked = len(web.asked)
+    assert not device.update().changed
+    assert [path for path, _ in web.asked[asked:]] == ["/metadata/2.root.json", "/metadata/timestamp.json"]
+    assert not (device.folder / "updates/incoming").exists()
+
+
+def files(device: Device) -> list[dict[str, int]]:
+    manifest = device.store.active().manifest
+    found: list[dict[str, int]] = list(json.loads(manifest.read_text())["files"].values())
+    return found
+
+
+@pytest.mark.slow
+def test_the_owner_may_go_back(device: Device, owner: Owner) -> None:
+    """An earlier model that is published again is the newest: it is signed later. What is here is not loaded again."""
+    device.update()
+    owner.publish("9.5.0")
+    assert device.update().installed == "9.5.0"
+    owner.publish("9.4.0")
+    assert device.update().installed == "9.4.0"
+    assert not (device.folder / "updates/incoming").exists()
+
+
+@pytest.mark.slow
+def test_what_is_older_than_the_bundled_model_is_taken_by_hand_only(device: Device) -> None:
+    """The timer of an upgraded program leaves it; asked for again it is installed, and stays."""
+    device.store._floor = device.store._floor.with_name("digits-10.0.0.json")
+    assert "older than the model that came" in device.look().why
+    done = device.update()
+    assert (done.changed, done.installed, "older" in done.why) == (False, "10.0.0", True)
+    assert device.update(again=True).installed == "9.4.0"
+    assert (device.update().installed, device.store.outdated()) == ("9.4.0", "")
+
+
+@pytest.mark.slow
+def test_what_was_left_is_not_installed_again(device: Device) -> None:
+    """A version that was rolled back stays away, and the reason is told."""
+    device.update()
+    device.store.rollback("it read badly")
+    done = device.update()
+    assert (done.changed, done.installed) == (False, BUNDLED)
+    assert "it read badly" in done.why
+    assert device.known().why == done.why
+
+
+@pytest.mark.slow
+def test_a_model_that_does_not_fit_is_loaded_once(device: Device, owner: Owner, web: WebServer) -> None:
+    """What the store does not take is told with its reason, and is not loaded again every day, only when asked to."""
+    manifest = owner.folder / "model-9.4.0/digits-9.4.0.json"
+    said = json.loads(manifest.read_text()) | {"normaliser": 99, "version": "9.6.0"}
+    other = owner.folder / "model-9.4.0/digits-9.6.0.json"
+    other.write_text(json.dumps(said))
+    publish_untried(owner, other)
+    with pytest.raises(ModelError, match="normaliser 99"):
+        device.update()
+    sent = web.sent
+    assert "normaliser 99" in device.update().why
+    assert web.sent - sent < 20_000
+    assert device.store.active().bundled
+    with pytest.raises(ModelError, match="normaliser 99"):
+        device.update(again=True)
+
+
+def publish_untried(owner: Owner, manifest: Path) -> None:
+    """A model that would not stand its trial, of an owner with another program than ours."""
+    from edge_daemon.inference.interpreter import Manifest, decode, read_file
+    from edge_daemon.updates import publish
+
+    facts = decode(manifest, Manifest)
+    files = {file.name: read_file(manifest.parent, file) for file in facts.files.values()}
+    repository = publish._Repository(owner.public, owner.keys, NOW)
+    repository.sign(files | {MODEL: manifest.read_bytes()}, timedelta(days=365))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", ["manifest", "network", "folder"])
+def test_a_model_that_was_damaged_comes_again(device: Device, damage: str) -> None:
+    """What a bad disk took from the active model is loaded anew."""
+    device.update()
+    manifest = device.store.active().manifest
+    if damage == "folder":
+        shutil.rmtree(manifest.parent)
+    else:
+        (manifest if damage == "manifest" else manifest.with_name(WEIGHTS)).write_bytes(b"\x00")
+    assert device.store.sound()[0].bundled
+    assert device.update().changed
+    assert device.store.sound()[0].name == "9.4.0"
+
+
+# The clock
+
+
+def test_an_unset_clock_does_not_keep_a_device_from_updates(device: Device, owner: Owner) -> None:
+    """In 1970 signatures are judged as of the day this program was written."""
+    device.clock = datetime(1970, 1, 1, 0, 3, tzinfo=UTC)
+    assert device.look().latest == "9.4.0"
+    assert device.known().newest == WRITTEN.timestamp()
+
+
+def test_a_clock_that_goes_back_brings_nothing_back(device: Device, owner: Owner) -> None:
+    """What ran out at the newest time this device has been sure of is refused, whatever the clock says later."""
+    device.look()
+    device.clock = NOW + timedelta(days=364)
+    device.look()
+    owner.publish(now=NOW - timedelta(days=10))  # a later version, that holds until ten days before those
+    device.clock = datetime(1970, 1, 1, tzinfo=UTC)
+    with pytest.raises(UpdateError, match="expired"):
+        device.look()
+
+
+def test_a_clock_that_was_ahead_does_no_lasting_harm(device: Device, owner: Owner) -> None:
+    """Far in the future everything has run out; that time is not remembered, and with the right one all is well."""
+    device.clock = datetime(2099, 1, 1, tzinfo=UTC)
+    with pytest.raises(UpdateError, match="2099-01-01 00:00 UTC"):
+        device.look()
+    device.clock = NOW
+    assert device.look().latest == "9.4.0"
+
+
+# Bad links
+
+
+def test_what_broke_off_is_taken_up(device: Device, web: WebServer, owner: Owner) -> None:
+    """Each connection ends after 30,000 bytes: the rest is asked for, nothing comes twice, and the model arrives."""
+    web.breaks_after = 30_000
+    device.hasty(tries=50)
+    assert device.update().changed
+    wanted = [int(span[6:-1]) for path, span in web.asked if WEIGHTS in path and span]
+    assert wanted == list(range(30_000, owner.target(WEIGHTS).stat().st_size, 30_000))
+    assert web.sent < sum(path.stat().st_size for path in owner.public.rglob("*") if path.is_file()) + 10_000
+
+
+@pytest.mark.slow
+def test_what_broke_off_is_taken_up_by_the_next_run(device: Device, web: WebServer) -> None:
+    """A run that gives up leaves what it has; the next one asks for the rest only."""
+    web.breaks_after = 200_000
+    device.hasty(tries=1)
+    with pytest.raises(UpdateError, match="goes on from there"):
+        device.update()
+    web.breaks_after = None
+    assert device.update().changed
+    assert [span for path, span in web.asked if WEIGHTS in path] == ["", "bytes=200000-"]
+
+
+@pytest.mark.slow
+def test_a_server_without_ranges_begins_anew(device: Device, web: WebServer) -> None:
+    """Where the rest cannot be asked for, the whole comes again, and the model arrives."""
+    web.breaks_after = 300_000
+    device.hasty(tries=1)
+    with pytest.raises(UpdateError):
+        device.update()
+    web.breaks_after, web.ranges = None, False
+    assert device.update().changed
+
+
+@pytest.mark.slow
+def test_a_beginning_that_was_spoilt_is_thrown_away(device: Device, web: WebServer) -> None:
+    """Bytes that a bad disk or a power cut has changed cost one run, not all."""
+    web.breaks_after = 200_000
+    device.hasty(tries=1)
+    with pytest.raises(UpdateError):
+        device.update()
+    web.breaks_after = None
+    (part,) = (device.folder / "updates/incoming").rglob("*.part")
+    part.write_bytes(bytes(part.stat().st_size))
+    with pytest.raises(UpdateError, match="not what was signed"):
+        device.update()
+    assert device.update().changed
+
+
+def test_nobody_there(device: Device, web: WebServer) -> None:
+    """No server, no folder, no root file: a sentence, and the model that runs goes on."""
+    device.options = type(device.options)(f"{web.url}/elsewhere", device.options.root)
+    with pytest.raises(UpdateError, match=r"404.*model publish"):
+        device.look()
+    device.options = type(device.options)("http://127.0.0.1:1/", device.options.root)
+    with pytest.raises(UpdateError, match=r"root\.json: Failed to establish .* refused; the next"):
+        device.look()
+    device.options = type(device.options)(web.url, str(device.folder / "none.json"))
+    with pytest.raises(UpdateError, match=r"none\.json: No such file"):
+        device.look()
+    assert "copy root.json" in device.known().error
+    (device.folder / "none.json").write_text("<html>")
+    with pytest.raises(UpdateError, match=r"none\.json is no root file"):
+        device.look()
+
+
+@pytest.mark.slow
+def test_two_at_once(device: Device) -> None:
+    """A second update is refused while one is at work."""
+
+    def meanwhile(loaded: int, of: int) -> None:
+        with pytest.raises(UpdateError, match="another update"):
+            device.look()
+
+    assert device.update(progress=meanwhile).changed
+
+
+# The disk
+
+
+@pytest.mark.slow
+def test_a_full_disk(owner: Owner, web: WebServer, tmp_path: Path) -> None:
+    """With too little room nothing is begun; where it fills up meanwhile that is told; then the update goes on.
+
+    The model that runs is not touched by any of that.
+    """
+    script = f"""
+    import edge_daemon.repository as repository
+    from edge_daemon.errors import UpdateError
+    from tests.owner import Device
+    device = Device(DISK / "device", {web.url!r}, Path({str(owner.root)!r}))
+
+    def refused():
+        try:
+            device.update()
+        except UpdateError as error:
+            return str(error)
+
+    assert "MB are free" in refused()
+    repository.SPARE = 0
+    before = (DISK / "device/updates/incoming")
+    size = 700_000
+    with (DISK / "filler").open("wb") as file:  # room for the model once, and for no copy of it
+        file.write(bytes(__import__("shutil").disk_usage(DISK).free - size))
+    repository.shutil.disk_usage = lambda path: type("Usage", (), {{"free": 10**9}})
+    assert "No space left" in refused(), refused()
+    assert device.store.active().bundled
+    assert device.known().latest == "9.4.0"
+    clear()
+    assert device.update().changed
+    assert device.store.sound()[0].name == "9.4.0"
+    """
+    on_small_disk(tmp_path / "disk", script)
