@@ -7,11 +7,12 @@ from contextlib import suppress
 from dataclasses import asdict
 
 from edge_daemon import __version__
-from edge_daemon.config.schema import Config, state_folder
+from edge_daemon.config.schema import Config
 from edge_daemon.delivery.last_value import Board
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Classifier, Event
 from edge_daemon.mqtt import home_assistant, messages
+from edge_daemon.system.folders import state_folder
 
 
 def introduce(config: Config, classifier: Classifier, before: str | None, outbox: Outbox, board: Board) -> None:

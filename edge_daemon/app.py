@@ -24,7 +24,7 @@ from edge_daemon.commands.dispatcher import Desk
 from edge_daemon.commands.on_demand import Inspector
 from edge_daemon.commands.transactions import Transactions
 from edge_daemon.config.last_good import Configuration
-from edge_daemon.config.schema import Config, runtime_folder, state_folder
+from edge_daemon.config.schema import Config
 from edge_daemon.decision.voter import Voter
 from edge_daemon.delivery.courier import Courier
 from edge_daemon.delivery.outbox import Outbox
@@ -43,6 +43,7 @@ from edge_daemon.reuse import Kept
 from edge_daemon.second_opinion.budget import Allowance
 from edge_daemon.second_opinion.client import Asking
 from edge_daemon.sources.reconnecting import SILENT, Camera
+from edge_daemon.system.folders import runtime_folder, state_folder
 from edge_daemon.system.journal import event
 from edge_daemon.system.systemd import Systemd
 from edge_daemon.system.units import size

@@ -8,7 +8,7 @@ convention: a stage that wants to draw copies first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Protocol
@@ -21,29 +21,6 @@ Grey = NDArray[np.uint8]
 
 Box = tuple[int, int, int, int]
 """x, y, width, height in pixels; x to the right, y down, the origin at the top left corner."""
-
-
-def outline(boxes: Iterable[Box]) -> Box:
-    """The smallest box around all; at least one is needed."""
-    left, top, width, height = zip(*boxes, strict=True)
-    x, y = min(left), min(top)
-    return (
-        x,
-        y,
-        max(map(sum, zip(left, width, strict=True))) - x,
-        max(map(sum, zip(top, height, strict=True))) - y,
-    )
-
-
-def meet(a: Box, b: Box) -> bool:
-    """Whether the middle of one box lies in the other."""
-    return _holds(a, b) or _holds(b, a)
-
-
-def _holds(box: Box, other: Box) -> bool:
-    x, y, w, h = box
-    across, down = other[0] + other[2] / 2, other[1] + other[3] / 2
-    return x <= across < x + w and y <= down < y + h
 
 
 DIGITS = "0123456789"

@@ -9,7 +9,7 @@ import logging
 from dataclasses import dataclass
 from functools import partial
 
-from edge_daemon.config.schema import Config, state_folder
+from edge_daemon.config.schema import Config
 from edge_daemon.delivery.courier import Courier
 from edge_daemon.delivery.last_value import Board
 from edge_daemon.delivery.outbox import Outbox
@@ -20,6 +20,7 @@ from edge_daemon.second_opinion import messages
 from edge_daemon.sources.kinds import ONCE
 from edge_daemon.sources.reconnecting import Camera
 from edge_daemon.system.backoff import Backoff
+from edge_daemon.system.folders import state_folder
 from edge_daemon.system.units import seconds
 
 log = logging.getLogger(__name__)

@@ -25,7 +25,8 @@ from typing import Any
 
 import click
 
-from edge_daemon.domain import Box, meet, outline
+from edge_daemon.domain import Box
+from edge_daemon.geometry import bounding_box, overlap
 from edge_daemon.mqtt.address import Options, access
 from edge_daemon.tools.watch import watch
 
@@ -86,7 +87,9 @@ class Ledger:
 
     def check(self, text: str, box: Box, at: float) -> str | None:
         """What was truly written there at that time; marks it as read, or counts a wrong reading."""
-        there = [w for w in (*self.standing, *self.past) if w.since - 0.5 <= at <= w.until + 0.5 and meet(w.box, box)]
+        there = [
+            w for w in (*self.standing, *self.past) if w.since - 0.5 <= at <= w.until + 0.5 and overlap(w.box, box)
+        ]
         match = next((w for w in there if w.text == text), None)
         if match is None:
             self.wrong += 1
@@ -164,7 +167,7 @@ def daemon(folder: Path, url: str, seed: int, frames: int) -> Iterator[subproces
 
 
 def box_of(payload: dict[str, Any]) -> Box:
-    return outline([tuple(digit["box"]) for digit in payload["digits"]])
+    return bounding_box([tuple(digit["box"]) for digit in payload["digits"]])
 
 
 def show(ledger: Ledger, topic: str, payload: dict[str, Any]) -> None:

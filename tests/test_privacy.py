@@ -3,7 +3,6 @@ opinions cut-outs of doubtful numbers do, and nothing else."""
 
 from __future__ import annotations
 
-import ast
 import base64
 import json
 import signal
@@ -16,7 +15,6 @@ import cv2
 import numpy as np
 import pytest
 
-import edge_daemon
 from edge_daemon.domain import Heard
 from edge_daemon.on_device import frame_share
 from edge_daemon.on_device.samples import Samples
@@ -27,11 +25,6 @@ from tests.support.brokers.mosquitto import Mosquitto, Recorder
 from tests.support.pictures.paper import page
 from tests.test_app import daemon
 
-PACKAGE = Path(edge_daemon.__file__).parent
-PICTURES = {"window", "samples", "doubts", "ring", "explain", "lessons", "labelling", "preview"}
-"""Modules that hold pixels for people."""
-NETWORK = {"wire", "board", "courier", "link", "sinks", "lanes", "outbox", "report", "commands", "controls"}
-"""Modules that what is published goes through."""
 HEADS = (b"\x89PNG\r\n", b"\xff\xd8\xff\xe0")
 MAGIC = [magic for head in HEADS for magic in (head, base64.b64encode(head)[:4])]
 """How PNG and JPEG begin, as they are and in base64."""
@@ -93,26 +86,6 @@ def test_second_opinions_send_the_doubtful_number_and_nothing_else(
     assert pixels.shape[0] <= h
     assert pixels.shape[1] < w
     assert cv2.matchTemplate(field, pixels, cv2.TM_CCOEFF_NORMED).max() > 0.95
-
-
-def test_what_publishes_does_not_know_what_holds_pictures() -> None:
-    """No module on the way to the broker imports one that keeps pixels for people, nor the other way round. What sends
-    cut-outs for a second opinion, `asking`, is the one door; it is there only where the configuration asks for it."""
-
-    def known(path: Path) -> set[str]:
-        names = set()
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("edge_daemon"):
-                inner = (node.module or "").split(".")[1:2]
-                names |= set(inner) or {alias.name for alias in node.names}
-        return names
-
-    for path in PACKAGE.rglob("*.py"):
-        part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        if part in NETWORK:
-            assert not known(path) & PICTURES, path
-        if part in PICTURES - {"preview"}:  # the page tells what would be sent, through wire.encode
-            assert not known(path) & NETWORK, path
 
 
 def test_the_daemon_has_nothing_of_the_web_in_it() -> None:

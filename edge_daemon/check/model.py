@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from edge_daemon.check import running
 from edge_daemon.check.finding import Found, Level
-from edge_daemon.config.schema import Config, state_folder
+from edge_daemon.config.schema import Config
 from edge_daemon.errors import ChildError, ModelError
 from edge_daemon.inference import classifier as classifiers
 from edge_daemon.inference.edgetpu import NO_FILE, PATIENCE
@@ -20,7 +20,8 @@ from edge_daemon.model_store.store import Store
 from edge_daemon.recognition.line_recognizer import StripReader
 from edge_daemon.recognition.reader import open_reader
 from edge_daemon.recognition.sieve import Sieve
-from edge_daemon.system.child_process import apart
+from edge_daemon.system.child_process import call
+from edge_daemon.system.folders import state_folder
 
 WITHOUT = 'With [model] delegate = "auto" the CPU reads, and nothing is missed.'
 
@@ -53,7 +54,7 @@ def _edgetpu(model: classifiers.Options) -> Iterator[Found]:
     if running.health() is not None:
         return
     try:
-        apart(
+        call(
             "edge_daemon.inference.edgetpu_probe:probe",
             find_interpreter(model.runtime).package,
             str(file),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edge_daemon.check.finding import Found, Level
-from edge_daemon.config.schema import Config, state_folder
+from edge_daemon.config.schema import Config
 from edge_daemon.mqtt.address import parse
 from edge_daemon.second_opinion.budget import Allowance
 from edge_daemon.second_opinion.messages import question_topic
+from edge_daemon.system.folders import state_folder
 
 HERE = ("localhost", "127.0.0.1", "::1")
 

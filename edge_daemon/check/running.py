@@ -6,8 +6,8 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-from edge_daemon.config.schema import runtime_folders
 from edge_daemon.errors import CheckError
+from edge_daemon.system.folders import runtime_folders
 from edge_daemon.telemetry import exporters as files
 
 FRESH = 150.0

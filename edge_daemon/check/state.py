@@ -7,8 +7,9 @@ import tempfile
 from collections.abc import Iterator
 
 from edge_daemon.check.finding import Found, Level
-from edge_daemon.config.schema import Config, state_folder
+from edge_daemon.config.schema import Config
 from edge_daemon.system import units
+from edge_daemon.system.folders import state_folder
 
 
 def check(config: Config) -> Iterator[Found]:

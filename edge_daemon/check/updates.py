@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edge_daemon.check.finding import Found, Level
-from edge_daemon.config.schema import Config, state_folder
+from edge_daemon.config.schema import Config
 from edge_daemon.errors import UpdateError
+from edge_daemon.system.folders import state_folder
 from edge_daemon.updates.client import Repository
 from edge_daemon.updates.install import judged_at, known
 

@@ -41,8 +41,8 @@ def run(config: Path | None, verbose: bool) -> None:
     """
     from edge_daemon import app
     from edge_daemon.config.last_good import Configuration
-    from edge_daemon.config.schema import state_folder
     from edge_daemon.system import log_setup
+    from edge_daemon.system.folders import state_folder
 
     log_setup.setup(verbose)
     app.main(Configuration(config, state_folder() / "last-good.toml"))
@@ -124,7 +124,7 @@ def explain(seq: str, picture: Path | None, as_json: bool) -> None:
     SEQ is the number of the reading, as in its payload; without it, the newest. The daemon on this machine keeps the
     last few; they never leave it.
     """
-    from edge_daemon.config.schema import runtime_folders
+    from edge_daemon.system.folders import runtime_folders
     from edge_daemon.tools import explain as engine
 
     told = engine.find([folder / "explain" for folder in runtime_folders()], seq)

@@ -143,8 +143,8 @@ def rollback() -> None:
 
 
 def _store() -> Store:
-    from edge_daemon.config.schema import state_folder
     from edge_daemon.model_store.store import Store
+    from edge_daemon.system.folders import state_folder
 
     return Store(state_folder() / "models")
 

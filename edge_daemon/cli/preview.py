@@ -41,9 +41,9 @@ def preview(config: Path | None, how_long: str, host: str, port: int) -> None:
     It shows what the daemon on this machine sees; with the daemon stopped it opens the camera itself. The page saves
     fields into the file of --config. Only who opens the address that is printed gets in.
     """
-    from edge_daemon.config.schema import runtime_folders, state_folder
     from edge_daemon.errors import PreviewError
     from edge_daemon.system import log_setup
+    from edge_daemon.system.folders import runtime_folders, state_folder
     from edge_daemon.system.units import seconds
 
     try:
@@ -212,7 +212,7 @@ def _labelled() -> list[tuple[str, Sample]]:
 
 
 def _samples() -> Samples:
-    from edge_daemon.config.schema import runtime_folders, state_folder
     from edge_daemon.on_device.samples import find_samples
+    from edge_daemon.system.folders import runtime_folders, state_folder
 
     return find_samples(state_folder(), runtime_folders())

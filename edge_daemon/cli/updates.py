@@ -14,6 +14,7 @@ import click
 from edge_daemon.cli.model import RELOAD
 from edge_daemon.cli.shared import complain, config_option, json_option, say, sets_option
 from edge_daemon.errors import EdgeDaemonError, PublishError
+from edge_daemon.system.folders import state_folder
 
 if TYPE_CHECKING:
     from edge_daemon.updates.install import Outcome
@@ -102,7 +103,7 @@ def update(config: Path | None, check: bool, again: bool, url: str | None, root:
     options = replace(given, url=url or given.url, root=root or given.root)
     if not options.url:
         raise click.UsageError("[updates] url is empty: name a url there and give --config, or give --url")
-    state = configuration.state_folder()
+    state = state_folder()
     try:
         with _progress(as_json) as progress:
             done = engine.update(state / "updates", Store(state / "models"), options, check, again, progress)

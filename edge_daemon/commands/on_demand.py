@@ -8,16 +8,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-import cv2
-
 from edge_daemon.commands.dispatcher import Data, Later
 from edge_daemon.decision.voter import Voter
 from edge_daemon.delivery.last_value import Board
 from edge_daemon.domain import Grey, Patch
 from edge_daemon.errors import CommandError
 from edge_daemon.fields.extract import Fields, Options
+from edge_daemon.images import encode_jpeg, shrink
 from edge_daemon.mqtt import messages
-from edge_daemon.recognition.ink import shrunk
+
+pass
 
 PATIENCE = 8.0
 """Seconds until what has not been decided is answered as undecided; who calls waits ten."""
@@ -86,7 +86,7 @@ class Inspector:
                 if self._now() > until:
                     raise CommandError(f"the camera has shown nothing for {PATIENCE:.0f} s")
                 return None
-            picture = jpeg(patch.pixels)
+            picture = jpeg_within(patch.pixels)
             message = messages.snapshot(self._device, field, picture)
             self._board.answer(message)
             return {"topic": message.topic, "bytes": len(picture), "status": patch.status.value}
@@ -111,11 +111,11 @@ def named(options: Sequence[Options], field: str) -> None:
         raise CommandError(f"no field {field!r}: {known}")
 
 
-def jpeg(pixels: Grey) -> bytes:
+def jpeg_within(pixels: Grey) -> bytes:
     """A picture (h, w), shrunk until it is small enough to be sent."""
-    pixels = shrunk(pixels, LONGEST)
+    pixels = shrink(pixels, LONGEST)
     for quality in QUALITIES:
-        picture = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+        picture = encode_jpeg(pixels, quality)
         if len(picture) <= LARGEST:
             break
     return picture

@@ -6,7 +6,6 @@ The tables and their keys are the adapters' own Options: a key exists exactly wh
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 import socket
 from collections.abc import Iterator, Mapping
@@ -37,31 +36,6 @@ def default_device() -> str:
     host = re.sub(r"[^A-Za-z0-9_-]+", "-", socket.gethostname()).strip("-")[:57] or "edge"
     machine = MACHINE_ID.read_text().strip()[-6:] if MACHINE_ID.is_file() else ""
     return f"{host}-{machine}" if machine else host
-
-
-def state_folder() -> Path:
-    """Where the outbox lives: what systemd made for the service; by hand, root's place or the person's own."""
-    if given := os.environ.get("STATE_DIRECTORY"):
-        return Path(given.split(":")[0])
-    return Path("/var/lib/edge-daemon") if os.geteuid() == 0 else Path.home() / ".local/state/edge-daemon"
-
-
-RUNTIME = "/run/edge-daemon"
-"""What systemd makes for the service; RuntimeDirectory= there, RUNTIME_DIRECTORY in its environment."""
-
-
-def runtime_folder() -> Path:
-    """Where lies what need not outlive the daemon: what systemd made; by hand, the person's own, or with the state."""
-    if given := os.environ.get("RUNTIME_DIRECTORY"):
-        return Path(given.split(":")[0])
-    if given := os.environ.get("XDG_RUNTIME_DIR"):
-        return Path(given) / "edge-daemon"
-    return state_folder() / "runtime"
-
-
-def runtime_folders() -> list[Path]:
-    """Where a daemon may have kept it, also one that systemd started and not this shell."""
-    return [runtime_folder(), Path(RUNTIME)]
 
 
 @dataclass(frozen=True, slots=True)

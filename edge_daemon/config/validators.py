@@ -17,6 +17,7 @@ from edge_daemon.mqtt import address
 from edge_daemon.sources import stream
 from edge_daemon.sources.v4l2 import controls
 from edge_daemon.system import units
+from edge_daemon.system.credentials import find_credential
 
 
 def _region(region: Sequence[Any]) -> None:
@@ -80,7 +81,7 @@ def _ca_file(name: str) -> None:
 
 def _pem(name: str) -> None:
     try:
-        if name and "-----BEGIN" not in address.find(name).read_text():
+        if name and "-----BEGIN" not in find_credential(name).read_text():
             raise ValueError
     except (OSError, ValueError):
         raise ValueError("expected a readable file in PEM form") from None
@@ -98,7 +99,7 @@ def _secret(what: str) -> Check:
         if not name:
             return
         try:
-            with address.find(name).open() as file:
+            with find_credential(name).open() as file:
                 file.read(1)
                 everybody = os.fstat(file.fileno()).st_mode & stat.S_IROTH
         except (OSError, UnicodeDecodeError):

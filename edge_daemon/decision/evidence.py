@@ -19,7 +19,8 @@ from itertools import groupby
 import numpy as np
 
 from edge_daemon.domain import Box, Candidate, Digit, Grey, Status
-from edge_daemon.fields.change import differs, half
+from edge_daemon.fields.change import differs
+from edge_daemon.images import crop_around, half_size
 
 MIN_FRAMES = 3
 """No text is accepted on fewer frames."""
@@ -190,7 +191,7 @@ class Views:
 
     def number(self, pixels: Grey) -> int:
         """The number of the view that these pixels show."""
-        small = half(pixels)
+        small = half_size(pixels)
         if self._last is None or small.shape != self._last.shape or differs(small, self._last, NOISE):
             self.count += 1
             self._last = small
@@ -199,14 +200,7 @@ class Views:
     def number_in(self, frame: Grey, box: Box) -> int:
         """The same for a box that follows its number: compared is the place where the last view was."""
         before = self.count
-        if self._box is None or self.number(around(frame, self._box)) != before:
+        if self._box is None or self.number(crop_around(frame, self._box)) != before:
             self.count, self._box = before + 1, box
-            self._last = half(around(frame, box))
+            self._last = half_size(crop_around(frame, box))
         return self.count
-
-
-def around(frame: Grey, box: Box) -> Grey:
-    """A box with as much of its surroundings as another digit would need; at least two pixels on a side."""
-    x, y, w, h = box
-    left, top = min(max(0, x - h // 2), frame.shape[1] - 2), min(max(0, y - h // 2), frame.shape[0] - 2)
-    return frame[top : max(top + 2, y + h + h // 2), left : max(left + 2, x + w + h // 2)]

@@ -6,13 +6,13 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.decision.evidence import Opinion
 from edge_daemon.decision.formats import UNSEEN, Format
-from edge_daemon.domain import Box, Number, Patch, Status, outline
+from edge_daemon.domain import Number, Patch, Status
+from edge_daemon.geometry import bounding_box, transform_box
 from edge_daemon.recognition.punctuation import marks
 
 
@@ -44,20 +44,10 @@ def joined(numbers: Sequence[Number]) -> Number:
     combinations = itertools.product(*(n.candidates for n in numbers))
     texts = [("".join(t for t, _ in c), float(np.prod([p for _, p in c]))) for c in combinations]
     best = sorted(texts, key=lambda c: -c[1])[:3]
-    return Number(outline(n.box for n in numbers), tuple(best), tuple(d for n in numbers for d in n.digits))
+    return Number(bounding_box(n.box for n in numbers), tuple(best), tuple(d for n in numbers for d in n.digits))
 
 
 def in_frame(number: Number, to_frame: NDArray[np.float64]) -> Number:
     """The same number with its boxes in pixels of the frame."""
-    digits = tuple(replace(d, box=box_in_frame(d.box, to_frame)) for d in number.digits)
-    return replace(number, box=box_in_frame(number.box, to_frame), digits=digits)
-
-
-def box_in_frame(box: Box, to_frame: NDArray[np.float64]) -> Box:
-    """The upright box around a patch box after the transform."""
-    x, y, w, h = box
-    corners = np.array([[[x, y], [x + w, y], [x + w, y + h], [x, y + h]]], np.float64)
-    points = cv2.perspectiveTransform(corners, to_frame)[0]
-    left, top = points.min(axis=0)
-    right, bottom = points.max(axis=0)
-    return round(left), round(top), round(right - left), round(bottom - top)
+    digits = tuple(replace(d, box=transform_box(d.box, to_frame)) for d in number.digits)
+    return replace(number, box=transform_box(number.box, to_frame), digits=digits)

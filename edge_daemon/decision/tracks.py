@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.decision.evidence import Opinion, Views, around
+from edge_daemon.decision.evidence import Opinion, Views
 from edge_daemon.decision.field_state import Ballot
-from edge_daemon.domain import Box, Frame, Grey, Number, Status, meet
+from edge_daemon.domain import Box, Frame, Grey, Number, Status
 from edge_daemon.fields import quality
-from edge_daemon.fields.change import half
+from edge_daemon.geometry import overlap
+from edge_daemon.images import crop_around, half_size
 
 LIMIT = 16
 """So many are named and published at once."""
@@ -53,7 +54,7 @@ class Track:
         if self._whole is None:
             return False
         box, then = self._whole
-        if number.box[2] > NARROWER * box[2] or not meet(number.box, box):
+        if number.box[2] > NARROWER * box[2] or not overlap(number.box, box):
             return False
         now = paper_at(frame, box)
         # not where a frame has another size, nor where a hand that was there before has gone
@@ -124,7 +125,7 @@ class Tracks:
 
 def paper_at(frame: Grey, box: Box) -> NDArray[np.float32]:
     """The background of a box and its surroundings, without what is written there; never quite 0."""
-    return quality.paper_of(half(around(frame, box))).astype(np.float32) + 8
+    return quality.paper_of(half_size(crop_around(frame, box))).astype(np.float32) + 8
 
 
 def distance(a: Box, b: Box) -> float:

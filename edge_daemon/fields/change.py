@@ -32,12 +32,6 @@ FIRST_NOISE = 2.0
 """Grey levels, until it has been measured."""
 
 
-def half(pixels: Grey) -> Grey:
-    """The frame at half its size, each pixel the mean of four."""
-    height, width = pixels.shape
-    return np.asarray(cv2.resize(pixels, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.uint8)
-
-
 class Glance:
     """Whether anything in the frame has moved beyond the noise since this last said so."""
 

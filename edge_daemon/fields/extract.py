@@ -10,12 +10,14 @@ from typing import Annotated, Literal
 import msgspec
 import numpy as np
 
-from edge_daemon.domain import Box, Frame, Grey, Patch, Status, outline
+from edge_daemon.domain import Box, Frame, Grey, Patch, Status
 from edge_daemon.fields import perspective
-from edge_daemon.fields.change import Glance, half
+from edge_daemon.fields.change import Glance
 from edge_daemon.fields.monitor import Lookout
 from edge_daemon.fields.perspective import Point as Point
 from edge_daemon.fields.registration import Anchor
+from edge_daemon.geometry import bounding_box
+from edge_daemon.images import half_size
 
 # \Z, not $: that would let a line break pass at the end, and names become topics
 Name = Annotated[
@@ -89,11 +91,11 @@ class Fields:
             if lookout not in wanted:
                 lookout.trust()
         if due:
-            self._window = outline(lookout.window for lookout in self._lookouts)
+            self._window = bounding_box(lookout.window for lookout in self._lookouts)
         strikes = self._strikes(frame.pixels)
         if strikes is None and not due and not wanted:
             return []
-        small = half(frame.pixels)
+        small = half_size(frame.pixels)
         changed = [lookout for lookout in self._lookouts if lookout.has_changed(small, strikes, self._glance.noise)]
         if changed:
             self.stirred = frame.mono
@@ -111,7 +113,7 @@ class Fields:
         are."""
         x, y, w, h = self._window
         part = pixels[2 * y : 2 * (y + h), 2 * x : 2 * (x + w)]
-        strikes = self._glance.strikes(half(part))
+        strikes = self._glance.strikes(half_size(part))
         if strikes is None:
             return None
         whole = np.zeros((pixels.shape[0] // 2, pixels.shape[1] // 2), np.uint8)
@@ -136,3 +138,8 @@ def place(field: Options, width: int, height: int) -> perspective.Corners:
 def whole(frame: Frame) -> Patch:
     """The frame itself as a patch without a field."""
     return Patch(None, frame, frame.pixels, np.eye(3))
+
+
+def patch_of_sample(pixels: Grey) -> Patch:
+    """A kept cut-out (h, w) as the patch of a field."""
+    return Patch("sample", Frame(0, 0.0, 0.0, pixels), pixels, np.eye(3))

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import cv2
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.domain import LABELS, Glyph, Grey
 from edge_daemon.errors import ModelError
+from edge_daemon.images import decode_grey
 from edge_daemon.inference import normalise
 from edge_daemon.inference.edgetpu import TPU, Device, Pair
 from edge_daemon.inference.interpreter import (
@@ -164,7 +164,7 @@ class TfliteClassifier:
 
 def golden_inks(sheet: bytes, count: int) -> list[Grey]:
     """A PNG of square cells side by side -> the ink of each of `count` cells. Raises ModelError."""
-    picture = cv2.imdecode(np.frombuffer(sheet, np.uint8), cv2.IMREAD_GRAYSCALE)
+    picture = decode_grey(sheet)
     if picture is None or count == 0 or picture.shape[1] != count * picture.shape[0]:
         raise ModelError(f"the golden sheet does not hold {count} pictures; reinstall the model")
     return np.split(np.asarray(picture, np.uint8), count, axis=1)

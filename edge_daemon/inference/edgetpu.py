@@ -21,7 +21,7 @@ import msgspec
 from edge_daemon.errors import ChildError, ModelError
 from edge_daemon.inference.edgetpu_probe import LIBRARY, UNPLUG
 from edge_daemon.inference.interpreter import find_interpreter
-from edge_daemon.system.child_process import Child
+from edge_daemon.system.child_process import ChildProcess
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class Device:
         self._path = folder / "edgetpu"
         self._wanted = wanted
         self._now = now
-        self._child: Child | None = None
+        self._child: ChildProcess | None = None
         self._next: float | None = None
         self._since = 0.0
         self._pair: Pair[Any] | None = None
@@ -136,7 +136,7 @@ class Device:
 
     def _begin(self) -> None:
         self._next = None
-        self._child = Child(
+        self._child = ChildProcess(
             "edge_daemon.inference.edgetpu_probe:probe", self._package, str(self._file), seconds=PATIENCE
         )
 

@@ -20,7 +20,7 @@ from edge_daemon.inference.normalise import normalise
 from edge_daemon.inference.options import AUTO, BUNDLED, Options, Precision
 from edge_daemon.model_store import blends
 from edge_daemon.recognition.reader import open_reader
-from edge_daemon.system.child_process import apart
+from edge_daemon.system.child_process import call
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class Tried(TypedDict):
 
 def tried(manifest: Path) -> Tried:
     """Load and run a model in a process of its own. Raises ModelError where it is not fit to be used."""
-    done: Tried = ended(manifest.name, lambda: apart("edge_daemon.model_store.acceptance:run", str(manifest)))
+    done: Tried = ended(manifest.name, lambda: call("edge_daemon.model_store.acceptance:run", str(manifest)))
     return done
 
 
@@ -55,7 +55,7 @@ def first_run(options: Options) -> None:
     if options.path in (AUTO, BUNDLED):
         return
     given = msgspec.json.encode(asdict(options)).decode()
-    ended(options.path, lambda: apart("edge_daemon.model_store.acceptance:load", given))
+    ended(options.path, lambda: call("edge_daemon.model_store.acceptance:load", given))
 
 
 def ended(name: str, trial: Callable[[], T]) -> T:

@@ -24,7 +24,7 @@ from edge_daemon.inference.normalise import normalise
 from edge_daemon.inference.options import Options, Precision, Runtime
 from edge_daemon.model_store.acceptance import KINDS, fastest
 from edge_daemon.system import atomic
-from edge_daemon.system.child_process import apart
+from edge_daemon.system.child_process import call
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ def measured(options: Options, made_for: str) -> Choice | None:
         try:
             text = msgspec.json.encode(given).decode()
             took = (
-                apart("edge_daemon.model_store.choice:measure", text, seconds=SECONDS)
+                call("edge_daemon.model_store.choice:measure", text, seconds=SECONDS)
                 if len(packages) > 1
                 else measure(text)
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from edge_daemon.errors import ConfigError
+from edge_daemon.system.credentials import find_credential, read_password
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def access(options: Options) -> Access:
 def stamps(options: Options) -> tuple[object, ...]:
     """What tells whether the files that were named are still the same; a missing one is None."""
     names = (options.password_file, options.ca_file, options.cert_file, options.key_file)
-    return tuple(_stamp(find(name)) for name in names if name)
+    return tuple(_stamp(find_credential(name)) for name in names if name)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
@@ -69,26 +69,6 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return info.st_ino, info.st_size, info.st_mtime_ns
-
-
-SECRETS = Path("/etc/edge-daemon")
-"""Where systemd/edge-daemon.service takes its credentials from; commands by hand find them there."""
-
-
-def find(name: str) -> Path:
-    """The file of that name: a credential of the service, or a path."""
-    if "/" in name:
-        return Path(name)
-    places = [Path(os.environ.get("CREDENTIALS_DIRECTORY", ".")), Path(), SECRETS]
-    return next((place / name for place in places if (place / name).is_file()), Path(name))
-
-
-def read_password(name: str) -> str:
-    """The file's text without the line's end. Raises ConfigError."""
-    try:
-        return find(name).read_text().strip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"[mqtt] password_file {name}: {error}") from None
 
 
 def parse(url: str) -> tuple[str, int, bool]:
@@ -130,9 +110,8 @@ def _tls(options: Options) -> ssl.SSLContext:
     if options.cert_file:
         try:
             # a key that asks for a passphrase would wait for a person at the terminal
-            context.load_cert_chain(
-                find(options.cert_file), find(options.key_file) if options.key_file else None, password=lambda: b""
-            )
+            key = find_credential(options.key_file) if options.key_file else None
+            context.load_cert_chain(find_credential(options.cert_file), key, password=lambda: b"")
         except (OSError, ValueError) as error:
             names = " and ".join(filter(None, (options.cert_file, options.key_file)))
             raise ConfigError(f"[mqtt] cert_file {names}: {error}") from None
@@ -143,7 +122,7 @@ def trust(context: ssl.SSLContext, ca_file: str) -> None:
     """Trust the certificates in a file, or without one the system's. Raises ConfigError."""
     try:
         if ca_file:
-            context.load_verify_locations(find(ca_file))
+            context.load_verify_locations(find_credential(ca_file))
         else:
             context.load_default_certs()
     except OSError as error:

@@ -10,13 +10,12 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import cv2
-
 from edge_daemon.decision.formats import digits_of
 from edge_daemon.decision.observations import joined, main_line
-from edge_daemon.domain import Box, Candidate, Event, Grey, Number, Patch, Record, Status, meet, outline
-from edge_daemon.on_device.samples import Sample, Samples, cut
-from edge_daemon.recognition.ink import shrunk
+from edge_daemon.domain import Box, Candidate, Event, Grey, Number, Patch, Record, Status
+from edge_daemon.geometry import bounding_box, overlap
+from edge_daemon.images import crop_number, encode_png, shrink
+from edge_daemon.on_device.samples import Sample, Samples
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +83,7 @@ class Doubts:
             numbers = [joined(main_line(numbers))]
         courses = self._courses.setdefault(patch.field, [])
         for number in numbers:
-            course = next((c for c in courses if patch.field or meet(c.box, number.box)), None)
+            course = next((c for c in courses if patch.field or overlap(c.box, number.box)), None)
             if course is None:
                 courses.append(Course(glimpsed(patch, number, number.box), number.text, number.box))
                 del courses[:-NUMBERS]
@@ -92,7 +91,7 @@ class Doubts:
                 self._go_on(course, patch, number)
 
     def _go_on(self, course: Course, patch: Patch, number: Number) -> None:
-        glimpse = course.newest = glimpsed(patch, number, outline([number.box, course.box]))
+        glimpse = course.newest = glimpsed(patch, number, bounding_box([number.box, course.box]))
         if number.text == course.text:
             if course.odd and course.kept < MOST:
                 truth = (course.text, number.confidence)
@@ -128,8 +127,8 @@ class Doubts:
             return next(iter(self._courses[record.field]), None)
         if isinstance(record, Event) or not record.digits:
             return None
-        box = outline(digit.box for digit in record.digits)
-        return next((c for c in self._courses.get(None, ()) if meet(c.box, box)), None)
+        box = bounding_box(digit.box for digit in record.digits)
+        return next((c for c in self._courses.get(None, ()) if overlap(c.box, box)), None)
 
     def _keep(
         self, field: str, why: str, glimpse: Glimpse, truth: Candidate | None = None, model: str = "",
@@ -141,7 +140,7 @@ class Doubts:
             return False
         first = [truth] if truth else []
         candidates = [*first, *(c for c in glimpse.number.candidates if not truth or c[0] != truth[0])][:3]
-        picture = cv2.imencode(".png", glimpse.pixels)[1].tobytes()
+        picture = encode_png(glimpse.pixels)
         digits = list(glimpse.number.digits)
         sample = Sample(glimpse.at, field, why, candidates, digits, model, picture, label)
         try:
@@ -156,9 +155,9 @@ class Doubts:
 
 def glimpsed(patch: Patch, number: Number, box: Box) -> Glimpse:
     """What is in `box` of the patch, with a number that was read there; not larger than LONGEST."""
-    pixels, (left, top, _, _) = cut(patch.pixels, box)
+    pixels, (left, top, _, _) = crop_number(patch.pixels, box)
     scale = min(1.0, LONGEST / max(pixels.shape))
-    pixels = shrunk(pixels, LONGEST)
+    pixels = shrink(pixels, LONGEST)
 
     def moved(box: Box) -> Box:
         x, y, w, h = box

@@ -13,8 +13,9 @@ import cv2
 import msgspec
 import numpy as np
 
-from edge_daemon.decision.observations import box_in_frame
-from edge_daemon.domain import Box, Candidate, Digit, Event, Patch, Reading, Record, Status, outline
+from edge_daemon.domain import Box, Candidate, Digit, Event, Patch, Reading, Record, Status
+from edge_daemon.geometry import bounding_box, transform_box
+from edge_daemon.images import encode_png
 from edge_daemon.system import atomic
 
 log = logging.getLogger(__name__)
@@ -94,10 +95,10 @@ class Ring:
 def explanation(seq: int, reading: Reading, patch: Patch) -> Explanation:
     """A reading and the patch it came from, cut down to the number where the patch is the whole frame."""
     back = np.linalg.inv(patch.to_frame)
-    boxes = [box_in_frame(digit.box, back) for digit in reading.digits]
+    boxes = [transform_box(digit.box, back) for digit in reading.digits]
     pixels = patch.pixels
     if patch.field is None and boxes:
-        x, y, w, h = outline(boxes)
+        x, y, w, h = bounding_box(boxes)
         left, top = max(0, x - h), max(0, y - h)
         pixels = pixels[top : y + 2 * h, left : x + w + h]
         boxes = [(bx - left, by - top, bw, bh) for bx, by, bw, bh in boxes]
@@ -119,7 +120,7 @@ def explanation(seq: int, reading: Reading, patch: Patch) -> Explanation:
         seen_as=patch.status,
         model=reading.model,
         backend=reading.backend,
-        picture=cv2.imencode(".png", pixels)[1].tobytes(),
+        picture=encode_png(pixels),
     )
 
 

@@ -18,8 +18,9 @@ import cv2
 import msgspec
 import numpy as np
 
-from edge_daemon.domain import Box, Candidate, Digit, Grey
+from edge_daemon.domain import Candidate, Digit, Grey
 from edge_daemon.errors import SampleError
+from edge_daemon.images import decode_grey
 from edge_daemon.system import atomic
 from edge_daemon.system.units import size
 
@@ -71,7 +72,7 @@ class Sample(msgspec.Struct, frozen=True):
     @property
     def pixels(self) -> Grey:
         """The cut-out (h, w). Raises SampleError."""
-        picture = cv2.imdecode(np.frombuffer(self.picture, np.uint8), cv2.IMREAD_GRAYSCALE)
+        picture = decode_grey(self.picture)
         if picture is None:
             raise SampleError("a sample holds no picture; `edge-daemon samples clear` takes all away")
         return np.asarray(picture, np.uint8)
@@ -233,15 +234,3 @@ def alike(print_: int, path: Path) -> bool:
     except ValueError:
         return False
     return (print_ ^ other).bit_count() <= ALIKE
-
-
-def cut(pixels: Grey, box: Box) -> tuple[Grey, Box]:
-    """The number in `box` with paper around it, an owned copy, and the box of the cut-out in `pixels`.
-
-    At its ends there is room for one digit more: one that was taken for none is what a person should see.
-    """
-    x, y, w, h = box
-    beside, above = max(4, h), max(4, h // 3)
-    left, top = max(0, x - beside), max(0, y - above)
-    part = pixels[top : y + h + above, left : x + w + beside].copy()
-    return part, (left, top, part.shape[1], part.shape[0])

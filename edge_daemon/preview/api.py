@@ -11,9 +11,10 @@ from typing import Any
 
 from edge_daemon.config import file, schema
 from edge_daemon.errors import ConfigError, SampleError
+from edge_daemon.images import data_url, encode_png
 from edge_daemon.on_device import samples
 from edge_daemon.preview import field_editor
-from edge_daemon.preview.draft_view import Told, Trial, data_url
+from edge_daemon.preview.draft_view import Told, Trial
 from edge_daemon.preview.field_editor import Draft
 from edge_daemon.preview.frames import Eye
 
@@ -115,4 +116,4 @@ def problems(error: ConfigError) -> list[str]:
 
 
 def _shown(name: str, sample: samples.Sample) -> dict[str, Any]:
-    return sample.as_json() | {"name": name, "picture": data_url(sample.pixels, ".png")}
+    return sample.as_json() | {"name": name, "picture": data_url(encode_png(sample.pixels), "png")}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import Grey, Number, Status
 from edge_daemon.fields import quality
-from edge_daemon.fields.change import half
+from edge_daemon.images import half_size
 
 MIDDLE = 640
 """Pixels on a side of what the focus is measured on, in the middle, where no field is chosen."""
@@ -47,7 +47,7 @@ class Meters:
 
 def measure(pixels: Grey, field: Grey | None, numbers: Sequence[Number]) -> Meters:
     """Of a frame (h, w). Focus is that of the `field`'s pixels, or of the middle of the frame."""
-    small = half(pixels)
+    small = half_size(pixels)
     light = quality.light_of(small)
     focus = focus_of(field if field is not None else middle(pixels))
     tilt = tilt_of(small, numbers)

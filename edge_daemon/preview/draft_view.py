@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-import cv2
 import numpy as np
 
 from edge_daemon import app
@@ -19,16 +17,14 @@ from edge_daemon.decision.voter import Voter
 from edge_daemon.domain import Entry, Frame, Grey, Number, Patch, Reading, Status
 from edge_daemon.fields import extract, perspective
 from edge_daemon.fields.extract import Fields, whole
+from edge_daemon.images import data_url, encode_jpeg, shrink
 from edge_daemon.mqtt import messages
 from edge_daemon.preview.camera_meters import measure
-from edge_daemon.recognition.ink import shrunk
 from edge_daemon.recognition.reader import Reader, open_reader
 from edge_daemon.tools.explain import WHY
 
 WIDEST = 1280
 """Pixels on the longer side of the picture that goes to the page."""
-QUALITY = 75
-"""Of its JPEG."""
 
 Told = dict[str, Any]
 
@@ -64,7 +60,7 @@ class Trial:
         return {
             "seq": frame.seq,
             "size": [width, height],
-            "picture": data_url(shrunk(frame.pixels, WIDEST), ".jpg"),
+            "picture": data_url(encode_jpeg(shrink(frame.pixels, WIDEST)), "jpeg"),
             "meters": asdict(measure(frame.pixels, self._cut(frame, chosen), found)),
             "numbers": [_number(number, width, height) for number in found],
             "fields": [self._field(options, width, height) for options in self.config.fields],
@@ -108,13 +104,6 @@ class Trial:
                 self.config.device, self.config.mqtt.detail, entry, False
             ).payload.decode()
         return told
-
-
-def data_url(pixels: Grey, suffix: str) -> str:
-    """A picture that a page can show without asking again."""
-    coded = cv2.imencode(suffix, pixels, [cv2.IMWRITE_JPEG_QUALITY, QUALITY] if suffix == ".jpg" else [])[1]
-    kind = "jpeg" if suffix == ".jpg" else "png"
-    return f"data:image/{kind};base64,{b64encode(coded.tobytes()).decode()}"
 
 
 def _number(number: Number, width: int, height: int) -> Told:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.domain import Grey
-from edge_daemon.recognition.ink import MIN_HEIGHT, Blob
+from edge_daemon.images import MIN_HEIGHT
+from edge_daemon.recognition.ink import Blob
 
 WIDE = 0.85
 """Width over height above which a blob may be more than one digit."""

@@ -6,8 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from edge_daemon.domain import Box, Candidate, Digit, Grey, Number, outline
-from edge_daemon.recognition.ink import MIN_HEIGHT, contrast, shrunk
+from edge_daemon.domain import Box, Candidate, Digit, Grey, Number
+from edge_daemon.geometry import bounding_box
+from edge_daemon.images import MIN_HEIGHT, shrink
+from edge_daemon.recognition.ink import contrast
 from edge_daemon.recognition.line_recognizer import HEIGHT, cut
 
 GLYPHS, STRIP = 0.7, 0.3
@@ -28,7 +30,7 @@ def strip_of(picture: Grey, box: Box) -> Grey | None:
     left, top = max(0, round(x - AROUND * h)), max(0, round(y - AROUND * h))
     near = picture[top : round(y + (1 + AROUND) * h), left : round(x + w + AROUND * h)]
     scale = min(1.0, 2 * HEIGHT / h)
-    near = shrunk(near, round(scale * max(near.shape)))
+    near = shrink(near, round(scale * max(near.shape)))
     if min(near.shape) < MIN_HEIGHT:
         return None
     space = MARGIN * h
@@ -72,7 +74,7 @@ def rejoined(left: Number, right: Number, spelled: Sequence[Candidate]) -> Numbe
     likelihood = chance(GLYPHS * odds(seen, UNSEEN) + STRIP * odds(heard, UNHEARD))
     if likelihood <= 0.5:
         return None
-    box, edge = outline([left.box, right.box]), left.box[0] + left.box[2]
+    box, edge = bounding_box([left.box, right.box]), left.box[0] + left.box[2]
     lost = Digit(((text[len(left.text)], round(heard, 4)),), (edge, box[1], right.box[0] - edge, box[3]))
     whole = min(1.0, left.whole * right.whole / between**2)
     return Number(box, ((text, round(likelihood * whole, 4)),), (*left.digits, lost, *right.digits), whole)

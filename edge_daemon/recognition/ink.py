@@ -17,12 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.domain import Grey
+from edge_daemon.images import MIN_HEIGHT
 
 if TYPE_CHECKING:
     from cv2.typing import MatLike
 
-MIN_HEIGHT = 8
-"""Pixels (of the working picture) below which ink cannot be read."""
 SHARE = 0.3
 """Of its own darkest: ink fainter than this share is the blur around a stroke."""
 SOFT, CRISPER, CRISPEST = 0.04, 75.0, 5.0
@@ -80,21 +79,6 @@ def contrast(picture: Grey) -> Grey:
     )
     paper = cv2.resize(cv2.blur(paper, (5, 5)), picture.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(cv2.bitwise_not(cv2.divide(picture, paper, scale=255)), np.uint8)
-
-
-def shrunk(picture: Grey, side: int) -> Grey:
-    """To at most `side` px on the longer side; the shorter one stays readable.
-
-    Halved, which averages, as often as that goes, then resampled: averaging at any other scale takes ten times as long.
-    """
-    scale = side / max(picture.shape)
-    if scale >= 1:
-        return picture
-    width, height = (max(min(MIN_HEIGHT, length), round(length * scale)) for length in picture.shape[::-1])
-    while width <= picture.shape[1] // 2 and height <= picture.shape[0] // 2:
-        half = picture.shape[1] // 2, picture.shape[0] // 2
-        picture = np.asarray(cv2.resize(picture, half, interpolation=cv2.INTER_AREA), np.uint8)
-    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def is_light_on_dark(picture: Grey) -> bool:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.domain import DIGITS, NOT_A_DIGIT, Candidate, Classifier, Digit, Glyph, Line, Number, outline
+from edge_daemon.domain import DIGITS, NOT_A_DIGIT, Candidate, Classifier, Digit, Glyph, Line, Number
+from edge_daemon.geometry import bounding_box
 
 BEAM = 8
 """Texts kept at each node while candidates are collected."""
@@ -125,7 +126,7 @@ def number(line: Line, scores: NDArray[np.float32], run: Sequence[int], ends: fl
     rest = share * (1 - confidence) / (1 - likeliest)
     candidates = (best[0][0], round(confidence, 4)), *((text, round(p * rest, 4)) for text, p in best[1:])
     digits = tuple(Digit(top_digits(scores[i]), line.glyphs[i].box) for i in run)
-    return [Number(outline([line.glyphs[i].box for i in run]), candidates, digits, ends)]
+    return [Number(bounding_box([line.glyphs[i].box for i in run]), candidates, digits, ends)]
 
 
 def sober(chance: float) -> float:

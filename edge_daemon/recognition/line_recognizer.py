@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import DIGITS, Box, Candidate, Grey
 from edge_daemon.errors import ModelError
+from edge_daemon.geometry import clip_box
+from edge_daemon.images import decode_grey
 from edge_daemon.inference.interpreter import (
     ANY,
     Manifest,
@@ -139,7 +141,7 @@ def network(runtime: Any, content: bytes, name: str) -> Network:
 
 def golden_strips(sheet: bytes, count: int) -> list[Grey]:
     """A PNG of `count` strips, one below the other, taken apart. Raises ModelError."""
-    picture = cv2.imdecode(np.frombuffer(sheet, np.uint8), cv2.IMREAD_GRAYSCALE)
+    picture = decode_grey(sheet)
     if picture is None or count == 0 or picture.shape != (HEIGHT * count, WIDTH):
         raise ModelError(f"the golden sheet does not hold {count} strips; reinstall the model")
     return list(np.asarray(picture, np.uint8).reshape(count, HEIGHT, WIDTH))
@@ -153,7 +155,7 @@ def cut(ink: Grey, box: Box, wide: float = 1.0) -> Grey | None:
     is clipped to the map. The strip's paper is stretched to 0 and its ink to 255. None for what cannot be a line that
     the network knows: too long for its height, or empty.
     """
-    x, y, w, h = clipped(box, ink)
+    x, y, w, h = clip_box(box, ink)
     if min(w, h) < 2 or w * wide * HEIGHT > h * WIDTH * SQUEEZE:
         return None
     how = cv2.INTER_AREA if h > HEIGHT else cv2.INTER_LINEAR
@@ -194,16 +196,9 @@ def across(w: float, h: int) -> int:
     return max(1, min(WIDTH, round(w * HEIGHT / h)))
 
 
-def clipped(box: Box, ink: Grey) -> Box:
-    """`box` as far as it lies on the map; of no size where it does not."""
-    x, y = max(0, box[0]), max(0, box[1])
-    right, bottom = min(ink.shape[1], box[0] + box[2]), min(ink.shape[0], box[1] + box[3])
-    return x, y, max(0, right - x), max(0, bottom - y)
-
-
 def boxes(box: Box, ink: Grey, spans: Sequence[tuple[float, float]]) -> list[Box]:
     """Where the digits of a strip cut from `box` stand on the map: as high as the line, as wide as their spans."""
-    x, y, w, h = clipped(box, ink)
+    x, y, w, h = clip_box(box, ink)
     step = w * WIDTH / across(w, h)
     ends = [(min(w, round(first * step)), min(w, round(last * step))) for first, last in spans]
     return [(x + first, y, max(1, last - first), h) for first, last in ends]

@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.domain import Box, Classifier, Digit, Grey, Line, Number, Patch, outline
+from edge_daemon.domain import Classifier, Digit, Grey, Line, Number, Patch
+from edge_daemon.geometry import bounding_box, unrotate_box
+from edge_daemon.images import rotate_left, shrink
 from edge_daemon.inference import classifier as classifiers
 from edge_daemon.inference import digits as tflite
 from edge_daemon.inference.edgetpu import Device
 from edge_daemon.inference.interpreter import usual_kind
 from edge_daemon.recognition.fusion import borne_out, jointly, may_be_one, rejoined, strip_of
-from edge_daemon.recognition.ink import Blob, contrast, shrunk
+from edge_daemon.recognition.ink import Blob, contrast
 from edge_daemon.recognition.isolation import credible
 from edge_daemon.recognition.lattice import read
 from edge_daemon.recognition.line_recognizer import SETTLED, StripReader, boxes
@@ -80,7 +82,7 @@ class Reader:
 
     def _looked_round(self, patch: Patch, numbers: Sequence[Number]) -> bool:
         """Whether the picture stands better another way up, which it then is taken to do from now on."""
-        small = replace(patch, pixels=shrunk(patch.pixels, GLANCE))
+        small = replace(patch, pixels=shrink(patch.pixels, GLANCE))
         others = {turn: self._seen(small, (self.turn + turn) % 4)[0] for turn in (1, 2, 3)}
         gains = {
             turn: gain(numbers, seen, *(UPSIDE_DOWN if turn == 2 else ON_ITS_SIDE)) for turn, seen in others.items()
@@ -103,7 +105,7 @@ class Reader:
             return None
         where = boxes(box, ink, said.spans)
         digits = tuple(Digit(((digit, sure),), at) for digit, at in zip(text, where, strict=True))
-        return Number(outline(where), tuple(c for c in said.candidates if c[0]), digits)
+        return Number(bounding_box(where), tuple(c for c in said.candidates if c[0]), digits)
 
     def _seen(self, patch: Patch, turn: int) -> tuple[list[Number], int, int]:
         """The numbers after `turn` quarter turns to the left, boxes in pixels of the turned patch, how many pieces of
@@ -114,7 +116,7 @@ class Reader:
             sifted.append(self.sieve.sift(ink, blobs))
             return sifted[-1]
 
-        pixels = turned(patch.pixels, turn)
+        pixels = rotate_left(patch.pixels, turn)
         lines = segment(replace(patch, pixels=pixels), sift)
         numbers = read(lines, self.classifier)
         if self.strips:
@@ -132,7 +134,7 @@ class Reader:
     def _told(self, patch: Patch, numbers: Sequence[Number], turn: int) -> list[Number]:
         """`numbers` of the turned patch, with what strips say of those that are not sure; boxes in px of the patch."""
         if self.strips:
-            told = heard(turned(patch.pixels, turn), numbers, self.strips)
+            told = heard(rotate_left(patch.pixels, turn), numbers, self.strips)
             numbers = self._credible(patch, told, turn, beside=numbers)
         return [turned_back(n, patch.pixels.shape, turn) for n in numbers if n.confidence >= LEAST]
 
@@ -165,7 +167,7 @@ def mended(pixels: Grey, numbers: Sequence[Number], strips: StripReader) -> list
     found: list[Number] = []
     for number in numbers:
         if found and may_be_one(found[-1], number):
-            strip = strip_of(pixels, outline([found[-1].box, number.box]))
+            strip = strip_of(pixels, bounding_box([found[-1].box, number.box]))
             one = rejoined(found[-1], number, strips.read_each([strip])[0]) if strip is not None else None
             if one:
                 found[-1] = one
@@ -205,24 +207,9 @@ def evidence(numbers: Sequence[Number], telling: str) -> float:
     return sum(sureness(number) * sum(digit in telling for digit in number.text) for number in numbers)
 
 
-def turned(pixels: Grey, turn: int) -> Grey:
-    """`turn` quarter turns to the left."""
-    return np.ascontiguousarray(np.rot90(pixels, turn)) if turn else pixels
-
-
 def turned_back(number: Number, shape: tuple[int, ...], turn: int) -> Number:
     """Boxes of a turned picture as boxes of the picture, whose (height, width) is `shape`."""
     if not turn:
         return number
-    digits = tuple(replace(digit, box=box_back(digit.box, shape, turn)) for digit in number.digits)
-    return replace(number, box=box_back(number.box, shape, turn), digits=digits)
-
-
-def box_back(box: Box, shape: tuple[int, ...], turn: int) -> Box:
-    x, y, w, h = box
-    height, width = shape[:2]
-    if turn == 1:
-        return width - y - h, x, h, w
-    if turn == 2:
-        return width - x - w, height - y - h, w, h
-    return y, height - x - w, h, w
+    digits = tuple(replace(digit, box=unrotate_box(digit.box, shape, turn)) for digit in number.digits)
+    return replace(number, box=unrotate_box(number.box, shape, turn), digits=digits)

@@ -16,9 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.domain import Glyph, Grey, Line, Patch, outline
+from edge_daemon.domain import Glyph, Grey, Line, Patch
+from edge_daemon.geometry import bounding_box
+from edge_daemon.images import MIN_HEIGHT, shrink
 from edge_daemon.recognition.cut_points import WIDE, slices
-from edge_daemon.recognition.ink import MIN_HEIGHT, Blob, contrast, find_blobs, shrunk, united
+from edge_daemon.recognition.ink import Blob, contrast, find_blobs, united
 
 WORK_SIDE = 1280
 """Larger pictures are shrunk to this many pixels on the longer side: digits stay legible, the cost stays bounded."""
@@ -70,7 +72,7 @@ def segment(patch: Patch, sift: Sift | None = None) -> list[Line]:
     if min(patch.pixels.shape) < MIN_HEIGHT:
         return []
     scale = min(1.0, WORK_SIDE / max(patch.pixels.shape))
-    picture = shrunk(patch.pixels, WORK_SIDE)
+    picture = shrink(patch.pixels, WORK_SIDE)
     ink = contrast(picture)
     blobs = mended([blob for blob in find_blobs(ink) if looks_like_writing(blob, picture.shape)])
     if sift is not None:
@@ -306,7 +308,7 @@ def lattice(chain: Sequence[Blob], scale: float) -> Line:
         # a cut is paid half by either side; ink that was apart and is put together pays for that
         joins = sum(0.4 for k in range(i + 1, j) if costs[k] == 0.0)
         priors.append(-(costs[i] + costs[j]) / 2 - joins)
-    return Line(outline([g.box for g in glyphs]), tuple(glyphs), tuple(edges), tuple(priors))
+    return Line(bounding_box([g.box for g in glyphs]), tuple(glyphs), tuple(edges), tuple(priors))
 
 
 def may_be_one(group: Sequence[Blob]) -> bool:

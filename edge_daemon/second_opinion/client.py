@@ -18,8 +18,9 @@ from edge_daemon.decision.field_state import Ballot
 from edge_daemon.decision.observations import in_frame, joined, main_line
 from edge_daemon.decision.voter import Doubtful, Voter
 from edge_daemon.delivery.last_value import Board
-from edge_daemon.domain import Box, Grey, Heard, Number, Patch, Status, meet
-from edge_daemon.on_device.samples import cut
+from edge_daemon.domain import Box, Grey, Heard, Number, Patch, Status
+from edge_daemon.geometry import overlap
+from edge_daemon.images import crop_number
 from edge_daemon.second_opinion import messages
 from edge_daemon.second_opinion.budget import Allowance
 
@@ -70,7 +71,7 @@ class Asking:
             view = about.ballot.evidence.latest.view
             if box is None or patch.status is not Status.OK or self._last.get(about.name) == (about.ballot, view):
                 continue
-            self._waiting[about.name] = Asked(about, view, _text(about.ballot), cut(patch.pixels, box)[0])
+            self._waiting[about.name] = Asked(about, view, _text(about.ballot), crop_number(patch.pixels, box)[0])
             if len(self._waiting) > MOST:
                 del self._waiting[next(iter(self._waiting))]
 
@@ -131,4 +132,4 @@ def _box_of(box: Box | None, patch: Patch, numbers: Sequence[Number]) -> Box | N
         return None
     if box is None:
         return joined(main_line(numbers)).box
-    return next((n.box for n in numbers if meet(in_frame(n, patch.to_frame).box, box)), None)
+    return next((n.box for n in numbers if overlap(in_frame(n, patch.to_frame).box, box)), None)

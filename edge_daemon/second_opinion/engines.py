@@ -10,10 +10,10 @@ import numpy as np
 from edge_daemon.decision.observations import joined, main_line
 from edge_daemon.decision.perturbation import views
 from edge_daemon.domain import Candidate, Grey
+from edge_daemon.fields.extract import patch_of_sample
 from edge_daemon.inference import classifier
 from edge_daemon.inference.options import BUNDLED
 from edge_daemon.recognition.reader import Reader, open_reader
-from edge_daemon.tools.training_set import as_patch
 
 
 class Ensemble:
@@ -34,7 +34,7 @@ class Ensemble:
         chances: dict[str, float] = defaultdict(float)
         for reader in self._readers:
             for picture in pictures:
-                numbers = reader.read(as_patch(np.ascontiguousarray(picture)))
+                numbers = reader.read(patch_of_sample(np.ascontiguousarray(picture)))
                 for text, chance in joined(main_line(numbers)).candidates if numbers else ():
                     chances[text] += chance / (len(pictures) * len(self._readers))
         return tuple(sorted(chances.items(), key=lambda item: -item[1])[:3])

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from edge_daemon.domain import Candidate, Grey, Heard, Message
+from edge_daemon.images import encode_jpeg
 from edge_daemon.mqtt.messages import base
 
 EXPIRY = 30
@@ -96,7 +97,7 @@ def packed(pixels: Grey) -> bytes:
     while True:
         scale = min(1.0, side / max(pixels.shape))
         small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else pixels
-        picture = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
+        picture = encode_jpeg(np.asarray(small, np.uint8), QUALITY)
         if len(picture) <= LARGEST_PICTURE:
             return picture
         side = side * 3 // 4

@@ -17,8 +17,8 @@ from msgspec import Meta
 
 from edge_daemon.domain import Frame, Grey
 from edge_daemon.errors import CameraError, CameraHangsError
+from edge_daemon.images import Rotation, rotate_clockwise
 from edge_daemon.sources.frame_rate import Pace, wait_until
-from edge_daemon.sources.rotation import Rotation, turned
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class PiCamera:
                 if pixels is None:
                     yield None
                 else:
-                    yield Frame(seq, time.time(), now, turned(pixels, self._options.rotation))
+                    yield Frame(seq, time.time(), now, rotate_clockwise(pixels, self._options.rotation))
                     seq, last, due = seq + 1, now, max(due + self._pace.interval, now)
                     if before is None or not is_repeat(pixels, before):
                         fresh, before, reopened = now, pixels, False

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import Frame, Grey
 from edge_daemon.errors import CameraError, ConfigError
-from edge_daemon.mqtt.address import read_password
+from edge_daemon.images import Rotation, rotate_clockwise
 from edge_daemon.sources.frame_rate import Pace
 from edge_daemon.sources.grabber import Capture, grabbed
 from edge_daemon.sources.opencv import opened
-from edge_daemon.sources.rotation import Rotation, turned
+from edge_daemon.system.credentials import read_password
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 TIMEOUT = 10.0
@@ -71,7 +71,7 @@ class StreamCamera:
         return capture  # type: ignore[return-value]
 
     def _grey(self, frame: NDArray[np.uint8]) -> Grey:
-        return turned(np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8), self._options.rotation)
+        return rotate_clockwise(np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8), self._options.rotation)
 
     def _address(self) -> str:
         """The url with the login in it, for the library alone."""

@@ -1,0 +1,18 @@
+"""The machine below: files written durably, child processes, systemd, the journal, clocks, folders, credentials.
+
+It knows nothing of numbers, cameras or brokers. Every room may use it.
+"""
+
+__all__ = [
+    "atomic",
+    "backoff",
+    "child_process",
+    "clock",
+    "credentials",
+    "folders",
+    "journal",
+    "log_setup",
+    "machine",
+    "systemd",
+    "units",
+]

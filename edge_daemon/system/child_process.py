@@ -26,7 +26,7 @@ _TAIL = 2000
 _STATUS = Path("/proc/self/statm")
 
 
-class Child:
+class ChildProcess:
     """A function of ours at work in a process of its own."""
 
     def __init__(self, job: str, *arguments: str, seconds: float = SECONDS) -> None:
@@ -69,9 +69,9 @@ class Child:
         self._process.communicate()
 
 
-def apart(job: str, *arguments: str, seconds: float = SECONDS) -> Any:
+def call(job: str, *arguments: str, seconds: float = SECONDS) -> Any:
     """What a function returns that is called in a process of its own. See Child."""
-    return Child(job, *arguments, seconds=seconds).answer()
+    return ChildProcess(job, *arguments, seconds=seconds).answer()
 
 
 def main() -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from edge_daemon.domain import DIGITS, LABELS, Classifier, Glyph, Grey
 from edge_daemon.errors import SampleError
+from edge_daemon.images import data_url, encode_png
 from edge_daemon.inference.digits import golden_inks, read_manifest
 from edge_daemon.inference.interpreter import bundled, read_file
 from edge_daemon.sources.simulated.handwriting import Writer, alone
@@ -160,7 +159,7 @@ def write_page(folder: Path, title: str, found: Sequence[Gains], more: str = "")
         )
         parts.append(f"<h2>{html.escape(g.set)}</h2><table><tr><th>digit<th>crops<th>before<th>after<th>{rows}</table>")
         shown = "".join(
-            f"<figure><img alt='{m.truth}' src='{_data_url(m.ink)}'><figcaption>{m.truth}, now read"
+            f"<figure><img alt='{m.truth}' src='{data_url(encode_png(m.ink), 'png')}'><figcaption>{m.truth}, now read"
             f" {m.said} ({m.confidence:.0%})</figcaption></figure>"
             for m in g.worst
         )
@@ -180,7 +179,3 @@ _STYLE = """<meta name=viewport content="width=device-width"><style>
 pre { white-space: pre-wrap } table { border-collapse: collapse } td, th { padding: .1rem .7rem; text-align: right }
 figure { display: inline-block; margin: .5rem; text-align: center } img { height: 4rem; background: #000 }
 figcaption { font-size: .8rem }</style>"""
-
-
-def _data_url(ink: Grey) -> str:
-    return "data:image/png;base64," + base64.b64encode(cv2.imencode(".png", ink)[1].tobytes()).decode()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import LABELS, NOT_A_DIGIT, Grey
 from edge_daemon.errors import PictureError
+from edge_daemon.images import decode_grey
 from edge_daemon.inference.classifier import Options, load
 from edge_daemon.inference.interpreter import softmax
 
@@ -134,7 +135,7 @@ def _folder(path: Path) -> Crops:
 def _pictures(folder: Path) -> Iterator[Grey]:
     """What is darker or lighter than the rim is ink. Raises PictureError."""
     for file in sorted(folder.iterdir()) if folder.is_dir() else ():
-        read = cv2.imdecode(np.frombuffer(file.read_bytes() or b"\0", np.uint8), cv2.IMREAD_GRAYSCALE)
+        read = decode_grey(file.read_bytes())
         if read is None:
             raise PictureError(f"{file}: expected a picture; it cannot be read")
         rim = np.concatenate((read[0], read[-1], read[:, 0], read[:, -1]))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import Candidate, Digit, Grey, Status
 from edge_daemon.errors import ExplainError
+from edge_daemon.images import decode_grey
 from edge_daemon.on_device.explain_log import SUFFIX, Explanation, kept_in, scaled
 from edge_daemon.tools.annotate import DIGIT, FONT, NUMBER, Colour
 
@@ -105,7 +106,8 @@ def as_json(told: Explanation) -> dict[str, Any]:
 
 def drawn(told: Explanation) -> NDArray[np.uint8]:
     """One picture (h, w, 3) that holds all: what is said, the patch with its digits, each digit with its top three."""
-    patch = cv2.imdecode(np.frombuffer(told.picture, np.uint8), cv2.IMREAD_GRAYSCALE).astype(np.uint8)
+    patch = decode_grey(told.picture)
+    assert patch is not None, "the daemon wrote this picture itself"
     head, *rest = as_text(told)
     facts = [line.strip() for line in rest if not line.strip().startswith("digit")]
     bands = [_written([head, *facts]), _patch(patch, told.digits)]

@@ -18,7 +18,7 @@ from edge_daemon.inference.digits import locate, read_manifest
 from edge_daemon.inference.foreign import ForeignClassifier, golden_digits, twin
 from edge_daemon.inference.interpreter import INTERPRETERS, find_interpreter, read_file, usual_kind
 from edge_daemon.model_store.acceptance import pace
-from edge_daemon.system.child_process import apart
+from edge_daemon.system.child_process import call
 
 TPU_OPS = frozenset(
     """ADD AVERAGE_POOL_2D CONCATENATION CONV_2D DEPTHWISE_CONV_2D EXPAND_DIMS FULLY_CONNECTED L2_NORMALIZATION LOGISTIC
@@ -43,10 +43,10 @@ def check(options: Options) -> tuple[list[str], bool]:
         given = msgspec.json.encode(asdict(options) | {"runtime": package}).decode()
         try:
             if not told:
-                lines += apart("edge_daemon.tools.inspect_model:structure", given)
+                lines += call("edge_daemon.tools.inspect_model:structure", given)
                 told = True
             lines += [
-                f"{package} {version}: {line}" for line in apart("edge_daemon.tools.inspect_model:performance", given)
+                f"{package} {version}: {line}" for line in call("edge_daemon.tools.inspect_model:performance", given)
             ]
             fit = True
         except ModelError as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from edge_daemon import app
-from edge_daemon.config.schema import Config, state_folder
+from edge_daemon.config.schema import Config
 from edge_daemon.decision.voter import Voter
 from edge_daemon.domain import Entry, Frame, Message
 from edge_daemon.errors import PictureError
@@ -22,6 +22,7 @@ from edge_daemon.model_store.store import Store
 from edge_daemon.mqtt import messages
 from edge_daemon.recognition.reader import open_reader
 from edge_daemon.sources.files import VIDEOS, Picture, Video, expand, grey, pictures
+from edge_daemon.system.folders import state_folder
 
 DATE_TIME, DATE_TIME_ORIGINAL, EXIF_IFD = 0x0132, 0x9003, 0x8769
 

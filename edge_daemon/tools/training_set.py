@@ -9,11 +9,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_daemon.decision.observations import joined, main_line
-from edge_daemon.domain import DIGITS, LABELS, NOT, NOT_A_DIGIT, Classifier, Frame, Glyph, Grey, Line, Patch
+from edge_daemon.domain import DIGITS, LABELS, NOT, NOT_A_DIGIT, Classifier, Glyph, Grey, Line
 from edge_daemon.errors import SampleError
+from edge_daemon.fields.extract import patch_of_sample
+from edge_daemon.images import encode_png
 from edge_daemon.on_device.samples import NOTHING, Sample
 from edge_daemon.recognition.reader import Reader
 from edge_daemon.recognition.segment import segment
@@ -49,7 +50,7 @@ def export(labelled: Iterable[tuple[str, Sample]], folder: Path, reader: Reader)
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 ink = cv2.copyMakeBorder(glyph.ink, MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_CONSTANT)
-                path.write_bytes(cv2.imencode(".png", ink)[1].tobytes())
+                path.write_bytes(encode_png(np.asarray(ink, np.uint8)))
             except OSError as error:
                 raise SampleError(f"{path}: cannot be written: {error.strerror}") from None
             glyphs += 1
@@ -64,7 +65,7 @@ def crops(labelled: Iterable[tuple[str, Sample]], reader: Reader) -> Crops:
 
 def taken_apart(pixels: Grey, label: str, reader: Reader) -> list[tuple[str, Glyph]]:
     """Folder and glyph of each digit of `label`; of NOTHING all pieces of ink, which are none. Empty: no way to."""
-    lines = segment(as_patch(with_paper(pixels)))  # no sieve: that there are digits is known
+    lines = segment(patch_of_sample(with_paper(pixels)))  # no sieve: that there are digits is known
     if label == NOTHING:
         return [(NOT, line.glyphs[i]) for line in lines for i in pieces(line)]
     ways = [way for line in lines if (way := aligned(line, label, reader.classifier))]
@@ -113,15 +114,9 @@ def _offer(
         best[place] = weight, way
 
 
-def as_patch(pixels: Grey) -> Patch:
-    """A cut-out as the field that it comes from."""
-    eye: NDArray[np.float64] = np.eye(3)
-    return Patch("sample", Frame(0, 0.0, 0.0, pixels), pixels, eye)
-
-
 def reads(reader: Reader, pixels: Grey) -> str:
     """What a reader says of a cut-out; NOTHING where it finds no number."""
-    numbers = reader.read(as_patch(pixels))
+    numbers = reader.read(patch_of_sample(pixels))
     return joined(main_line(numbers)).text if numbers else NOTHING
 
 

@@ -1,0 +1,12 @@
+"""Models by URL: published and signed on one machine, fetched and verified on another (The Update Framework).
+
+A repository's URL comes in, a version in the model store goes out. The daemon, the command line and the checks use
+it.
+"""
+
+__all__ = [
+    "client",
+    "install",
+    "publish",
+    "schedule",
+]

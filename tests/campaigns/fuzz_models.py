@@ -25,7 +25,7 @@ from edge_daemon.inference.options import BUNDLED, Options
 from edge_daemon.model_store.acceptance import KINDS
 from edge_daemon.model_store.store import Store
 from edge_daemon.sources.simulated.handwriting import Writer, coverage
-from edge_daemon.system.child_process import apart
+from edge_daemon.system.child_process import call
 from edge_daemon.tools.evaluate import crops
 
 CROPS = 2000
@@ -135,7 +135,7 @@ def read(manifest: str, of: str) -> list[list[int]]:
 
 def fuzz(count: int, seed: int, of: str = "", tell: Callable[[str], None] = print) -> Outcome:
     """Let the store take in `count` spoiled models, and use those that it takes."""
-    original = np.array(apart("tests.campaigns.fuzz_models:read", BUNDLED, of, seconds=PATIENCE))
+    original = np.array(call("tests.campaigns.fuzz_models:read", BUNDLED, of, seconds=PATIENCE))
     outcome = Outcome(
         models=count, refused=0, child_died=0, got_in=0, crashes=0, least_agreement=1.0, below=0, reasons={}
     )
@@ -157,7 +157,7 @@ def fuzz(count: int, seed: int, of: str = "", tell: Callable[[str], None] = prin
             outcome["got_in"] += 1
             try:
                 said = np.array(
-                    apart("tests.campaigns.fuzz_models:read", str(store.active().manifest), of, seconds=PATIENCE)
+                    call("tests.campaigns.fuzz_models:read", str(store.active().manifest), of, seconds=PATIENCE)
                 )
             except ChildError as error:
                 outcome["crashes"] += 1

@@ -16,9 +16,8 @@ import cv2
 import numpy as np
 
 from edge_daemon.domain import Grey, Status
-from edge_daemon.fields.change import half
 from edge_daemon.fields.quality import exposure, judge, judge_light, light_of, sight
-from edge_daemon.recognition.ink import shrunk
+from edge_daemon.images import half_size, shrink
 from edge_daemon.sources.files import Picture, pictures
 from edge_daemon.sources.simulated.disturbances import Plane, glare, with_hand
 
@@ -66,11 +65,11 @@ SPOILED: dict[str, Way] = {
 
 def statuses(picture: Grey) -> Iterator[tuple[str, Status]]:
     """What the gate says of a picture (h, w), by the way it was taken."""
-    small = half(picture)
+    small = half_size(picture)
     yield "at first sight", judge_light(light_of(small), None)
     good = sight(small, exposure(small))
     for name, way in (PASS | SPOILED).items():
-        other = half(way(picture))
+        other = half_size(way(picture))
         yield name, judge(sight(other, exposure(other)), good)
 
 
@@ -79,7 +78,7 @@ def readable(paths: Sequence[str]) -> Iterator[tuple[str, Grey]]:
     for shown in pictures(paths):
         if not isinstance(shown, Picture):
             raise click.ClickException(str(shown))
-        yield Path(shown.name).parent.name, shrunk(shown.pixels, LONGEST)
+        yield Path(shown.name).parent.name, shrink(shown.pixels, LONGEST)
 
 
 @click.command()

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from edge_daemon.domain import DIGITS, Box, Grey, outline
+from edge_daemon.domain import DIGITS, Box, Grey
+from edge_daemon.geometry import bounding_box
+from edge_daemon.images import crop_number
 from edge_daemon.inference.classifier import Options as Model
-from edge_daemon.on_device.samples import Sample, cut
+from edge_daemon.on_device.samples import Sample
 from edge_daemon.recognition.reader import open_reader
 from edge_daemon.sources.simulated.camera import Options, SimulatedCamera
 from edge_daemon.tools import training_set
@@ -41,7 +43,7 @@ def fields(writer: int, page: int) -> dict[str, Box]:
     width, height = Options().size
     regions = {}
     for row, boxes in sorted(found.items()):
-        x, y, w, h = outline(boxes)
+        x, y, w, h = bounding_box(boxes)
         left, top = max(0, x - 20), max(0, y - 14)
         regions[NAMES[row]] = left, top, min(width - left, w + 40), min(height - top, h + 28)
     return regions
@@ -83,7 +85,7 @@ class Hand:
             picture = seen.picture(seq) if new else None
             for truth in new:
                 assert picture is not None
-                found[truth.text, truth.since] = truth.text, cut(picture, truth.box)[0]
+                found[truth.text, truth.since] = truth.text, crop_number(picture, truth.box)[0]
         return list(found.values())
 
 

@@ -26,16 +26,16 @@ import numpy as np
 from edge_daemon.decision.evidence import MIN_FRAMES, Evidence, Opinion
 from edge_daemon.decision.observations import joined, main_line
 from edge_daemon.domain import Candidate, Number, Patch, Status
+from edge_daemon.fields.extract import patch_of_sample
+from edge_daemon.images import crop_number
 from edge_daemon.inference import classifier
 from edge_daemon.mqtt.address import Access
 from edge_daemon.mqtt.connection import Link, Times, dial
-from edge_daemon.on_device.samples import cut
 from edge_daemon.recognition.reader import Reader, open_reader
 from edge_daemon.second_opinion import messages
 from edge_daemon.second_opinion import server as opinion_server
 from edge_daemon.second_opinion.engines import Ensemble, open_ensemble
 from edge_daemon.second_opinion.messages import Question
-from edge_daemon.tools.training_set import as_patch
 from tests.campaigns.opinion_looks import Look, crops, photographed, simulated
 from tests.support.brokers.mosquitto import Mosquitto
 
@@ -72,7 +72,7 @@ class Case:
 
 def read(look: Look, reader: Reader) -> Case:
     """As the device reads a field that stands still."""
-    numbers = reader.read(as_patch(look.pixels))
+    numbers = reader.read(patch_of_sample(look.pixels))
     number = joined(main_line(numbers)) if numbers else None
     evidence = Evidence(0.0)
     for frame in range(MIN_FRAMES):
@@ -80,7 +80,7 @@ def read(look: Look, reader: Reader) -> Case:
         evidence.add(Opinion(float(frame), 0.0, status, candidates))
     decision = evidence.decision(None)
     doubtful = number is not None and decision is not None and decision.status is Status.LOW_CONFIDENCE
-    picture = messages.packed(cut(look.pixels, number.box)[0]) if number and doubtful else None
+    picture = messages.packed(crop_number(look.pixels, number.box)[0]) if number and doubtful else None
     return Case(look.truth, evidence, picture)
 
 

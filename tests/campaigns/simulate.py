@@ -21,8 +21,9 @@ from edge_daemon.app import Look, look
 from edge_daemon.decision.evidence import AGREEMENT, MIN_FRAMES
 from edge_daemon.decision.tracks import SETTLE
 from edge_daemon.decision.voter import Voter
-from edge_daemon.domain import Reading, Status, meet, outline
+from edge_daemon.domain import Reading, Status
 from edge_daemon.fields.extract import Fields
+from edge_daemon.geometry import bounding_box, overlap
 from edge_daemon.inference.classifier import Options as Model
 from edge_daemon.recognition.reader import open_reader
 from edge_daemon.sources.simulated.camera import Options, SimulatedCamera, Truth
@@ -103,7 +104,7 @@ def watched(options: Options) -> Iterator[Seen]:
 def cause(there: Truth, looks: list[Look]) -> str:
     """Who lost a number, going by the looks at it while it stood there."""
     seen = [numbers for patch, numbers in looks if patch.status is Status.OK]
-    read = [[n.text for n in numbers if meet(n.box, there.box)] for numbers in seen]
+    read = [[n.text for n in numbers if overlap(n.box, there.box)] for numbers in seen]
     if len(seen) < MIN_FRAMES:
         return "gate"
     if sum(there.text in texts for texts in read) >= AGREEMENT * len(read):
@@ -129,9 +130,9 @@ def judge(options: Options, figures: Figures) -> None:
                 looks[key] += seen.looks
         for reading in seen.said:
             figures.readings += 1
-            box = outline(digit.box for digit in reading.digits)
+            box = bounding_box(digit.box for digit in reading.digits)
             frames = range(max(0, round(seen.seq - SPARE * fps)), seen.seq + 1)
-            near = [there for seq in frames for there in truth(seq) if meet(there.box, box)]
+            near = [there for seq in frames for there in truth(seq) if overlap(there.box, box)]
             match = next((there for there in near if there.text == reading.text), None)
             if match:
                 found.setdefault((match.text, match.since), seen.seq)
@@ -143,7 +144,7 @@ def judge(options: Options, figures: Figures) -> None:
     figures.accepted += len(long.keys() & found.keys())
     figures.delays += [max(0.0, (found[key] - key[1]) / fps - SETTLE) for key in long.keys() & found.keys()]
     for key in sorted(long.keys() - found.keys(), key=lambda key: key[1]):
-        texts = Counter(n.text for _, numbers in looks[key] for n in numbers if meet(n.box, long[key].box))
+        texts = Counter(n.text for _, numbers in looks[key] for n in numbers if overlap(n.box, long[key].box))
         read = ", ".join(f"{text} {times}x" for text, times in texts.most_common(3)) or "nothing"
         where = f"{page} frame {key[1]} to {stood[key][1]}"
         figures.lost[cause(long[key], looks[key])].append(f"{where}: {key[0]}, read {read} in {len(looks[key])} looks")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge_daemon.commands.dispatcher import Later
-from edge_daemon.commands.on_demand import LARGEST, LONGEST, PATIENCE, Inspector, jpeg
+from edge_daemon.commands.on_demand import LARGEST, LONGEST, PATIENCE, Inspector, jpeg_within
 from edge_daemon.decision.voter import Voter
 from edge_daemon.delivery.last_value import Board
 from edge_daemon.domain import Number, Status
@@ -115,7 +115,7 @@ def test_snapshots_are_off_by_default() -> None:
 def test_a_snapshot_is_small() -> None:
     """Whatever is in the picture: noise, which JPEG cannot make small, most of all."""
     noise = np.random.default_rng(0).integers(0, 255, (2000, 3000), np.uint8)
-    picture = jpeg(noise)
+    picture = jpeg_within(noise)
     assert len(picture) <= LARGEST
     shown = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_GRAYSCALE)
     assert shown is not None

@@ -23,6 +23,7 @@ from edge_daemon.config import schema  # app: nobody may not read it later
 from edge_daemon.config.schema import Camera, Config, load, parse
 from edge_daemon.errors import ConfigError
 from edge_daemon.sources.kinds import KINDS, options_type
+from edge_daemon.system.folders import state_folder
 from tests.support.certificates import certificate
 
 DEFAULT = files("edge_daemon").joinpath("default.toml").read_text(encoding="utf-8")
@@ -80,9 +81,9 @@ def test_default_device_names_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_state_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     """systemd's folder when there is one, also when it made several."""
     monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/a:/var/lib/b")
-    assert schema.state_folder() == Path("/var/lib/a")
+    assert state_folder() == Path("/var/lib/a")
     monkeypatch.delenv("STATE_DIRECTORY")
-    assert schema.state_folder().name == "edge-daemon"
+    assert state_folder().name == "edge-daemon"
 
 
 # default.toml

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from edge_daemon.domain import Frame, Grey
-from edge_daemon.fields.change import Glance, differs, half
+from edge_daemon.fields.change import Glance, differs
 from edge_daemon.fields.extract import Fields, Options
 from edge_daemon.fields.monitor import AGAIN
+from edge_daemon.images import half_size
 from edge_daemon.sources.simulated.camera import Options as Camera
 from edge_daemon.sources.simulated.camera import SimulatedCamera
 from edge_daemon.sources.simulated.scene import Pen
@@ -100,9 +101,9 @@ def test_the_whole_frame_rests_too() -> None:
 def test_light_alone_is_no_difference_but_much_light_is() -> None:
     """A lamp ten percent brighter shows the same thing; one of half the light is worth a look."""
     rng, picture = np.random.default_rng(0), page([("2021", 100, 100)], paper=180)
-    now = half(noisy(picture, rng))
-    assert not differs(half(noisy(picture, rng, light=1.1)), now, 1.8)
-    assert differs(half(noisy(picture, rng, light=0.5)), now, 1.8)
+    now = half_size(noisy(picture, rng))
+    assert not differs(half_size(noisy(picture, rng, light=1.1)), now, 1.8)
+    assert differs(half_size(noisy(picture, rng, light=0.5)), now, 1.8)
 
 
 @pytest.mark.parametrize("sigma", [1.0, 2.5, 5.0])
@@ -110,7 +111,7 @@ def test_the_noise_is_measured(sigma: float) -> None:
     """The glance finds out how noisy the camera is, within a fifth, also while the light wanders."""
     rng, glance, picture = np.random.default_rng(0), Glance(), page([("2021", 100, 100)], paper=180)
     for i in range(200):
-        glance.strikes(half(noisy(picture, rng, sigma, 1 + 0.05 * np.sin(i / 70))))
+        glance.strikes(half_size(noisy(picture, rng, sigma, 1 + 0.05 * np.sin(i / 70))))
     assert glance.noise == pytest.approx(np.sqrt(2 * (sigma**2 / 4 + 1 / 12)), rel=0.2)
 
 

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_daemon.decision.observations import box_in_frame
 from edge_daemon.domain import Box, Frame, Grey, Patch, Status
 from edge_daemon.fields.extract import Fields, Options
+from edge_daemon.geometry import transform_box
 from edge_daemon.sources.simulated.disturbances import Conditions
 from tests.support.pictures.paper import page
 from tests.support.pictures.stage import REGION, Stage
@@ -74,7 +74,7 @@ def test_boxes_go_back_to_where_they_came_from(rotation: int) -> None:
     mark = (80, 70, 30, 14)
     options = Options("a", (50, 60, 100, 40), rotation=rotation)  # type: ignore[arg-type]
     patch = cut(frame_with(mark), options)
-    assert np.allclose(box_in_frame(dark_box(patch.pixels), patch.to_frame), mark, atol=1)
+    assert np.allclose(transform_box(dark_box(patch.pixels), patch.to_frame), mark, atol=1)
 
 
 def test_perspective_is_undone() -> None:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from edge_daemon.domain import Grey
-from edge_daemon.fields.change import half
 from edge_daemon.fields.registration import LOST, Anchor, drift
+from edge_daemon.images import half_size
 from edge_daemon.sources.simulated.disturbances import Conditions
 from edge_daemon.sources.simulated.handwriting import Writer, draw
 from tests.support.pictures.stage import Stage
@@ -21,7 +21,7 @@ def page(*nudges: tuple[float, float], text: str = "2021", seed: int = 3) -> lis
     """Pictures, at half size, by a camera that was pushed so many pixels."""
     stage = Stage(seed)
     stage.write(text)
-    return [half(stage.scene.shot(0, Conditions(nudge=nudge))) for nudge in nudges]
+    return [half_size(stage.scene.shot(0, Conditions(nudge=nudge))) for nudge in nudges]
 
 
 def page_of_squares() -> Grey:
@@ -57,8 +57,8 @@ def test_a_hand_that_moves_is_not_the_camera() -> None:
     """What moves in the picture while the rest stands still is no shift of the picture."""
     stage = Stage()
     stage.write("2021", at=(60, 170))
-    before = half(stage.scene.shot(0, Conditions(hand=(330.0, 300.0))))
-    now = half(stage.scene.shot(0, Conditions(hand=(390.0, 330.0))))
+    before = half_size(stage.scene.shot(0, Conditions(hand=(330.0, 300.0))))
+    now = half_size(stage.scene.shot(0, Conditions(hand=(390.0, 330.0))))
     found = drift(now, before, NOISE)
     assert found is None or max(map(abs, found)) < 1
 

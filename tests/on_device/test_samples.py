@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from edge_daemon.cli.main import cli
 from edge_daemon.domain import Grey
 from edge_daemon.errors import SampleError
-from edge_daemon.on_device.samples import IN_MEMORY, Options, Sample, Samples, cut, find_samples, open_samples
+from edge_daemon.images import crop_number
+from edge_daemon.on_device.samples import IN_MEMORY, Options, Sample, Samples, find_samples, open_samples
 from tests.support.pictures.paper import page
 
 SIZE = 100_000
@@ -50,10 +51,10 @@ def test_a_digit_that_was_left_out_can_be_seen() -> None:
     inked = np.flatnonzero((pixels < 130).any(axis=0))
     starts = [int(x) for x, before in zip(inked[1:], inked[:-1], strict=True) if x > before + 1]
     box = starts[0], 60, int(inked[-1]) - starts[0], 40
-    part, (left, _, width, _) = cut(pixels, box)
+    part, (left, _, width, _) = crop_number(pixels, box)
     assert left < inked[0]
     assert part.shape[1] == width
-    assert cut(pixels, (2, 60, 250, 40))[1][::2] == (0, 260)
+    assert crop_number(pixels, (2, 60, 250, 40))[1][::2] == (0, 260)
 
 
 def test_the_oldest_go_first(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from edge_daemon.domain import Classifier, Frame, Grey, Patch
+from edge_daemon.geometry import unrotate_box
 from edge_daemon.inference import classifier
 from edge_daemon.inference.classifier import Options
 from edge_daemon.recognition.line_recognizer import StripReader
-from edge_daemon.recognition.reader import Reader, box_back
+from edge_daemon.recognition.reader import Reader
 from edge_daemon.recognition.sieve import Sieve
 from tests.support.pictures.paper import page
 
@@ -101,7 +102,7 @@ def test_a_box_turned_and_turned_back_is_itself(turn: int) -> None:
     picture[10:25, 30:37] = 1
     ys, xs = np.nonzero(np.rot90(picture, turn))
     found = int(xs.min()), int(ys.min()), int(np.ptp(xs)) + 1, int(np.ptp(ys)) + 1
-    assert box_back(found, picture.shape, turn) == (30, 10, 7, 15)
+    assert unrotate_box(found, picture.shape, turn) == (30, 10, 7, 15)
 
 
 def test_touching_digits_in_a_field_are_read_as_a_line() -> None:

@@ -10,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_daemon.domain import Grey, Line
+from edge_daemon.images import shrink
 from edge_daemon.recognition.cut_points import slices
-from edge_daemon.recognition.ink import Blob, contrast, find_blobs, shrunk
+from edge_daemon.recognition.ink import Blob, contrast, find_blobs
 from edge_daemon.recognition.segment import MAY_BE, VOUCHED, WORK_SIDE, Sift, segment
 from edge_daemon.recognition.sieve import Sieve
 from tests.support.pictures.paper import in_shadow, page, patch
@@ -63,7 +64,7 @@ def test_near_and_far(height: int) -> None:
 ])  # fmt: skip
 def test_large_pictures_are_shrunk(size: tuple[int, int], side: int, then: tuple[int, int]) -> None:
     """To the longer side that is asked for; grey stays what it is, and a line however long stays legible."""
-    small = shrunk(np.full(size, 77, np.uint8), side)
+    small = shrink(np.full(size, 77, np.uint8), side)
     assert small.shape == then
     assert (small == 77).all()
 
@@ -71,7 +72,7 @@ def test_large_pictures_are_shrunk(size: tuple[int, int], side: int, then: tuple
 def test_a_fine_pattern_becomes_grey_when_shrunk() -> None:
     """It is averaged, not sampled: no stripes of another width come of it."""
     stripes = np.tile(np.array([0, 0, 255, 255], np.uint8), (900, 1000))
-    assert np.ptp(shrunk(stripes, 1000).astype(int)) < 16
+    assert np.ptp(shrink(stripes, 1000).astype(int)) < 16
 
 
 def test_boxes_are_in_pixels_of_the_picture_as_given() -> None:

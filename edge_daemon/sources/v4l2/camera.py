@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import Frame, Grey
 from edge_daemon.errors import CameraError
+from edge_daemon.images import Rotation, rotate_clockwise
 from edge_daemon.sources.frame_rate import Pace
 from edge_daemon.sources.grabber import Capture, grabbed
 from edge_daemon.sources.opencv import opened
-from edge_daemon.sources.rotation import Rotation, turned
 from edge_daemon.sources.v4l2 import controls as v4l2_controls
 from edge_daemon.sources.v4l2 import device as v4l2_device
 
@@ -107,7 +107,7 @@ class V4l2Camera:
 
     def _grey(self, frame: NDArray[np.uint8]) -> Grey:
         grey = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
-        return turned(np.asarray(grey, np.uint8), self._options.rotation)
+        return rotate_clockwise(np.asarray(grey, np.uint8), self._options.rotation)
 
 
 def calibrated(options: Options, now: Callable[[], float] = time.monotonic) -> Options:

@@ -8,7 +8,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from edge_daemon.domain import DIGITS, Box, Grey
-from edge_daemon.recognition.ink import MIN_HEIGHT, contrast
+from edge_daemon.images import MIN_HEIGHT
+from edge_daemon.recognition.ink import contrast
 from edge_daemon.recognition.line_recognizer import SQUEEZE, WIDTH, cut
 from edge_daemon.sources.simulated import handwriting
 from scripts.training.scenes import distractors, grounds, hands
