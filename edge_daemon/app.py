@@ -28,7 +28,7 @@ from edge_daemon.config.schema import Config
 from edge_daemon.decision.voter import Voter
 from edge_daemon.delivery.courier import Courier
 from edge_daemon.delivery.outbox import Outbox
-from edge_daemon.domain import Event, Frame, Number, Patch, Reading, Record, Request, Status
+from edge_daemon.domain import Event, Frame, Listener, Number, Patch, Reading, Record, Request, Status
 from edge_daemon.errors import ConfigError
 from edge_daemon.fields.extract import Fields
 from edge_daemon.inference.edgetpu import Device
@@ -53,10 +53,10 @@ from edge_daemon.updates.schedule import Updating
 
 log = logging.getLogger(__name__)
 
-Look = tuple[Patch, list[Number]]
-"""A patch, and what was read in it."""
-SETTLED = 600.0
-"""Seconds from the start within which too much memory is no reason to start anew: it would be so again at once."""
+ReadPatch = tuple[Patch, list[Number]]
+"""A patch and the numbers that were read in it, boxes in pixels of the patch."""
+NO_RESTART = 600.0
+"""Seconds after the start in which too much memory does not restart the process: a restart would not free any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +68,23 @@ class App:
     reader: Reader
     voter: Voter
     outbox: Outbox
-    ring: Ring
-    doubts: Doubts
     asking: Asking | None
-    """None: nobody else is asked, which is the default."""
+    """None: no second opinions, which is the default."""
     window: Window
     courier: Courier
     report: Report
     systemd: Systemd
     inbox: Inbox
     controls: Controls
-    inspector: Inspector
     desk: Desk
-    updating: Updating
+    listeners: tuple[Listener, ...]
+    """Called with each patch and record, and in each round, in this order."""
     memory: int
-    """Bytes of memory beyond which the process starts anew."""
+    """Bytes of memory above which the process restarts."""
 
 
 def run(app: App) -> Request:
-    """Carry frames from the camera to the outbox until asked to stop, or until there are no more."""
+    """Carry frames from the camera to the outbox until there is a request to leave, or no further frame."""
     app.systemd.ready()
     for frame in app.camera.frames:
         app.courier.check()
@@ -95,63 +93,64 @@ def run(app: App) -> Request:
             return request
         if frame is not None:
             app.window.show(frame)
-        if frame is not None and app.controls.enabled:
-            see(app, frame)
         if app.controls.enabled:
-            say(app, app.voter.due(frame.mono if frame else time.monotonic()))
-            if app.asking:
-                app.asking.tick()
-        watch_over(app)
-        app.updating.tick()
-        if app.outbox.recovered():
-            return Request.RELOAD
-        if app.report.resident > app.memory and app.report.uptime > SETTLED:
-            held = app.report.resident // 10**6
-            log.warning("%d MB of memory are in use; starting anew", held, extra=event("restart"))
-            return Request.RESTART
+            if frame is not None:
+                process(app, frame)
+            publish(app, app.voter.due(frame.mono if frame else time.monotonic()))
+        check_camera(app)
+        for listener in app.listeners:
+            listener.on_tick()
+        if request := must_rebuild(app):
+            return request
     return Request.STOP
 
 
-def watch_over(app: App) -> None:
-    """Tell how we are: a camera that has gone or is back, health, a line for systemctl status."""
-    say(app, app.camera.news())
-    app.controls.blind(app.camera.age > SILENT)
-    if app.report.tick():
-        app.systemd.status(app.report.summary())
-
-
-def look(frame: Frame, fields: Fields, reader: Reader, voter: Voter) -> list[Look]:
-    """One frame as far as the votes; what cannot be read is not. Returns what was looked at, and what it says."""
-    looks = []
-    for patch in fields.cut(frame, voter.undecided):
-        numbers = reader.read(patch) if patch.status is Status.OK else []
-        voter.observe(patch, numbers)
-        looks.append((patch, numbers))
-    return looks
-
-
-def see(app: App, frame: Frame) -> None:
-    """Look at a frame; how soon the next one is wanted follows from that."""
+def process(app: App, frame: Frame) -> None:
+    """Read a frame, pass the result to the listeners, and set the rate of the next frames."""
     started = time.monotonic()
-    for patch, numbers in look(frame, app.fields, app.reader, app.voter):
-        app.ring.saw(patch)
-        app.inspector.saw(patch)
-        app.doubts.saw(patch, numbers)
-        if app.asking:
-            app.asking.saw(patch, numbers)
+    for patch, numbers in read_frame(frame, app.fields, app.reader, app.voter):
+        for listener in app.listeners:
+            listener.on_patch(patch, numbers)
     app.voter.backend = app.reader.classifier.backend  # a Coral may have failed
     app.camera.hurry(app.fields.is_stirring(frame.mono) or bool(app.voter.undecided) or app.window.is_wanted)
     app.report.frame(time.monotonic() - started)
 
 
-def say(app: App, records: Sequence[Record]) -> None:
-    """Into the log, the outbox, and the memories of those who are asked later."""
+def read_frame(frame: Frame, fields: Fields, reader: Reader, voter: Voter) -> list[ReadPatch]:
+    """Cut the fields out of one frame, read them, and pass them to the voter. Returns each patch with its numbers.
+
+    A patch that cannot be read (too dark, blurred, ...) has none.
+    """
+    result = []
+    for patch in fields.cut(frame, voter.undecided):
+        numbers = reader.read(patch) if patch.status is Status.OK else []
+        voter.observe(patch, numbers)
+        result.append((patch, numbers))
+    return result
+
+
+def publish(app: App, records: Sequence[Record]) -> None:
+    """Put records into the outbox, from which the courier sends them, and pass them to the log and the listeners."""
     for seq, record in zip(app.outbox.put_all(records), records, strict=True):
-        tell(record)
-        app.ring.keep(seq, record)
-        app.doubts.said(record)
-        app.report.said(record)
-        app.controls.said(record)
+        log_record(record)
+        for listener in app.listeners:
+            listener.on_record(seq, record)
+
+
+def check_camera(app: App) -> None:
+    """Publish that the camera has failed or is back; without frames for long, readings become stale."""
+    publish(app, app.camera.news())
+    app.controls.blind(app.camera.age > SILENT)
+
+
+def must_rebuild(app: App) -> Request | None:
+    """RELOAD when the disk of the outbox is usable again, RESTART when the process holds too much memory."""
+    if app.outbox.recovered():
+        return Request.RELOAD
+    if app.report.resident > app.memory and app.report.uptime > NO_RESTART:
+        log.warning("%d MB of memory are in use; restarting", app.report.resident // 10**6, extra=event("restart"))
+        return Request.RESTART
+    return None
 
 
 def main(configuration: Configuration) -> None:
@@ -205,7 +204,9 @@ def build(config: Config, kept: Kept, inbox: Inbox, load: Callable[[], Config], 
         updating = stack.enter_context(closing(updates))
         files = stack.enter_context(closing(Files(config.device, config.health, runtime_folder())))
         bare, others = config.mqtt.bare_value, lambda: model.problems() | updating.problems()
-        report = Report(config.device, board, outbox, courier, camera, files, bare, wrong, others=others)
+        report = Report(
+            config.device, board, outbox, courier, camera, files, bare, wrong, others=others, status=systemd.status
+        )
 
         fields = Fields(config.fields)
         voter = Voter(config.fields, classifier.name, classifier.backend, reader.read, outbox.accepted())
@@ -219,10 +220,11 @@ def build(config: Config, kept: Kept, inbox: Inbox, load: Callable[[], Config], 
         asking = None
         if config.opinion.per_day:
             allowance = Allowance(state_folder() / "opinions.json", config.opinion.per_day)
-            asking = Asking(config.device, board, voter, allowance, lambda: courier.connected)
+            asking = Asking(config.device, board, voter, allowance, lambda: courier.connected and controls.enabled)
             report.more = asking.health
         doubts = Doubts(open_samples(state_folder(), runtime_folder(), config.samples))
         window = stack.enter_context(closing(Window(runtime_folder() / "preview")))
+        listeners = (ring, inspector, doubts, asking, report, controls, desk, updating)
         courier.start()
         yield App(
             camera=camera,
@@ -230,8 +232,6 @@ def build(config: Config, kept: Kept, inbox: Inbox, load: Callable[[], Config], 
             reader=reader,
             voter=voter,
             outbox=outbox,
-            ring=ring,
-            doubts=doubts,
             asking=asking,
             window=window,
             courier=courier,
@@ -239,9 +239,8 @@ def build(config: Config, kept: Kept, inbox: Inbox, load: Callable[[], Config], 
             systemd=systemd,
             inbox=inbox,
             controls=controls,
-            inspector=inspector,
             desk=desk,
-            updating=updating,
+            listeners=tuple(listener for listener in listeners if listener is not None),
             memory=size(config.health.max_memory),
         )
 
@@ -261,7 +260,6 @@ def tell_systemd(systemd: Systemd, request: Request) -> None:
 
 def next_request(app: App) -> Request | None:
     """Answer what has arrived, up to the first that asks to leave the path."""
-    app.desk.tick()
     with suppress(Empty):
         while True:
             asked = app.inbox.get_nowait()
@@ -272,23 +270,23 @@ def next_request(app: App) -> Request | None:
     return None
 
 
-def tell(record: Record) -> None:
-    """One line in the log for each thing said."""
+def log_record(record: Record) -> None:
+    """Log one line for a reading; events are logged where they occur."""
     if isinstance(record, Event):
         return
     extra = event("reading", FIELD=record.field, STATUS=record.status.value, VALUE=record.text or "")
     if record.gone:
         log.info("%s: gone", record.field, extra=extra)
     elif record.status == "ok":
-        sure = (100 * record.confidence, *record.votes)
-        log.info("%s: %s (%.0f %%, %d of %d frames)", record.field, record.text, *sure, extra=extra)
+        votes = (100 * record.confidence, *record.votes)
+        log.info("%s: %s (%.0f %%, %d of %d frames)", record.field, record.text, *votes, extra=extra)
     else:
-        log.info("%s: %s%s", record.field, record.status, seen(record), extra=extra)
+        log.info("%s: %s%s", record.field, record.status, best_candidate(record), extra=extra)
 
 
-def seen(reading: Reading) -> str:
-    """What a rejected reading looked like."""
-    return f", saw {reading.candidates[0][0]}" if reading.candidates else ""
+def best_candidate(reading: Reading) -> str:
+    """For the log: the likeliest text of a rejected reading, where there is one."""
+    return f", read as {reading.candidates[0][0]}" if reading.candidates else ""
 
 
 @contextmanager

@@ -269,6 +269,25 @@ class Source(Protocol):
         """
 
 
+class Listener:
+    """Something beside the path that follows what the path does. Override what you need; the rest does nothing.
+
+    Called from the path's thread. An exception ends the daemon: a listener that can do without its disk or its
+    network handles their errors itself.
+    """
+
+    __slots__ = ()
+
+    def on_patch(self, patch: Patch, numbers: Sequence[Number]) -> None:
+        """A field was cut out and read, and the voter has observed it. Boxes are in pixels of the patch."""
+
+    def on_record(self, seq: int, record: Record) -> None:
+        """The record went into the outbox, under this number."""
+
+    def on_tick(self) -> None:
+        """One round of the path has ended: called about once a second or more often, also without a frame."""
+
+
 class Classifier(Protocol):
     """Says which digit a glyph is."""
 

@@ -14,7 +14,7 @@ from edge_daemon.commands.dispatcher import Later, Models
 from edge_daemon.commands.on_demand import Inspector
 from edge_daemon.delivery.last_value import Board
 from edge_daemon.delivery.outbox import Outbox
-from edge_daemon.domain import Entry, Heard, Reading, Record, Request, Status
+from edge_daemon.domain import Entry, Heard, Listener, Reading, Record, Request, Status
 from edge_daemon.errors import CommandError
 from edge_daemon.mqtt import messages
 from edge_daemon.telemetry.report import Report
@@ -27,7 +27,7 @@ _ROOM = 64
 """So many requests wait at most; the rest of a flood is not even looked at."""
 
 
-class Controls:
+class Controls(Listener):
     """The daemon's levers. Called from the path's thread."""
 
     def __init__(
@@ -52,7 +52,7 @@ class Controls:
         self._stale = False
         board.post(messages.enabled(device, self.enabled))
 
-    def said(self, record: Record) -> None:
+    def on_record(self, seq: int, record: Record) -> None:
         """This goes out: it is what each field says again when reading is switched off."""
         if isinstance(record, Reading):
             self._latest[record.field] = record

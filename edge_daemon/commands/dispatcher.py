@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from edge_daemon.commands.parsing import Asked, fit, parse
 from edge_daemon.commands.transactions import Transactions
 from edge_daemon.delivery.last_value import Board
-from edge_daemon.domain import Heard, Request
+from edge_daemon.domain import Heard, Listener, Request
 from edge_daemon.errors import EdgeDaemonError
 from edge_daemon.mqtt import messages
 
@@ -150,7 +150,7 @@ class Pending:
     later: Later
 
 
-class Desk:
+class Desk(Listener):
     """Answers each request, and carries it out at most once. Called from the path's thread."""
 
     def __init__(
@@ -181,8 +181,8 @@ class Desk:
         elif (name := messages.requested(self._device, heard.topic)) is not None:
             self._reply(name, heard, self._answer(name, heard))
 
-    def tick(self) -> None:
-        """Answer what was asked before and takes its time. To be called each round."""
+    def on_tick(self) -> None:
+        """Answer the pending requests that have their answer by now."""
         for pending in self._pending[:]:
             if (answer := self._settle(pending)) is not None:
                 self._pending.remove(pending)

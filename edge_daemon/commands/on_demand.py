@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from edge_daemon.commands.dispatcher import Data, Later
 from edge_daemon.decision.voter import Voter
 from edge_daemon.delivery.last_value import Board
-from edge_daemon.domain import Grey, Patch
+from edge_daemon.domain import Grey, Listener, Number, Patch
 from edge_daemon.errors import CommandError
 from edge_daemon.fields.extract import Fields, Options
 from edge_daemon.images import encode_jpeg, shrink
@@ -29,7 +29,7 @@ QUALITIES = (80, 60, 40, 20, 5)
 """Of JPEG; the first that makes it small enough."""
 
 
-class Inspector:
+class Inspector(Listener):
     """Called from the path's thread."""
 
     def __init__(
@@ -51,7 +51,7 @@ class Inspector:
         self._looks = 0
         self._patches: dict[str | None, tuple[int, Patch]] = {}
 
-    def saw(self, patch: Patch) -> None:
+    def on_patch(self, patch: Patch, numbers: Sequence[Number]) -> None:
         """A field has been looked at."""
         self._looks += 1
         self._patches[patch.field] = self._looks, patch

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from edge_daemon.decision.formats import digits_of
 from edge_daemon.decision.observations import joined, main_line
-from edge_daemon.domain import Box, Candidate, Event, Grey, Number, Patch, Record, Status
+from edge_daemon.domain import Box, Candidate, Event, Grey, Listener, Number, Patch, Record, Status
 from edge_daemon.geometry import bounding_box, overlap
 from edge_daemon.images import crop_number, encode_png, shrink
 from edge_daemon.on_device.samples import Sample, Samples
@@ -68,7 +68,7 @@ class Course:
         self.least = self.newest
 
 
-class Doubts:
+class Doubts(Listener):
     """Follows numbers, and hands the hard looks to the samples. Called from the path's thread."""
 
     def __init__(self, samples: Samples) -> None:
@@ -77,7 +77,7 @@ class Doubts:
         self._broken = False
         self._kept_at = -SELDOM
 
-    def saw(self, patch: Patch, numbers: Sequence[Number]) -> None:
+    def on_patch(self, patch: Patch, numbers: Sequence[Number]) -> None:
         """What was read in a patch (boxes in its pixels)."""
         if patch.field is not None and numbers:
             numbers = [joined(main_line(numbers))]
@@ -105,7 +105,7 @@ class Doubts:
             course.text, course.box, course.looks, course.kept = number.text, number.box, 1, 0
             course.odd, course.least = None, glimpse
 
-    def said(self, record: Record) -> None:
+    def on_record(self, seq: int, record: Record) -> None:
         """What the votes have made of it."""
         course = self._course_of(record)
         if course is None:

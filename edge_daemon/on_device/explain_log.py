@@ -7,13 +7,14 @@ nothing of it goes over the network.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import msgspec
 import numpy as np
 
-from edge_daemon.domain import Box, Candidate, Digit, Event, Patch, Reading, Record, Status
+from edge_daemon.domain import Box, Candidate, Digit, Event, Listener, Number, Patch, Reading, Record, Status
 from edge_daemon.geometry import bounding_box, transform_box
 from edge_daemon.images import encode_png
 from edge_daemon.system import atomic
@@ -50,7 +51,7 @@ class Explanation(msgspec.Struct, frozen=True):
     """The patch, as PNG."""
 
 
-class Ring:
+class Ring(Listener):
     """The daemon's side: keeps the last readings."""
 
     def __init__(self, folder: Path) -> None:
@@ -65,11 +66,11 @@ class Ring:
         except OSError as error:
             self._give_up(error)
 
-    def saw(self, patch: Patch) -> None:
-        """The newest look at a field."""
+    def on_patch(self, patch: Patch, numbers: Sequence[Number]) -> None:
+        """Remember the newest patch of each field."""
         self._patches[patch.field] = patch
 
-    def keep(self, seq: int, record: Record) -> None:
+    def on_record(self, seq: int, record: Record) -> None:
         """A reading that was said, with the newest look at its field; events are not kept.
 
         A disk that does not take it is told once and left alone: an explanation is not worth a reading.

@@ -50,8 +50,9 @@ class Trial:
 
     def look(self, frame: Frame, chosen: str | None = None) -> Told:
         """All that the page shows of a frame; focus is measured in the field that is `chosen`."""
-        for patch, numbers in app.look(frame, self._fields, self.reader, self._voter) if self.config.fields else ():
-            self._saw(patch, numbers)
+        if self.config.fields:
+            for patch, numbers in app.read_frame(frame, self._fields, self.reader, self._voter):
+                self._saw(patch, numbers)
         for record in self._voter.due(frame.mono):
             if isinstance(record, Reading):
                 self._said[record.field] = record

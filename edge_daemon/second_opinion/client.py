@@ -18,7 +18,7 @@ from edge_daemon.decision.field_state import Ballot
 from edge_daemon.decision.observations import in_frame, joined, main_line
 from edge_daemon.decision.voter import Doubtful, Voter
 from edge_daemon.delivery.last_value import Board
-from edge_daemon.domain import Box, Grey, Heard, Number, Patch, Status
+from edge_daemon.domain import Box, Grey, Heard, Listener, Number, Patch, Status
 from edge_daemon.geometry import overlap
 from edge_daemon.images import crop_number
 from edge_daemon.second_opinion import messages
@@ -48,14 +48,14 @@ class Asked:
         return bool(seen and seen.view == self.view and seen.status is Status.OK and _text(ballot) == self.accepted)
 
 
-class Asking:
+class Asking(Listener):
     """Called from the path's thread."""
 
     def __init__(
         self, device: str, board: Board, voter: Voter, allowance: Allowance, connected: Callable[[], bool],
         now: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
-        """`connected`: whether there is a broker right now."""
+        """`connected`: whether a question can be sent now."""
         self._device, self._board, self._voter, self._allowance = device, board, voter, allowance
         self._connected, self._now = connected, now
         self._waiting: dict[str, Asked] = {}
@@ -64,7 +64,7 @@ class Asking:
         self._pause, self._next = PAUSE, now()
         self._counts: Counter[str] = Counter()
 
-    def saw(self, patch: Patch, numbers: Sequence[Number]) -> None:
+    def on_patch(self, patch: Patch, numbers: Sequence[Number]) -> None:
         """What was read in a patch (boxes in its pixels), after the voter has observed it."""
         for about in self._voter.doubtful(patch.field):
             box = _box_of(about.box, patch, numbers)
@@ -75,8 +75,8 @@ class Asking:
             if len(self._waiting) > MOST:
                 del self._waiting[next(iter(self._waiting))]
 
-    def tick(self) -> None:
-        """Give up what nobody has answered, and ask what waits. To be called each round."""
+    def on_tick(self) -> None:
+        """Give up a question that was not answered in time, and send the next one that waits."""
         now = self._now()
         if self._open and now >= self._open[2] + messages.EXPIRY:
             self._open, self._pause = None, min(2 * self._pause, LONGEST_PAUSE)

@@ -13,7 +13,7 @@ import numpy as np
 from edge_daemon.delivery.courier import Courier
 from edge_daemon.delivery.last_value import Board
 from edge_daemon.delivery.outbox import Outbox
-from edge_daemon.domain import Reading, Record, Status
+from edge_daemon.domain import Listener, Reading, Record, Status
 from edge_daemon.mqtt import messages
 from edge_daemon.sources.reconnecting import SILENT, Camera
 from edge_daemon.system import machine
@@ -28,7 +28,7 @@ _TIMED = 1000
 """Latencies are those of the last so many frames."""
 
 
-class Report:
+class Report(Listener):
     """Counts what the path does, and tells it to the board. Called from the path's thread only."""
 
     def __init__(
@@ -43,9 +43,10 @@ class Report:
         wrong: str = "",
         now: Callable[[], float] = time.monotonic,
         others: Callable[[], dict[str, str]] = dict,
+        status: Callable[[str], object] = lambda line: None,
     ) -> None:
         """`bare_value`: each reading is also told as its number alone. `wrong`: why a configuration was refused.
-        `others`: what else is wrong, code -> text."""
+        `others`: what else is wrong, code -> text. `status`: receives the line for `systemctl status`."""
         self.resident = 0
         """Bytes of memory that the process held when the health was last told; 0: not known."""
         self.more: Callable[[], dict[str, Any]] = dict
@@ -60,6 +61,7 @@ class Report:
         self._wrong = wrong
         self._now = now
         self._others = others
+        self._status = status
         self._started = self._next = now()
         self._frames = 0
         self._took: deque[float] = deque(maxlen=_TIMED)
@@ -74,7 +76,7 @@ class Report:
         self._frames += 1
         self._took.append(took)
 
-    def said(self, record: Record) -> None:
+    def on_record(self, seq: int, record: Record) -> None:
         """This goes out."""
         if not isinstance(record, Reading):
             return
@@ -85,8 +87,8 @@ class Report:
         if record.status is Status.OK:
             self._good_at = self._now()
 
-    def tick(self) -> bool:
-        """Post what is due; whether that was anything."""
+    def on_tick(self) -> None:
+        """Post what is due."""
         if changed := (problems := self.problems()) != self._problems:
             self._problems = problems
             self._board.post(messages.problem(self._device, problems))
@@ -97,7 +99,8 @@ class Report:
             self._machine = _troubles(facts)
             self._board.post(messages.health(self._device, facts))
             self._files.write(facts, problems)
-        return changed or due
+        if changed or due:
+            self._status(self.summary())
 
     @property
     def uptime(self) -> float:

@@ -94,7 +94,7 @@ def replay(found: Recording, config: Config) -> Iterator[tuple[float, Message]]:
     encode = partial(messages.encode, config.device, config.mqtt.detail)
     seq = 0
     for frame in frames(found, config.camera.options.active_fps):
-        app.look(frame, fields, reader, voter)
+        app.read_frame(frame, fields, reader, voter)
         for record in voter.due(frame.mono):
             seq += 1
             yield frame.mono, encode(Entry(seq, f"{config.device}/{0:08x}/{seq}", True, record), False)

@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 
 from edge_daemon.delivery.last_value import Board
-from edge_daemon.domain import Request
+from edge_daemon.domain import Listener, Request
 from edge_daemon.errors import CommandError
 from edge_daemon.model_store.store import Store
 from edge_daemon.mqtt import messages
@@ -81,7 +81,7 @@ class _Run:
         return self.child.wait()
 
 
-class Updating:
+class Updating(Listener):
     """Looks for newer models now and then, and when asked. Called from the path's thread."""
 
     def __init__(
@@ -106,7 +106,7 @@ class Updating:
         self._next = now() + min(every, draw(*FIRST))
         self._tell()
 
-    def tick(self) -> None:
+    def on_tick(self) -> None:
         """Begin what is due, and see how what was begun is doing."""
         if self._run:
             self._follow(self._run)

@@ -17,7 +17,7 @@ from typing import Any, get_args
 import click
 import numpy as np
 
-from edge_daemon.app import Look, look
+from edge_daemon.app import ReadPatch, read_frame
 from edge_daemon.decision.evidence import AGREEMENT, MIN_FRAMES
 from edge_daemon.decision.tracks import SETTLE
 from edge_daemon.decision.voter import Voter
@@ -81,7 +81,7 @@ class Seen:
     """One frame, and what was made of it."""
 
     seq: int
-    looks: list[Look]
+    looks: list[ReadPatch]
     said: list[Reading]
     ms: float
     """Of CPU, without drawing it."""
@@ -94,14 +94,14 @@ def watched(options: Options) -> Iterator[Seen]:
     fields, voter = Fields([]), Voter([], classifier.name, classifier.backend, reader.read)
     for frame in filter(None, SimulatedCamera(options).frames(1.0)):
         start = process_time()
-        looks = look(frame, fields, reader, voter)
+        looks = read_frame(frame, fields, reader, voter)
         records = voter.due(frame.mono)
         ms = 1000 * (process_time() - start)
         said = [r for r in records if isinstance(r, Reading) and r.status is Status.OK and not r.gone]
         yield Seen(frame.seq, looks, said, ms)
 
 
-def cause(there: Truth, looks: list[Look]) -> str:
+def cause(there: Truth, looks: list[ReadPatch]) -> str:
     """Who lost a number, going by the looks at it while it stood there."""
     seen = [numbers for patch, numbers in looks if patch.status is Status.OK]
     read = [[n.text for n in numbers if overlap(n.box, there.box)] for numbers in seen]
@@ -122,7 +122,7 @@ def judge(options: Options, figures: Figures) -> None:
             stood[there.text, there.since] = there, seq
     long = {key: there for key, (there, last) in stood.items() if last - key[1] >= LONG_ENOUGH * fps}
     found: dict[tuple[str, int], int] = {}
-    looks: dict[tuple[str, int], list[Look]] = {key: [] for key in long}
+    looks: dict[tuple[str, int], list[ReadPatch]] = {key: [] for key in long}
     for seen in watched(options):
         (figures.busy if seen.looks else figures.still).append(seen.ms)
         for key in long:

@@ -27,7 +27,7 @@ def test_readings_of_a_camera_that_gives_nothing_are_stale(tmp_path: Path) -> No
             "dock3", Board(), outbox, report, inbox, switch, lambda: None, inspector, lambda _: None, models
         )
         for field in ("units", "tank"):
-            controls.said(reading(7, field=field))
+            controls.on_record(0, reading(7, field=field))
         for now in (False, True, True, False, False):
             controls.blind(now)
         said = [entry.record for entry in outbox.readings(0)]

@@ -94,7 +94,7 @@ class Bench:
         """The answer to a request; None: there was none."""
         data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         self.desk.handle(Heard(f"edge_daemon/dock3/request/{command}", data, **how))
-        self.desk.tick()
+        self.desk.on_tick()
         return self.answered()
 
     def answered(self) -> dict[str, Any] | None:
@@ -146,7 +146,7 @@ def test_an_answer_may_take_its_time(bench: Bench) -> None:
     assert bench.ask("read_now", {"transaction": "t"}) is None
     assert bench.ask("read_now", {"transaction": "t"}) is None
     found.append("38")
-    bench.desk.tick()
+    bench.desk.on_tick()
     first = bench.answered()
     assert first == {"status": "ok", "data": {"readings": ["38"]}, "transaction": "t"}
     assert bench.ask("read_now", {"transaction": "t"}) == first

@@ -36,7 +36,7 @@ class Site:
             frame = self.stage.frame()
             for patch in self.stage.fields.cut(frame, self.voter.undecided):
                 self.voter.observe(patch, self.said)
-                self.inspector.saw(patch)
+                self.inspector.on_patch(patch, [])
                 looks += 1
             self.voter.due(frame.mono)
         return looks

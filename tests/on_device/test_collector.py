@@ -40,14 +40,14 @@ def kept(samples: Samples) -> list[Sample]:
 
 def look(doubts: Doubts, *texts: str, field: str | None = "tank") -> None:
     for i, text in enumerate(texts):
-        doubts.saw(patch(field, 5.0 + i), [number(text)])
+        doubts.on_patch(patch(field, 5.0 + i), [number(text)])
 
 
 def test_what_is_read_surely_and_alike_is_not_kept(samples: Samples) -> None:
     """The ordinary case leaves nothing behind."""
     doubts = Doubts(samples)
     look(doubts, "42", "42", "42", "42")
-    doubts.said(reading("42"))
+    doubts.on_record(0, reading("42"))
     assert kept(samples) == []
 
 
@@ -80,9 +80,9 @@ def test_the_least_sure_look_at_what_was_said(samples: Samples) -> None:
     """Of several unsure ones that one, once."""
     doubts = Doubts(samples)
     for sure in (0.8, 0.6, 0.85):
-        doubts.saw(patch(), [number("42", sure)])
-    doubts.said(reading("42"))
-    doubts.said(reading("42"))
+        doubts.on_patch(patch(), [number("42", sure)])
+    doubts.on_record(0, reading("42"))
+    doubts.on_record(0, reading("42"))
     [sample] = kept(samples)
     assert (sample.why, sample.candidates[0], sample.model) == ("unsure", ("42", 0.6), "d@1")
 
@@ -95,7 +95,7 @@ def test_what_is_withheld_is_kept(samples: Samples, status: Status, why: str) ->
     """The newest look at it."""
     doubts = Doubts(samples)
     look(doubts, "42")
-    doubts.said(reading("17", status))
+    doubts.on_record(0, reading("17", status))
     assert [(s.why, s.candidates[0][0]) for s in kept(samples)] == [(why, "42")]
 
 
@@ -104,7 +104,7 @@ def test_what_could_not_be_seen_is_not_kept(samples: Samples, status: Status) ->
     """There is nothing to learn from it."""
     doubts = Doubts(samples)
     look(doubts, "42")
-    doubts.said(reading("17", status))
+    doubts.on_record(0, reading("17", status))
     assert kept(samples) == []
 
 
@@ -112,7 +112,7 @@ def test_what_a_person_has_set_is_a_label(samples: Samples) -> None:
     """The look of that moment with the digits that were set."""
     doubts = Doubts(samples)
     look(doubts, "42")
-    doubts.said(Event("value_set", "tank", 5.0, {"text": "4.7"}))
+    doubts.on_record(0, Event("value_set", "tank", 5.0, {"text": "4.7"}))
     assert [(s.why, s.label) for s in kept(samples)] == [("corrected", "47")]
 
 
@@ -123,11 +123,11 @@ def test_once_there_is_no_room_few_are_taken(tmp_path: Path) -> None:
     kept_at = []
     for at in range(0, 6000, 300):
         pixels = np.repeat(np.repeat(rng.integers(0, 255, (30, 40), np.uint8), 16, 0), 16, 1)
-        doubts.saw(Patch("tank", Frame(0, at, at, pixels), pixels, np.eye(3)), [number("42")])
-        doubts.said(reading("42", Status.LOW_CONFIDENCE))
+        doubts.on_patch(Patch("tank", Frame(0, at, at, pixels), pixels, np.eye(3)), [number("42")])
+        doubts.on_record(0, reading("42", Status.LOW_CONFIDENCE))
         kept_at.append(max(sample.at for sample in kept(samples)))
     assert sorted(set(kept_at)) == [0, 300, 600, 2400, 4200]
-    doubts.said(Event("value_set", "tank", 5.0, {"text": "43"}))
+    doubts.on_record(0, Event("value_set", "tank", 5.0, {"text": "43"}))
     assert [sample.why for sample in kept(samples)].count("corrected") == 1
 
 
@@ -135,6 +135,6 @@ def test_a_disk_that_fails_is_told_once(tmp_path: Path, caplog: pytest.LogCaptur
     """Readings go on: a line in the log, no error."""
     doubts = Doubts(Samples(tmp_path / "gone", 10, 10_000))
     for field in ("a", "b"):
-        doubts.saw(patch(field), [number("42", 0.5)])
-        doubts.said(reading("42", field=field))
+        doubts.on_patch(patch(field), [number("42", 0.5)])
+        doubts.on_record(0, reading("42", field=field))
     assert len(caplog.records) == 1

@@ -42,8 +42,8 @@ def patch(field: str | None = "tank", status: Status = Status.OK) -> Patch:
 def test_a_reading_is_kept_with_its_patch_and_digits(tmp_path: Path) -> None:
     """Boxes are those of the patch, candidates and votes those of the reading."""
     ring = Ring(tmp_path / "ring")
-    ring.saw(patch())
-    ring.keep(81, reading())
+    ring.on_patch(patch(), [])
+    ring.on_record(81, reading())
     told = find([tmp_path / "nothing", tmp_path / "ring"], "last")
     assert (told.seq, told.field, told.votes, told.candidates[0]) == (81, "tank", (4, 5), ("42", 0.87))
     assert [digit.box for digit in told.digits] == [(20, 10, 30, 40), (56, 10, 28, 40)]
@@ -54,8 +54,8 @@ def test_a_reading_is_kept_with_its_patch_and_digits(tmp_path: Path) -> None:
 def test_of_the_whole_frame_the_number_is_kept(tmp_path: Path) -> None:
     """Without fields it is the number and what is right around it."""
     ring = Ring(tmp_path)
-    ring.saw(patch(None))
-    ring.keep(7, reading(field="auto-1"))
+    ring.on_patch(patch(None), [])
+    ring.on_record(7, reading(field="auto-1"))
     told = find([tmp_path], "7")
     picture = cv2.imdecode(np.frombuffer(told.picture, np.uint8), cv2.IMREAD_GRAYSCALE)
     x, y, w, h = told.digits[1].box
@@ -67,9 +67,9 @@ def test_only_the_last_are_kept_over_restarts_too(tmp_path: Path) -> None:
     """The ring is capped, in the order in which things were said; a new daemon goes on with the old one's."""
     for start in (1000, 0):  # numbers may begin anew
         ring = Ring(tmp_path)
-        ring.saw(patch())
+        ring.on_patch(patch(), [])
         for seq in range(start, start + KEPT):
-            ring.keep(seq, reading())
+            ring.on_record(seq, reading())
             os.utime(tmp_path / f"{seq}.json", ns=(seq - 2 * start, seq - 2 * start))
     assert len(list(tmp_path.iterdir())) == KEPT
     assert find([tmp_path], "last").seq == KEPT - 1
@@ -78,9 +78,9 @@ def test_only_the_last_are_kept_over_restarts_too(tmp_path: Path) -> None:
 def test_events_and_what_is_gone_are_not_kept(tmp_path: Path) -> None:
     """There is nothing to see of them."""
     ring = Ring(tmp_path)
-    ring.keep(1, reading())  # nothing was seen yet
-    ring.saw(patch())
-    ring.keep(2, Event("reading_changed", "tank", 5.0, {}))
+    ring.on_record(1, reading())  # nothing was seen yet
+    ring.on_patch(patch(), [])
+    ring.on_record(2, Event("reading_changed", "tank", 5.0, {}))
     with pytest.raises(ExplainError, match="no readings are kept"):
         find([tmp_path], "last")
 
@@ -96,9 +96,9 @@ def test_a_folder_that_cannot_be_used_is_told_once(tmp_path: Path, caplog: pytes
     (tmp_path / "file").write_text("")
     with caplog.at_level(logging.WARNING):
         ring = Ring(tmp_path / "file" / "ring")
-        ring.saw(patch())
-        ring.keep(1, reading())
-        ring.keep(2, reading())
+        ring.on_patch(patch(), [])
+        ring.on_record(1, reading())
+        ring.on_record(2, reading())
     assert len(caplog.records) == 1
 
 
@@ -107,8 +107,8 @@ def test_every_status_is_explained(tmp_path: Path, status: Status) -> None:
     """Each status says in words what held the reading back; the picture is drawn for all."""
     assert status in WHY
     ring = Ring(tmp_path)
-    ring.saw(patch(status=status))
-    ring.keep(3, reading(status))
+    ring.on_patch(patch(status=status), [])
+    ring.on_record(3, reading(status))
     told = find([tmp_path], "last")
     assert WHY[status] in as_text(told)[0]
     picture = drawn(told)
@@ -120,8 +120,8 @@ def test_the_command_tells_and_draws(tmp_path: Path, monkeypatch: pytest.MonkeyP
     """`edge-daemon explain 5 --picture FILE` says the digits and their runners-up, and writes the picture."""
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
     ring = Ring(tmp_path / "explain")
-    ring.saw(patch())
-    ring.keep(5, reading(Status.WRONG_FORMAT))
+    ring.on_patch(patch(), [])
+    ring.on_record(5, reading(Status.WRONG_FORMAT))
     done = CliRunner().invoke(cli, ["explain", "5", "--picture", str(tmp_path / "why.png")])
     assert done.exit_code == 0
     assert "wrong_format" in done.output
@@ -136,8 +136,8 @@ def test_a_picture_of_no_known_kind_is_refused(tmp_path: Path, monkeypatch: pyte
     """--picture why.txt is told, with a name that would do."""
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
     ring = Ring(tmp_path / "explain")
-    ring.saw(patch())
-    ring.keep(5, reading())
+    ring.on_patch(patch(), [])
+    ring.on_record(5, reading())
     done = CliRunner().invoke(cli, ["explain", "--picture", str(tmp_path / "why.txt")])
     assert isinstance(done.exception, ExplainError)
     assert ".png" in str(done.exception)

@@ -47,8 +47,8 @@ class Device(Scene):
             self.seq += pause
             pixels = paper(written or text)
             frame = Frame(self.seq, 0.0, self.seq / FPS, pixels)
-            self.asking.saw(Patch(self.field, frame, pixels, np.eye(3)), [seen])
-            self.asking.tick()
+            self.asking.on_patch(Patch(self.field, frame, pixels, np.eye(3)), [seen])
+            self.asking.on_tick()
         return self.said[before:]
 
     def asked(self) -> list[Question]:

@@ -65,15 +65,15 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 def test_health_comes_by_the_minute(bench: Bench) -> None:
     """At the start, then each minute, whatever happens in between; and it keeps its schema."""
-    bench.report.tick()
+    bench.report.on_tick()
     first = bench.newest("/health")
     assert first["frames"] == 0
     bench.report.frame(0.02)
     bench.time += EVERY - 1
-    bench.report.tick()
+    bench.report.on_tick()
     assert bench.newest("/health") == first
     bench.time += 1
-    bench.report.tick()
+    bench.report.on_tick()
     assert bench.newest("/health")["frames"] == 1
     assert contract.check_all((m.topic, m.payload) for m in bench.board.newest()) == {"health", "problem"}
 
@@ -86,7 +86,7 @@ def test_health_counts(bench: Bench) -> None:
         reading(), reading(status=Status.NO_DIGITS), reading(status=Status.NO_DIGITS), reading(gone=True), event(),
     ):  # fmt: skip
         bench.outbox.put(record)
-        bench.report.said(record)
+        bench.report.on_record(0, record)
     bench.time += 12
     facts = bench.report.health()
     assert facts["frame_ms"]["median"] == 20.0
@@ -100,16 +100,16 @@ def test_health_counts(bench: Bench) -> None:
 
 def test_problem_is_posted_when_it_changes(bench: Bench) -> None:
     """OFF at the start; ON with code and text while something is wrong; OFF again. Nothing new is not said again."""
-    bench.report.tick()
+    bench.report.on_tick()
     assert bench.newest("/problem") == {"state": "OFF", "codes": [], "text": ""}
     bench.delivery.wrong = {"client_id_in_use": "two of us"}
-    bench.report.tick()
+    bench.report.on_tick()
     assert bench.newest("/problem") == {"state": "ON", "codes": ["client_id_in_use"], "text": "two of us"}
     posted = bench.board.newest()
-    bench.report.tick()
+    bench.report.on_tick()
     assert [id(message) for message in bench.board.newest()] == [id(message) for message in posted]
     bench.delivery.wrong = {}
-    bench.report.tick()
+    bench.report.on_tick()
     assert bench.newest("/problem")["state"] == "OFF"
 
 
@@ -118,7 +118,7 @@ def test_what_was_dropped_is_a_problem(bench: Bench) -> None:
     many = reading(candidates=tuple((f"{n:0900d}", 0.1) for n in range(3)))
     while not bench.outbox.dropped:
         bench.outbox.put(many)
-    bench.report.tick()
+    bench.report.on_tick()
     assert bench.newest("/problem")["codes"] == ["outbox_dropped"]
     assert str(bench.outbox.dropped) in bench.newest("/problem")["text"]
 
@@ -133,11 +133,11 @@ def test_bare_value(tmp_path: Path) -> None:
     """On wish the number alone has a topic of its own, which is cleared with the reading; by default it has none."""
     for wanted in (True, False):
         bench = Bench(tmp_path / str(wanted), wanted)
-        bench.report.said(reading(4711, field="auto-1"))
+        bench.report.on_record(0, reading(4711, field="auto-1"))
         assert bench.newest("/reading/auto-1/value") == (4711 if wanted else None)
-        bench.report.said(reading(4711, field="auto-1", gone=True))
+        bench.report.on_record(0, reading(4711, field="auto-1", gone=True))
         assert bench.newest("/reading/auto-1/value") == ("" if wanted else None)
-        bench.report.said(replace(reading(field="serial"), text="007", value=None))
+        bench.report.on_record(0, replace(reading(field="serial"), text="007", value=None))
         assert bench.newest("/reading/serial/value") is None
         bench.outbox.close()
 
@@ -145,9 +145,9 @@ def test_bare_value(tmp_path: Path) -> None:
 def test_health_is_there_for_programs_on_this_machine(bench: Bench) -> None:
     """The same figures lie in the runtime folder and, in its own format, where Prometheus looks; each is whole."""
     bench.report.frame(0.02)
-    bench.report.said(reading(status=Status.TOO_DARK))
+    bench.report.on_record(0, reading(status=Status.TOO_DARK))
     bench.delivery.wrong = {"broker_refuses": "will not take it"}
-    bench.report.tick()
+    bench.report.on_tick()
     told = exporters.read(bench.prometheus.parent / "runtime")
     assert told is not None
     assert (told["frames"], told["problems"]) == (1, {"broker_refuses": "will not take it"})
@@ -196,15 +196,15 @@ def test_a_weak_supply_and_heat_are_problems(bench: Bench, tmp_path: Path, monke
     """Under-voltage and 81 degrees are told with what to do, and are gone when they are over."""
     monkeypatch.setattr(machine, "SYS", tmp_path / "sys")
     pi(tmp_path / "sys", "50005\n", "1\n", "81234\n")
-    bench.report.tick()
-    bench.report.tick()
+    bench.report.on_tick()
+    bench.report.on_tick()
     assert bench.newest("/health")["throttled"] == "0x50005"
     assert set(bench.newest("/problem")["codes"]) == {"under_voltage", "too_hot"}
     assert machine.flags("0x50005") == ["under-voltage", "throttled"]
     pi(tmp_path / "sys", "50000\n", "0\n", "41000\n")
     bench.time += EVERY
-    bench.report.tick()
-    bench.report.tick()
+    bench.report.on_tick()
+    bench.report.on_tick()
     assert bench.newest("/problem")["codes"] == ["camera_timeout"]  # a minute went by
 
 
@@ -222,5 +222,5 @@ def test_what_is_written_to_disks_is_told_by_the_day(bench: Bench, monkeypatch: 
 def test_a_camera_that_is_silent_is_a_problem(bench: Bench) -> None:
     """Half a minute without a frame, though the camera says nothing of itself."""
     bench.time += 31
-    bench.report.tick()
+    bench.report.on_tick()
     assert bench.newest("/problem")["codes"] == ["camera_timeout"]

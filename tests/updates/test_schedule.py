@@ -60,7 +60,7 @@ class Bench:
         while self.updating._run:
             assert time.monotonic() < deadline
             time.sleep(0.01)
-            self.updating.tick()
+            self.updating.on_tick()
             if self.told() != said[-1]:
                 said.append(self.told())
         return said
@@ -100,7 +100,7 @@ def test_only_told_of(bench: Bench) -> None:
     bench.options = Options(bench.options.url, bench.options.root, automatic=False)
     bench.updating = bench.another()
     bench.time = sum(FIRST) / 2
-    bench.updating.tick()
+    bench.updating.on_tick()
     assert not any(one["in_progress"] for one in bench.wait())
     assert (bench.told()["installed_version"], bench.told()["latest_version"]) == (BUNDLED, "9.4.0")
     bench.updating = bench.another()
@@ -115,7 +115,7 @@ def test_when_it_looks(bench: Bench, web: WebServer) -> None:
 
     def looks(after: float) -> bool:
         bench.time += after
-        bench.updating.tick()
+        bench.updating.on_tick()
         began = bench.updating._run is not None
         bench.wait()
         return began
@@ -184,7 +184,7 @@ def test_without_a_url(tmp_path: Path) -> None:
     """Nothing is told, nothing is begun, and who asks is told why; going back needs none."""
     bench = Bench(tmp_path, Options())
     bench.time = 100 * DAY
-    bench.updating.tick()
+    bench.updating.on_tick()
     assert bench.board.newest() == []
     for ask in (bench.updating.check, bench.updating.install):
         with pytest.raises(CommandError, match=r"\[updates\]"):

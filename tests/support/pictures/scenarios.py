@@ -13,7 +13,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from edge_daemon.app import look
+from edge_daemon.app import read_frame
 from edge_daemon.decision.voter import Voter
 from edge_daemon.domain import Event, Frame, Grey, Number, Patch, Reading, Record, Status
 from edge_daemon.fields.extract import Fields, Options
@@ -128,7 +128,7 @@ def film(scenario: Filmed, seed: int = 5) -> list[Reading]:
             written = text
         picture = scene.shot(seq)
         frame = Frame(seq, EPOCH + mono, mono, trouble(picture, mono - begins) if trouble else picture)
-        look(frame, fields, reader, voter)
+        read_frame(frame, fields, reader, voter)
         said += [record for record in voter.due(mono) if isinstance(record, Reading)]
     return said
 
