@@ -123,8 +123,8 @@ def samples_export(folder: Path) -> None:
     They go into folders 0 to 9 and `not`.
 
     \b
-    scripts/train --from bundled --extra DIR --out mine/     the bundled model learns them, in minutes
-    scripts/train --data SETS --extra DIR                    a model is trained anew with them, in an hour
+    scripts/train digits --from bundled --extra DIR --out mine/   the bundled model learns them, in minutes
+    scripts/train digits --data SETS --extra DIR                  a model is trained anew with them, in an hour
     """
     from edge_daemon.inference.classifier import Options
     from edge_daemon.recognition.reader import open_reader

@@ -87,7 +87,7 @@ def read_manifest(path: Path) -> DigitManifest:
     if manifest.normaliser != normalise.VERSION:
         raise ModelError(
             f"{path} was trained with normaliser {manifest.normaliser}, this program has {normalise.VERSION}:"
-            " use the model that came with it, or retrain (scripts/train)"
+            " use the model that came with it, or retrain (scripts/train digits)"
         )
     return manifest
 

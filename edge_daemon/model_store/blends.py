@@ -2,7 +2,7 @@
 
 A network that was spoiled a little still reads clear digits. On blends each small change of a weight shows, in
 probabilities, long before one digit is read as another: where those stay as the manifest's blends sheet says, within
-TOLERANCE on average, less than one crop in 200 is read otherwise (scripts/fuzz-models).
+TOLERANCE on average, less than one crop in 200 is read otherwise (scripts/campaign fuzz-models).
 """
 
 from __future__ import annotations

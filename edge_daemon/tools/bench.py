@@ -52,7 +52,7 @@ STILL = {
 }
 """Number of fields -> their regions, in fractions of the frame; 0: the whole frame is searched."""
 FLOOR = ModelFile("floor.tflite", "f747e03dd52e71494fcaf9cf419977e178c288f82da03a3564d5e995eab95910", 952)
-"""Made by scripts/training/floor.py."""
+"""Made by scripts/training/common/floor.py."""
 FLOOR_PICTURE = (28, 28, 1)
 MANY = 20
 """Calls that are timed together where one alone is too short for the clock."""

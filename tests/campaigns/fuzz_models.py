@@ -180,7 +180,7 @@ def reason(told: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="scripts/campaign fuzz-models", description=__doc__)
     parser.add_argument("--count", type=int, default=1000, metavar="N", help="how many (default 1000)")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     parser.add_argument("--crops", default="", metavar="SET.npz", help="judge by these instead of drawn ones")

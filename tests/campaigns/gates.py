@@ -96,4 +96,4 @@ def main(paths: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="scripts/campaign gates")

@@ -86,9 +86,10 @@ class Loop:
             server.shutdown()
 
     def train(self, steps: int) -> Path:
-        """scripts/train on what was exported."""
+        """Runs `scripts/train digits` on the exported samples."""
         out = self.folder / "model"
-        program: list[str | Path] = [ROOT / "scripts/train", "--from", "bundled", "--extra", self.folder / "export"]
+        program: list[str | Path] = [ROOT / "scripts/train", "digits", "--from", "bundled"]
+        program += ["--extra", self.folder / "export"]
         program += ["--out", out, "--version", VERSION, "--steps", str(steps)]
         subprocess.run(program, check=True, stdout=sys.stderr, cwd=ROOT)
         return out / f"digits-{VERSION}.json"
@@ -182,4 +183,4 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="scripts/campaign loop")

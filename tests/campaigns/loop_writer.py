@@ -1,4 +1,4 @@
-"""The person of scripts/loop: what is written on the pages, what a label says, and how well a model reads it."""
+"""The simulated person of the loop campaign: the pages, their labels, and how well a model reads the handwriting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What second opinions are worth: accuracy, bytes and delay at several budgets. `scripts/opinion-curve --help`.
+"""Measures second opinions: accuracy, bytes and delay at several budgets.
 
 Each look at a number is read as the device reads it, three times over as three frames of one view, and judged by the
 device's own rule. Where that withholds it, a server is asked through a real broker, as long as the budget lasts; what
@@ -300,7 +300,7 @@ def draw(report: dict[str, Any], path: Path) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="scripts/opinion-curve", description=__doc__)
+    parser = argparse.ArgumentParser(prog="scripts/campaign opinion-curve", description=__doc__)
     add = parser.add_argument
     add("--data", type=Path, help="photos/SET/ with pictures and truth.json, crops/*.npz; without, drawn numbers alone")
     add("--count", type=int, default=200, help="drawn numbers, and crops (default: 200)")

@@ -176,4 +176,4 @@ def as_text(said: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="scripts/campaign simulate")

@@ -59,7 +59,7 @@ class Verdict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="scripts/campaign soak", description=__doc__)
     parser.add_argument("--frames", type=int, default=1_000_000)
     parser.add_argument("--reconnects", type=int, default=1_000)
     parser.add_argument("--reloads", type=int, default=20)

@@ -20,7 +20,7 @@ from tests.support.models import model
 
 @pytest.mark.slow
 def test_spoiled_models_stay_out_or_read_as_the_original() -> None:
-    """A short form of scripts/fuzz-models: each way of spoiling once."""
+    """A short form of scripts/campaign fuzz-models: each way of spoiling once."""
     outcome = fuzz_models.fuzz(len(fuzz_models.SPOILS), seed=3, tell=lambda _: None)
     assert outcome["refused"] + outcome["got_in"] == len(fuzz_models.SPOILS)
     assert outcome["refused"] > 0

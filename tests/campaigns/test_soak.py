@@ -1,4 +1,4 @@
-"""Memory, files and threads stay as they are: the short form of scripts/soak."""
+"""Memory, files and threads stay as they are: the short form of scripts/campaign soak."""
 
 from __future__ import annotations
 

@@ -83,4 +83,4 @@ def main(messages: int, folder: Path | None, minutes: float | None, every: float
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="scripts/campaign wear")

@@ -35,7 +35,7 @@ LABELLED = [(f"{i}-{i}", sample(text, text, i)) for i, text in enumerate(["4207"
 
 
 def test_a_number_becomes_its_digits(tmp_path: Path, reader: Reader) -> None:
-    """Each digit in the folder of its label, as scripts/train --extra takes it; and it is that digit."""
+    """Each digit in the folder of its label, as scripts/train digits --extra takes it; and it is that digit."""
     done = training_set.export(LABELLED, tmp_path, reader)
     assert (done.glyphs, done.numbers, done.lost) == (10, 3, ())
     inks, labels = sets.load_extra(tmp_path)

@@ -180,9 +180,9 @@ def test_golden_pictures_are_the_same_every_time() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "--data is wanted"),
-        (["--from", "bundled"], "wants --extra"),
-        (["--from", "bundled", "--extra", "mine"], "wants --out"),
+        ([], "--data, the folder of the training sets, is needed"),
+        (["--from", "bundled"], "needs --extra"),
+        (["--from", "bundled", "--extra", "mine"], "needs --out"),
     ],
 )
 def test_what_a_training_lacks_is_told(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Digits in a hand that people read and the shipped model reads badly: what `scripts/loop` has it learn.
+"""Digits in a hand that people read and the shipped model reads badly: what `scripts/campaign loop` has it learn.
 
 For a camera with a `writer`. Written as strokes.SHAPES are, and as little copied from anywhere. Chosen by measuring
 some seventy unusual ways of writing, drawn clean: crossed or footed 7s, 1s with a long up-stroke and a base, slashed

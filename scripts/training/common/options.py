@@ -1,4 +1,4 @@
-"""What every training on the command line is told."""
+"""The command-line options that all trainings have."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from pathlib import Path
 
 
 def parser(prog: str, about: str | None, version: str, kept: str, data: bool = True) -> argparse.ArgumentParser:
-    """Knows --data (which must be given, or need not), --out, --work, --version and --seed; `kept` says what the work
-    folder holds."""
-    made = argparse.ArgumentParser(prog=prog, description=about)
-    add = made.add_argument
-    add("--data", type=Path, required=data, help="folder of the training sets (models/README.md names them)")
-    add("--out", type=Path, default=Path("models"), help="where the model goes (default: models/)")
-    add("--work", type=Path, default=Path(".training"), help=f"{kept} (default: .training/)")
-    add("--version", default=version, help="version of the model")
-    add("--seed", type=int, default=1)
-    return made
+    """A parser with --data (required if `data`), --out, --work, --version and --seed.
+
+    `version` is the default version ("" where the caller chooses one), `kept` names what the work folder holds.
+    """
+    parser = argparse.ArgumentParser(prog=prog, description=about)
+    add = parser.add_argument
+    add("--data", type=Path, required=data, metavar="DIR", help="the training sets (models/README.md names them)")
+    add("--out", type=Path, default=Path("models"), metavar="DIR", help="where to write the model (default: models/)")
+    add("--work", type=Path, default=Path(".training"), metavar="DIR", help=f"keeps {kept} (default: .training/)")
+    add("--version", default=version, help="version of the model" + (f" (default: {version})" if version else ""))
+    add("--seed", type=int, default=1, metavar="N", help="of all random choices (default: 1)")
+    return parser

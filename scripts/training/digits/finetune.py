@@ -62,7 +62,7 @@ def start(path: str) -> Start:
 def run(args: argparse.Namespace) -> Path:
     """Teach, convert and write the model; returns its manifest. Raises ModelError, or ValueError for the crops."""
     began = time.monotonic()
-    before = start(args.start)
+    before = start(args.base)
     workers = os.cpu_count() or 1
     own = rehearsal.lesson(args.extra, args.seed, workers, COPIES)
     known = rehearsal.parts(args.seed, workers, args.rehearse)

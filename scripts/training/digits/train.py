@@ -1,4 +1,7 @@
-"""Train, calibrate, convert, check and write the digit model, from crops to models/: `scripts/train --help`."""
+"""Trains the digit network, calibrates and converts it, and writes it with a report.
+
+With --from, an existing network learns the crops of --extra instead, in minutes and without the training sets.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ PATIENCE = 4
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(argv)
-    if args.start:
+    if args.base:
         try:
             finetune.run(args)
         except (ModelError, ValueError) as error:
@@ -63,22 +66,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = options.parser("scripts/train", __doc__, "", "pictures, checkpoint and report", data=False)
+    parser = options.parser("scripts/train digits", __doc__, "", "pictures, checkpoint and report", data=False)
     add = parser.add_argument
-    add("--extra", type=Path, help="folder of your own crops: sub-folders 0 to 9 and `not` of pictures")
-    add("--epochs", type=int, default=8)
-    add("--again", type=int, default=0, help="epochs of a second cycle from half the rate")
-    add("--per-epoch", type=int, default=PER_EPOCH, help="pictures in an epoch")
-    add("--from", dest="start", metavar="MANIFEST", help="go on from this model (or `bundled`) with --extra alone")
-    add("--steps", type=int, default=finetune.STEPS, help="with --from: so many, of 128 pictures each")
-    add("--rehearse", type=int, default=finetune.PICTURES, help="with --from: pictures that keep it from forgetting")
+    add("--extra", type=Path, metavar="DIR", help="your own crops: pictures in sub-folders 0 to 9 and `not`")
+    add("--epochs", type=int, default=8, metavar="N", help="(default: 8)")
+    add("--again", type=int, default=0, metavar="N", help="epochs of a second cycle, from half the learning rate")
+    add("--per-epoch", type=int, default=PER_EPOCH, metavar="N", help=f"pictures in an epoch (default: {PER_EPOCH:,})")
+    add("--from", dest="base", metavar="MANIFEST", help="continue from this model (or `bundled`), with --extra alone")
+    add("--steps", type=int, default=finetune.STEPS, metavar="N", help="with --from: batches of 128 (default: 250)")
+    add(
+        "--rehearse",
+        type=int,
+        default=finetune.PICTURES,
+        metavar="N",
+        help="with --from: drawn pictures that prevent forgetting (default: 6,000)",
+    )
     args = parser.parse_args(argv)
-    if args.start and not args.extra:
-        parser.error("--from wants --extra, the crops to learn")
-    if not args.start and not args.data:
-        parser.error("--data is wanted, the folder of the training sets; or --from, a model to go on from")
-    if args.start and args.out == Path("models"):
-        parser.error("--from wants --out, a folder for the new model: models/ holds the one that ships")
+    if args.base and not args.extra:
+        parser.error("--from needs --extra, the crops to learn")
+    if not args.base and not args.data:
+        parser.error("--data, the folder of the training sets, is needed; or --from, a model to continue from")
+    if args.base and args.out == Path("models"):
+        parser.error("--from needs --out, a folder for the new model: models/ holds the bundled one")
     return args
 
 

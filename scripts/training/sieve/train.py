@@ -1,6 +1,6 @@
-"""Train the sieve, edge_daemon/sieve.py's network: `scripts/train_sieve --help`.
+"""Trains the sieve, the network of edge_daemon/recognition/sieve.py that rejects ink that is no digit.
 
-Scenes are made, the daemon's own ink.py looks for ink in them, and each piece of ink is a sample: of a digit, or not.
+Scenes are drawn, the daemon's own ink.py finds ink in them, and each piece of ink is a sample: a digit, or no digit.
 """
 
 from __future__ import annotations
@@ -221,11 +221,11 @@ def chance(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = options.parser("scripts/train_sieve", __doc__, "0.4.0", "samples and the trained network")
+    parser = options.parser("scripts/train sieve", __doc__, "0.4.0", "samples and the trained network")
     add = parser.add_argument
-    add("--scenes", type=int, default=12000, help="made once; kept in the work folder")
-    add("--photos", type=int, default=4000, help="parts of photographs, the same")
-    add("--epochs", type=int, default=9)
+    add("--scenes", type=int, default=12000, metavar="N", help="scenes to draw, once (default: 12,000)")
+    add("--photos", type=int, default=4000, metavar="N", help="parts of photographs, cut once (default: 4,000)")
+    add("--epochs", type=int, default=9, metavar="N", help="(default: 9)")
     args = parser.parse_args(argv)
     args.work.mkdir(parents=True, exist_ok=True)
     check = both(

@@ -1,7 +1,7 @@
-"""Train the strip reader, edge_daemon/strips.py's network: `scripts/train_strips --help`.
+"""Trains the line reader, the network of edge_daemon/recognition/line_recognizer.py.
 
-Strips are written and cut once, in shards that stay in the work folder; every epoch shows them moved, stretched and
-degraded anew.
+Strips are drawn and cut once, in files that stay in the work folder. In each epoch they are moved, stretched and
+degraded in a new way.
 """
 
 from __future__ import annotations
@@ -154,19 +154,19 @@ def compile_for(model: Any, steps: int, highest: float) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = options.parser("scripts/train_strips", __doc__, "0.5.0", "strips, state and network")
+    parser = options.parser("scripts/train strips", __doc__, "0.5.0", "strips, checkpoints and the network")
     add = parser.add_argument
-    add("--count", type=int, default=300_000, help="strips to write, once")
-    add("--epochs", type=int, default=8, help="in a cycle")
-    add("--cycles", type=int, default=2)
-    add("--per-epoch", type=int, default=120_000, help="strips shown in an epoch")
-    add("--from", dest="start", help="go on from this network's weights: its manifest (.json), or `bundled`")
-    add("--bfloat16", action="store_true", help="train with half the precision: faster where the processor knows it")
+    add("--count", type=int, default=300_000, metavar="N", help="strips to draw, once (default: 300,000)")
+    add("--epochs", type=int, default=8, metavar="N", help="in a cycle (default: 8)")
+    add("--cycles", type=int, default=2, metavar="N", help="each starts with half the rate of the last (default: 2)")
+    add("--per-epoch", type=int, default=120_000, metavar="N", help="strips in an epoch (default: 120,000)")
+    add("--from", dest="base", metavar="MANIFEST", help="continue from this network (or `bundled`)")
+    add("--bfloat16", action="store_true", help="half precision: about 1.5 times as fast if the processor supports it")
     args = parser.parse_args(argv)
     try:
-        known = start.known(args.start) if args.start else None
+        known = start.known(args.base) if args.base else None
     except ModelError as error:
-        parser.error(f"--from {args.start}: {error}")
+        parser.error(f"--from {args.base}: {error}")
     args.work.mkdir(parents=True, exist_ok=True)
     held = args.work / "strips-check.npz"
     make(sources.sources(args.data, held=True), 0, CHECK, args.seed + 1000, held)

@@ -273,4 +273,4 @@ def main(kills: int, damage: int | None, seed: int, as_json: bool) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="scripts/campaign crash")

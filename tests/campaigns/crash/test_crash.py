@@ -47,7 +47,7 @@ def test_verdict(stored: list[int], received: list[tuple[str, bytes]], verdict: 
 @pytest.mark.timeout(300)
 def test_short_campaign() -> None:
     """Kills, broker restarts, full and read-only disks, damaged files: nothing stored is lost, every start works."""
-    command = [str(ROOT / "scripts/crash-test"), "--kills", "60", "--damage", "60", "--json"]
+    command = [str(ROOT / "scripts/campaign"), "crash", "--kills", "60", "--damage", "60", "--json"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)

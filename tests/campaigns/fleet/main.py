@@ -189,4 +189,4 @@ def main(kind: str | None, url: str | None, path: Path | None, as_json: bool, **
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="scripts/campaign fleet")

@@ -64,7 +64,7 @@ def test_nothing_stored_is_not_good() -> None:
 def test_short_run() -> None:
     """Ten devices, a mosquitto that restarts: all that was stored arrives, and all have connected twice."""
     terms = {"devices": 10, "minutes": 0.1, "every": 0.3, "down": 1}
-    command = [str(ROOT / "scripts/fleet"), "--json", *(f"--{name}={value}" for name, value in terms.items())]
+    command = [str(ROOT / "scripts/campaign"), "fleet", "--json", *(f"--{k}={v}" for k, v in terms.items())]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout)
