@@ -8,20 +8,22 @@ from dataclasses import asdict
 
 from edge_daemon import __version__
 from edge_daemon.config.schema import Config
-from edge_daemon.delivery.last_value import Board
+from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Classifier, Event
 from edge_daemon.mqtt import home_assistant, messages
 from edge_daemon.system.folders import state_folder
 
 
-def introduce(config: Config, classifier: Classifier, before: str | None, outbox: Outbox, board: Board) -> None:
+def introduce(
+    config: Config, classifier: Classifier, before: str | None, outbox: Outbox, last_values: LastValueCache
+) -> None:
     """Say who we are; where another model ran `before`, that is an event. Raises OutboxError."""
     if before:
         detail: dict[str, str | int | float | None] = {"model": classifier.name, "before": before}
         outbox.put(Event("model_changed", None, time.time(), detail))
-    tell_home_assistant(config, board)
-    board.post(messages.info(config.device, facts(config, classifier)))
+    tell_home_assistant(config, last_values)
+    last_values.set(messages.info(config.device, facts(config, classifier)))
 
 
 def facts(config: Config, classifier: Classifier) -> dict[str, object]:
@@ -42,7 +44,7 @@ def facts(config: Config, classifier: Classifier) -> dict[str, object]:
     }
 
 
-def tell_home_assistant(config: Config, board: Board) -> None:
+def tell_home_assistant(config: Config, last_values: LastValueCache) -> None:
     """Tell Home Assistant what there is, and to forget what there no longer is."""
     mode, path = config.mqtt.home_assistant, state_folder() / "discovery.json"
     fields = [home_assistant.Field(field.name, field.unit, field.text) for field in config.fields]
@@ -50,6 +52,6 @@ def tell_home_assistant(config: Config, board: Board) -> None:
     found = home_assistant.components(config.device, fields, raw, config.mqtt.snapshots, updates)
     owned = home_assistant.load_owned(path)
     for message in home_assistant.messages(config.device, __version__, found, mode, owned):
-        board.post(message)
+        last_values.set(message)
     with suppress(OSError):  # not remembered: `edge-daemon mqtt clean` takes back whatever was told
         home_assistant.save_owned(path, owned)

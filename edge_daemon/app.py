@@ -19,9 +19,9 @@ from queue import Empty, SimpleQueue
 from types import FrameType
 
 from edge_daemon.announce import introduce
-from edge_daemon.commands.controls import Controls, Inbox, take
-from edge_daemon.commands.dispatcher import Desk
-from edge_daemon.commands.on_demand import Inspector
+from edge_daemon.commands.controls import DaemonControls, Inbox, enqueue
+from edge_daemon.commands.dispatcher import CommandDispatcher
+from edge_daemon.commands.on_demand import OnDemandReader
 from edge_daemon.commands.transactions import Transactions
 from edge_daemon.config.last_good import Configuration
 from edge_daemon.config.schema import Config
@@ -34,21 +34,21 @@ from edge_daemon.fields.extract import Fields
 from edge_daemon.inference.edgetpu import Device
 from edge_daemon.model_store.selection import Selected, selected
 from edge_daemon.model_store.store import Store
-from edge_daemon.on_device.collector import Doubts
-from edge_daemon.on_device.explain_log import Ring
-from edge_daemon.on_device.frame_share import Window
+from edge_daemon.on_device.collector import HardSampleCollector
+from edge_daemon.on_device.explain_log import ReadingLog
+from edge_daemon.on_device.frame_share import FrameShare
 from edge_daemon.on_device.samples import open_samples
 from edge_daemon.recognition.reader import Reader
 from edge_daemon.reuse import Kept
-from edge_daemon.second_opinion.budget import Allowance
-from edge_daemon.second_opinion.client import Asking
+from edge_daemon.second_opinion.budget import Budget
+from edge_daemon.second_opinion.client import SecondOpinionClient
 from edge_daemon.sources.reconnecting import SILENT, Camera
 from edge_daemon.system.folders import runtime_folder, state_folder
 from edge_daemon.system.journal import event
 from edge_daemon.system.systemd import Systemd
 from edge_daemon.system.units import size
-from edge_daemon.telemetry.exporters import Files
-from edge_daemon.telemetry.report import Report
+from edge_daemon.telemetry.exporters import HealthFiles
+from edge_daemon.telemetry.report import HealthReport
 from edge_daemon.updates.schedule import Updating
 
 log = logging.getLogger(__name__)
@@ -68,15 +68,15 @@ class App:
     reader: Reader
     voter: Voter
     outbox: Outbox
-    asking: Asking | None
+    second_opinion: SecondOpinionClient | None
     """None: no second opinions, which is the default."""
-    window: Window
+    frame_share: FrameShare
     courier: Courier
-    report: Report
+    report: HealthReport
     systemd: Systemd
     inbox: Inbox
-    controls: Controls
-    desk: Desk
+    controls: DaemonControls
+    dispatcher: CommandDispatcher
     listeners: tuple[Listener, ...]
     """Called with each patch and record, and in each round, in this order."""
     memory: int
@@ -92,7 +92,7 @@ def run(app: App) -> Request:
         if request := next_request(app):
             return request
         if frame is not None:
-            app.window.show(frame)
+            app.frame_share.show(frame)
         if app.controls.enabled:
             if frame is not None:
                 process(app, frame)
@@ -112,7 +112,7 @@ def process(app: App, frame: Frame) -> None:
         for listener in app.listeners:
             listener.on_patch(patch, numbers)
     app.voter.backend = app.reader.classifier.backend  # a Coral may have failed
-    app.camera.hurry(app.fields.is_stirring(frame.mono) or bool(app.voter.undecided) or app.window.is_wanted)
+    app.camera.hurry(app.fields.is_stirring(frame.mono) or bool(app.voter.undecided) or app.frame_share.is_wanted)
     app.report.frame(time.monotonic() - started)
 
 
@@ -196,35 +196,48 @@ def build(config: Config, kept: Kept, inbox: Inbox, load: Callable[[], Config], 
         reader, classifier = model.reader, model.reader.classifier
         systemd = stack.enter_context(closing(Systemd()))
         delivery, camera = kept.delivery(config), kept.camera(config)
-        outbox, board, courier = delivery.outbox, delivery.board, delivery.courier
-        introduce(config, classifier, store.noticed(classifier.name), outbox, board)
-        courier.on_heard = partial(take, inbox)
+        outbox, last_values, courier = delivery.outbox, delivery.last_values, delivery.courier
+        introduce(config, classifier, store.noticed(classifier.name), outbox, last_values)
+        courier.on_message = partial(enqueue, inbox)
 
-        updates = Updating(config.device, board, config.updates, state_folder() / "updates", store, inbox.put)
+        updates = Updating(config.device, last_values, config.updates, state_folder() / "updates", store, inbox.put)
         updating = stack.enter_context(closing(updates))
-        files = stack.enter_context(closing(Files(config.device, config.health, runtime_folder())))
+        files = stack.enter_context(closing(HealthFiles(config.device, config.health, runtime_folder())))
         bare, others = config.mqtt.bare_value, lambda: model.problems() | updating.problems()
-        report = Report(
-            config.device, board, outbox, courier, camera, files, bare, wrong, others=others, status=systemd.status
+        report = HealthReport(
+            config.device,
+            last_values,
+            outbox,
+            courier,
+            camera,
+            files,
+            bare,
+            wrong,
+            others=others,
+            status=systemd.status,
         )
 
         fields = Fields(config.fields)
         voter = Voter(config.fields, classifier.name, classifier.backend, reader.read, outbox.accepted())
-        inspector = Inspector(config.device, board, fields, voter, config.mqtt.snapshots)
+        on_demand = OnDemandReader(config.device, last_values, fields, voter, config.mqtt.snapshots)
         switch, replay = state_folder() / "disabled", courier.replay
-        controls = Controls(config.device, board, outbox, report, inbox, switch, load, inspector, replay, updating)
+        controls = DaemonControls(
+            config.device, last_values, outbox, report, inbox, switch, load, on_demand, replay, updating
+        )
         transactions = Transactions(state_folder() / "transactions")
-        desk = stack.enter_context(closing(Desk(config.device, board, controls, transactions)))
+        dispatcher = stack.enter_context(closing(CommandDispatcher(config.device, last_values, controls, transactions)))
 
-        ring = Ring(runtime_folder() / "explain")
-        asking = None
+        reading_log = ReadingLog(runtime_folder() / "explain")
+        second_opinion = None
         if config.opinion.per_day:
-            allowance = Allowance(state_folder() / "opinions.json", config.opinion.per_day)
-            asking = Asking(config.device, board, voter, allowance, lambda: courier.connected and controls.enabled)
-            report.more = asking.health
-        doubts = Doubts(open_samples(state_folder(), runtime_folder(), config.samples))
-        window = stack.enter_context(closing(Window(runtime_folder() / "preview")))
-        listeners = (ring, inspector, doubts, asking, report, controls, desk, updating)
+            budget = Budget(state_folder() / "opinions.json", config.opinion.per_day)
+            second_opinion = SecondOpinionClient(
+                config.device, last_values, voter, budget, lambda: courier.connected and controls.enabled
+            )
+            report.more = second_opinion.health
+        collector = HardSampleCollector(open_samples(state_folder(), runtime_folder(), config.samples))
+        frame_share = stack.enter_context(closing(FrameShare(runtime_folder() / "preview")))
+        listeners = (reading_log, on_demand, collector, second_opinion, report, controls, dispatcher, updating)
         courier.start()
         yield App(
             camera=camera,
@@ -232,14 +245,14 @@ def build(config: Config, kept: Kept, inbox: Inbox, load: Callable[[], Config], 
             reader=reader,
             voter=voter,
             outbox=outbox,
-            asking=asking,
-            window=window,
+            second_opinion=second_opinion,
+            frame_share=frame_share,
             courier=courier,
             report=report,
             systemd=systemd,
             inbox=inbox,
             controls=controls,
-            desk=desk,
+            dispatcher=dispatcher,
             listeners=tuple(listener for listener in listeners if listener is not None),
             memory=size(config.health.max_memory),
         )
@@ -265,8 +278,8 @@ def next_request(app: App) -> Request | None:
             asked = app.inbox.get_nowait()
             if isinstance(asked, Request):
                 return asked
-            if not (app.asking and app.asking.hears(asked)):
-                app.desk.handle(asked)
+            if not (app.second_opinion and app.second_opinion.on_answer(asked)):
+                app.dispatcher.handle(asked)
     return None
 
 

@@ -223,7 +223,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ReceivedMessage:
     """One message received."""
 
     topic: str

@@ -11,7 +11,7 @@ from functools import partial
 
 from edge_daemon.config.schema import Config
 from edge_daemon.delivery.courier import Courier
-from edge_daemon.delivery.last_value import Board
+from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.mqtt import address, home_assistant
 from edge_daemon.mqtt import messages as wire
@@ -32,7 +32,7 @@ class Delivery:
 
     settings: tuple[object, ...]
     outbox: Outbox
-    board: Board
+    last_values: LastValueCache
     courier: Courier
 
 
@@ -56,7 +56,13 @@ class Kept:
 
         Raises ConfigError or OutboxError.
         """
-        wanted = (config.device, config.mqtt, config.outbox, bool(config.opinion.per_day), address.stamps(config.mqtt))
+        wanted = (
+            config.device,
+            config.mqtt,
+            config.outbox,
+            bool(config.opinion.per_day),
+            address.file_stamps(config.mqtt),
+        )
         there = self._delivery
         # memory instead of a disk: a new one may find the disk well
         if there is None or there.settings != wanted or (there.outbox.volatile and not there.outbox.waiting):
@@ -99,7 +105,7 @@ def _deliver(config: Config, settings: tuple[object, ...]) -> Delivery:
         topics.append(messages.answer_topic(config.device))
     availability = partial(wire.availability, config.device)
     sink = MqttSink(config.mqtt, f"edge_daemon-{config.device}", availability, topics)
-    outbox, board = Outbox(state_folder(), config.device, config.outbox), Board()
-    encode = partial(wire.encode, config.device, config.mqtt.detail)
-    courier = Courier(outbox, sink, board, encode, Backoff(longest=seconds(config.mqtt.longest_wait)))
-    return Delivery(settings, outbox, board, courier)
+    outbox, last_values = Outbox(state_folder(), config.device, config.outbox), LastValueCache()
+    encode = partial(wire.encode_record, config.device, config.mqtt.detail)
+    courier = Courier(outbox, sink, last_values, encode, Backoff(longest=seconds(config.mqtt.longest_wait)))
+    return Delivery(settings, outbox, last_values, courier)

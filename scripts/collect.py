@@ -30,7 +30,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from edge_daemon.config import schema
 from edge_daemon.errors import EdgeDaemonError
-from edge_daemon.mqtt.address import Access, access
+from edge_daemon.mqtt.address import BrokerAddress, resolve
 
 TOPICS = [("edge_daemon/+/reading/+", 1), ("edge_daemon/+/history", 1)]
 TABLE = """
@@ -76,7 +76,7 @@ def store(db: sqlite3.Connection, messages: Sequence[paho.MQTTMessage]) -> int:
         return db.executemany(f"INSERT OR IGNORE INTO reading VALUES ({marks})", rows).rowcount if rows else 0
 
 
-def client(to: Access, name: str) -> tuple[paho.Client, list[paho.MQTTMessage]]:
+def client(to: BrokerAddress, name: str) -> tuple[paho.Client, list[paho.MQTTMessage]]:
     """A client of this name, and where its messages come in."""
     heard: list[paho.MQTTMessage] = []
     found = paho.Client(CallbackAPIVersion.VERSION2, name, clean_session=False, manual_ack=True)
@@ -89,7 +89,7 @@ def client(to: Access, name: str) -> tuple[paho.Client, list[paho.MQTTMessage]]:
     return found, heard
 
 
-def collect(to: Access, name: str, db: sqlite3.Connection) -> None:
+def collect(to: BrokerAddress, name: str, db: sqlite3.Connection) -> None:
     """For ever; a broker that is away is waited for."""
     there, heard = client(to, name)
     connected = False
@@ -125,7 +125,7 @@ def main(file: Path, broker: str | None, path: Path | None, name: str) -> None:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             db.execute(TABLE)
-            collect(access(replace(given, url=broker) if broker else given), name, db)
+            collect(resolve(replace(given, url=broker) if broker else given), name, db)
     except (EdgeDaemonError, sqlite3.Error) as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:

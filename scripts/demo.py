@@ -27,7 +27,7 @@ import click
 
 from edge_daemon.domain import Box
 from edge_daemon.geometry import bounding_box, overlap
-from edge_daemon.mqtt.address import Options, access
+from edge_daemon.mqtt.address import BrokerOptions, resolve
 from edge_daemon.tools.watch import watch
 
 LONG_ENOUGH = 4.0
@@ -211,7 +211,7 @@ def follow(ledger: Ledger, url: str, process: subprocess.Popen[bytes]) -> float:
     """Print readings until the daemon ends or the person has seen enough; returns the time of the last frame."""
     last = 0.0
     try:
-        for topic, payload in watch(access(Options(url)), stopped=lambda: process.poll() not in (None, 0)):
+        for topic, payload in watch(resolve(BrokerOptions(url)), stopped=lambda: process.poll() not in (None, 0)):
             ledger.update()
             if topic.endswith("/availability") and payload == "offline":
                 break  # the last thing that a daemon says

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_daemon.domain import Heard
+from edge_daemon.domain import ReceivedMessage
 from edge_daemon.on_device import frame_share
 from edge_daemon.on_device.samples import Samples
 from edge_daemon.second_opinion import messages
@@ -40,7 +40,7 @@ def test_no_picture_on_any_topic(tmp_path: Path, broker: Mosquitto, recorder: Re
         folder = tmp_path / "runtime" / "preview"
         while process.poll() is None and not folder.is_dir():
             time.sleep(0.02)
-        frame_share.ask(folder)
+        frame_share.request_frames(folder)
         recorder.wait_for(lambda heard: heard and heard[-1][1] == b"offline", timeout=60)
         assert process.wait(20) == 0
     assert Samples(tmp_path / "state" / "samples", 0, 0).paths()
@@ -81,7 +81,7 @@ def test_second_opinions_send_the_doubtful_number_and_nothing_else(
     holds_no_picture([(topic, payload) for topic, payload in recorder.heard if topic != QUESTION])
     (question,) = questions
     assert set(json.loads(question)) == {"id", "picture"}
-    pixels = messages.asked(Heard(QUESTION, question))[2]
+    pixels = messages.parse_question(ReceivedMessage(QUESTION, question))[2]
     field = doubtful[y : y + h, x : x + w]
     assert pixels.shape[0] <= h
     assert pixels.shape[1] < w

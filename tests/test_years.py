@@ -106,7 +106,7 @@ def test_a_broken_configuration_at_the_start(tmp_path: Path, broker: Mosquitto, 
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(machine.resident() is None, reason="this system does not tell the memory of a process")
+@pytest.mark.skipif(machine.resident_bytes() is None, reason="this system does not tell the memory of a process")
 def test_too_much_memory_is_a_clean_restart(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
     """A daemon that holds more than it may starts anew as the same process, offline in between, and loses nothing."""
     program = "from edge_daemon import app, cli; app.SETTLED = 0; hog = bytearray(b'x') * (250 << 20); cli.main()"

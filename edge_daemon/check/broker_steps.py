@@ -14,8 +14,8 @@ from edge_daemon.errors import BrokerError, EdgeDaemonError
 from edge_daemon.mqtt import connection as link
 from edge_daemon.mqtt import home_assistant as discovery
 from edge_daemon.mqtt import messages
-from edge_daemon.mqtt.address import Access
-from edge_daemon.mqtt.connection import V5, Link, Times
+from edge_daemon.mqtt.address import BrokerAddress
+from edge_daemon.mqtt.connection import V5, Link, Timeouts
 from edge_daemon.system import clock
 
 CONNECT = 5.0
@@ -29,7 +29,7 @@ class Trouble(EdgeDaemonError):
     """A step that failed; the second argument is the remedy."""
 
 
-def steps(to: Access, device: str, home_assistant: bool) -> Iterator[str]:
+def steps(to: BrokerAddress, device: str, home_assistant: bool) -> Iterator[str]:
     """What each step found. Raises Trouble at the first that fails; what it says begins with the step's name."""
     yield f"DNS: {to.host} is {_address(to)}"
     yield from _reach(to)
@@ -40,14 +40,14 @@ def steps(to: Access, device: str, home_assistant: bool) -> Iterator[str]:
         yield from _rights(connection, device, home_assistant)
 
 
-def _address(to: Access) -> str:
+def _address(to: BrokerAddress) -> str:
     try:
         return str(socket.getaddrinfo(to.host, to.port, type=socket.SOCK_STREAM)[0][4][0])
     except (OSError, UnicodeError):
         raise Trouble(f"DNS: no address is known for {to.host}", "Check [mqtt] url and the network (DNS).") from None
 
 
-def _reach(to: Access) -> Iterator[str]:
+def _reach(to: BrokerAddress) -> Iterator[str]:
     try:
         plain = socket.create_connection((to.host, to.port), timeout=CONNECT)
     except OSError as error:
@@ -63,7 +63,7 @@ def _reach(to: Access) -> Iterator[str]:
             raise Trouble(*_untrusted(to, error)) from None
 
 
-def _unreached(to: Access, error: OSError) -> tuple[str, str]:
+def _unreached(to: BrokerAddress, error: OSError) -> tuple[str, str]:
     match error:
         case ConnectionRefusedError():
             return f"TCP: {to} refuses connections", "Is the broker running there, and listening to other machines?"
@@ -73,14 +73,14 @@ def _unreached(to: Access, error: OSError) -> tuple[str, str]:
     return f"TCP: {to} cannot be reached: {error.strerror or error}", "Check [mqtt] url and the network."
 
 
-def _untrusted(to: Access, error: OSError) -> tuple[str, str]:
+def _untrusted(to: BrokerAddress, error: OSError) -> tuple[str, str]:
     if isinstance(error, ssl.SSLCertVerificationError):
         why = error.verify_message.rstrip(".")
         now = f"{messages.timestamp(time.time())[:16]}Z"
         if error.verify_code in _OTHER_NAME:
             remedy = "Use a name that is in the certificate, in [mqtt] url or as server_name."
             return f"host name: {to} shows a certificate for another name: {why}", remedy
-        if error.verify_code == _NOT_YET or (error.verify_code == _EXPIRED and not clock.synced()):
+        if error.verify_code == _NOT_YET or (error.verify_code == _EXPIRED and not clock.is_synced()):
             remedy = f"This machine's clock says {now}; set it (timedatectl), or wait until it is."
             return f"clock: {to} shows a certificate for another time: {why}", remedy
         if error.verify_code == _EXPIRED:
@@ -94,9 +94,9 @@ def _untrusted(to: Access, error: OSError) -> tuple[str, str]:
     return f"TLS: {to} does not speak TLS with us ({why})", remedy
 
 
-def _log_in(to: Access, client_id: str) -> Link:
+def _log_in(to: BrokerAddress, client_id: str) -> Link:
     try:
-        return link.dial(to, client_id, Times(connect=CONNECT, connack=CONNECT))
+        return link.connect(to, client_id, Timeouts(connect=CONNECT, connack=CONNECT))
     except link.VersionError as error:
         remedy = "Is it an MQTT broker? Does that port want mqtts:// in [mqtt] url"
         remedy += ", or a certificate of ours (cert_file)?" if to.tls else "?"
@@ -150,11 +150,11 @@ def _retain(connection: Link, message: Message) -> Iterator[str]:
         raise Trouble("retain: the broker keeps no retained messages", remedy)
     _publish(connection, message)
     try:
-        connection.heard.clear()
+        connection.received.clear()
         connection.listen([message.topic], CONNECT)
         deadline = time.monotonic() + 1.0
         while connection.up and (left := deadline - time.monotonic()) > 0:
-            if any(heard.retain and heard.payload == message.payload for heard in connection.heard):
+            if any(received.retain and received.payload == message.payload for received in connection.received):
                 yield "retain: what is retained is there for who comes later"
                 return
             connection.pump(left)

@@ -29,7 +29,7 @@ def _clock() -> Found:
     now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
     if time.time() < LATEST:
         return Level.FAIL, f"the clock says {now}", "Set it: sudo timedatectl set-ntp true"
-    if not clock.synced():
+    if not clock.is_synced():
         remedy = "Readings say time_quality estimated. Is there a network? timedatectl"
         return Level.WARN, f"the clock says {now}, and nobody has set it", remedy
     return Level.OK, f"the clock is set: {now}"
@@ -49,8 +49,8 @@ def _power() -> Iterator[Found]:
     word = sensors.throttled() or _vcgencmd()
     if word is None:
         return
-    now = sensors.flags(word)
-    before = [flag for flag in sensors.flags(hex(int(word, 16) >> 16)) if flag not in now]
+    now = sensors.decode_throttled(word)
+    before = [flag for flag in sensors.decode_throttled(hex(int(word, 16) >> 16)) if flag not in now]
     remedy = weak if "under-voltage" in now + before else "Give it air, a heat sink or a fan."
     if now:
         yield Level.WARN, f"right now: {', '.join(now)} ({word})", remedy

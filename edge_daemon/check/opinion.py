@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from edge_daemon.check.finding import Found, Level
 from edge_daemon.config.schema import Config
-from edge_daemon.mqtt.address import parse
-from edge_daemon.second_opinion.budget import Allowance
+from edge_daemon.mqtt.address import parse_url
+from edge_daemon.second_opinion.budget import Budget
 from edge_daemon.second_opinion.messages import question_topic
 from edge_daemon.system.folders import state_folder
 
@@ -19,13 +19,13 @@ def check(config: Config) -> Iterator[Found]:
     if not per_day:
         yield Level.OK, "nobody else is asked, no cut-out leaves the device: [opinion] per_day is 0"
         return
-    left = Allowance(state_folder() / "opinions.json", per_day).left
+    left = Budget(state_folder() / "opinions.json", per_day).left
     yield (
         Level.OK,
         f"cut-outs of numbers that cannot be read surely go to {question_topic(config.device)},"
         f" at most {per_day} a day, {left} more today; `edge-daemon opinion serve` answers them",
     )
-    host, _, tls = parse(config.mqtt.url)
+    host, _, tls = parse_url(config.mqtt.url)
     if not tls and host not in HERE:
         yield (
             Level.WARN,

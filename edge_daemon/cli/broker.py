@@ -15,7 +15,7 @@ from edge_daemon.cli.shared import EXIT_FAILED, complain, config_option, json_op
 from edge_daemon.errors import ConfigError
 
 if TYPE_CHECKING:
-    from edge_daemon.mqtt.address import Access
+    from edge_daemon.mqtt.address import BrokerAddress
 
 
 @click.command()
@@ -32,7 +32,7 @@ def watch(broker: str | None, device: str | None, config: Path | None, as_json: 
     from edge_daemon.tools import watch as engine
 
     log_setup.setup(verbose=False)
-    to = access(broker, config)
+    to = broker_address(broker, config)
     for topic, payload in engine.watch(to):
         if device in (None, topic.split("/")[1]):
             say({"topic": topic, "payload": payload} if as_json else engine.describe(topic, payload))
@@ -69,7 +69,9 @@ def call(
 
     if not re.fullmatch("[A-Za-z0-9_-]{1,64}", command):
         raise click.BadParameter(f"{command!r}: expected a name", param_hint="COMMAND")
-    said = engine(access(broker, config), device or load(config).device, command, dict(map(_argument, arguments)))
+    said = engine(
+        broker_address(broker, config), device or load(config).device, command, dict(map(_argument, arguments))
+    )
     if as_json:
         say(said)
     elif said["status"] == "ok":
@@ -109,7 +111,7 @@ def mqtt_clean(broker: str | None, device: str | None, config: Path | None) -> N
 
     given = load(config)
     fields = [field.name for field in given.fields]
-    for topic in clean(access(broker, config), device or given.device, fields):
+    for topic in clean(broker_address(broker, config), device or given.device, fields):
         say(topic)
 
 
@@ -135,13 +137,13 @@ def schema(name: str | None) -> None:
         raise click.BadParameter(f"{name!r}: one of {', '.join(SCHEMAS)}", param_hint="NAME")
 
 
-def access(broker: str | None, config: Path | None) -> Access:
+def broker_address(broker: str | None, config: Path | None) -> BrokerAddress:
     """The broker that was named, or else the configured one; the login is the configured one."""
     from edge_daemon.config.schema import load
-    from edge_daemon.mqtt.address import access
+    from edge_daemon.mqtt.address import resolve
 
     given = load(config).mqtt
     try:
-        return access(replace(given, url=broker) if broker else given)
+        return resolve(replace(given, url=broker) if broker else given)
     except ConfigError:  # what is configured has been checked
         raise click.BadParameter(f"{broker!r}: write mqtt://HOST:PORT", param_hint="--broker") from None

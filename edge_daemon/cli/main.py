@@ -41,7 +41,7 @@ def main() -> NoReturn:
         error.show()
         sys.exit(error.exit_code)
     except EdgeDaemonError as error:
-        click.echo(log_setup.prefixed(str(error)), err=True)
+        click.echo(log_setup.with_priority(str(error)), err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(EXIT_INTERRUPTED)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from edge_daemon.cli.broker import access
+from edge_daemon.cli.broker import broker_address
 from edge_daemon.cli.shared import config_option
 
 
@@ -35,7 +35,7 @@ def serve(broker: str | None, models: tuple[str, ...], config: Path | None) -> N
     from edge_daemon.system import log_setup
 
     log_setup.setup(verbose=False)
-    to, stop = access(broker, config), threading.Event()
+    to, stop = broker_address(broker, config), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     engine(to, open_ensemble(models), stop.is_set)

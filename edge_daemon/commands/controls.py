@@ -11,15 +11,15 @@ from queue import SimpleQueue
 from typing import Any
 
 from edge_daemon.commands.dispatcher import Later, Models
-from edge_daemon.commands.on_demand import Inspector
-from edge_daemon.delivery.last_value import Board
+from edge_daemon.commands.on_demand import OnDemandReader
+from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.delivery.outbox import Outbox
-from edge_daemon.domain import Entry, Heard, Listener, Reading, Record, Request, Status
+from edge_daemon.domain import Entry, Listener, Reading, ReceivedMessage, Record, Request, Status
 from edge_daemon.errors import CommandError
 from edge_daemon.mqtt import messages
-from edge_daemon.telemetry.report import Report
+from edge_daemon.telemetry.report import HealthReport
 
-Inbox = SimpleQueue[Request | Heard]
+Inbox = SimpleQueue[Request | ReceivedMessage]
 """What signals and subscribers ask for; the path looks once a round."""
 _REPLAYED = 1000
 """So many delivered readings are said again for one request; who wants more asks from there on."""
@@ -27,30 +27,30 @@ _ROOM = 64
 """So many requests wait at most; the rest of a flood is not even looked at."""
 
 
-class Controls(Listener):
+class DaemonControls(Listener):
     """The daemon's levers. Called from the path's thread."""
 
     def __init__(
-        self, device: str, board: Board, outbox: Outbox, report: Report, inbox: Inbox, switch: Path,
-        validate: Callable[[], object], inspector: Inspector, replay: Callable[[Sequence[Entry]], None],
+        self, device: str, last_values: LastValueCache, outbox: Outbox, report: HealthReport, inbox: Inbox,
+        switch: Path, validate: Callable[[], object], on_demand: OnDemandReader, replay: Callable[[Sequence[Entry]], None],
         models: Models,
     ) -> None:  # fmt: skip
         """`switch` is a file that is there while reading is switched off; `validate` loads the configuration."""
         self._device = device
-        self._board = board
+        self._last_values = last_values
         self._outbox = outbox
         self._report = report
         self._inbox = inbox
         self._switch = switch
         self._validate = validate
-        self._inspector = inspector
+        self._on_demand = on_demand
         self._replay = replay
         self.models = models
         self._latest: dict[str, Reading] = {}
         self.enabled = not switch.exists()
         """Whether the camera's frames are read."""
         self._stale = False
-        board.post(messages.enabled(device, self.enabled))
+        last_values.set(messages.enabled(device, self.enabled))
 
     def on_record(self, seq: int, record: Record) -> None:
         """This goes out: it is what each field says again when reading is switched off."""
@@ -64,15 +64,15 @@ class Controls(Listener):
 
     def read_now(self) -> Later:
         self._must_be_enabled()
-        return self._inspector.read_now()
+        return self._on_demand.read_now()
 
     def snapshot(self, field: str) -> Later:
         self._must_be_enabled()
-        return self._inspector.snapshot(field)
+        return self._on_demand.snapshot(field)
 
     def set_value(self, field: str, value: str | int | float) -> dict[str, Any]:
         self._must_be_enabled()
-        return self._inspector.set_value(field, value, time.time(), time.monotonic())
+        return self._on_demand.set_value(field, value, time.time(), time.monotonic())
 
     def history(self, from_seq: int) -> dict[str, Any]:
         found = self._outbox.past(from_seq, _REPLAYED + 1)
@@ -92,7 +92,7 @@ class Controls(Listener):
         changed, self.enabled = on is not self.enabled, on
         with suppress(OSError):  # a disk that is full: it holds until the next start
             self._switch.unlink(missing_ok=True) if on else self._switch.touch()
-        self._board.post(messages.enabled(self._device, on))
+        self._last_values.set(messages.enabled(self._device, on))
         if changed and on:
             self.ask(Request.RELOAD)
         elif changed:
@@ -112,7 +112,7 @@ class Controls(Listener):
         self._inbox.put(request)
 
 
-def take(inbox: Inbox, heard: Heard) -> None:
+def enqueue(inbox: Inbox, received: ReceivedMessage) -> None:
     """Put in what has arrived, while there is room. For the courier's thread."""
     if inbox.qsize() < _ROOM:
-        inbox.put(heard)
+        inbox.put(received)

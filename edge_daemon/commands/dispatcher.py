@@ -1,4 +1,4 @@
-"""What can be asked for over MQTT: a table name -> function, and the desk that answers each request once."""
+"""What can be asked for over MQTT: a table name -> function, and the dispatcher that answers each request once."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from edge_daemon.commands.parsing import Asked, fit, parse
+from edge_daemon.commands.parsing import CommandRequest, match_arguments, parse
 from edge_daemon.commands.transactions import Transactions
-from edge_daemon.delivery.last_value import Board
-from edge_daemon.domain import Heard, Listener, Request
+from edge_daemon.delivery.last_value import LastValueCache
+from edge_daemon.domain import Listener, ReceivedMessage, Request
 from edge_daemon.errors import EdgeDaemonError
 from edge_daemon.mqtt import messages
 
@@ -146,17 +146,17 @@ class Pending:
     key: str | None
     """Of the transaction."""
     transaction: str | int | None
-    heard: Heard
+    received: ReceivedMessage
     later: Later
 
 
-class Desk(Listener):
+class CommandDispatcher(Listener):
     """Answers each request, and carries it out at most once. Called from the path's thread."""
 
     def __init__(
         self,
         device: str,
-        board: Board,
+        last_values: LastValueCache,
         controls: Controls,
         transactions: Transactions,
         commands: Table = COMMANDS,
@@ -165,7 +165,7 @@ class Desk(Listener):
         self.refused = 0
         """Requests beyond the rate limit; all but the first of a flood are not even answered."""
         self._device = device
-        self._board = board
+        self._last_values = last_values
         self._controls = controls
         self._transactions = transactions
         self._commands = commands
@@ -174,19 +174,19 @@ class Desk(Listener):
         self._flooded = False
         self._pending: list[Pending] = []
 
-    def handle(self, heard: Heard) -> None:
+    def handle(self, received: ReceivedMessage) -> None:
         """Whatever has arrived on one of our topics."""
-        if heard.topic == messages.enabled_topic(self._device):
-            self._switch(heard)
-        elif (name := messages.requested(self._device, heard.topic)) is not None:
-            self._reply(name, heard, self._answer(name, heard))
+        if received.topic == messages.enabled_topic(self._device):
+            self._switch(received)
+        elif (name := messages.requested_command(self._device, received.topic)) is not None:
+            self._reply(name, received, self._answer(name, received))
 
     def on_tick(self) -> None:
         """Answer the pending requests that have their answer by now."""
         for pending in self._pending[:]:
             if (answer := self._settle(pending)) is not None:
                 self._pending.remove(pending)
-                self._reply(pending.name, pending.heard, answer)
+                self._reply(pending.name, pending.received, answer)
 
     def close(self) -> None:
         """Whatever still waits for its answer gets one."""
@@ -195,39 +195,39 @@ class Desk(Listener):
                 "the daemon was stopped, or is reading its configuration anew", pending.transaction
             )
             self._finish(pending.key, answer)
-            self._reply(pending.name, pending.heard, answer)
+            self._reply(pending.name, pending.received, answer)
         self._pending = []
 
-    def _reply(self, name: str, heard: Heard, answer: str | None) -> None:
+    def _reply(self, name: str, received: ReceivedMessage, answer: str | None) -> None:
         if answer is not None:
-            self._board.answer(messages.response(self._device, name, answer, heard))
+            self._last_values.send_once(messages.response(self._device, name, answer, received))
 
-    def _switch(self, heard: Heard) -> None:
-        if heard.payload in (b"ON", b"OFF") and not heard.retain and self._may():
-            self._controls.enable(heard.payload == b"ON")
+    def _switch(self, received: ReceivedMessage) -> None:
+        if received.payload in (b"ON", b"OFF") and not received.retain and self._may():
+            self._controls.enable(received.payload == b"ON")
 
-    def _answer(self, name: str, heard: Heard) -> str | None:
+    def _answer(self, name: str, received: ReceivedMessage) -> str | None:
         """The response as JSON; None: none."""
         if not self._may():
             first, self._flooded = not self._flooded, True
             return messages.failure(f"too many requests: {PER_SECOND:g} a second, please") if first else None
         self._flooded = False
-        asked: Asked | None = None
+        asked: CommandRequest | None = None
         try:
-            if heard.retain:
+            if received.retain:
                 raise ValueError("a retained request is not carried out: it would be again at every start")
-            asked = parse(heard.payload)
-            return self._carry_out(name, asked, heard)
+            asked = parse(received.payload)
+            return self._carry_out(name, asked, received)
         except (EdgeDaemonError, ValueError, OSError) as error:
             return messages.failure(str(error), asked.transaction if asked else None)
 
-    def _carry_out(self, name: str, asked: Asked, heard: Heard) -> str | None:
+    def _carry_out(self, name: str, asked: CommandRequest, received: ReceivedMessage) -> str | None:
         """The response; None where it comes later. Raises EdgeDaemonError, ValueError or OSError where it is
         refused."""
         if name not in self._commands:
             raise ValueError(f"unknown command; known are {', '.join(sorted(self._commands))}")
         function = self._commands[name]
-        arguments = fit(function, asked.arguments)
+        arguments = match_arguments(function, asked.arguments)
         key = None if asked.transaction is None else f"{name}/{asked.transaction!r}"
         if key is not None and key in {pending.key for pending in self._pending}:
             return None  # asked again by somebody in a hurry
@@ -243,7 +243,7 @@ class Desk(Listener):
         except EdgeDaemonError as error:
             return self._finish(key, messages.failure(str(error), asked.transaction))
         if callable(done):
-            self._pending.append(Pending(name, key, asked.transaction, heard, done))
+            self._pending.append(Pending(name, key, asked.transaction, received, done))
             return None
         return self._finish(key, messages.success(done, asked.transaction))
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from edge_daemon.commands.dispatcher import Data, Later
 from edge_daemon.decision.voter import Voter
-from edge_daemon.delivery.last_value import Board
+from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.domain import Grey, Listener, Number, Patch
 from edge_daemon.errors import CommandError
 from edge_daemon.fields.extract import Fields, Options
@@ -29,13 +29,13 @@ QUALITIES = (80, 60, 40, 20, 5)
 """Of JPEG; the first that makes it small enough."""
 
 
-class Inspector(Listener):
+class OnDemandReader(Listener):
     """Called from the path's thread."""
 
     def __init__(
         self,
         device: str,
-        board: Board,
+        last_values: LastValueCache,
         fields: Fields,
         voter: Voter,
         snapshots: bool = False,
@@ -43,7 +43,7 @@ class Inspector(Listener):
     ) -> None:
         """`snapshots`: pictures of fields may leave the device."""
         self._device = device
-        self._board = board
+        self._last_values = last_values
         self._fields = fields
         self._voter = voter
         self._snapshots = snapshots
@@ -67,7 +67,7 @@ class Inspector(Listener):
             if late and not looked:
                 raise CommandError(f"the camera has shown nothing for {PATIENCE:.0f} s")
             if late or (looked and not self._voter.undecided):
-                return {"readings": [messages.seen(reading) for reading in self._voter.present()]}
+                return {"readings": [messages.current_reading(reading) for reading in self._voter.present()]}
             return None
 
         return answer
@@ -76,7 +76,7 @@ class Inspector(Listener):
         """A picture of the field as it looks now, and nothing around it, to its topic. Raises CommandError."""
         if not self._snapshots:
             raise CommandError("pictures do not leave this device: [mqtt] snapshots = true would allow it")
-        named(self._fields.options, field)
+        check_field(self._fields.options, field)
         self._fields.look_again()
         before, until = self._looks, self._now() + PATIENCE
 
@@ -88,14 +88,14 @@ class Inspector(Listener):
                 return None
             picture = jpeg_within(patch.pixels)
             message = messages.snapshot(self._device, field, picture)
-            self._board.answer(message)
+            self._last_values.send_once(message)
             return {"topic": message.topic, "bytes": len(picture), "status": patch.status.value}
 
         return answer
 
     def set_value(self, field: str, value: str | int | float, at: float, mono: float) -> Data:
         """What a person says is written in a field is believed. Raises CommandError."""
-        named(self._fields.options, field)
+        check_field(self._fields.options, field)
         try:
             text = self._voter.set_value(field, value, at, mono)
         except ValueError as error:
@@ -103,7 +103,7 @@ class Inspector(Listener):
         return {"field": field, "text": text}
 
 
-def named(options: Sequence[Options], field: str) -> None:
+def check_field(options: Sequence[Options], field: str) -> None:
     """Raises CommandError where no field is called so."""
     names = [option.name for option in options]
     if field not in names:

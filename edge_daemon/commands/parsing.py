@@ -20,14 +20,14 @@ LARGEST_NUMBER = 2**53
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CommandRequest:
     """What a request says."""
 
     transaction: str | int | None
     arguments: dict[str, Any]
 
 
-def parse(payload: bytes) -> Asked:
+def parse(payload: bytes) -> CommandRequest:
     """Raises ValueError, in words for who sent it."""
     if len(payload) > LARGEST:
         raise ValueError(f"at most {LARGEST} bytes, please; these are {len(payload)}")
@@ -47,10 +47,10 @@ def parse(payload: bytes) -> Asked:
     known = transaction is None or type(transaction) in (int, str)  # a bool is an int, too
     if not known or len(str(transaction)) > LONGEST_TRANSACTION:
         raise ValueError(f"transaction: expected a number, or text of at most {LONGEST_TRANSACTION} characters")
-    return Asked(transaction, said)
+    return CommandRequest(transaction, said)
 
 
-def fit(function: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any]:
+def match_arguments(function: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments, of the types that the function's keywords have; none more, none less. Raises ValueError."""
     hints = get_type_hints(function)
     keywords = [p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]

@@ -63,12 +63,12 @@ class Config:
     fields: tuple[fields.Options, ...]
     """Empty: the whole frame is searched."""
     model: classifier.Options
-    mqtt: mqtt.Options
-    outbox: outbox.Options
-    health: health.Options
+    mqtt: mqtt.MqttOptions
+    outbox: outbox.OutboxOptions
+    health: health.HealthOptions
     updates: client.Options
-    samples: samples.Options
-    opinion: budget.Options
+    samples: samples.SampleOptions
+    opinion: budget.SecondOpinionOptions
 
 
 def load(path: Path | None) -> Config:
@@ -92,12 +92,12 @@ def parse(name: str, text: str) -> Config:
 TABLES: Mapping[str, type[Any]] = {
     "device": Device,
     "model": classifier.Options,
-    "mqtt": mqtt.Options,
-    "outbox": outbox.Options,
-    "health": health.Options,
+    "mqtt": mqtt.MqttOptions,
+    "outbox": outbox.OutboxOptions,
+    "health": health.HealthOptions,
     "updates": client.Options,
-    "samples": samples.Options,
-    "opinion": budget.Options,
+    "samples": samples.SampleOptions,
+    "opinion": budget.SecondOpinionOptions,
 }
 SECTIONS = ("camera", "field", *TABLES)
 

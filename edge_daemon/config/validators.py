@@ -57,7 +57,7 @@ def _url(url: str) -> None:
     if "@" in url:
         raise ValueError('expected a url without a login, which goes to "username" and "password_file"')
     try:
-        address.parse(url)
+        address.parse_url(url)
     except ConfigError:
         raise ValueError('expected "mqtt://HOST:PORT", or "mqtts://HOST:PORT" for TLS') from None
 
@@ -74,7 +74,7 @@ def _folder_url(url: str) -> None:
 
 def _ca_file(name: str) -> None:
     try:
-        address.trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), name)
+        address.load_ca(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), name)
     except ConfigError:
         raise ValueError("expected a readable file of certificates in PEM form") from None
 

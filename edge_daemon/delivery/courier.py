@@ -1,4 +1,4 @@
-"""The one thread of ours: carries what is due from the outbox, and the newest of the board, to the sink.
+"""The one thread of ours: carries what is due from the outbox, and the newest of the last_values, to the sink.
 
 What leaves the outbox goes by lanes (lanes.py): readings of now, which go to the retained topics and never wait for
 the others; events; the backlog. A batch takes at most one message of each topic, so nothing of a topic is on its way
@@ -15,10 +15,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from edge_daemon.delivery.last_value import Board, Notices
+from edge_daemon.delivery.last_value import LastValueCache, LastValueSender
 from edge_daemon.delivery.outbox import Outbox
-from edge_daemon.delivery.queues import Asked, Lane, lanes
-from edge_daemon.domain import Entry, Heard, Message, Outcome
+from edge_daemon.delivery.queues import Queue, ReplayQueue, open_queues
+from edge_daemon.domain import Entry, Message, Outcome, ReceivedMessage
 from edge_daemon.errors import BrokerError, CourierError
 from edge_daemon.mqtt import home_assistant, messages
 from edge_daemon.mqtt.sink import MqttSink
@@ -47,7 +47,12 @@ class Courier:
     """Delivers until told to stop; whatever is wrong with the broker is waited out."""
 
     def __init__(
-        self, outbox: Outbox, sink: MqttSink, board: Board, encode: Encode, backoff: Backoff | None = None
+        self,
+        outbox: Outbox,
+        sink: MqttSink,
+        last_values: LastValueCache,
+        encode: Encode,
+        backoff: Backoff | None = None,
     ) -> None:
         self._outbox = outbox
         self._sink = sink
@@ -64,12 +69,12 @@ class Courier:
         """How often a broker has accepted us."""
         # a daemon thread: if it hangs, the process can still end
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
-        self._notices = Notices(board)
+        self._sender = LastValueSender(last_values)
         self._again_at = math.inf
         self._asked: deque[Entry] = deque()
-        self.on_heard: Callable[[Heard], None] = lambda _: None
+        self.on_message: Callable[[ReceivedMessage], None] = lambda _: None
         """Called by the courier's thread with what arrived for the daemon."""
-        outbox.on_put = board.on_post = sink.ring
+        outbox.on_put = last_values.on_set = sink.wake
 
     def start(self) -> None:
         """Once started it goes on."""
@@ -81,7 +86,7 @@ class Courier:
         """Say these once more, as history, when nothing else of it waits; in place of what was asked for before. From
         any thread."""
         self._asked = deque(entries)
-        self._sink.ring()
+        self._sink.wake()
 
     @property
     def connected(self) -> bool:
@@ -115,7 +120,7 @@ class Courier:
             return True
         self._leave_at = time.monotonic() + timeout / 2
         self._stopping.set()
-        self._sink.ring()
+        self._sink.wake()
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
@@ -147,8 +152,8 @@ class Courier:
 
     def _carry(self) -> None:
         """Deliver until the connection breaks or it is time to stop."""
-        connection = lanes(self._outbox)
-        self._notices.begin()
+        connection = open_queues(self._outbox)
+        self._sender.reset()
         retry = self._retry()
         while self._sink.up and not self._must_leave():
             self._beat(_BEAT)
@@ -166,27 +171,29 @@ class Courier:
             if not outcomes:
                 self._sink.wait(min(_IDLE, max(0.0, self._again_at - time.monotonic())))
 
-    def _round(self, connection: Sequence[Lane]) -> list[Outcome]:
+    def _round(self, connection: Sequence[Queue]) -> list[Outcome]:
         """Send what is due, and take note of what becomes of it."""
         if time.monotonic() >= self._again_at:
             self._again_at = math.inf
             self._sink.say_online()
-            self._notices.repeat()
-        due: list[tuple[Lane | Asked, Entry]] = [(lane, entry) for lane in connection for entry in lane.first_of_each()]
+            self._sender.resend_all()
+        due: list[tuple[Queue | ReplayQueue, Entry]] = [
+            (lane, entry) for lane in connection for entry in lane.first_of_each()
+        ]
         asked = self._asked
         if asked and not any(lane.replayed for lane, _ in due):
-            due.append((Asked(asked), asked[0]))
+            due.append((ReplayQueue(asked), asked[0]))
         records = [self._fitting(self._encode(entry, lane.replayed)) for lane, entry in due]
-        notices = self._notices.due(besides={message.topic for message in records})
+        notices = self._sender.due(besides={message.topic for message in records})
         if not notices and not records:
-            self._sink.deliver(self._notices.offers())
+            self._sink.deliver(self._sender.take_optional())
         outcomes = self._sink.deliver(notices + records) if notices or records else []
         for message, outcome in zip(notices, outcomes, strict=False):
-            self._notices.settle(message, outcome)
+            self._sender.settle(message, outcome)
         for (lane, entry), message, outcome in zip(due, records, outcomes[len(notices) :], strict=True):
             self._settle(lane, entry, outcome)
             if outcome is Outcome.DELIVERED and message.retain:
-                self._notices.retained(message)
+                self._sender.set_retained(message)
         return outcomes
 
     def _fitting(self, message: Message) -> Message:
@@ -197,18 +204,18 @@ class Courier:
 
     def _listen(self) -> None:
         """Take what has arrived."""
-        while self._sink.heard:
-            heard = self._sink.heard.popleft()
-            if home_assistant.is_birth(heard.topic, heard.payload):
+        while self._sink.received:
+            received = self._sink.received.popleft()
+            if home_assistant.is_birth(received.topic, received.payload):
                 self._again_at = time.monotonic() + random.uniform(*_BIRTH)
             else:
-                self.on_heard(heard)
+                self.on_message(received)
 
-    def _settle(self, lane: Lane | Asked, entry: Entry, outcome: Outcome) -> None:
+    def _settle(self, lane: Queue | ReplayQueue, entry: Entry, outcome: Outcome) -> None:
         if outcome is Outcome.KEEP:
             return
         lane.settle(entry)
-        if isinstance(lane, Asked):
+        if isinstance(lane, ReplayQueue):
             return
         if outcome is Outcome.DELIVERED:
             self._outbox.done([entry])

@@ -26,7 +26,7 @@ TOGETHER = 16_384
 """Bytes that are written at once."""
 
 
-class Past:
+class DeliveredLog:
     """Called with the outbox's lock held."""
 
     def __init__(self, folder: Path, device: str, max_size: int, max_age: float) -> None:

@@ -30,7 +30,7 @@ from typing import Any
 import msgspec
 
 from edge_daemon.delivery import row_format as rows
-from edge_daemon.delivery.delivered_log import Past
+from edge_daemon.delivery.delivered_log import DeliveredLog
 from edge_daemon.delivery.lock import hold
 from edge_daemon.delivery.outbox_file import (
     ACCEPTED,
@@ -43,7 +43,7 @@ from edge_daemon.delivery.outbox_file import (
     pack_accepted,
     refuses_writing,
 )
-from edge_daemon.delivery.retention import EVENT_ROWS, EVENTS, READING_ROWS, Cap
+from edge_daemon.delivery.retention import EVENT_ROWS, EVENTS, READING_ROWS, RetentionLimit
 from edge_daemon.delivery.row_format import Row
 from edge_daemon.domain import Entry, Event, Reading, Record
 from edge_daemon.errors import ConfigError, OutboxError
@@ -68,7 +68,7 @@ _Said = tuple[str | None, float | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class OutboxOptions:
     """The [outbox] table of the configuration."""
 
     max_size: str = "64MB"
@@ -81,7 +81,7 @@ class Outbox:
     """Records, in the order they were put, until they are delivered, refused, or must make room."""
 
     def __init__(
-        self, folder: Path, device: str, options: Options | None = None, now: Callable[[], float] = time.time
+        self, folder: Path, device: str, options: OutboxOptions | None = None, now: Callable[[], float] = time.time
     ) -> None:
         """Open, or start, the queue in `folder`; salvages what it can from a damaged one.
 
@@ -89,12 +89,12 @@ class Outbox:
         OutboxError if it cannot be one. A disk that is full or read-only is no reason not to start: all is kept in
         memory then.
         """
-        options = options or Options()
+        options = options or OutboxOptions()
         try:
-            self._cap = Cap(units.size(options.max_size), units.seconds(options.max_age))
+            self._cap = RetentionLimit(units.size(options.max_size), units.seconds(options.max_age))
         except ValueError as error:
             raise ConfigError(f"[outbox] {error}") from None
-        self._past = Past(folder, device, self._cap.max_size // 4, self._cap.max_age)
+        self._past = DeliveredLog(folder, device, self._cap.max_size // 4, self._cap.max_age)
         self._device = device
         self._now = now
         self._folder = folder
@@ -268,7 +268,7 @@ class Outbox:
 
     def _row(self, record: Record) -> Row:
         self._seq += 1  # also when it then fails: a gap is harmless, a number given twice is not
-        synced = clock.synced()
+        synced = clock.is_synced()
         json = msgspec.json.encode(record)
         return Row(self._seq, self._file.epoch, self._now(), synced, _lane(record), json)
 

@@ -11,7 +11,7 @@ from edge_daemon.domain import Entry
 _PAGE = 64
 
 
-class Lane:
+class Queue:
     """Waiting entries in order, fetched a page at a time."""
 
     def __init__(
@@ -42,7 +42,7 @@ class Lane:
         self._entries.remove(entry)
 
 
-class Asked:
+class ReplayQueue:
     """Delivered entries that somebody wants once more: a lane that the outbox knows nothing of."""
 
     replayed = True
@@ -55,7 +55,7 @@ class Asked:
         self._entries.popleft()
 
 
-def lanes(outbox: Outbox) -> list[Lane]:
+def open_queues(outbox: Outbox) -> list[Queue]:
     """For one connection. Live: the newest waiting reading of each field, then whatever is put from now on. Events,
     in the order they happened. Backlog: all older readings, as history."""
     now = outbox.last
@@ -66,9 +66,9 @@ def lanes(outbox: Outbox) -> list[Lane]:
         return [entry for entry in outbox.readings(after, until=now) if entry.seq not in told]
 
     return [
-        Lane(outbox.readings, key=_field, head=newest, after=now),
-        Lane(outbox.events, key=lambda _: "event"),
-        Lane(backlog, key=lambda _: "history", replayed=True),
+        Queue(outbox.readings, key=_field, head=newest, after=now),
+        Queue(outbox.events, key=lambda _: "event"),
+        Queue(backlog, key=lambda _: "history", replayed=True),
     ]
 
 

@@ -19,7 +19,7 @@ _AGE_CHECK = 60.0
 
 
 @dataclass
-class Cap:
+class RetentionLimit:
     """How much may wait, and for how long."""
 
     max_size: int

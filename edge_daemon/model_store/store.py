@@ -93,7 +93,7 @@ class Store:
             with self._locked():
                 shutil.rmtree(there, ignore_errors=True)  # damaged
                 fresh.rename(there)
-                atomic.sync(self._versions)
+                atomic.sync_folder(self._versions)
                 self._prune(facts.version)
         return facts.version
 
@@ -238,10 +238,10 @@ class Store:
         fresh.mkdir(parents=True)
         try:
             for file in facts.files.values():
-                atomic.put(fresh / file.name, read_file(source, file))
+                atomic.write_synced(fresh / file.name, read_file(source, file))
             own = fresh / f"digits-{facts.version}.json"
-            atomic.put(own, manifest.read_bytes())
-            atomic.sync(fresh)
+            atomic.write_synced(own, manifest.read_bytes())
+            atomic.sync_folder(fresh)
             tried(own)
         except BaseException:
             shutil.rmtree(fresh, ignore_errors=True)

@@ -13,7 +13,7 @@ from edge_daemon.system.credentials import find_credential, read_password
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class BrokerOptions:
     """The keys of the [mqtt] table that say how to get in.
 
     A file that is named without a slash is looked for among the service's credentials first (LoadCredential= in
@@ -37,7 +37,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class BrokerAddress:
     """What it takes to connect."""
 
     host: str
@@ -50,14 +50,14 @@ class Access:
         return f"{self.host}:{self.port}"
 
 
-def access(options: Options) -> Access:
+def resolve(options: BrokerOptions) -> BrokerAddress:
     """Take the URL apart and read the files. Raises ConfigError."""
-    host, port, tls = parse(options.url)
+    host, port, tls = parse_url(options.url)
     password = read_password(options.password_file) if options.password_file else ""
-    return Access(host, port, options.username, password, _tls(options) if tls else None)
+    return BrokerAddress(host, port, options.username, password, _tls(options) if tls else None)
 
 
-def stamps(options: Options) -> tuple[object, ...]:
+def file_stamps(options: BrokerOptions) -> tuple[object, ...]:
     """What tells whether the files that were named are still the same; a missing one is None."""
     names = (options.password_file, options.ca_file, options.cert_file, options.key_file)
     return tuple(_stamp(find_credential(name)) for name in names if name)
@@ -71,7 +71,7 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return info.st_ino, info.st_size, info.st_mtime_ns
 
 
-def parse(url: str) -> tuple[str, int, bool]:
+def parse_url(url: str) -> tuple[str, int, bool]:
     """Host, port and whether TLS is wanted. Raises ConfigError."""
     try:
         parts = urlsplit(url)
@@ -101,12 +101,12 @@ class _Context(ssl.SSLContext):
         return super().wrap_socket(*arguments, **options)
 
 
-def _tls(options: Options) -> ssl.SSLContext:
+def _tls(options: BrokerOptions) -> ssl.SSLContext:
     """TLS 1.2 or newer; certificate and host name are checked."""
     context = _Context(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.name = options.server_name
-    trust(context, options.ca_file)
+    load_ca(context, options.ca_file)
     if options.cert_file:
         try:
             # a key that asks for a passphrase would wait for a person at the terminal
@@ -118,7 +118,7 @@ def _tls(options: Options) -> ssl.SSLContext:
     return context
 
 
-def trust(context: ssl.SSLContext, ca_file: str) -> None:
+def load_ca(context: ssl.SSLContext, ca_file: str) -> None:
     """Trust the certificates in a file, or without one the system's. Raises ConfigError."""
     try:
         if ca_file:

@@ -24,9 +24,9 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_daemon.domain import Heard, Message
+from edge_daemon.domain import Message, ReceivedMessage
 from edge_daemon.errors import BrokerError
-from edge_daemon.mqtt.address import Access
+from edge_daemon.mqtt.address import BrokerAddress
 
 V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
 
@@ -38,7 +38,7 @@ _NOT_THIS_VERSION = {0x01, 0x81, 0x82, 0x84}
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
+class Timeouts:
     """Seconds; not for users, shortened by tests."""
 
     connect: float = 5.0
@@ -57,12 +57,12 @@ class VersionError(BrokerError):
     """The broker does not seem to speak this version of MQTT."""
 
 
-def dial(
-    to: Access,
+def connect(
+    to: BrokerAddress,
     client_id: str,
-    times: Times,
+    times: Timeouts,
     will: Message | None = None,
-    bell: socket.socket | None = None,
+    wake: socket.socket | None = None,
     largest: int | None = None,
 ) -> Link:
     """Connect with MQTT 5, and once with 3.1.1 if the broker seems not to know it. Raises BrokerError.
@@ -70,8 +70,8 @@ def dial(
     What worked is not remembered: a broker may only have been slow, and 3.1.1 has no word for a refused message.
     """
     with suppress(VersionError):
-        return Link(to, client_id, V5, times, will, bell, largest)
-    return Link(to, client_id, V311, times, will, bell)
+        return Link(to, client_id, V5, times, will, wake, largest)
+    return Link(to, client_id, V311, times, will, wake)
 
 
 class Link:
@@ -79,22 +79,22 @@ class Link:
 
     def __init__(
         self,
-        to: Access,
+        to: BrokerAddress,
         client_id: str,
         version: MQTTProtocolVersion,
-        times: Times,
+        times: Timeouts,
         will: Message | None = None,
-        bell: socket.socket | None = None,
+        wake: socket.socket | None = None,
         largest: int | None = None,
     ) -> None:
-        """Connect. `bell` is a socket that ends a `pump` early when it becomes readable. `largest` is how many bytes
+        """Connect. `wake` is a socket that ends a `pump` early when it becomes readable. `largest` is how many bytes
         a packet may have that the broker sends us (MQTT 5 only).
 
         Raises BrokerError; VersionError if the broker may speak another version of MQTT.
         """
         self.acknowledged: deque[tuple[int, int]] = deque()
         """(message id, reason code) of each PUBACK."""
-        self.heard: deque[Heard] = deque()
+        self.received: deque[ReceivedMessage] = deque()
         """Each message received."""
         self.granted: deque[bool] = deque()
         """Whether all topics were granted, for each `subscribe`."""
@@ -108,7 +108,7 @@ class Link:
         self.acknowledges = True
         """Whether it takes messages that it must acknowledge (QoS 1)."""
         self._to = to
-        self._bell = bell
+        self._wake_read = wake
         self._packet_limit = 2**28
         self._connack: deque[tuple[ReasonCode, Properties | None]] = deque()
         self._client = self._build(client_id, will)
@@ -128,12 +128,12 @@ class Link:
         if sock is None:
             return
         inside_tls = sock.pending() if isinstance(sock, ssl.SSLSocket) else 0  # read, but not yet by us
-        watched = [sock] if self._bell is None else [sock, self._bell]
+        watched = [sock] if self._wake_read is None else [sock, self._wake_read]
         writing = [sock] if self._client.want_write() else []
         patience = min(timeout, self._client.keepalive / 2)  # a server may want to hear of us every second
         readable, writable, _ = select.select(watched, writing, [], 0.0 if inside_tls else patience)
-        if self._bell is not None and self._bell in readable:
-            silence(self._bell)
+        if self._wake_read is not None and self._wake_read in readable:
+            drain(self._wake_read)
         if sock in readable or inside_tls:
             self._client.loop_read()
         if writable:
@@ -154,7 +154,7 @@ class Link:
         return self._client.publish(message.topic, message.payload, message.qos, retain, properties).mid
 
     def subscribe(self, topics: Sequence[str]) -> None:
-        """Ask for topics; the answer is in `granted`, what arrives in `heard`."""
+        """Ask for topics; the answer is in `granted`, what arrives in `received`."""
         self._client.subscribe([(topic, 1) for topic in topics])
 
     def listen(self, topics: Sequence[str], patience: float) -> bool:
@@ -192,7 +192,7 @@ class Link:
             client.will_set(will.topic, will.payload, will.qos, will.retain, properties)
         client.on_connect = lambda _c, _u, _flags, code, properties: self._connack.append((code, properties))
         client.on_publish = lambda _c, _u, mid, code, _p: self.acknowledged.append((mid, code.value))
-        client.on_message = lambda _c, _u, message: self.heard.append(_heard(message))
+        client.on_message = lambda _c, _u, message: self.received.append(_received(message))
         client.on_subscribe = lambda _c, _u, _mid, codes, _p: self.granted.append(
             not any(code.is_failure for code in codes)
         )
@@ -202,7 +202,7 @@ class Link:
     def _on_disconnect(self, _c: object, _u: object, _flags: object, code: ReasonCode, _p: object) -> None:
         self.lost = self.lost or str(code)
 
-    def _connect(self, times: Times, largest: int | None) -> None:
+    def _connect(self, times: Timeouts, largest: int | None) -> None:
         self._client.connect_timeout = times.connect
         properties = None
         if self.version is V5 and largest:
@@ -231,10 +231,10 @@ class Link:
         self.acknowledges = getattr(properties, "MaximumQoS", 2) > 0
 
 
-def silence(bell: socket.socket) -> None:
+def drain(wake: socket.socket) -> None:
     """Take back all that has been rung."""
     with suppress(BlockingIOError):
-        bell.recv(4096)
+        wake.recv(4096)
 
 
 def _properties(message: Message, kind: int) -> Properties | None:
@@ -249,9 +249,9 @@ def _properties(message: Message, kind: int) -> Properties | None:
     return None if properties.isEmpty() else properties  # type: ignore[no-untyped-call]
 
 
-def _heard(message: paho.MQTTMessage) -> Heard:
+def _received(message: paho.MQTTMessage) -> ReceivedMessage:
     properties = message.properties
-    return Heard(
+    return ReceivedMessage(
         # a topic that is not UTF-8 is nothing that we know
         bytes(message._topic).decode(errors="replace"),
         bytes(message.payload),

@@ -123,7 +123,7 @@ def load_owned(path: Path) -> Owned:
 
 def save_owned(path: Path, owned: Owned) -> None:
     """Whole or not at all. Raises OSError."""
-    atomic.show(path, msgspec.json.encode(owned))
+    atomic.replace_unsynced(path, msgspec.json.encode(owned))
 
 
 def topics(device: str) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from edge_daemon.domain import Candidate, Entry, Event, Heard, Message, Reading
+from edge_daemon.domain import Candidate, Entry, Event, Message, Reading, ReceivedMessage
 
 Detail = Literal["value", "candidates", "digits"]
 """How much a reading tells: only what is said, also the runners-up, or every digit."""
@@ -78,7 +78,7 @@ def request_topics(device: str) -> list[str]:
     return [f"{base(device)}/request/#", enabled_topic(device)]
 
 
-def requested(device: str, topic: str) -> str | None:
+def requested_command(device: str, topic: str) -> str | None:
     """The command that is asked for on a topic; None: it is not for us."""
     before = f"{base(device)}/request/"
     if not topic.startswith(before):
@@ -87,7 +87,7 @@ def requested(device: str, topic: str) -> str | None:
     return name if re.fullmatch("[A-Za-z0-9_-]{1,64}", name) else "unknown"
 
 
-def exchange(device: str, command: str) -> tuple[str, str]:
+def command_topics(device: str, command: str) -> tuple[str, str]:
     """The topic to ask for a command on, and the one of its answer."""
     return f"{base(device)}/request/{command}", f"{base(device)}/response/{command}"
 
@@ -102,7 +102,7 @@ def failure(why: str, transaction: str | int | None = None) -> str:
     return _response({"status": "error", "error": why}, transaction)
 
 
-def response(device: str, name: str, said: str, to: Heard) -> Message:
+def response(device: str, name: str, said: str, to: ReceivedMessage) -> Message:
     """To the topic that was asked for, if it is one of our responses'; else to the command's own."""
     before = f"{base(device)}/response/"
     own = re.fullmatch(re.escape(before) + "[A-Za-z0-9_/-]{1,128}", to.response_topic)
@@ -115,7 +115,7 @@ def snapshot(device: str, field: str, picture: bytes) -> Message:
     return Message(f"{base(device)}/snapshot/{field}", picture, qos=0, expiry=SNAPSHOT_EXPIRY)
 
 
-def seen(reading: Reading) -> dict[str, Any]:
+def current_reading(reading: Reading) -> dict[str, Any]:
     """What the answer to `read_now` says of one field."""
     said: dict[str, Any] = {"field": reading.field, "status": reading.status, "votes": reading.votes}
     if reading.text is not None:
@@ -125,7 +125,7 @@ def seen(reading: Reading) -> dict[str, Any]:
     return said | {"confidence": _rounded(reading.confidence), "candidates": _candidates(reading.candidates)}
 
 
-def encode(device: str, detail: Detail, entry: Entry, replayed: bool) -> Message:
+def encode_record(device: str, detail: Detail, entry: Entry, replayed: bool) -> Message:
     """One record. A replayed reading goes to `history`, so that it never overwrites the retained state."""
     record = entry.record
     if isinstance(record, Event):
@@ -153,7 +153,7 @@ def shortened(message: Message) -> Message | None:
 
 
 def decode(topic: str, payload: bytes) -> dict[str, Any] | str:
-    """What a subscriber heard: the JSON object, or plain text for `availability` and a cleared topic ("").
+    """What a subscriber received: the JSON object, or plain text for `availability` and a cleared topic ("").
 
     Raises ValueError for a payload that no edge_daemon sends.
     """

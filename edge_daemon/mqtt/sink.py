@@ -12,10 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from edge_daemon.domain import Heard, Message, Outcome
+from edge_daemon.domain import Message, Outcome, ReceivedMessage
 from edge_daemon.errors import BrokerError
 from edge_daemon.mqtt import address
-from edge_daemon.mqtt.connection import V311, Link, Times, dial, silence
+from edge_daemon.mqtt.connection import V311, Link, Timeouts, connect, drain
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ _LARGEST = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Options(address.Options):
+class MqttOptions(address.BrokerOptions):
     """The [mqtt] table of the configuration."""
 
     detail: Literal["value", "candidates", "digits"] = "candidates"
@@ -51,32 +51,32 @@ class Options(address.Options):
 class MqttSink:
     """Delivers messages to one broker and says there whether the daemon is online.
 
-    All but `ring` is called from one thread.
+    All but `wake` is called from one thread.
     """
 
     def __init__(
         self,
-        options: Options,
+        options: MqttOptions,
         client_id: str,
         availability: Availability,
         topics: Sequence[str] = (),
-        times: Times | None = None,
+        times: Timeouts | None = None,
     ) -> None:
         """`topics` are those that we want to hear beside our own availability. Raises ConfigError."""
-        self.to = address.access(options)
+        self.to = address.resolve(options)
         self.refused: dict[str, int] = {}
         """Topic -> the last reason code with which the broker refused a message there for good."""
-        self.heard: deque[Heard] = deque()
+        self.received: deque[ReceivedMessage] = deque()
         """What arrived on `topics`; for the caller to take."""
         self._client_id = client_id
         self._availability = availability
         self._topics = topics
         self._session = 0
-        self._times = times or Times()
+        self._times = times or Timeouts()
         self._link: Link | None = None
-        self._bell, self._rope = socket.socketpair()
-        self._bell.setblocking(False)
-        self._rope.setblocking(False)
+        self._wake_read, self._wake_write = socket.socketpair()
+        self._wake_read.setblocking(False)
+        self._wake_write.setblocking(False)
 
     @property
     def up(self) -> bool:
@@ -104,11 +104,11 @@ class MqttSink:
         self._link = None
         self._session = max(self._session + 1, int(time.time() * 1000))
         will = self._availability(False, self._session)
-        self._link = dial(self.to, self._client_id, self._times, will, self._bell, _LARGEST)
+        self._link = connect(self.to, self._client_id, self._times, will, self._wake_read, _LARGEST)
         if not self._link.acknowledges:
             self._link.close()
             raise BrokerError(f"broker {self.to} acknowledges nothing (its Maximum QoS is 0): readings could be lost")
-        # first, so that who sees us online and asks at once is heard
+        # first, so that who sees us online and asks at once is received
         self._link.subscribe([will.topic, *self._topics])
         if not self.say_online() and not self.up:
             raise BrokerError(f"broker {self.to} dropped the connection: {self.lost}")
@@ -136,21 +136,21 @@ class MqttSink:
         if self._link is not None and self._link.up:
             self._link.pump(timeout)
             self._contradict()
-        elif select.select([self._bell], [], [], timeout)[0]:
-            silence(self._bell)
+        elif select.select([self._wake_read], [], [], timeout)[0]:
+            drain(self._wake_read)
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """End a `wait`. The one method for other threads."""
         with suppress(OSError):  # full: it has been rung often enough; closed: nobody waits any more
-            self._rope.send(b"!")
+            self._wake_write.send(b"!")
 
     def close(self, timeout: float) -> None:
         """Say `offline`, wait for the acknowledgement up to `timeout` seconds, disconnect. For good."""
         if self._link is not None and self._link.up:
             self._deliver([self._availability(False, self._session)], timeout)
             self._link.close()
-        self._bell.close()
-        self._rope.close()
+        self._wake_read.close()
+        self._wake_write.close()
 
     def _deliver(self, batch: Sequence[Message], timeout: float) -> list[Outcome]:
         outcomes = [Outcome.KEEP] * len(batch)
@@ -194,10 +194,10 @@ class MqttSink:
     def _contradict(self) -> None:
         """A last will may arrive late, after our `online`: say it again."""
         offline = self._availability(False, self._session)
-        while self._link is not None and self._link.heard:
-            heard = self._link.heard.popleft()
-            if heard.topic == offline.topic:
-                if heard.payload == offline.payload and not heard.retain:  # what was retained lay there before
+        while self._link is not None and self._link.received:
+            received = self._link.received.popleft()
+            if received.topic == offline.topic:
+                if received.payload == offline.payload and not received.retain:  # what was retained lay there before
                     self._deliver([self._availability(True, self._session)], self._times.acknowledge)
             else:
-                self.heard.append(heard)
+                self.received.append(received)

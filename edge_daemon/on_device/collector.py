@@ -38,7 +38,7 @@ DOUBTED = {Status.LOW_CONFIDENCE: "unsure", Status.WRONG_FORMAT: "unsure"} | dic
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Glimpse:
+class Crop:
     """One look at one number."""
 
     at: float
@@ -50,17 +50,17 @@ class Glimpse:
 
 
 @dataclass(slots=True, eq=False)
-class Course:
+class NumberTrack:
     """The looks at one number as it stands there."""
 
-    newest: Glimpse
+    newest: Crop
     text: str
     box: Box
     looks: int = 1
     """That have said so."""
-    odd: Glimpse | None = None
+    odd: Crop | None = None
     """The newest look, where it says something else."""
-    least: Glimpse | None = None
+    least: Crop | None = None
     """The least sure one of those that say the text."""
     kept: int = 0
 
@@ -68,12 +68,12 @@ class Course:
         self.least = self.newest
 
 
-class Doubts(Listener):
+class HardSampleCollector(Listener):
     """Follows numbers, and hands the hard looks to the samples. Called from the path's thread."""
 
     def __init__(self, samples: Samples) -> None:
         self._samples = samples
-        self._courses: dict[str | None, list[Course]] = {}
+        self._courses: dict[str | None, list[NumberTrack]] = {}
         self._broken = False
         self._kept_at = -SELDOM
 
@@ -85,13 +85,13 @@ class Doubts(Listener):
         for number in numbers:
             course = next((c for c in courses if patch.field or overlap(c.box, number.box)), None)
             if course is None:
-                courses.append(Course(glimpsed(patch, number, number.box), number.text, number.box))
+                courses.append(NumberTrack(crop_from(patch, number, number.box), number.text, number.box))
                 del courses[:-NUMBERS]
             else:
                 self._go_on(course, patch, number)
 
-    def _go_on(self, course: Course, patch: Patch, number: Number) -> None:
-        glimpse = course.newest = glimpsed(patch, number, bounding_box([number.box, course.box]))
+    def _go_on(self, course: NumberTrack, patch: Patch, number: Number) -> None:
+        glimpse = course.newest = crop_from(patch, number, bounding_box([number.box, course.box]))
         if number.text == course.text:
             if course.odd and course.kept < MOST:
                 truth = (course.text, number.confidence)
@@ -121,7 +121,7 @@ class Doubts(Listener):
                 self._keep(record.field, "unsure", course.least, model=record.model)
             course.least = None
 
-    def _course_of(self, record: Record) -> Course | None:
+    def _course_of(self, record: Record) -> NumberTrack | None:
         """That of the number which a record speaks of."""
         if record.field in self._courses:
             return next(iter(self._courses[record.field]), None)
@@ -131,7 +131,7 @@ class Doubts(Listener):
         return next((c for c in self._courses.get(None, ()) if overlap(c.box, box)), None)
 
     def _keep(
-        self, field: str, why: str, glimpse: Glimpse, truth: Candidate | None = None, model: str = "",
+        self, field: str, why: str, glimpse: Crop, truth: Candidate | None = None, model: str = "",
         label: str | None = None,
     ) -> bool:  # fmt: skip
         """A disk that does not take it is told once and left alone: a sample is not worth a reading."""
@@ -153,7 +153,7 @@ class Doubts(Listener):
             return False
 
 
-def glimpsed(patch: Patch, number: Number, box: Box) -> Glimpse:
+def crop_from(patch: Patch, number: Number, box: Box) -> Crop:
     """What is in `box` of the patch, with a number that was read there; not larger than LONGEST."""
     pixels, (left, top, _, _) = crop_number(patch.pixels, box)
     scale = min(1.0, LONGEST / max(pixels.shape))
@@ -164,4 +164,4 @@ def glimpsed(patch: Patch, number: Number, box: Box) -> Glimpse:
         return round((x - left) * scale), round((y - top) * scale), round(w * scale), round(h * scale)
 
     digits = tuple(replace(digit, box=moved(digit.box)) for digit in number.digits)
-    return Glimpse(patch.frame.at, box, replace(number, box=moved(number.box), digits=digits), pixels)
+    return Crop(patch.frame.at, box, replace(number, box=moved(number.box), digits=digits), pixels)

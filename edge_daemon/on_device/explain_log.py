@@ -51,7 +51,7 @@ class Explanation(msgspec.Struct, frozen=True):
     """The patch, as PNG."""
 
 
-class Ring(Listener):
+class ReadingLog(Listener):
     """The daemon's side: keeps the last readings."""
 
     def __init__(self, folder: Path) -> None:
@@ -62,7 +62,7 @@ class Ring(Listener):
         self._files: list[Path] = []
         try:
             folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-            self._files = kept_in(folder)
+            self._files = logged_files(folder)
         except OSError as error:
             self._give_up(error)
 
@@ -80,7 +80,7 @@ class Ring(Listener):
             return
         path = self._folder / f"{seq}{SUFFIX}"
         try:
-            atomic.show(path, msgspec.json.encode(explanation(seq, record, patch)))
+            atomic.replace_unsynced(path, msgspec.json.encode(explanation(seq, record, patch)))
         except OSError as error:
             self._give_up(error)
             return
@@ -130,7 +130,7 @@ def scaled(box: Box, scale: float) -> Box:
     return x, y, w, h
 
 
-def kept_in(folder: Path) -> list[Path]:
+def logged_files(folder: Path) -> list[Path]:
     """The readings kept in a folder, oldest first. Raises OSError."""
     files = [path for path in folder.iterdir() if path.suffix == SUFFIX and path.stem.isdecimal()]
     return sorted(files, key=lambda path: path.stat().st_mtime_ns)

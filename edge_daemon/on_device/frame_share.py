@@ -42,7 +42,7 @@ class _Shown(msgspec.Struct, frozen=True, array_like=True):
     pixels: bytes
 
 
-class Window:
+class FrameShare:
     """The daemon's side. Called from the path's thread."""
 
     def __init__(self, folder: Path) -> None:
@@ -80,7 +80,7 @@ class Window:
             shape = frame.pixels.shape
             shown = _Shown(frame.seq, frame.at, frame.mono, (shape[0], shape[1]), frame.pixels.tobytes())
             try:
-                atomic.show(self._folder / FRAME, msgspec.msgpack.encode(shown), mode=0o640)
+                atomic.replace_unsynced(self._folder / FRAME, msgspec.msgpack.encode(shown), mode=0o640)
                 self._shows = True
             except OSError as error:
                 self._give_up(error)
@@ -102,7 +102,7 @@ class Window:
         log.warning("%s: the picture cannot be shown there for `preview`: %s", self._folder, error.strerror)
 
 
-def daemon_at(folder: Path) -> int | None:
+def daemon_pid(folder: Path) -> int | None:
     """The process id of the daemon that runs with this folder; None: none does. Raises PermissionError."""
     try:
         handle = os.open(folder / HELD, os.O_RDONLY | os.O_CLOEXEC)
@@ -118,7 +118,7 @@ def daemon_at(folder: Path) -> int | None:
         os.close(handle)
 
 
-def ask(folder: Path) -> None:
+def request_frames(folder: Path) -> None:
     """For frames, during the next FRESH seconds. Raises OSError."""
     path = folder / REQUEST
     try:
@@ -130,7 +130,7 @@ def ask(folder: Path) -> None:
         path.touch(0o660)
 
 
-def newest(folder: Path) -> Frame | None:
+def newest_frame(folder: Path) -> Frame | None:
     """The frame that lies there; None where there is none. Raises PermissionError."""
     try:
         shown = msgspec.msgpack.decode((folder / FRAME).read_bytes(), type=_Shown)

@@ -42,7 +42,7 @@ NOTHING = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class SampleOptions:
     """The table [samples]."""
 
     max_count: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 500
@@ -170,7 +170,7 @@ class Samples:
             sizes.pop(0)
 
 
-def open_samples(state: Path, runtime: Path, options: Options) -> Samples:
+def open_samples(state: Path, runtime: Path, options: SampleOptions) -> Samples:
     """The daemon's: in the state folder, or in memory where that cannot be written."""
     folder, room = state / "samples", size(options.max_size)
     try:
@@ -204,7 +204,7 @@ def _make(folder: Path) -> None:
 
 
 def _write(path: Path, sample: Sample) -> None:
-    atomic.show(path, msgspec.json.encode(sample), mode=0o660)
+    atomic.replace_unsynced(path, msgspec.json.encode(sample), mode=0o660)
 
 
 def _read(path: Path) -> Sample:

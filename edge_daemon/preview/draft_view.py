@@ -101,7 +101,7 @@ class Trial:
             told["published"] = {"status": said.status, "text": said.text, "unit": said.unit, "votes": said.votes}
             told["why"] = WHY[said.status]
             entry = Entry(1, f"{self.config.device}/00000000/1", True, said)
-            told["message"] = messages.encode(
+            told["message"] = messages.encode_record(
                 self.config.device, self.config.mqtt.detail, entry, False
             ).payload.decode()
         return told

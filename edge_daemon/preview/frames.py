@@ -46,7 +46,7 @@ class Eye:
         """The folder of the daemon that runs; its process id is remembered in `daemon`."""
         for folder in self._folders:
             try:
-                self.daemon = frame_share.daemon_at(folder)
+                self.daemon = frame_share.daemon_pid(folder)
             except OSError as error:
                 raise CameraError(
                     f"{folder}: {error.strerror}. A daemon of another user shows its picture there: be that user,"
@@ -65,8 +65,8 @@ class Eye:
 
     def _through(self, folder: Path) -> Frame | None:
         try:
-            frame_share.ask(folder)
-            frame = frame_share.newest(folder)
+            frame_share.request_frames(folder)
+            frame = frame_share.newest_frame(folder)
         except OSError as error:
             raise CameraError(f"{folder}: {error.strerror}. Be the daemon's user, or one of its group") from None
         if frame is None or (frame.seq, frame.mono) == self._last:

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class SecondOpinionOptions:
     """The table [opinion]."""
 
     per_day: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0
@@ -30,7 +30,7 @@ class _Spent(msgspec.Struct):
     count: int
 
 
-class Allowance:
+class Budget:
     """Counts what was spent of a day's budget. Called from one thread."""
 
     def __init__(self, path: Path, per_day: int, now: Callable[[], float] = time.time) -> None:

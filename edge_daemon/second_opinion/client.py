@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from edge_daemon.decision.field_state import Ballot
 from edge_daemon.decision.observations import in_frame, joined, main_line
 from edge_daemon.decision.voter import Doubtful, Voter
-from edge_daemon.delivery.last_value import Board
-from edge_daemon.domain import Box, Grey, Heard, Listener, Number, Patch, Status
+from edge_daemon.delivery.last_value import LastValueCache
+from edge_daemon.domain import Box, Grey, Listener, Number, Patch, ReceivedMessage, Status
 from edge_daemon.geometry import overlap
 from edge_daemon.images import crop_number
 from edge_daemon.second_opinion import messages
-from edge_daemon.second_opinion.budget import Allowance
+from edge_daemon.second_opinion.budget import Budget
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ MOST = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
+class PendingQuestion:
     """A number as it was when its picture was taken."""
 
     about: Doubtful
@@ -48,19 +48,19 @@ class Asked:
         return bool(seen and seen.view == self.view and seen.status is Status.OK and _text(ballot) == self.accepted)
 
 
-class Asking(Listener):
+class SecondOpinionClient(Listener):
     """Called from the path's thread."""
 
     def __init__(
-        self, device: str, board: Board, voter: Voter, allowance: Allowance, connected: Callable[[], bool],
+        self, device: str, last_values: LastValueCache, voter: Voter, budget: Budget, connected: Callable[[], bool],
         now: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         """`connected`: whether a question can be sent now."""
-        self._device, self._board, self._voter, self._allowance = device, board, voter, allowance
+        self._device, self._last_values, self._voter, self._budget = device, last_values, voter, budget
         self._connected, self._now = connected, now
-        self._waiting: dict[str, Asked] = {}
+        self._waiting: dict[str, PendingQuestion] = {}
         self._last: dict[str, tuple[Ballot, int]] = {}
-        self._open: tuple[str, Asked, float] | None = None
+        self._open: tuple[str, PendingQuestion, float] | None = None
         self._pause, self._next = PAUSE, now()
         self._counts: Counter[str] = Counter()
 
@@ -71,7 +71,9 @@ class Asking(Listener):
             view = about.ballot.evidence.latest.view
             if box is None or patch.status is not Status.OK or self._last.get(about.name) == (about.ballot, view):
                 continue
-            self._waiting[about.name] = Asked(about, view, _text(about.ballot), crop_number(patch.pixels, box)[0])
+            self._waiting[about.name] = PendingQuestion(
+                about, view, _text(about.ballot), crop_number(patch.pixels, box)[0]
+            )
             if len(self._waiting) > MOST:
                 del self._waiting[next(iter(self._waiting))]
 
@@ -81,10 +83,10 @@ class Asking(Listener):
         if self._open and now >= self._open[2] + messages.EXPIRY:
             self._open, self._pause = None, min(2 * self._pause, LONGEST_PAUSE)
             self._next = now + self._pause
-            self._board.withdraw()  # where it was never sent, it need not be
+            self._last_values.cancel_optional()  # where it was never sent, it need not be
             self._counts["unanswered"] += 1
         self._waiting = {name: asked for name, asked in self._waiting.items() if asked.still_counts()}
-        if not self._waiting or self._open or now < self._next or not self._connected() or not self._allowance.spend():
+        if not self._waiting or self._open or now < self._next or not self._connected() or not self._budget.spend():
             return
         name, asked = next(iter(self._waiting.items()))
         del self._waiting[name]
@@ -92,15 +94,15 @@ class Asking(Listener):
         key, self._next = os.urandom(8).hex(), now + self._pause
         self._open = (key, asked, now)
         self._counts["asked"] += 1
-        said = messages.Question(key, messages.packed(asked.pixels))
-        self._board.offer(messages.question(self._device, said))
+        said = messages.Question(key, messages.encode_picture(asked.pixels))
+        self._last_values.send_if_connected(messages.question_message(self._device, said))
 
-    def hears(self, heard: Heard) -> bool:
+    def on_answer(self, received: ReceivedMessage) -> bool:
         """Take an answer; False: it is none, and for somebody else."""
-        if heard.topic != messages.answer_topic(self._device):
+        if received.topic != messages.answer_topic(self._device):
             return False
         try:
-            answer = messages.answered(heard)
+            answer = messages.parse_answer(received)
         except ValueError:
             self._counts["refused"] += 1
             return True
@@ -119,7 +121,7 @@ class Asking(Listener):
     def health(self) -> dict[str, dict[str, int]]:
         """For the topic health."""
         kinds = ("asked", "counted", "ignored", "refused", "unanswered")
-        return {"opinions": {kind: self._counts[kind] for kind in kinds} | {"left_today": self._allowance.left}}
+        return {"opinions": {kind: self._counts[kind] for kind in kinds} | {"left_today": self._budget.left}}
 
 
 def _text(ballot: Ballot) -> str | None:

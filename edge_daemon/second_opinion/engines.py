@@ -45,8 +45,8 @@ def open_ensemble(models: Sequence[str]) -> Ensemble:
 
     Raises ModelError, or RuntimeMissingError.
     """
-    return Ensemble([open_reader(options(path)) for path in models or [BUNDLED]])
+    return Ensemble([open_reader(classifier_options(path)) for path in models or [BUNDLED]])
 
 
-def options(path: str) -> classifier.Options:
+def classifier_options(path: str) -> classifier.Options:
     return classifier.Options(path, precision="auto" if path.endswith(".tflite") else "float32")

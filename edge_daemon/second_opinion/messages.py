@@ -11,7 +11,7 @@ import cv2
 import msgspec
 import numpy as np
 
-from edge_daemon.domain import Candidate, Grey, Heard, Message
+from edge_daemon.domain import Candidate, Grey, Message, ReceivedMessage
 from edge_daemon.images import encode_jpeg
 from edge_daemon.mqtt.messages import base
 
@@ -60,38 +60,38 @@ def answer_topic(device: str) -> str:
     return f"{base(device)}/opinion/response"
 
 
-def question(device: str, said: Question) -> Message:
+def question_message(device: str, said: Question) -> Message:
     """Never stored, never repeated: what is lost is not missed."""
     return Message(question_topic(device), msgspec.json.encode(said), qos=0, expiry=EXPIRY)
 
 
-def answer(device: str, said: Answer) -> Message:
+def answer_message(device: str, said: Answer) -> Message:
     return Message(answer_topic(device), msgspec.json.encode(said), qos=0, expiry=EXPIRY)
 
 
-def asked(heard: Heard) -> tuple[str, Question, Grey]:
+def parse_question(received: ReceivedMessage) -> tuple[str, Question, Grey]:
     """Who asks, what, and its picture (h, w). Raises ValueError, in words for a log."""
-    device = heard.topic.removeprefix("edge_daemon/").removesuffix("/opinion/request")
-    if heard.retain or len(heard.payload) > LARGEST_QUESTION or question_topic(device) != heard.topic:
-        raise ValueError(f"{heard.topic[:100]}: expected a fresh question of at most {LARGEST_QUESTION} bytes")
+    device = received.topic.removeprefix("edge_daemon/").removesuffix("/opinion/request")
+    if received.retain or len(received.payload) > LARGEST_QUESTION or question_topic(device) != received.topic:
+        raise ValueError(f"{received.topic[:100]}: expected a fresh question of at most {LARGEST_QUESTION} bytes")
     try:
-        said = msgspec.json.decode(heard.payload, type=Question)
+        said = msgspec.json.decode(received.payload, type=Question)
     except ValueError as error:
         raise ValueError(f"{device}: expected a question; {error}") from None
-    return device, said, opened(said.picture)
+    return device, said, decode_picture(said.picture)
 
 
-def answered(heard: Heard) -> Answer:
+def parse_answer(received: ReceivedMessage) -> Answer:
     """Raises ValueError."""
-    if heard.retain or len(heard.payload) > LARGEST_ANSWER:
+    if received.retain or len(received.payload) > LARGEST_ANSWER:
         raise ValueError(f"expected a fresh answer of at most {LARGEST_ANSWER} bytes")
-    said = msgspec.json.decode(heard.payload, type=Answer)
+    said = msgspec.json.decode(received.payload, type=Answer)
     if sum(chance for _, chance in said.candidates) > 1.001 or len(dict(said.candidates)) < len(said.candidates):
         raise ValueError("expected chances of different texts, together at most 1")
     return said
 
 
-def packed(pixels: Grey) -> bytes:
+def encode_picture(pixels: Grey) -> bytes:
     """A cut-out as JPEG, made smaller until it is small enough to be sent."""
     side = LONGEST_SIDE
     while True:
@@ -103,7 +103,7 @@ def packed(pixels: Grey) -> bytes:
         side = side * 3 // 4
 
 
-def opened(picture: bytes) -> Grey:
+def decode_picture(picture: bytes) -> Grey:
     """The other way round. Raises ValueError for what is no small grey JPEG: its size is read before its pixels are,
     for a few bytes may unfold into a gigabyte."""
     size = _jpeg_size(picture)
@@ -128,6 +128,6 @@ def _jpeg_size(data: bytes) -> tuple[int, int] | None:
     return None
 
 
-def strongest(candidates: tuple[Candidate, ...]) -> list[tuple[str, float]]:
+def rounded_candidates(candidates: tuple[Candidate, ...]) -> list[tuple[str, float]]:
     """Three at most, rounded so that their sum stays within 1."""
     return [(text, int(chance * 1e4) / 1e4) for text, chance in candidates[:3] if text]

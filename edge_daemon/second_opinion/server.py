@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
-from edge_daemon.domain import Candidate, Grey, Heard
+from edge_daemon.domain import Candidate, Grey, ReceivedMessage
 from edge_daemon.errors import BrokerError
-from edge_daemon.mqtt.address import Access
-from edge_daemon.mqtt.connection import V5, Link, Times, dial
+from edge_daemon.mqtt.address import BrokerAddress
+from edge_daemon.mqtt.connection import V5, Link, Timeouts, connect
 from edge_daemon.second_opinion import messages
 from edge_daemon.system.backoff import Backoff
 
@@ -27,7 +27,7 @@ LARGEST = 64 * 1024
 """Bytes: the broker is asked not to send us more at once."""
 
 
-class Opinion(Protocol):
+class PictureReader(Protocol):
     """Whoever can read a cut-out."""
 
     name: str
@@ -35,7 +35,7 @@ class Opinion(Protocol):
     def read(self, pixels: Grey) -> Sequence[Candidate]: ...
 
 
-def serve(broker: Access, reader: Opinion, stopped: Callable[[], bool]) -> None:
+def serve(broker: BrokerAddress, reader: PictureReader, stopped: Callable[[], bool]) -> None:
     """Answer until stopped; a broker that cannot be reached, or goes away, is tried again at growing distances."""
     backoff = Backoff(longest=60.0)
     while not stopped():
@@ -53,10 +53,10 @@ def serve(broker: Access, reader: Opinion, stopped: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def _subscribed(broker: Access) -> Iterator[Link]:
+def _subscribed(broker: BrokerAddress) -> Iterator[Link]:
     """One link, subscribed. Raises BrokerError."""
-    times = Times()
-    link = dial(broker, "", times, largest=LARGEST)
+    times = Timeouts()
+    link = connect(broker, "", times, largest=LARGEST)
     try:
         shared = link.version is V5
         topic = f"$share/{messages.GROUP}/{messages.QUESTIONS}" if shared else messages.QUESTIONS
@@ -70,26 +70,26 @@ def _subscribed(broker: Access) -> Iterator[Link]:
         link.close()
 
 
-def _answer_all(link: Link, reader: Opinion, stopped: Callable[[], bool]) -> None:
+def _answer_all(link: Link, reader: PictureReader, stopped: Callable[[], bool]) -> None:
     """Until the connection ends, or it is time to stop; what has been waiting here for too long is left out."""
     while link.up and not stopped():
         link.pump(TICK)
         arrived = time.monotonic()
-        while link.heard and link.up and not stopped():
-            heard = link.heard.popleft()
+        while link.received and link.up and not stopped():
+            received = link.received.popleft()
             if time.monotonic() < arrived + messages.EXPIRY:
-                _answer(link, heard, reader)
+                _answer(link, received, reader)
 
 
-def _answer(link: Link, heard: Heard, reader: Opinion) -> None:
+def _answer(link: Link, received: ReceivedMessage, reader: PictureReader) -> None:
     began = time.monotonic()
     try:
-        device, question, pixels = messages.asked(heard)
+        device, question, pixels = messages.parse_question(received)
     except ValueError as error:
         log.warning("not answered: %s", error)
         return
-    candidates = messages.strongest(tuple(reader.read(pixels)))
-    link.publish(messages.answer(device, messages.Answer(question.id, candidates, reader.name)))
+    candidates = messages.rounded_candidates(tuple(reader.read(pixels)))
+    link.publish(messages.answer_message(device, messages.Answer(question.id, candidates, reader.name)))
     link.pump(0.0)
     said = ", ".join(f"{text} ({100 * chance:.0f} %)" for text, chance in candidates) or "no number"
     log.info("%s: %s; in %.0f ms", device, said, 1000 * (time.monotonic() - began))

@@ -14,16 +14,16 @@ def write(path: Path, content: bytes, mode: int = 0o666, like: os.stat_result | 
     """
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        put(fresh, content, mode, like)
+        write_synced(fresh, content, mode, like)
         fresh.replace(path)
     except BaseException:
         with suppress(OSError):
             fresh.unlink()
         raise
-    sync(path.parent)
+    sync_folder(path.parent)
 
 
-def show(path: Path, content: bytes, mode: int | None = None) -> None:
+def replace_unsynced(path: Path, content: bytes, mode: int | None = None) -> None:
     """Put `content` in the place of the file: who reads it sees the old or the new, never half of one. Nothing is
     synced: what a power cut takes can be spared. With `mode`, whatever the umask. Raises OSError."""
     fresh = path.with_name(f".{path.name}.new")
@@ -39,7 +39,7 @@ def rewrite(path: Path, content: bytes) -> None:
     write(path, content, like=path.stat())
 
 
-def put(path: Path, content: bytes, mode: int = 0o666, like: os.stat_result | None = None) -> None:
+def write_synced(path: Path, content: bytes, mode: int = 0o666, like: os.stat_result | None = None) -> None:
     """A new file, on the disk when this returns; its name is only after `sync` of the folder. Raises OSError."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
     handle = os.open(path, flags, 0o600 if like else mode)
@@ -53,7 +53,7 @@ def put(path: Path, content: bytes, mode: int = 0o666, like: os.stat_result | No
         os.fsync(handle)
 
 
-def sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """The names in a folder, on the disk when this returns. Raises OSError."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

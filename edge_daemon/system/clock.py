@@ -9,7 +9,7 @@ _TIMESYNCD = Path("/run/systemd/timesync/synchronized")
 _UNSYNCHRONISED = 5  # TIME_ERROR in adjtimex(2)
 
 
-def synced() -> bool:
+def is_synced() -> bool:
     """True when systemd-timesyncd, or the kernel (set by chrony, ntpd, ptp4l), says that time is right."""
     return _TIMESYNCD.exists() or _kernel_synced()
 

@@ -54,7 +54,7 @@ class JournalHandler(logging.Handler):
             **getattr(record, "journal", {}),
         }
         try:
-            self._socket.send(encoded(fields))
+            self._socket.send(encode_fields(fields))
         except OSError:  # the journal is being restarted: the line is lost, the daemon is not
             self.handleError(record)
 
@@ -66,7 +66,7 @@ class JournalHandler(logging.Handler):
         super().close()
 
 
-def encoded(fields: Mapping[str, str]) -> bytes:
+def encode_fields(fields: Mapping[str, str]) -> bytes:
     """NAME=value, a line each; a value of several lines with its length before it."""
     parts = []
     for name, value in fields.items():

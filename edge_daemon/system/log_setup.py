@@ -20,10 +20,10 @@ class JournalFormatter(logging.Formatter):
     """`<6>message`: the journal reads the priority from the prefix and adds time and process itself."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return prefixed(super().format(record), record.levelno)
+        return with_priority(super().format(record), record.levelno)
 
 
-class Bounded(logging.Filter):
+class RateLimit(logging.Filter):
     """Lets at most PER_MINUTE lines of one kind through: what a fault repeats must not fill a disk."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -49,14 +49,14 @@ def setup(verbose: bool) -> None:
     """
     handler = _handler()
     if not verbose:
-        handler.addFilter(Bounded())
+        handler.addFilter(RateLimit())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("edge_daemon").setLevel(logging.DEBUG if verbose else logging.INFO)
     if stderr_is_journal():
         sys.excepthook = _last_words
 
 
-def prefixed(text: str, level: int = logging.ERROR) -> str:
+def with_priority(text: str, level: int = logging.ERROR) -> str:
     """`text` with the level before each line, where stderr is the journal: it takes every line for a message."""
     if not stderr_is_journal():
         return text

@@ -42,18 +42,18 @@ def is_low_on_voltage() -> bool | None:
     return None if word is None else bool(int(word, 16) & 1)
 
 
-def flags(word: str) -> list[str]:
+def decode_throttled(word: str) -> list[str]:
     """What the bits of get_throttled say of now."""
     return [name for bit, name in NOW.items() if int(word, 16) >> bit & 1]
 
 
-def resident() -> int | None:
+def resident_bytes() -> int | None:
     """Bytes of memory that this process holds."""
     text = _text(_STATM)
     return None if text is None else int(text.split()[1]) * resource.getpagesize()
 
 
-def written() -> int | None:
+def bytes_written() -> int | None:
     """Bytes that this process has sent to disks since it started; what lies in memory (tmpfs) does not count."""
     text = _text(_IO)
     lines = dict(line.split(": ", 1) for line in text.splitlines()) if text else {}

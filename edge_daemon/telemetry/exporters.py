@@ -30,7 +30,7 @@ HELP = {
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class HealthOptions:
     """The [health] table of the configuration."""
 
     max_memory: str = "300MB"
@@ -71,10 +71,10 @@ def as_json(facts: Mapping[str, Any], problems: Mapping[str, str]) -> str:
     return json.dumps({**facts, "problems": dict(problems)})
 
 
-class Files:
+class HealthFiles:
     """Writes the health to where it is looked for; what cannot be written is told once, and stops nothing."""
 
-    def __init__(self, device: str, options: Options, folder: Path | None) -> None:
+    def __init__(self, device: str, options: HealthOptions, folder: Path | None) -> None:
         """`folder` is the daemon's runtime folder; None: nobody looks there."""
         self._device = device
         self._prometheus = Path(options.prometheus_file) if options.prometheus_file else None
@@ -96,7 +96,7 @@ class Files:
     def _replace(self, path: Path, text: str) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            atomic.show(path, text.encode())
+            atomic.replace_unsynced(path, text.encode())
         except OSError as error:
             if path not in self._broken:
                 log.warning("%s: the health cannot be written there: %s", path, error.strerror)

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from edge_daemon.delivery.courier import Courier
-from edge_daemon.delivery.last_value import Board
+from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Listener, Reading, Record, Status
 from edge_daemon.mqtt import messages
 from edge_daemon.sources.reconnecting import SILENT, Camera
 from edge_daemon.system import machine
-from edge_daemon.telemetry.exporters import Files
+from edge_daemon.telemetry.exporters import HealthFiles
 
 EVERY = 60.0
 """Seconds from one health to the next."""
@@ -28,17 +28,17 @@ _TIMED = 1000
 """Latencies are those of the last so many frames."""
 
 
-class Report(Listener):
-    """Counts what the path does, and tells it to the board. Called from the path's thread only."""
+class HealthReport(Listener):
+    """Counts what the path does, and tells it to the last_values. Called from the path's thread only."""
 
     def __init__(
         self,
         device: str,
-        board: Board,
+        last_values: LastValueCache,
         outbox: Outbox,
         courier: Courier,
         camera: Camera,
-        files: Files,
+        files: HealthFiles,
         bare_value: bool = False,
         wrong: str = "",
         now: Callable[[], float] = time.monotonic,
@@ -52,7 +52,7 @@ class Report(Listener):
         self.more: Callable[[], dict[str, Any]] = dict
         """Further figures for the health."""
         self._device = device
-        self._board = board
+        self._last_values = last_values
         self._outbox = outbox
         self._courier = courier
         self._camera = camera
@@ -68,7 +68,7 @@ class Report(Listener):
         self._readings: Counter[Status] = Counter()
         self._good_at: float | None = None
         self._problems: dict[str, str] | None = None
-        self._written = machine.written()
+        self._written = machine.bytes_written()
         self._machine: dict[str, str] = {}
 
     def frame(self, took: float) -> None:
@@ -81,7 +81,7 @@ class Report(Listener):
         if not isinstance(record, Reading):
             return
         if self._bare_value and (record.gone or record.value is not None):
-            self._board.post(messages.bare_value(self._device, record))
+            self._last_values.set(messages.bare_value(self._device, record))
         if not record.gone:
             self._readings[record.status] += 1
         if record.status is Status.OK:
@@ -91,13 +91,13 @@ class Report(Listener):
         """Post what is due."""
         if changed := (problems := self.problems()) != self._problems:
             self._problems = problems
-            self._board.post(messages.problem(self._device, problems))
+            self._last_values.set(messages.problem(self._device, problems))
         if due := self._now() >= self._next:
             self._next = self._now() + EVERY
             facts = self.health()
             self.resident = facts.get("rss_bytes", 0)
             self._machine = _troubles(facts)
-            self._board.post(messages.health(self._device, facts))
+            self._last_values.set(messages.health(self._device, facts))
             self._files.write(facts, problems)
         if changed or due:
             self._status(self.summary())
@@ -116,7 +116,7 @@ class Report(Listener):
 
     def health(self) -> dict[str, Any]:
         """All figures; those that the machine does not tell are left out. Counts are since the start."""
-        now, outbox, written = self._now(), self._outbox, machine.written()
+        now, outbox, written = self._now(), self._outbox, machine.bytes_written()
         rejected = {status.value: count for status, count in self._readings.items() if status is not Status.OK}
         facts = {
             "uptime_s": round(self.uptime),
@@ -137,7 +137,7 @@ class Report(Listener):
             "temperature_c": machine.temperature(),
             "throttled": machine.throttled(),
             "under_voltage": machine.is_low_on_voltage(),
-            "rss_bytes": machine.resident(),
+            "rss_bytes": machine.resident_bytes(),
             "written_bytes": written,
             "written_bytes_per_day": self._per_day(written),
             "fds": machine.open_files(),

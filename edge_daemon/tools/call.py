@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
-from edge_daemon.domain import Heard, Message
+from edge_daemon.domain import Message, ReceivedMessage
 from edge_daemon.errors import BrokerError
 from edge_daemon.mqtt import messages
-from edge_daemon.mqtt.address import Access
-from edge_daemon.mqtt.connection import Times, dial
+from edge_daemon.mqtt.address import BrokerAddress
+from edge_daemon.mqtt.connection import Timeouts, connect
 
 PATIENCE = 10.0
 """Seconds to wait for an answer."""
@@ -21,14 +21,16 @@ AGAIN = 2.0
 """Seconds after which it is asked for once more: the daemon may just be coming back to its broker."""
 
 
-def call(broker: Access, device: str, command: str, arguments: dict[str, Any], patience: float = PATIENCE) -> Any:
+def call(
+    broker: BrokerAddress, device: str, command: str, arguments: dict[str, Any], patience: float = PATIENCE
+) -> Any:
     """The response, as the daemon gave it: {"status": "ok", "data": ...} or {"status": "error", "error": ...}.
 
     Raises BrokerError when there is none.
     """
-    times = Times()
-    request, answer = messages.exchange(device, command)
-    link = dial(broker, "", times)
+    times = Timeouts()
+    request, answer = messages.command_topics(device, command)
+    link = connect(broker, "", times)
     try:
         if not link.listen([answer], times.connack):
             raise BrokerError(f"the broker does not let us listen to {answer}")
@@ -40,8 +42,8 @@ def call(broker: Access, device: str, command: str, arguments: dict[str, Any], p
                 link.publish(asked)  # again and again does no harm: the transaction is carried out once
                 ask_at = time.monotonic() + AGAIN
             link.pump(min(left, AGAIN))
-            while link.heard:
-                said = _said(link.heard.popleft(), answer)
+            while link.received:
+                said = _said(link.received.popleft(), answer)
                 if said.pop("transaction", None) == transaction:
                     return said
         raise BrokerError(f"{device} gave no answer within {patience:.0f} s: is it running, and called so?")
@@ -49,11 +51,11 @@ def call(broker: Access, device: str, command: str, arguments: dict[str, Any], p
         link.close()
 
 
-def _said(heard: Heard, answer: str) -> dict[str, Any]:
+def _said(received: ReceivedMessage, answer: str) -> dict[str, Any]:
     """The response in a message. Anybody may say anything there, and amqtt also sends what nobody subscribed to."""
-    if heard.topic != answer:
+    if received.topic != answer:
         return {}
     with suppress(ValueError):
-        said = messages.decode(answer, heard.payload)
+        said = messages.decode(answer, received.payload)
         return said if isinstance(said, dict) else {}
     return {}

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from edge_daemon.domain import Message
 from edge_daemon.errors import BrokerError
 from edge_daemon.mqtt import home_assistant, messages
-from edge_daemon.mqtt.address import Access
-from edge_daemon.mqtt.connection import Link, Times, dial
+from edge_daemon.mqtt.address import BrokerAddress
+from edge_daemon.mqtt.connection import Link, Timeouts, connect
 
 QUIET = 0.5
 """Seconds without another retained message after which there are no more."""
@@ -18,13 +18,13 @@ QUIET = 0.5
 STATES = ("availability", "info", "health", "problem", "enabled/state")
 
 
-def clean(broker: Access, device: str, fields: Iterable[str] = (), times: Times | None = None) -> list[str]:
+def clean(broker: BrokerAddress, device: str, fields: Iterable[str] = (), times: Timeouts | None = None) -> list[str]:
     """Clear the device's retained topics, Home Assistant's first; returns them, sorted. Raises BrokerError.
 
     The topics of `fields` are also asked for by name, as are all that every device has: RabbitMQ 3 answers no wildcard.
     """
-    times = times or Times()
-    link = dial(broker, "", times)
+    times = times or Timeouts()
+    link = connect(broker, "", times)
     try:
         topics = [f"{messages.base(device)}/{state}" for state in (*STATES, *(f"reading/{field}" for field in fields))]
         topics += [f"{messages.base(device)}/#", *home_assistant.topics(device)]
@@ -39,7 +39,7 @@ def clean(broker: Access, device: str, fields: Iterable[str] = (), times: Times 
         link.close()
 
 
-def _retained(link: Link, device: str, topics: Sequence[str], times: Times) -> dict[str, bytes]:
+def _retained(link: Link, device: str, topics: Sequence[str], times: Timeouts) -> dict[str, bytes]:
     """Topic -> payload."""
     if not link.listen(topics, times.connack):
         raise BrokerError(
@@ -49,15 +49,15 @@ def _retained(link: Link, device: str, topics: Sequence[str], times: Times) -> d
     quiet_at = time.monotonic() + QUIET
     while link.up and (left := quiet_at - time.monotonic()) > 0:
         link.pump(left)
-        while link.heard:
-            heard = link.heard.popleft()
-            if heard.retain:
-                found[heard.topic] = heard.payload
+        while link.received:
+            received = link.received.popleft()
+            if received.retain:
+                found[received.topic] = received.payload
                 quiet_at = time.monotonic() + QUIET
     return found
 
 
-def _clear(link: Link, topic: str, times: Times) -> None:
+def _clear(link: Link, topic: str, times: Timeouts) -> None:
     mid = link.publish(Message(topic, b"", retain=True))
     deadline = time.monotonic() + times.acknowledge
     while link.up and (left := deadline - time.monotonic()) > 0:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edge_daemon.domain import Candidate, Digit, Grey, Status
 from edge_daemon.errors import ExplainError
 from edge_daemon.images import decode_grey
-from edge_daemon.on_device.explain_log import SUFFIX, Explanation, kept_in, scaled
+from edge_daemon.on_device.explain_log import SUFFIX, Explanation, logged_files, scaled
 from edge_daemon.tools.annotate import DIGIT, FONT, NUMBER, Colour
 
 NEWEST = "last"
@@ -51,7 +51,7 @@ def find(folders: Sequence[Path], which: str) -> Explanation:
     """
     for folder in folders:
         try:
-            files = kept_in(folder)
+            files = logged_files(folder)
         except FileNotFoundError:
             continue
         except OSError as error:

@@ -91,7 +91,7 @@ def replay(found: Recording, config: Config) -> Iterator[tuple[float, Message]]:
     reader = open_reader(settled(config.model, Store(state_folder() / "models")))
     classifier = reader.classifier
     fields, voter = Fields(config.fields), Voter(config.fields, classifier.name, classifier.backend, reader.read)
-    encode = partial(messages.encode, config.device, config.mqtt.detail)
+    encode = partial(messages.encode_record, config.device, config.mqtt.detail)
     seq = 0
     for frame in frames(found, config.camera.options.active_fps):
         app.read_frame(frame, fields, reader, voter)

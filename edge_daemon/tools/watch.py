@@ -9,8 +9,8 @@ from typing import Any
 
 from edge_daemon.errors import BrokerError
 from edge_daemon.mqtt import messages
-from edge_daemon.mqtt.address import Access
-from edge_daemon.mqtt.connection import Link, Times, dial
+from edge_daemon.mqtt.address import BrokerAddress
+from edge_daemon.mqtt.connection import Link, Timeouts, connect
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ _RETRY = 1.0
 """Seconds between tries to come back."""
 
 
-def watch(broker: Access, stopped: Callable[[], bool] = lambda: False) -> Iterator[tuple[str, Payload]]:
+def watch(broker: BrokerAddress, stopped: Callable[[], bool] = lambda: False) -> Iterator[tuple[str, Payload]]:
     """All that the daemons on this broker say, as (topic, payload), retained states first, until stopped.
 
     Is subscribed when it returns. The payload is the JSON object or text (see wire.decode). `stopped` is
@@ -30,30 +30,30 @@ def watch(broker: Access, stopped: Callable[[], bool] = lambda: False) -> Iterat
     return _listen(_subscribe(broker), broker, stopped)
 
 
-def _listen(link: Link, broker: Access, stopped: Callable[[], bool]) -> Iterator[tuple[str, Payload]]:
+def _listen(link: Link, broker: BrokerAddress, stopped: Callable[[], bool]) -> Iterator[tuple[str, Payload]]:
     try:
         while not stopped():
-            while link.heard:
-                heard = link.heard.popleft()
-                yield heard.topic, _decode(heard.topic, heard.payload)
+            while link.received:
+                received = link.received.popleft()
+                yield received.topic, _decode(received.topic, received.payload)
             link.pump(0.2)
-            if not link.up and not link.heard:
+            if not link.up and not link.received:
                 log.warning("broker %s is gone: %s; trying to come back", broker, link.lost)
                 link = _come_back(broker, stopped) or link
     finally:
         link.close()
 
 
-def _subscribe(broker: Access) -> Link:
-    times = Times()
-    link = dial(broker, "", times)
+def _subscribe(broker: BrokerAddress) -> Link:
+    times = Timeouts()
+    link = connect(broker, "", times)
     if not link.listen(messages.SUBSCRIPTIONS, times.connack):
         link.close()
         raise BrokerError(f"broker {broker} does not let us subscribe to edge_daemon/#")
     return link
 
 
-def _come_back(broker: Access, stopped: Callable[[], bool]) -> Link | None:
+def _come_back(broker: BrokerAddress, stopped: Callable[[], bool]) -> Link | None:
     while not stopped():
         try:
             return _subscribe(broker)

@@ -201,7 +201,7 @@ class _Repository:
             file.write(signer.private_bytes)
             file.flush()
             os.fsync(file.fileno())
-        atomic.sync(self._keys)
+        atomic.sync_folder(self._keys)
         self._signers[keyid] = signer
         for role in (role for role, key in SIGNED_BY.items() if key == kind):
             for former in list(root.roles[role].keyids):

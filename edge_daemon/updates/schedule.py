@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from edge_daemon.delivery.last_value import Board
+from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.domain import Listener, Request
 from edge_daemon.errors import CommandError
 from edge_daemon.model_store.store import Store
@@ -87,7 +87,7 @@ class Updating(Listener):
     def __init__(
         self,
         device: str,
-        board: Board,
+        last_values: LastValueCache,
         options: Options,
         folder: Path,
         store: Store,
@@ -96,7 +96,7 @@ class Updating(Listener):
         draw: Callable[[float, float], float] = random.uniform,
     ) -> None:
         """`folder` is the update client's; `ask` has the path left, to begin anew with another model."""
-        self._device, self._board, self._options, self._ask = device, board, options, ask
+        self._device, self._last_values, self._options, self._ask = device, last_values, options, ask
         self._folder, self._store = folder, store
         self._now, self._draw = now, draw
         self._run: _Run | None = None
@@ -198,4 +198,4 @@ class Updating(Listener):
 
     def _tell(self) -> None:
         if self._options.url:
-            self._board.post(messages.update(self._device, self.facts()))
+            self._last_values.set(messages.update(self._device, self.facts()))

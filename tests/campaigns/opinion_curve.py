@@ -29,8 +29,8 @@ from edge_daemon.domain import Candidate, Number, Patch, Status
 from edge_daemon.fields.extract import patch_of_sample
 from edge_daemon.images import crop_number
 from edge_daemon.inference import classifier
-from edge_daemon.mqtt.address import Access
-from edge_daemon.mqtt.connection import Link, Times, dial
+from edge_daemon.mqtt.address import BrokerAddress
+from edge_daemon.mqtt.connection import Link, Timeouts, connect
 from edge_daemon.recognition.reader import Reader, open_reader
 from edge_daemon.second_opinion import messages
 from edge_daemon.second_opinion import server as opinion_server
@@ -80,22 +80,22 @@ def read(look: Look, reader: Reader) -> Case:
         evidence.add(Opinion(float(frame), 0.0, status, candidates))
     decision = evidence.decision(None)
     doubtful = number is not None and decision is not None and decision.status is Status.LOW_CONFIDENCE
-    picture = messages.packed(crop_number(look.pixels, number.box)[0]) if number and doubtful else None
+    picture = messages.encode_picture(crop_number(look.pixels, number.box)[0]) if number and doubtful else None
     return Case(look.truth, evidence, picture)
 
 
 @contextmanager
-def asking(reader: opinion_server.Opinion) -> Iterator[Link]:
+def asking(reader: opinion_server.PictureReader) -> Iterator[Link]:
     """A broker, a server with this reader, and a device's way to it."""
     stop = threading.Event()
     with tempfile.TemporaryDirectory() as folder:
         broker = Mosquitto(Path(folder))
         broker.start()
-        to = Access("127.0.0.1", broker.port)
+        to = BrokerAddress("127.0.0.1", broker.port)
         server = threading.Thread(target=opinion_server.serve, args=(to, reader, stop.is_set))
         server.start()
         try:
-            with closing(dial(to, "", Times())) as link:
+            with closing(connect(to, "", Timeouts())) as link:
                 link.listen([messages.answer_topic("bench")], 5.0)
                 yield link
         finally:
@@ -108,18 +108,18 @@ def ask(link: Link, picture: bytes) -> tuple[tuple[Candidate, ...], int, float]:
     """What a server says, the question's bytes, and the seconds it took. Raises TimeoutError."""
     began = time.perf_counter()
     while time.perf_counter() < began + PATIENCE:  # the server may just be starting
-        asked = messages.question("bench", Question(os.urandom(8).hex(), picture))
+        asked = messages.question_message("bench", Question(os.urandom(8).hex(), picture))
         sent = time.perf_counter()
         link.publish(asked)
-        while not link.heard and time.perf_counter() < sent + PATIENCE / 10:
+        while not link.received and time.perf_counter() < sent + PATIENCE / 10:
             link.pump(1.0)
-        if link.heard:
-            answer = messages.answered(link.heard.popleft())
+        if link.received:
+            answer = messages.parse_answer(link.received.popleft())
             return tuple(answer.candidates), len(asked.topic) + len(asked.payload), time.perf_counter() - sent
     raise TimeoutError("no server answers")
 
 
-def consult(cases: Sequence[Case], reader: opinion_server.Opinion) -> None:
+def consult(cases: Sequence[Case], reader: opinion_server.PictureReader) -> None:
     """Ask about all doubtful cases."""
     doubtful = [case for case in cases if case.picture]
     with asking(reader) as link:
@@ -186,7 +186,7 @@ def compare(cases: Sequence[Case]) -> list[dict[str, Any]]:
         began, own, outcomes = time.process_time(), 0, dict.fromkeys(WORDS, 0)
         for case in doubtful:
             assert case.picture is not None
-            case.said = tuple(messages.strongest(tuple(ensemble.read(messages.opened(case.picture)))))
+            case.said = tuple(messages.rounded_candidates(tuple(ensemble.read(messages.decode_picture(case.picture)))))
             own += bool(case.said) and case.said[0][0] == case.truth
             outcomes[case.outcome(True)] += 1
         cpu = 1000 * (time.process_time() - began) / max(1, len(doubtful))

@@ -96,7 +96,7 @@ def test_tls(
     synced: bool, step: str, told: str,
 ) -> None:  # fmt: skip
     """Chain, name and clock are told apart; where our own clock is not set, that comes first."""
-    monkeypatch.setattr(clock, "synced", lambda: synced)
+    monkeypatch.setattr(clock, "is_synced", lambda: synced)
     cert, key = certificate(tmp_path / "served", served, valid)
     broker = Mosquitto(tmp_path / "mosquitto", f"certfile {cert}\nkeyfile {key}")
     broker.start()

@@ -19,7 +19,7 @@ from edge_daemon.inference import interpreter
 from edge_daemon.inference.interpreter import models_folder, usual_kind
 from edge_daemon.system import machine
 from edge_daemon.telemetry import exporters
-from edge_daemon.telemetry.exporters import Files
+from edge_daemon.telemetry.exporters import HealthFiles
 from tests.support.brokers.mosquitto import Mosquitto
 from tests.support.owner import Owner
 from tests.support.webserver import serving
@@ -227,7 +227,7 @@ def test_a_camera_that_the_daemon_has(tmp_path: Path, programs: Path, monkeypatc
     """Only one can have it: what the running daemon says of it counts, and its problems are told."""
     program(programs, "systemctl", "", 1)
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
-    files = Files("dock3", exporters.Options(), tmp_path / "run")
+    files = HealthFiles("dock3", exporters.HealthOptions(), tmp_path / "run")
     files.write({"frames": 7, "frame_age_s": 0.4}, {"disk": "the disk is full"})
     [finding] = found(tmp_path, "camera", "")
     assert (finding.level, "7 pictures" in finding.what) == (Level.OK, True)

@@ -7,13 +7,13 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import cast
 
-from edge_daemon.commands.controls import Controls, Inbox
+from edge_daemon.commands.controls import DaemonControls, Inbox
 from edge_daemon.commands.dispatcher import Models
-from edge_daemon.commands.on_demand import Inspector
-from edge_daemon.delivery.last_value import Board
+from edge_daemon.commands.on_demand import OnDemandReader
+from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Reading, Request, Status
-from edge_daemon.telemetry.report import Report
+from edge_daemon.telemetry.report import HealthReport
 from tests.support.records import reading
 
 
@@ -21,10 +21,10 @@ def test_readings_of_a_camera_that_gives_nothing_are_stale(tmp_path: Path) -> No
     """Each field says so once, and keeps its value; with the first frame again all is looked at afresh, once."""
     inbox: Inbox = SimpleQueue()
     with closing(Outbox(tmp_path, "dock3")) as outbox:
-        report = cast(Report, None)
-        switch, inspector, models = tmp_path / "disabled", cast(Inspector, None), cast(Models, None)
-        controls = Controls(
-            "dock3", Board(), outbox, report, inbox, switch, lambda: None, inspector, lambda _: None, models
+        report = cast(HealthReport, None)
+        switch, on_demand, models = tmp_path / "disabled", cast(OnDemandReader, None), cast(Models, None)
+        controls = DaemonControls(
+            "dock3", LastValueCache(), outbox, report, inbox, switch, lambda: None, on_demand, lambda _: None, models
         )
         for field in ("units", "tank"):
             controls.on_record(0, reading(7, field=field))

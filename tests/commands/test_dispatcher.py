@@ -1,4 +1,4 @@
-"""Requests at the desk: who is answered, what is done, and that nothing is done twice."""
+"""Requests at the dispatcher: who is answered, what is done, and that nothing is done twice."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from edge_daemon.commands import dispatcher
-from edge_daemon.commands.dispatcher import BURST, Desk, Later
+from edge_daemon.commands.dispatcher import BURST, CommandDispatcher, Later
 from edge_daemon.commands.transactions import Transactions
-from edge_daemon.delivery.last_value import Board
-from edge_daemon.domain import Heard, Request
+from edge_daemon.delivery.last_value import LastValueCache
+from edge_daemon.domain import ReceivedMessage, Request
 from edge_daemon.errors import CommandError, ConfigError
 from tests.support import contract
 
@@ -78,32 +78,32 @@ class Levers:
 
 
 class Bench:
-    """A desk, its levers, a clock, and what it answers."""
+    """A dispatcher, its levers, a clock, and what it answers."""
 
     def __init__(self, folder: Path) -> None:
         self.time = 0.0
-        self.levers, self.board, self.path = Levers(), Board(), folder / "transactions"
-        self.desk = self.another()
+        self.levers, self.last_values, self.path = Levers(), LastValueCache(), folder / "transactions"
+        self.dispatcher = self.another()
 
-    def another(self) -> Desk:
+    def another(self) -> CommandDispatcher:
         """As after a restart."""
         memory = Transactions(self.path, now=lambda: self.time)
-        return Desk("dock3", self.board, self.levers, memory, now=lambda: self.time)
+        return CommandDispatcher("dock3", self.last_values, self.levers, memory, now=lambda: self.time)
 
     def ask(self, command: str, payload: object = b"", **how: Any) -> dict[str, Any] | None:
         """The answer to a request; None: there was none."""
         data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-        self.desk.handle(Heard(f"edge_daemon/dock3/request/{command}", data, **how))
-        self.desk.on_tick()
+        self.dispatcher.handle(ReceivedMessage(f"edge_daemon/dock3/request/{command}", data, **how))
+        self.dispatcher.on_tick()
         return self.answered()
 
     def answered(self) -> dict[str, Any] | None:
         """What has been said since; None: nothing."""
-        answers = self.board.answers()
+        answers = self.last_values.queued()
         if not answers:
             return None
         (answer,) = answers
-        self.board.answered(answer)
+        self.last_values.remove_queued(answer)
         assert contract.check(answer.topic, answer.payload) == "response"
         self.last = answer
         said: dict[str, Any] = json.loads(answer.payload)
@@ -146,7 +146,7 @@ def test_an_answer_may_take_its_time(bench: Bench) -> None:
     assert bench.ask("read_now", {"transaction": "t"}) is None
     assert bench.ask("read_now", {"transaction": "t"}) is None
     found.append("38")
-    bench.desk.on_tick()
+    bench.dispatcher.on_tick()
     first = bench.answered()
     assert first == {"status": "ok", "data": {"readings": ["38"]}, "transaction": "t"}
     assert bench.ask("read_now", {"transaction": "t"}) == first
@@ -163,7 +163,7 @@ def test_what_waits_is_answered_at_the_end(bench: Bench) -> None:
     assert bench.ask("read_now") == {"status": "error", "error": "the camera has shown nothing"}
     bench.levers.later = lambda: None
     assert bench.ask("read_now", {"transaction": 7}) is None
-    bench.desk.close()
+    bench.dispatcher.close()
     answer = bench.answered()
     assert answer is not None
     assert "stopped" in answer["error"]
@@ -226,7 +226,7 @@ def test_a_transaction_is_carried_out_once_across_a_restart(bench: Bench) -> Non
     with pytest.raises(KeyboardInterrupt):
         bench.ask("read_now", {"transaction": "v"})
     bench.levers.wrong = None
-    bench.desk = bench.another()
+    bench.dispatcher = bench.another()
     answer = bench.ask("restart", {"transaction": "t"})
     assert answer == {"status": "ok", "data": {}, "transaction": "t"}
     assert bench.ask("read_now", {"transaction": "u"}) == refused
@@ -250,7 +250,7 @@ def test_a_flood(bench: Bench) -> None:
     answers = [bench.ask("read_now") for _ in range(1000)]
     assert len(bench.levers.done) == BURST
     assert [answer["status"] for answer in answers if answer] == ["ok"] * BURST + ["error"]
-    assert bench.desk.refused == 1000 - BURST
+    assert bench.dispatcher.refused == 1000 - BURST
     bench.time += 1
     assert bench.ask("read_now") == {"status": "ok", "data": {"readings": 1}}
 
@@ -269,8 +269,10 @@ def test_a_flood(bench: Bench) -> None:
 )
 def test_response_topic(bench: Bench, asked: str, used: bool) -> None:
     """Of MQTT 5: used where it is among our own responses, nowhere else; the correlation data comes back."""
-    bench.desk.handle(Heard("edge_daemon/dock3/request/health_check", b"", response_topic=asked, correlation=b"\0\xff"))
-    (answer,) = bench.board.answers()
+    bench.dispatcher.handle(
+        ReceivedMessage("edge_daemon/dock3/request/health_check", b"", response_topic=asked, correlation=b"\0\xff")
+    )
+    (answer,) = bench.last_values.queued()
     assert answer.topic == (asked if used else "edge_daemon/dock3/response/health_check")
     assert answer.correlation == b"\0\xff"
 
@@ -279,14 +281,14 @@ def test_switch(bench: Bench) -> None:
     """ON and OFF, in these words; a retained one would hold at every start, and is not obeyed."""
     topic = "edge_daemon/dock3/enabled/set"
     for payload, retain in ((b"OFF", False), (b"ON", False), (b"ON", True), (b"off", False), (b"", False)):
-        bench.desk.handle(Heard(topic, payload, retain))
+        bench.dispatcher.handle(ReceivedMessage(topic, payload, retain))
     assert bench.levers.done == [False, True]
-    assert bench.board.answers() == []
+    assert bench.last_values.queued() == []
 
 
 def test_what_is_not_for_us(bench: Bench) -> None:
     """Another device's request, and our own topics, are left alone."""
     for topic in ("edge_daemon/dock4/request/restart", "edge_daemon/dock3/info", "edge_daemon/dock3/request"):
-        bench.desk.handle(Heard(topic, b""))
+        bench.dispatcher.handle(ReceivedMessage(topic, b""))
     assert bench.levers.done == []
-    assert bench.board.answers() == []
+    assert bench.last_values.queued() == []

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from edge_daemon.commands.dispatcher import Later
-from edge_daemon.commands.on_demand import LARGEST, LONGEST, PATIENCE, Inspector, jpeg_within
+from edge_daemon.commands.on_demand import LARGEST, LONGEST, PATIENCE, OnDemandReader, jpeg_within
 from edge_daemon.decision.voter import Voter
-from edge_daemon.delivery.last_value import Board
+from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.domain import Number, Status
 from edge_daemon.errors import CommandError
 from tests.decision.test_voter import number
@@ -19,14 +19,16 @@ from tests.support.pictures.stage import Stage
 
 
 class Site:
-    """A field before a camera that sees `said` there, and its inspector."""
+    """A field before a camera that sees `said` there, and its on_demand."""
 
     def __init__(self, snapshots: bool = True) -> None:
         self.stage = Stage()
         self.stage.write("38")
-        self.board, self.time = Board(), 0.0
+        self.last_values, self.time = LastValueCache(), 0.0
         self.voter = Voter(self.stage.fields.options, "digits@1", "cpu")
-        self.inspector = Inspector("dock3", self.board, self.stage.fields, self.voter, snapshots, lambda: self.time)
+        self.on_demand = OnDemandReader(
+            "dock3", self.last_values, self.stage.fields, self.voter, snapshots, lambda: self.time
+        )
         self.said: list[Number] = [number("38")]
 
     def show(self, seconds: float) -> int:
@@ -36,7 +38,7 @@ class Site:
             frame = self.stage.frame()
             for patch in self.stage.fields.cut(frame, self.voter.undecided):
                 self.voter.observe(patch, self.said)
-                self.inspector.on_patch(patch, [])
+                self.on_demand.on_patch(patch, [])
                 looks += 1
             self.voter.due(frame.mono)
         return looks
@@ -59,7 +61,7 @@ def site() -> Site:
 def test_read_now_looks_again(site: Site) -> None:
     """A field that has not changed is read all the same, until its frames agree on what is there now."""
     site.said = [number("88")]
-    later = site.inspector.read_now()
+    later = site.on_demand.read_now()
     assert later() is None
     (seen,) = site.wait_for(later)["readings"]
     assert (seen["field"], seen["status"], seen["text"]) == ("number", "ok", "88")
@@ -68,7 +70,7 @@ def test_read_now_looks_again(site: Site) -> None:
 
 def test_read_now_of_what_is_never_decided(site: Site) -> None:
     """What the frames cannot agree on is answered as such, with what they saw."""
-    later = site.inspector.read_now()
+    later = site.on_demand.read_now()
     for text in ("38", "88", "33") * 5:
         site.said = [number(text)]
         site.show(0.2)
@@ -80,7 +82,7 @@ def test_read_now_of_what_is_never_decided(site: Site) -> None:
 
 def test_a_camera_that_shows_nothing(site: Site) -> None:
     """Is told, after a while."""
-    waiting = [site.inspector.read_now(), site.inspector.snapshot("number")]
+    waiting = [site.on_demand.read_now(), site.on_demand.snapshot("number")]
     assert [later() for later in waiting] == [None, None]
     site.time += PATIENCE + 1
     for later in waiting:
@@ -90,10 +92,10 @@ def test_a_camera_that_shows_nothing(site: Site) -> None:
 
 def test_snapshot(site: Site) -> None:
     """A picture of the field as it looks after the request, once, retained by nobody."""
-    later = site.inspector.snapshot("number")
+    later = site.on_demand.snapshot("number")
     assert later() is None
     answer = site.wait_for(later)
-    (message,) = site.board.answers()
+    (message,) = site.last_values.queued()
     assert (message.topic, message.qos, message.retain, message.expiry) == (
         "edge_daemon/dock3/snapshot/number", 0, False, 600,
     )  # fmt: skip
@@ -107,9 +109,9 @@ def test_snapshot(site: Site) -> None:
 def test_snapshots_are_off_by_default() -> None:
     """No picture leaves the device unless the configuration says so; of what is no field, none does."""
     with pytest.raises(CommandError, match="snapshots = true"):
-        Site(snapshots=False).inspector.snapshot("number")
+        Site(snapshots=False).on_demand.snapshot("number")
     with pytest.raises(CommandError, match="known are number"):
-        Site().inspector.snapshot("auto-1")
+        Site().on_demand.snapshot("auto-1")
 
 
 def test_a_snapshot_is_small() -> None:
@@ -124,9 +126,9 @@ def test_a_snapshot_is_small() -> None:
 
 def test_set_value(site: Site) -> None:
     """Believed, said as an event; what does not fit, or is said of no field, is refused in words for a person."""
-    assert site.inspector.set_value("number", 83, 1e9, 0.0) == {"field": "number", "text": "83"}
+    assert site.on_demand.set_value("number", 83, 1e9, 0.0) == {"field": "number", "text": "83"}
     assert [getattr(record, "type", "reading") for record in site.voter.due(100.0)] == ["reading", "value_set"]
     with pytest.raises(CommandError, match="does not fit"):
-        site.inspector.set_value("number", "8x", 1e9, 0.0)
+        site.on_demand.set_value("number", "8x", 1e9, 0.0)
     with pytest.raises(CommandError, match="no field 'tank': known are number"):
-        site.inspector.set_value("tank", 83, 1e9, 0.0)
+        site.on_demand.set_value("tank", 83, 1e9, 0.0)

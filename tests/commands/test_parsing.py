@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from edge_daemon.commands.parsing import Asked, fit, parse
+from edge_daemon.commands.parsing import CommandRequest, match_arguments, parse
 
 REFUSED = {
     "too long": (b'{"a":"' + b"x" * 4096 + b'"}', "at most 4096 bytes"),
@@ -45,15 +45,15 @@ def test_refused(payload: bytes, told: str) -> None:
 @pytest.mark.parametrize(
     ("payload", "asked"),
     [
-        (b"", Asked(None, {})),
-        (b" {} ", Asked(None, {})),
-        (b'{"transaction":"a-1","field":"tank"}', Asked("a-1", {"field": "tank"})),
-        (b'{"transaction":7,"value":1.5}', Asked(7, {"value": 1.5})),
-        (b'{"a":[[[1]]]}', Asked(None, {"a": [[[1]]]})),
-        ('{"a":"größer"}'.encode(), Asked(None, {"a": "größer"})),
+        (b"", CommandRequest(None, {})),
+        (b" {} ", CommandRequest(None, {})),
+        (b'{"transaction":"a-1","field":"tank"}', CommandRequest("a-1", {"field": "tank"})),
+        (b'{"transaction":7,"value":1.5}', CommandRequest(7, {"value": 1.5})),
+        (b'{"a":[[[1]]]}', CommandRequest(None, {"a": [[[1]]]})),
+        ('{"a":"größer"}'.encode(), CommandRequest(None, {"a": "größer"})),
     ],
 )
-def test_accepted(payload: bytes, asked: Asked) -> None:
+def test_accepted(payload: bytes, asked: CommandRequest) -> None:
     """Nothing, or an object of at most four brackets, with a transaction or without."""
     assert parse(payload) == asked
 
@@ -77,10 +77,10 @@ def command(controls: object, *, field: str, value: float = 1.0) -> dict[str, An
 def test_arguments_that_do_not_fit(arguments: dict[str, Any], told: str) -> None:
     """A function's keywords are what a command takes: missing, of another type or unknown is refused."""
     with pytest.raises(ValueError, match=told):
-        fit(command, arguments)
+        match_arguments(command, arguments)
 
 
 def test_arguments_that_fit() -> None:
     """What is not given is as the function has it."""
-    assert fit(command, {"field": "a", "value": 2}) == {"field": "a", "value": 2.0}
-    assert fit(command, {"field": "a"}) == {"field": "a", "value": 1.0}
+    assert match_arguments(command, {"field": "a", "value": 2}) == {"field": "a", "value": 2.0}
+    assert match_arguments(command, {"field": "a"}) == {"field": "a", "value": 1.0}

@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 
 from edge_daemon.delivery.courier import Courier
-from edge_daemon.delivery.last_value import Board
+from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Entry, Message
 from edge_daemon.errors import CourierError
 from edge_daemon.mqtt import messages
-from edge_daemon.mqtt.connection import Times
+from edge_daemon.mqtt.connection import Timeouts
 from edge_daemon.mqtt.home_assistant import BIRTH
-from edge_daemon.mqtt.sink import MqttSink, Options
+from edge_daemon.mqtt.sink import MqttOptions, MqttSink
 from edge_daemon.system.backoff import Backoff
 from tests.support.brokers import hostile
 from tests.support.brokers.hostile import OK, HostileBroker, Manners
@@ -34,7 +34,7 @@ READING, HISTORY, EVENT = (
     "edge_daemon/dock3/history",
     "edge_daemon/dock3/event",
 )
-QUICK = Times(connack=1.0, connack_v5=0.3, acknowledge=0.5)
+QUICK = Timeouts(connack=1.0, connack_v5=0.3, acknowledge=0.5)
 """For brokers that leave us waiting."""
 
 
@@ -45,24 +45,26 @@ class Delivery:
         self,
         outbox: Outbox,
         url: str,
-        times: Times | None = None,
+        times: Timeouts | None = None,
         stop_at: int = 0,
         detail: messages.Detail = "candidates",
     ) -> None:
         """`stop_at`: stop, without a flush, when the record with this number is on its way."""
         self.outbox = outbox
-        self.board = Board()
-        self.sink = MqttSink(Options(url), "edge_daemon-dock3", partial(messages.availability, "dock3"), [BIRTH], times)
+        self.last_values = LastValueCache()
+        self.sink = MqttSink(
+            MqttOptions(url), "edge_daemon-dock3", partial(messages.availability, "dock3"), [BIRTH], times
+        )
         self.stop_at = stop_at
         self.detail = detail
-        self.courier = Courier(outbox, self.sink, self.board, self.encode, Backoff(first=0.02, longest=0.1))
-        self.board.post(messages.info("dock3", {}))
+        self.courier = Courier(outbox, self.sink, self.last_values, self.encode, Backoff(first=0.02, longest=0.1))
+        self.last_values.set(messages.info("dock3", {}))
         self.courier.start()
 
     def encode(self, entry: Entry, replayed: bool) -> Message:
         if entry.seq == self.stop_at:
             self.courier._stopping.set()
-        return messages.encode("dock3", self.detail, entry, replayed)
+        return messages.encode_record("dock3", self.detail, entry, replayed)
 
 
 @pytest.fixture
@@ -74,7 +76,7 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
 
 @contextmanager
 def delivering(
-    outbox: Outbox, url: str, times: Times | None = None, detail: messages.Detail = "candidates"
+    outbox: Outbox, url: str, times: Timeouts | None = None, detail: messages.Detail = "candidates"
 ) -> Iterator[Delivery]:
     """A running courier; on leaving it must still be alive, and stop in time."""
     delivery = Delivery(outbox, url, times, detail=detail)
@@ -127,11 +129,11 @@ def test_an_offer_is_for_the_present_connection_only(outbox: Outbox, broker: Mos
         connected(recorder)
         broker.stop(signal.SIGKILL)
         until(lambda: not delivery.courier.connected)
-        delivery.board.offer(offer)
+        delivery.last_values.send_if_connected(offer)
         broker.start()
         outbox.put(reading(1))
         recorder.wait_for(lambda _: recorder.count("/units") == 1)
-        delivery.board.offer(replace(offer, payload=b'{"now": 1}'))
+        delivery.last_values.send_if_connected(replace(offer, payload=b'{"now": 1}'))
         recorder.wait_for(lambda _: recorder.count("/opinion/request"))
     assert recorder.payloads("/opinion/request") == [{"now": 1}]
     assert retained(broker.port, "/opinion/request") is None
@@ -150,11 +152,11 @@ def test_board_is_told_at_every_connect(outbox: Outbox, broker: Mosquitto, recor
     """Only the newest of a topic is sent, at once when it changes, and again after a reconnect."""
     with delivering(outbox, broker.url) as delivery:
         connected(recorder)
-        delivery.board.post(messages.info("dock3", {"version": "1"}))
+        delivery.last_values.set(messages.info("dock3", {"version": "1"}))
         recorder.wait_for(lambda _: recorder.payloads("/info") == [{}, {"version": "1"}])
         broker.stop()
-        delivery.board.post(messages.info("dock3", {"version": "2"}))
-        delivery.board.post(messages.info("dock3", {"version": "3"}))
+        delivery.last_values.set(messages.info("dock3", {"version": "2"}))
+        delivery.last_values.set(messages.info("dock3", {"version": "3"}))
         broker.start()
         recorder.wait_for(lambda _: recorder.payloads("/info")[-1] == {"version": "3"})
     assert {"version": "2"} not in recorder.payloads("/info")

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from edge_daemon.delivery import delivered_log
-from edge_daemon.delivery.delivered_log import FILES, Past
+from edge_daemon.delivery.delivered_log import FILES, DeliveredLog
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Entry
 from tests.delivery.test_courier import connected, delivering
@@ -18,25 +18,25 @@ def entry(seq: int, epoch: int = 1) -> Entry:
     return Entry(seq, f"dock3/{epoch:08x}/{seq}", True, reading(seq))
 
 
-def seqs(kept: Past, from_seq: int = 0, limit: int = 10_000) -> list[int]:
+def seqs(kept: DeliveredLog, from_seq: int = 0, limit: int = 10_000) -> list[int]:
     return [found.seq for found in kept.readings(from_seq, limit)]
 
 
 def test_each_once_in_order(tmp_path: Path) -> None:
     """However they were delivered; events are not kept, and the next process goes on with what there is."""
-    kept = Past(tmp_path, "dock3", 10**6, 1e9)
+    kept = DeliveredLog(tmp_path, "dock3", 10**6, 1e9)
     for number in (3, 1, 2, 3, 5):
         kept.keep([entry(number), Entry(number + 100, f"dock3/00000001/{number + 100}", True, event())])
     assert (seqs(kept), list(tmp_path.iterdir())) == ([1, 2, 3, 5], []), "a few are not written yet"
     kept.flush()
-    again = Past(tmp_path, "dock3", 10**6, 1e9)
+    again = DeliveredLog(tmp_path, "dock3", 10**6, 1e9)
     assert (seqs(again), seqs(again, 2), seqs(again, 2, limit=2)) == ([1, 2, 3, 5], [2, 3, 5], [2, 3])
     assert again.readings(5, 1) == [entry(5)]
 
 
 def test_bounded(tmp_path: Path) -> None:
     """The oldest go, by size and by age."""
-    kept = Past(tmp_path, "dock3", 80_000, 100.0)
+    kept = DeliveredLog(tmp_path, "dock3", 80_000, 100.0)
     for number in range(1000):
         kept.keep([entry(number)])
     kept.flush()
@@ -52,7 +52,7 @@ def test_bounded(tmp_path: Path) -> None:
 
 def test_damage_and_a_disk_that_refuses(tmp_path: Path) -> None:
     """What is not whole is passed over; where nothing can be kept, nothing is, and nobody is stopped."""
-    kept = Past(tmp_path, "dock3", 10**6, 1e9)
+    kept = DeliveredLog(tmp_path, "dock3", 10**6, 1e9)
     for number in range(3):
         kept.keep([entry(number)])
     kept.flush()
@@ -61,10 +61,10 @@ def test_damage_and_a_disk_that_refuses(tmp_path: Path) -> None:
     data[len(data) // 2] ^= 1
     file.write_bytes(data)
     assert seqs(kept) == [0, 2]
-    nowhere = Past(tmp_path / "nowhere", "dock3", 10**6, 1e9)
+    nowhere = DeliveredLog(tmp_path / "nowhere", "dock3", 10**6, 1e9)
     nowhere.keep([entry(1)])
     nowhere.flush()
-    assert delivered_log.Past(tmp_path / "nowhere", "dock3", 10**6, 1e9).readings(0, 9) == []
+    assert delivered_log.DeliveredLog(tmp_path / "nowhere", "dock3", 10**6, 1e9).readings(0, 9) == []
 
 
 def test_said_again_on_history(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:

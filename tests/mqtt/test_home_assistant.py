@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from edge_daemon.commands.dispatcher import COMMANDS
-from edge_daemon.commands.parsing import fit, parse
+from edge_daemon.commands.parsing import match_arguments, parse
 from edge_daemon.delivery import courier
 from edge_daemon.delivery.outbox import Outbox
-from edge_daemon.domain import Heard, Message
+from edge_daemon.domain import Message, ReceivedMessage
 from edge_daemon.errors import BrokerError
 from edge_daemon.mqtt import home_assistant
 from edge_daemon.mqtt import messages as wire
-from edge_daemon.mqtt.address import Options as Login
-from edge_daemon.mqtt.address import access
+from edge_daemon.mqtt.address import BrokerOptions as Login
+from edge_daemon.mqtt.address import resolve
 from edge_daemon.mqtt.home_assistant import BIRTH, Field, Mode, Owned, components, messages
 from edge_daemon.tools import clean
 from tests.delivery.test_courier import connected, delivering
@@ -80,9 +80,9 @@ def test_pictures_are_shown_only_where_they_may_be_taken() -> None:
     assert not [identity for identity in parts(FIELDS) if identity.startswith(("snapshot", "take"))]
     found = components("dock3", FIELDS, raw=True, snapshots=True)
     assert found["snapshot_tank"]["image_topic"] == "edge_daemon/dock3/snapshot/tank"
-    asked = Heard(found["take_tank"]["command_topic"], found["take_tank"]["payload_press"].encode())
-    assert wire.requested("dock3", asked.topic) == "snapshot"
-    assert fit(COMMANDS["snapshot"], parse(asked.payload).arguments) == {"field": "tank"}
+    asked = ReceivedMessage(found["take_tank"]["command_topic"], found["take_tank"]["payload_press"].encode())
+    assert wire.requested_command("dock3", asked.topic) == "snapshot"
+    assert match_arguments(COMMANDS["snapshot"], parse(asked.payload).arguments) == {"field": "tank"}
 
 
 def test_newer_models() -> None:
@@ -138,7 +138,7 @@ def test_birth(tmp_path: Path, broker: Mosquitto, recorder: Recorder, monkeypatc
     monkeypatch.setattr(courier, "_BIRTH", (0.05, 0.1))
     outbox = Outbox(tmp_path / "state", "dock3")
     with delivering(outbox, broker.url) as delivery:
-        delivery.board.post(Message(DEVICE, b"{}", retain=True))
+        delivery.last_values.set(Message(DEVICE, b"{}", retain=True))
         connected(recorder)
         for number in (1, 2):
             outbox.put(reading(number))
@@ -188,12 +188,12 @@ def test_clean(broker: Mosquitto, recorder: Recorder) -> None:
     assert all(topic.startswith("homeassistant") for topic in cleared[:2])
     assert retained(broker.port, "dock3/info") is None
     assert retained(broker.port, "dock4/info") == {}
-    assert clean.clean(access(Login(broker.url)), "dock3") == []
+    assert clean.clean(resolve(Login(broker.url)), "dock3") == []
 
 
 def test_clean_beside_a_running_daemon(broker: Mosquitto, recorder: Recorder) -> None:
     """It would say all of it again: refused, and nothing is cleared."""
     left_behind(recorder, online=True)
     with pytest.raises(BrokerError, match="dock3 is running"):
-        clean.clean(access(Login(broker.url)), "dock3")
+        clean.clean(resolve(Login(broker.url)), "dock3")
     assert retained(broker.port, "dock3/info") == {}

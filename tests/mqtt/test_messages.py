@@ -30,7 +30,7 @@ def encode(
     record: Record, detail: messages.Detail = "candidates", replayed: bool = False, synced: bool = True
 ) -> Message:
     entry = Entry(81234, "dock3/b7c1f00d/81234", synced, record)
-    return messages.encode("dock3", detail, entry, replayed)
+    return messages.encode_record("dock3", detail, entry, replayed)
 
 
 def payload(message: Message) -> dict[str, Any]:

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
-from edge_daemon.domain import Entry, Event, Heard, Message, Record, Status
+from edge_daemon.domain import Entry, Event, Message, ReceivedMessage, Record, Status
 from edge_daemon.mqtt import messages, schemas
 from tests.support import contract
 from tests.support.records import event, reading
 
 
 def encoded(record: Record, detail: messages.Detail = "digits", replayed: bool = False) -> Message:
-    return messages.encode("dock3", detail, Entry(7, "dock3/b7c1f00d/7", True, record), replayed)
+    return messages.encode_record("dock3", detail, Entry(7, "dock3/b7c1f00d/7", True, record), replayed)
 
 
 NOTHING_YET = replace(reading(), text=None, value=None, value_at=None, candidates=(), digits=())
@@ -51,7 +51,7 @@ SAID: dict[str, list[Message]] = {
     ],
     "enabled": [messages.enabled("dock3", True), messages.enabled("dock3", False)],
     "response": [
-        messages.response("dock3", "restart", said, Heard("edge_daemon/dock3/request/restart", b""))
+        messages.response("dock3", "restart", said, ReceivedMessage("edge_daemon/dock3/request/restart", b""))
         for said in (
             messages.success({}),
             messages.success({"a": 1}, "t"),

@@ -18,13 +18,13 @@ from pathlib import Path
 import pytest
 
 from edge_daemon.delivery.courier import Courier
-from edge_daemon.delivery.last_value import Board
+from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Message, Outcome
 from edge_daemon.errors import BrokerError, ConfigError
 from edge_daemon.mqtt import messages
-from edge_daemon.mqtt.address import access
-from edge_daemon.mqtt.sink import MqttSink, Options
+from edge_daemon.mqtt.address import resolve
+from edge_daemon.mqtt.sink import MqttOptions, MqttSink
 from edge_daemon.system.backoff import Backoff
 from tests.support.brokers import small_brokers
 from tests.support.brokers.mosquitto import Mosquitto, Recorder, until
@@ -35,7 +35,7 @@ ONLINE = messages.availability("dock3", True)
 
 
 def sink(**options: str) -> MqttSink:
-    return MqttSink(Options(**options), "edge_daemon-dock3", partial(messages.availability, "dock3"))  # type: ignore[arg-type]
+    return MqttSink(MqttOptions(**options), "edge_daemon-dock3", partial(messages.availability, "dock3"))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -49,10 +49,12 @@ def amqtt() -> Iterator[int]:
 
 def test_broker_without_mqtt_5(amqtt: int, tmp_path: Path) -> None:
     """A broker that speaks only 3.1.1 gets everything too, `online` and `offline` included."""
-    outbox, board = Outbox(tmp_path / "state", "dock3"), Board()
+    outbox, last_values = Outbox(tmp_path / "state", "dock3"), LastValueCache()
     there = sink(url=f"mqtt://127.0.0.1:{amqtt}")
     recorder = Recorder(amqtt, persist=False)
-    courier = Courier(outbox, there, board, partial(messages.encode, "dock3", "candidates"), Backoff(0.02, 0.1))
+    courier = Courier(
+        outbox, there, last_values, partial(messages.encode_record, "dock3", "candidates"), Backoff(0.02, 0.1)
+    )
     for number in range(5):
         outbox.put(reading(number))
     courier.start()
@@ -85,7 +87,7 @@ def test_mosquitto_is_spoken_to_in_mqtt_5(broker: Mosquitto) -> None:
     assert there.deliver([Message("edge_daemon/dock3/event", b"{}", expiry=60)]) == [Outcome.DELIVERED]
     there.close(1.0)
     assert not there.up
-    there.ring()  # a late put of the path does no harm
+    there.wake()  # a late put of the path does no harm
 
 
 def test_nothing_is_delivered_without_a_connection() -> None:
@@ -100,7 +102,7 @@ import sys, time
 from functools import partial
 from pathlib import Path
 from edge_daemon import wire
-from edge_daemon.board import Board
+from edge_daemon.last_values import Board
 from edge_daemon.courier import Courier
 from edge_daemon.outbox import Outbox
 from edge_daemon.sinks.mqtt import MqttSink, Options
@@ -244,11 +246,11 @@ def test_credentials_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """A bare name is one of systemd's credentials where there is such; a path is a path."""
     (tmp_path / "mqtt-password").write_text("s3cret\n")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    assert access(Options(password_file="mqtt-password")).password == "s3cret"
+    assert resolve(MqttOptions(password_file="mqtt-password")).password == "s3cret"
     with pytest.raises(ConfigError, match="password_file other: "):
-        access(Options(password_file="other"))
+        resolve(MqttOptions(password_file="other"))
     with pytest.raises(ConfigError, match=r"\./mqtt-password"):
-        access(Options(password_file="./mqtt-password"))
+        resolve(MqttOptions(password_file="./mqtt-password"))
 
 
 @pytest.mark.parametrize(

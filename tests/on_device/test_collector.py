@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_daemon.domain import Digit, Event, Frame, Number, Patch, Reading, Status
-from edge_daemon.on_device.collector import Doubts
+from edge_daemon.on_device.collector import HardSampleCollector
 from edge_daemon.on_device.samples import Sample, Samples
 from tests.support.pictures.paper import page
 
@@ -38,14 +38,14 @@ def kept(samples: Samples) -> list[Sample]:
     return [sample for _, sample in samples.all()]
 
 
-def look(doubts: Doubts, *texts: str, field: str | None = "tank") -> None:
+def look(doubts: HardSampleCollector, *texts: str, field: str | None = "tank") -> None:
     for i, text in enumerate(texts):
         doubts.on_patch(patch(field, 5.0 + i), [number(text)])
 
 
 def test_what_is_read_surely_and_alike_is_not_kept(samples: Samples) -> None:
     """The ordinary case leaves nothing behind."""
-    doubts = Doubts(samples)
+    doubts = HardSampleCollector(samples)
     look(doubts, "42", "42", "42", "42")
     doubts.on_record(0, reading("42"))
     assert kept(samples) == []
@@ -53,7 +53,7 @@ def test_what_is_read_surely_and_alike_is_not_kept(samples: Samples) -> None:
 
 def test_a_look_between_others_that_says_otherwise_is_kept(samples: Samples) -> None:
     """One 47 among 42s: with what the others say as the first candidate."""
-    look(Doubts(samples), "42", "42", "42", "47", "42")
+    look(HardSampleCollector(samples), "42", "42", "42", "47", "42")
     [sample] = kept(samples)
     assert (sample.why, sample.field) == ("contradicted", "tank")
     assert [text for text, _ in sample.candidates] == ["42", "47", "49"]
@@ -61,14 +61,14 @@ def test_a_look_between_others_that_says_otherwise_is_kept(samples: Samples) -> 
 
 def test_what_is_written_or_wiped_is_no_contradiction(samples: Samples) -> None:
     """4, then 42; and 42, then nothing of it, then 17: each was written there."""
-    look(Doubts(samples), "44", "42", "42", "42", "12", "17", "17", "17")
-    look(Doubts(samples), "41", "42", "41", "44", "44")
+    look(HardSampleCollector(samples), "44", "42", "42", "42", "12", "17", "17", "17")
+    look(HardSampleCollector(samples), "41", "42", "41", "44", "44")
     assert kept(samples) == []
 
 
 def test_the_whole_frame_is_judged_number_by_number(samples: Samples) -> None:
     """Without fields the same, and what is kept is the number with a little paper, not the frame."""
-    doubts = Doubts(samples)
+    doubts = HardSampleCollector(samples)
     look(doubts, "42", "42", "42", "47", "42", field=None)
     [sample] = kept(samples)
     height, width = sample.pixels.shape
@@ -78,7 +78,7 @@ def test_the_whole_frame_is_judged_number_by_number(samples: Samples) -> None:
 
 def test_the_least_sure_look_at_what_was_said(samples: Samples) -> None:
     """Of several unsure ones that one, once."""
-    doubts = Doubts(samples)
+    doubts = HardSampleCollector(samples)
     for sure in (0.8, 0.6, 0.85):
         doubts.on_patch(patch(), [number("42", sure)])
     doubts.on_record(0, reading("42"))
@@ -93,7 +93,7 @@ def test_the_least_sure_look_at_what_was_said(samples: Samples) -> None:
 )
 def test_what_is_withheld_is_kept(samples: Samples, status: Status, why: str) -> None:
     """The newest look at it."""
-    doubts = Doubts(samples)
+    doubts = HardSampleCollector(samples)
     look(doubts, "42")
     doubts.on_record(0, reading("17", status))
     assert [(s.why, s.candidates[0][0]) for s in kept(samples)] == [(why, "42")]
@@ -102,7 +102,7 @@ def test_what_is_withheld_is_kept(samples: Samples, status: Status, why: str) ->
 @pytest.mark.parametrize("status", [Status.TOO_DARK, Status.GLARE, Status.OBSTRUCTED, Status.NO_DIGITS])
 def test_what_could_not_be_seen_is_not_kept(samples: Samples, status: Status) -> None:
     """There is nothing to learn from it."""
-    doubts = Doubts(samples)
+    doubts = HardSampleCollector(samples)
     look(doubts, "42")
     doubts.on_record(0, reading("17", status))
     assert kept(samples) == []
@@ -110,7 +110,7 @@ def test_what_could_not_be_seen_is_not_kept(samples: Samples, status: Status) ->
 
 def test_what_a_person_has_set_is_a_label(samples: Samples) -> None:
     """The look of that moment with the digits that were set."""
-    doubts = Doubts(samples)
+    doubts = HardSampleCollector(samples)
     look(doubts, "42")
     doubts.on_record(0, Event("value_set", "tank", 5.0, {"text": "4.7"}))
     assert [(s.why, s.label) for s in kept(samples)] == [("corrected", "47")]
@@ -119,7 +119,7 @@ def test_what_a_person_has_set_is_a_label(samples: Samples) -> None:
 def test_once_there_is_no_room_few_are_taken(tmp_path: Path) -> None:
     """One takes the place of an older one now and then, not at every doubt; what a person has set always does."""
     samples = Samples(tmp_path, 2, 1_000_000)
-    doubts, rng = Doubts(samples), np.random.default_rng(1)
+    doubts, rng = HardSampleCollector(samples), np.random.default_rng(1)
     kept_at = []
     for at in range(0, 6000, 300):
         pixels = np.repeat(np.repeat(rng.integers(0, 255, (30, 40), np.uint8), 16, 0), 16, 1)
@@ -133,7 +133,7 @@ def test_once_there_is_no_room_few_are_taken(tmp_path: Path) -> None:
 
 def test_a_disk_that_fails_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Readings go on: a line in the log, no error."""
-    doubts = Doubts(Samples(tmp_path / "gone", 10, 10_000))
+    doubts = HardSampleCollector(Samples(tmp_path / "gone", 10, 10_000))
     for field in ("a", "b"):
         doubts.on_patch(patch(field), [number("42", 0.5)])
         doubts.on_record(0, reading("42", field=field))

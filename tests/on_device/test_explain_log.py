@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from edge_daemon.cli.main import cli
 from edge_daemon.domain import Digit, Event, Frame, Patch, Reading, Status
 from edge_daemon.errors import ExplainError
-from edge_daemon.on_device.explain_log import KEPT, Ring
+from edge_daemon.on_device.explain_log import KEPT, ReadingLog
 from edge_daemon.tools.explain import WHY, as_text, drawn, find
 from tests.support.pictures.paper import page
 
@@ -41,7 +41,7 @@ def patch(field: str | None = "tank", status: Status = Status.OK) -> Patch:
 
 def test_a_reading_is_kept_with_its_patch_and_digits(tmp_path: Path) -> None:
     """Boxes are those of the patch, candidates and votes those of the reading."""
-    ring = Ring(tmp_path / "ring")
+    ring = ReadingLog(tmp_path / "ring")
     ring.on_patch(patch(), [])
     ring.on_record(81, reading())
     told = find([tmp_path / "nothing", tmp_path / "ring"], "last")
@@ -53,7 +53,7 @@ def test_a_reading_is_kept_with_its_patch_and_digits(tmp_path: Path) -> None:
 
 def test_of_the_whole_frame_the_number_is_kept(tmp_path: Path) -> None:
     """Without fields it is the number and what is right around it."""
-    ring = Ring(tmp_path)
+    ring = ReadingLog(tmp_path)
     ring.on_patch(patch(None), [])
     ring.on_record(7, reading(field="auto-1"))
     told = find([tmp_path], "7")
@@ -66,7 +66,7 @@ def test_of_the_whole_frame_the_number_is_kept(tmp_path: Path) -> None:
 def test_only_the_last_are_kept_over_restarts_too(tmp_path: Path) -> None:
     """The ring is capped, in the order in which things were said; a new daemon goes on with the old one's."""
     for start in (1000, 0):  # numbers may begin anew
-        ring = Ring(tmp_path)
+        ring = ReadingLog(tmp_path)
         ring.on_patch(patch(), [])
         for seq in range(start, start + KEPT):
             ring.on_record(seq, reading())
@@ -77,7 +77,7 @@ def test_only_the_last_are_kept_over_restarts_too(tmp_path: Path) -> None:
 
 def test_events_and_what_is_gone_are_not_kept(tmp_path: Path) -> None:
     """There is nothing to see of them."""
-    ring = Ring(tmp_path)
+    ring = ReadingLog(tmp_path)
     ring.on_record(1, reading())  # nothing was seen yet
     ring.on_patch(patch(), [])
     ring.on_record(2, Event("reading_changed", "tank", 5.0, {}))
@@ -87,7 +87,7 @@ def test_events_and_what_is_gone_are_not_kept(tmp_path: Path) -> None:
 
 def test_others_cannot_look_in(tmp_path: Path) -> None:
     """The folder is the daemon's user's and group's: its pictures are nobody else's business."""
-    Ring(tmp_path / "ring")
+    ReadingLog(tmp_path / "ring")
     assert (tmp_path / "ring").stat().st_mode & 0o777 == 0o750
 
 
@@ -95,7 +95,7 @@ def test_a_folder_that_cannot_be_used_is_told_once(tmp_path: Path, caplog: pytes
     """Readings go on without it: a line in the log, no error."""
     (tmp_path / "file").write_text("")
     with caplog.at_level(logging.WARNING):
-        ring = Ring(tmp_path / "file" / "ring")
+        ring = ReadingLog(tmp_path / "file" / "ring")
         ring.on_patch(patch(), [])
         ring.on_record(1, reading())
         ring.on_record(2, reading())
@@ -106,7 +106,7 @@ def test_a_folder_that_cannot_be_used_is_told_once(tmp_path: Path, caplog: pytes
 def test_every_status_is_explained(tmp_path: Path, status: Status) -> None:
     """Each status says in words what held the reading back; the picture is drawn for all."""
     assert status in WHY
-    ring = Ring(tmp_path)
+    ring = ReadingLog(tmp_path)
     ring.on_patch(patch(status=status), [])
     ring.on_record(3, reading(status))
     told = find([tmp_path], "last")
@@ -119,7 +119,7 @@ def test_every_status_is_explained(tmp_path: Path, status: Status) -> None:
 def test_the_command_tells_and_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`edge-daemon explain 5 --picture FILE` says the digits and their runners-up, and writes the picture."""
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
-    ring = Ring(tmp_path / "explain")
+    ring = ReadingLog(tmp_path / "explain")
     ring.on_patch(patch(), [])
     ring.on_record(5, reading(Status.WRONG_FORMAT))
     done = CliRunner().invoke(cli, ["explain", "5", "--picture", str(tmp_path / "why.png")])
@@ -135,7 +135,7 @@ def test_the_command_tells_and_draws(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_picture_of_no_known_kind_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """--picture why.txt is told, with a name that would do."""
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
-    ring = Ring(tmp_path / "explain")
+    ring = ReadingLog(tmp_path / "explain")
     ring.on_patch(patch(), [])
     ring.on_record(5, reading())
     done = CliRunner().invoke(cli, ["explain", "--picture", str(tmp_path / "why.txt")])

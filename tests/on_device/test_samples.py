@@ -15,7 +15,7 @@ from edge_daemon.cli.main import cli
 from edge_daemon.domain import Grey
 from edge_daemon.errors import SampleError
 from edge_daemon.images import crop_number
-from edge_daemon.on_device.samples import IN_MEMORY, Options, Sample, Samples, find_samples, open_samples
+from edge_daemon.on_device.samples import IN_MEMORY, Sample, SampleOptions, Samples, find_samples, open_samples
 from tests.support.pictures.paper import page
 
 SIZE = 100_000
@@ -123,7 +123,7 @@ def test_damage_costs_the_damaged_one_only(tmp_path: Path) -> None:
 def test_where_the_disk_cannot_be_written_memory_is_used(tmp_path: Path) -> None:
     """On a read-only system samples lie in the runtime folder, within a budget; `find_samples` finds them there."""
     (tmp_path / "state").write_text("no folder")
-    samples = open_samples(tmp_path / "state", tmp_path / "run", Options())
+    samples = open_samples(tmp_path / "state", tmp_path / "run", SampleOptions())
     samples.add(sample(crop("42")), crop("42"))
     found = find_samples(tmp_path / "state", [tmp_path / "run"])
     assert found.folder == tmp_path / "run" / "samples"
@@ -133,20 +133,20 @@ def test_where_the_disk_cannot_be_written_memory_is_used(tmp_path: Path) -> None
 def test_where_nothing_can_be_written_the_daemon_goes_on(tmp_path: Path) -> None:
     """Neither folder: nothing is kept, nothing raised."""
     (tmp_path / "file").write_text("")
-    samples = open_samples(tmp_path / "file", tmp_path / "file", Options())
+    samples = open_samples(tmp_path / "file", tmp_path / "file", SampleOptions())
     assert not samples.add(sample(crop("42")), crop("42"))
 
 
 def test_none_are_kept_where_none_are_wanted(tmp_path: Path) -> None:
     """`max_count = 0` switches it off."""
-    samples = open_samples(tmp_path, tmp_path, replaced(Options(), max_count=0))
+    samples = open_samples(tmp_path, tmp_path, replaced(SampleOptions(), max_count=0))
     assert not samples.add(sample(crop("42")), crop("42"))
     assert not samples.paths()
 
 
 def test_others_cannot_look_in(tmp_path: Path) -> None:
     """Folder and files are the daemon's user's and group's."""
-    samples = open_samples(tmp_path, tmp_path, Options())
+    samples = open_samples(tmp_path, tmp_path, SampleOptions())
     samples.add(sample(crop("42")), crop("42"))
     assert samples.folder.stat().st_mode & 0o777 == 0o770
     assert samples.paths()[0].stat().st_mode & 0o007 == 0

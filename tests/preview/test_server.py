@@ -26,7 +26,7 @@ from edge_daemon.config import schema
 from edge_daemon.domain import Grey
 from edge_daemon.errors import CameraError, ConfigError
 from edge_daemon.on_device import frame_share
-from edge_daemon.on_device.frame_share import Window
+from edge_daemon.on_device.frame_share import FrameShare
 from edge_daemon.preview import field_editor
 from edge_daemon.preview.api import Desk
 from edge_daemon.preview.auth import Guard
@@ -239,9 +239,9 @@ def test_the_daemon_s_frames_are_seen_while_it_runs(tmp_path: Path) -> None:
     """The camera is left to the daemon; once it has gone the page opens the camera itself."""
     camera = schema.parse("", FILE).camera
     eye = Eye(camera, [tmp_path])
-    there = Window(tmp_path / "preview")
+    there = FrameShare(tmp_path / "preview")
     folder = tmp_path / "preview"
-    frame_share.ask(folder)
+    frame_share.request_frames(folder)
     frame = next(f for f in _frames(camera) if f is not None)
     there.show(frame)
     assert eye.look().mono == frame.mono
@@ -261,7 +261,7 @@ def _frames(camera: schema.Camera) -> Iterator[Any]:
 def test_a_daemon_without_frames_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It runs and shows nothing: what to do is said, the camera is not taken from it."""
     monkeypatch.setattr("edge_daemon.preview.frames.PATIENCE", 0.1)
-    there = Window(tmp_path / "preview")
+    there = FrameShare(tmp_path / "preview")
     with pytest.raises(CameraError, match="the daemon shows no frames"):
         Eye(schema.parse("", FILE).camera, [tmp_path]).look()
     there.close()

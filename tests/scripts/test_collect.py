@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from edge_daemon.domain import Entry, Message
-from edge_daemon.mqtt.messages import encode
+from edge_daemon.mqtt.messages import encode_record
 from scripts import collect
 from tests.support.brokers.mosquitto import Mosquitto, Recorder, until
 from tests.support.records import reading
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 def said(seq: int, replayed: bool = False, **changes: object) -> Message:
     entry = Entry(seq, f"dock3/00000001/{seq}", True, reading(seq, **changes))
-    return encode("dock3", "candidates", entry, replayed)
+    return encode_record("dock3", "candidates", entry, replayed)
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def test_columns() -> None:
         columns = dict(zip(collect.COLUMNS, collect.row(message.topic, message.payload) or (), strict=True))
         assert (columns["device"], columns["field"], columns["value"], columns["unit"]) == ("dock3", "units", 7, "pcs")
     identifier = replace(reading(8), value=None, unit=None)
-    serial = encode("dock3", "value", Entry(8, "dock3/00000001/8", True, identifier), False)
+    serial = encode_record("dock3", "value", Entry(8, "dock3/00000001/8", True, identifier), False)
     columns = dict(zip(collect.COLUMNS, collect.row(serial.topic, serial.payload) or (), strict=True))
     assert (columns["value"], columns["unit"], columns["text"]) == (None, None, "00008")
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_daemon.delivery.last_value import Board
-from edge_daemon.domain import Frame, Heard, Message, Patch, Reading, Status
+from edge_daemon.delivery.last_value import LastValueCache
+from edge_daemon.domain import Frame, Message, Patch, Reading, ReceivedMessage, Status
 from edge_daemon.fields.extract import Options
 from edge_daemon.second_opinion import messages
-from edge_daemon.second_opinion.budget import Allowance
-from edge_daemon.second_opinion.client import PAUSE, Asking
+from edge_daemon.second_opinion.budget import Budget
+from edge_daemon.second_opinion.client import PAUSE, SecondOpinionClient
 from edge_daemon.second_opinion.messages import EXPIRY, Answer, Question
 from tests.decision.test_voter import FPS, Scene, number, paper, units
 from tests.support import contract
@@ -26,10 +26,10 @@ class Device(Scene):
 
     def __init__(self, folder: Path, *options: Options, per_day: int = 10) -> None:
         super().__init__(*options)
-        self.board, self.online = Board(), True
-        self.allowance = Allowance(folder / "opinions.json", per_day)
-        self.asking = Asking(
-            "bench", self.board, self.voter, self.allowance, lambda: self.online, lambda: self.seq / FPS
+        self.last_values, self.online = LastValueCache(), True
+        self.budget = Budget(folder / "opinions.json", per_day)
+        self.asking = SecondOpinionClient(
+            "bench", self.last_values, self.voter, self.budget, lambda: self.online, lambda: self.seq / FPS
         )
 
     def look(
@@ -53,11 +53,11 @@ class Device(Scene):
 
     def asked(self) -> list[Question]:
         """What lies ready to be sent; it is taken away."""
-        found = self.board.offers()
-        self.board.withdraw()
+        found = self.last_values.optional()
+        self.last_values.cancel_optional()
         for message in found:
             assert contract.check(message.topic, message.payload) == "question"
-        return [messages.asked(Heard(m.topic, m.payload))[1] for m in found]
+        return [messages.parse_question(ReceivedMessage(m.topic, m.payload))[1] for m in found]
 
     def question(self) -> Question:
         """The one that lies there."""
@@ -67,9 +67,9 @@ class Device(Scene):
     def hear(self, question: Question, *candidates: tuple[str, float]) -> list[Reading]:
         """An answer, and what is said thereupon."""
         before = len(self.said)
-        message = messages.answer("bench", Answer(question.id, list(candidates), "big@1"))
+        message = messages.answer_message("bench", Answer(question.id, list(candidates), "big@1"))
         assert contract.check(message.topic, message.payload) == "answer"
-        assert self.asking.hears(Heard(message.topic, message.payload))
+        assert self.asking.on_answer(ReceivedMessage(message.topic, message.payload))
         for record in self.voter.due(self.seq / FPS):
             (self.said if isinstance(record, Reading) else self.events).append(record)  # type: ignore[arg-type]
         return self.said[before:]
@@ -202,9 +202,9 @@ def test_what_is_no_answer_is_refused_and_the_right_one_still_counts(device: Dev
     """Anybody may say anything on the topic."""
     device.look("17")
     (question,) = device.asked()
-    assert device.asking.hears(Heard(TOPIC, HOSTILE[kind].replace(b"%s", question.id.encode())))
-    retained = messages.answer("bench", Answer(question.id, [("17", 1.0)], "m")).payload
-    assert device.asking.hears(Heard(TOPIC, retained, retain=True))
+    assert device.asking.on_answer(ReceivedMessage(TOPIC, HOSTILE[kind].replace(b"%s", question.id.encode())))
+    retained = messages.answer_message("bench", Answer(question.id, [("17", 1.0)], "m")).payload
+    assert device.asking.on_answer(ReceivedMessage(TOPIC, retained, retain=True))
     assert device.counts("refused", "counted") == [2, 0]
     assert [r.text for r in device.hear(question, ("17", 0.98))] == ["17"]
 
@@ -212,12 +212,12 @@ def test_what_is_no_answer_is_refused_and_the_right_one_still_counts(device: Dev
 def test_the_budget_is_kept_across_restarts(tmp_path: Path) -> None:
     """Two a day are two, also when the daemon starts again in between; the next day there are two more."""
     today = 1_795_485_000.0
-    first = Allowance(tmp_path / "spent", 2, lambda: today)
+    first = Budget(tmp_path / "spent", 2, lambda: today)
     assert first.spend()
-    again = Allowance(tmp_path / "spent", 2, lambda: today)
+    again = Budget(tmp_path / "spent", 2, lambda: today)
     assert again.left == 1
     assert [again.spend(), again.spend()] == [True, False]
-    assert Allowance(tmp_path / "spent", 2, lambda: today + 86400).left == 2
+    assert Budget(tmp_path / "spent", 2, lambda: today + 86400).left == 2
 
 
 def test_an_exhausted_budget_asks_nothing(tmp_path: Path) -> None:
@@ -233,8 +233,8 @@ def test_an_exhausted_budget_asks_nothing(tmp_path: Path) -> None:
 def test_what_cannot_be_counted_is_not_asked(tmp_path: Path) -> None:
     """A damaged count is a day that is spent; a folder that cannot be written, too."""
     (tmp_path / "opinions.json").write_text("{")
-    assert Device(tmp_path, units()).allowance.left == 0
-    assert not Allowance(tmp_path / "nowhere" / "spent", 5).spend()
+    assert Device(tmp_path, units()).budget.left == 0
+    assert not Budget(tmp_path / "nowhere" / "spent", 5).spend()
 
 
 def test_without_a_broker_nothing_is_asked_or_spent(device: Device) -> None:
@@ -243,7 +243,7 @@ def test_without_a_broker_nothing_is_asked_or_spent(device: Device) -> None:
     device.look("17", seconds=20)
     device.look("44", seconds=20)
     assert device.asked() == []
-    assert device.allowance.left == 10
+    assert device.budget.left == 10
     device.online = True
     device.look("44", seconds=1)
     assert len(device.asked()) == 1
@@ -262,16 +262,16 @@ def test_a_number_of_the_whole_frame_is_asked_about_with_its_own_cut_out(tmp_pat
     device.look("17", sure=0.99, seconds=3)
     device.look("17", sure=0.5, seconds=20)
     (question,) = device.asked()
-    height, width = messages.opened(question.picture).shape
+    height, width = messages.decode_picture(question.picture).shape
     assert (height, width) < (120, 160)
 
 
 def test_a_cut_out_is_small_enough_whatever_it_shows() -> None:
     """Noise, which no JPEG makes small, becomes a smaller picture."""
     noise = np.random.default_rng(1).integers(0, 255, (900, 1900), np.uint8)
-    packed = messages.packed(noise)
+    packed = messages.encode_picture(noise)
     assert len(packed) <= messages.LARGEST_PICTURE
-    assert max(messages.opened(packed).shape) <= messages.LONGEST_SIDE
-    said: Message = messages.question("d" * 64, Question("0" * 16, packed))
+    assert max(messages.decode_picture(packed).shape) <= messages.LONGEST_SIDE
+    said: Message = messages.question_message("d" * 64, Question("0" * 16, packed))
     assert len(said.payload) <= messages.LARGEST_QUESTION
     assert set(json.loads(said.payload)) == {"id", "picture"}

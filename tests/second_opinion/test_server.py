@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_daemon.domain import Candidate, Frame, Grey, Heard, Message, Patch
+from edge_daemon.domain import Candidate, Frame, Grey, Message, Patch, ReceivedMessage
 from edge_daemon.inference import classifier as classifiers
 from edge_daemon.inference.interpreter import models_folder
-from edge_daemon.mqtt.address import Access
+from edge_daemon.mqtt.address import BrokerAddress
 from edge_daemon.recognition.reader import open_reader
 from edge_daemon.second_opinion import messages
 from edge_daemon.second_opinion import server as opinion_server
@@ -53,7 +53,9 @@ class Oracle:
 def serving(broker: Mosquitto | SmallBroker) -> Iterator[Oracle]:
     """A server in a thread of this process, with an oracle; ends with the block."""
     oracle, stop = Oracle(), threading.Event()
-    thread = threading.Thread(target=opinion_server.serve, args=(Access("127.0.0.1", broker.port), oracle, stop.is_set))
+    thread = threading.Thread(
+        target=opinion_server.serve, args=(BrokerAddress("127.0.0.1", broker.port), oracle, stop.is_set)
+    )
     thread.start()
     try:
         yield oracle
@@ -64,11 +66,11 @@ def serving(broker: Mosquitto | SmallBroker) -> Iterator[Oracle]:
 
 
 def question(number: int) -> Question:
-    return Question(f"{number:016x}", messages.packed(page([("42", 20, 20)])[:100, :200]))
+    return Question(f"{number:016x}", messages.encode_picture(page([("42", 20, 20)])[:100, :200]))
 
 
 def ask(recorder: Recorder, number: int) -> None:
-    recorder.say(messages.question("bench", question(number)))
+    recorder.say(messages.question_message("bench", question(number)))
 
 
 def answered(recorder: Recorder) -> list[int]:
@@ -94,7 +96,7 @@ def test_a_server_answers_whoever_asks(broker: Mosquitto, recorder: Recorder) ->
         bomb = question(7).picture.replace((100).to_bytes(2) + (200).to_bytes(2), b"\xff\xff\xff\xff", 1)
         for payload in (b"", b"{", b"x" * 50_000, json.dumps({"id": "0" * 16, "picture": "AAAA"}).encode()):
             recorder.say(Message(QUESTION, payload, qos=0))
-        recorder.say(messages.question("bench", Question("f" * 16, bomb)))
+        recorder.say(messages.question_message("bench", Question("f" * 16, bomb)))
         ask(recorder, 1000)
         recorder.wait_for(lambda _: 1000 in answered(recorder))
     assert set(oracle.seen) == {(100, 200)}
@@ -129,19 +131,19 @@ def test_an_older_broker_serves_one_server(caplog: pytest.LogCaptureFixture) -> 
 def test_a_picture_that_unfolds_is_refused_before_it_does() -> None:
     """The size in the header counts; and what is no JPEG, or cut off, is none."""
     good = question(1).picture
-    assert messages.opened(good).shape == (100, 200)
+    assert messages.decode_picture(good).shape == (100, 200)
     huge = good.replace((100).to_bytes(2) + (200).to_bytes(2), b"\xff\xff\xff\xff", 1)
     png = cv2.imencode(".png", np.zeros((50, 50), np.uint8))[1].tobytes()
     for bad in (huge, png, good[:20], b"", b"\xff\xd8\xff", good[:2] + b"\xff\xe0\x00\x00" * 9):
         with pytest.raises(ValueError, match="expected a"):
-            messages.opened(bad)
+            messages.decode_picture(bad)
 
 
 def test_a_retained_question_is_not_answered() -> None:
     """It would be again at each start of a server."""
-    said = messages.question("bench", question(1))
+    said = messages.question_message("bench", question(1))
     with pytest.raises(ValueError, match="fresh"):
-        messages.asked(Heard(said.topic, said.payload, retain=True))
+        messages.parse_question(ReceivedMessage(said.topic, said.payload, retain=True))
 
 
 def test_the_bundled_ensemble_reads_a_cut_out() -> None:
@@ -264,7 +266,7 @@ def test_the_device_asks_its_budget_and_no_more_across_a_restart(
             assert process.wait(20) == 0
     assert recorder.count("/opinion/request") == 1
     (payload,) = [payload for topic, payload in recorder.heard if topic == QUESTION]
-    _, _, pixels = messages.asked(Heard(QUESTION, payload))
+    _, _, pixels = messages.parse_question(ReceivedMessage(QUESTION, payload))
     assert pixels.size < picture.size / 4
     assert recorder.payloads("/health")[-1]["opinions"]["left_today"] == 0
 

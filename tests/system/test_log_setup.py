@@ -111,7 +111,7 @@ def test_the_journal_gets_fields(tmp_path: Path) -> None:
 def test_what_repeats_itself_is_counted(caplog: pytest.LogCaptureFixture) -> None:
     """Of a thousand lines of a kind in a minute 60 are logged, and afterwards how many were not; others pass."""
     clock = [0.0]
-    bounded = log_setup.Bounded(now=lambda: clock[0])
+    bounded = log_setup.RateLimit(now=lambda: clock[0])
 
     def passes(text: str, *values: object) -> str | None:
         record = logging.LogRecord("edge_daemon.test", logging.INFO, "", 0, text, values, None)

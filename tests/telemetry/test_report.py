@@ -12,14 +12,14 @@ from typing import Any, cast
 import pytest
 
 from edge_daemon.delivery.courier import Courier
-from edge_daemon.delivery.last_value import Board
-from edge_daemon.delivery.outbox import Options, Outbox
+from edge_daemon.delivery.last_value import LastValueCache
+from edge_daemon.delivery.outbox import Outbox, OutboxOptions
 from edge_daemon.domain import Status
 from edge_daemon.sources.reconnecting import Camera
 from edge_daemon.system import machine
 from edge_daemon.telemetry import exporters
-from edge_daemon.telemetry.exporters import Files
-from edge_daemon.telemetry.report import EVERY, Report
+from edge_daemon.telemetry.exporters import HealthFiles
+from edge_daemon.telemetry.report import EVERY, HealthReport
 from tests.support import contract
 from tests.support.records import event, reading
 
@@ -41,18 +41,22 @@ class Bench:
 
     def __init__(self, folder: Path, bare_value: bool = False) -> None:
         self.time = 1000.0
-        self.outbox, self.board, self.delivery = Outbox(folder, "dock3", Options(max_size="1MB")), Board(), Delivery()
+        self.outbox, self.last_values, self.delivery = (
+            Outbox(folder, "dock3", OutboxOptions(max_size="1MB")),
+            LastValueCache(),
+            Delivery(),
+        )
         courier = cast(Courier, self.delivery)
         self.camera = Camera("simulated", None, now=lambda: self.time)
         self.prometheus = folder / "edge.prom"
-        files = Files("dock3", exporters.Options(prometheus_file=str(self.prometheus)), folder / "runtime")
-        self.report = Report(
-            "dock3", self.board, self.outbox, courier, self.camera, files, bare_value, now=lambda: self.time
+        files = HealthFiles("dock3", exporters.HealthOptions(prometheus_file=str(self.prometheus)), folder / "runtime")
+        self.report = HealthReport(
+            "dock3", self.last_values, self.outbox, courier, self.camera, files, bare_value, now=lambda: self.time
         )
 
     def newest(self, ending: str) -> Any:
         """The newest payload on the topic with this ending; None: nothing was said there."""
-        found = [message.payload for message in self.board.newest() if message.topic.endswith(ending)]
+        found = [message.payload for message in self.last_values.values() if message.topic.endswith(ending)]
         return (json.loads(found[0]) if found[0] else "") if found else None
 
 
@@ -75,7 +79,7 @@ def test_health_comes_by_the_minute(bench: Bench) -> None:
     bench.time += 1
     bench.report.on_tick()
     assert bench.newest("/health")["frames"] == 1
-    assert contract.check_all((m.topic, m.payload) for m in bench.board.newest()) == {"health", "problem"}
+    assert contract.check_all((m.topic, m.payload) for m in bench.last_values.values()) == {"health", "problem"}
 
 
 def test_health_counts(bench: Bench) -> None:
@@ -105,9 +109,9 @@ def test_problem_is_posted_when_it_changes(bench: Bench) -> None:
     bench.delivery.wrong = {"client_id_in_use": "two of us"}
     bench.report.on_tick()
     assert bench.newest("/problem") == {"state": "ON", "codes": ["client_id_in_use"], "text": "two of us"}
-    posted = bench.board.newest()
+    posted = bench.last_values.values()
     bench.report.on_tick()
-    assert [id(message) for message in bench.board.newest()] == [id(message) for message in posted]
+    assert [id(message) for message in bench.last_values.values()] == [id(message) for message in posted]
     bench.delivery.wrong = {}
     bench.report.on_tick()
     assert bench.newest("/problem")["state"] == "OFF"
@@ -173,7 +177,7 @@ def test_large_counters_are_told_in_full() -> None:
 def test_health_that_cannot_be_written_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A folder that is not one is told once in the log, however often the health is due."""
     (tmp_path / "file").touch()
-    files = Files("dock3", exporters.Options(prometheus_file=str(tmp_path / "file" / "x.prom")), None)
+    files = HealthFiles("dock3", exporters.HealthOptions(prometheus_file=str(tmp_path / "file" / "x.prom")), None)
     for _ in range(3):
         files.write({"frames": 1}, {})
     assert len([record for record in caplog.records if "x.prom" in record.message]) == 1
@@ -200,7 +204,7 @@ def test_a_weak_supply_and_heat_are_problems(bench: Bench, tmp_path: Path, monke
     bench.report.on_tick()
     assert bench.newest("/health")["throttled"] == "0x50005"
     assert set(bench.newest("/problem")["codes"]) == {"under_voltage", "too_hot"}
-    assert machine.flags("0x50005") == ["under-voltage", "throttled"]
+    assert machine.decode_throttled("0x50005") == ["under-voltage", "throttled"]
     pi(tmp_path / "sys", "50000\n", "0\n", "41000\n")
     bench.time += EVERY
     bench.report.on_tick()
@@ -210,11 +214,11 @@ def test_a_weak_supply_and_heat_are_problems(bench: Bench, tmp_path: Path, monke
 
 def test_what_is_written_to_disks_is_told_by_the_day(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half an hour from the start the rate is known: 1 MB in an hour is 24 MB a day."""
-    before = machine.written() or 0
-    monkeypatch.setattr(machine, "written", lambda: before)
+    before = machine.bytes_written() or 0
+    monkeypatch.setattr(machine, "bytes_written", lambda: before)
     bench.report._written = before
     assert "written_bytes_per_day" not in bench.report.health()
-    monkeypatch.setattr(machine, "written", lambda: before + 10**6)
+    monkeypatch.setattr(machine, "bytes_written", lambda: before + 10**6)
     bench.time += 3600
     assert bench.report.health()["written_bytes_per_day"] == 24 * 10**6
 

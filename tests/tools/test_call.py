@@ -59,23 +59,23 @@ def test_call(tmp_path: Path, broker: Mosquitto, recorder: Recorder, camera: str
 def test_call_nobody(broker: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
     """No daemon: told after a while, with what to look at; wrong words: told at once."""
     from edge_daemon.errors import BrokerError
-    from edge_daemon.mqtt.address import Options, access
+    from edge_daemon.mqtt.address import BrokerOptions, resolve
     from edge_daemon.tools import call as module
 
     with pytest.raises(BrokerError, match="bench gave no answer within 0 s: is it running"):
-        module.call(access(Options(broker.url)), "bench", "read_now", {}, patience=0.3)
+        module.call(resolve(BrokerOptions(broker.url)), "bench", "read_now", {}, patience=0.3)
     assert call(broker.url, "a/b").returncode == 2
     assert "write KEY=VALUE" in call(broker.url, "read_now", "force").stderr
 
 
 def test_call_asks_again(broker: Mosquitto, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     """A daemon that was not there for the first request answers the second, which is the same; junk is passed over."""
-    from edge_daemon.mqtt.address import Options, access
+    from edge_daemon.mqtt.address import BrokerOptions, resolve
     from edge_daemon.tools import call as module
 
     monkeypatch.setattr(module, "AGAIN", 0.05)
     with ThreadPoolExecutor() as pool:
-        said = pool.submit(module.call, access(Options(broker.url)), "bench", "read_now", {})
+        said = pool.submit(module.call, resolve(BrokerOptions(broker.url)), "bench", "read_now", {})
         recorder.wait_for(lambda _: recorder.count("/request/read_now") >= 2)
         requests = recorder.payloads("/request/read_now")
         assert requests[0] == requests[1]

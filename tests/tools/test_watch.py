@@ -11,14 +11,14 @@ import pytest
 from edge_daemon.domain import Entry, Message, Record
 from edge_daemon.errors import BrokerError
 from edge_daemon.mqtt import messages
-from edge_daemon.mqtt.address import Options, access
+from edge_daemon.mqtt.address import BrokerOptions, resolve
 from edge_daemon.tools.watch import Payload, describe, watch
 from tests.support.brokers.mosquitto import PATIENCE, Mosquitto, Recorder, free_port
 from tests.support.records import event, reading
 
 
 def message(record: Record, replayed: bool = False) -> Message:
-    return messages.encode("dock3", "candidates", Entry(7, "dock3/b7c1f00d/7", True, record), replayed)
+    return messages.encode_record("dock3", "candidates", Entry(7, "dock3/b7c1f00d/7", True, record), replayed)
 
 
 def line(message: Message) -> str:
@@ -33,7 +33,7 @@ def test_hears_what_is_retained_and_what_comes(broker: Mosquitto, recorder: Reco
     """First the retained states, then everything as it comes; other topics are not heard."""
     recorder.say(message(reading(1)))
     recorder.wait_for(lambda _: recorder.count("/units"))
-    heard = watch(access(Options(broker.url)))
+    heard = watch(resolve(BrokerOptions(broker.url)))
     recorder.say(Message("edge_daemon/dock3/health", b"{}"))
     for late in (message(reading(2)), message(reading(3), replayed=True), message(event())):
         recorder.say(late)
@@ -48,7 +48,7 @@ def test_hears_what_is_retained_and_what_comes(broker: Mosquitto, recorder: Reco
 
 def test_comes_back(broker: Mosquitto, recorder: Recorder) -> None:
     """When the broker returns, the watch goes on."""
-    heard = watch(access(Options(broker.url)))
+    heard = watch(resolve(BrokerOptions(broker.url)))
     broker.restart()
     states: list[tuple[str, Payload]] = []
     listener = threading.Thread(target=lambda: states.append(next(heard)), daemon=True)
@@ -60,13 +60,13 @@ def test_comes_back(broker: Mosquitto, recorder: Recorder) -> None:
 
 def test_stops_when_told(broker: Mosquitto) -> None:
     """`stopped` ends it."""
-    assert list(watch(access(Options(broker.url)), stopped=lambda: True)) == []
+    assert list(watch(resolve(BrokerOptions(broker.url)), stopped=lambda: True)) == []
 
 
 def test_broker_that_is_not_there() -> None:
     """No broker: said at once, before anything is iterated."""
     with pytest.raises(BrokerError, match="cannot be reached: Connection refused"):
-        watch(access(Options(f"mqtt://127.0.0.1:{free_port()}")))
+        watch(resolve(BrokerOptions(f"mqtt://127.0.0.1:{free_port()}")))
 
 
 def test_lines_for_a_person() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from edge_daemon.delivery.last_value import Board
+from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.domain import Message, Request
 from edge_daemon.errors import CommandError, ModelError
 from edge_daemon.model_store.store import Store
@@ -38,18 +38,18 @@ class Bench:
 
     def __init__(self, folder: Path, options: Options) -> None:
         self.folder, self.options, self.time = folder, options, 0.0
-        self.board, self.store, self.asked = Board(), Store(folder / "models"), list[Request]()
+        self.last_values, self.store, self.asked = LastValueCache(), Store(folder / "models"), list[Request]()
         self.updating = self.another()
 
     def another(self) -> Updating:
         """As after a reload."""
         return Updating(
-            "dock3", self.board, self.options, self.folder / "updates", self.store, self.asked.append,
+            "dock3", self.last_values, self.options, self.folder / "updates", self.store, self.asked.append,
             now=lambda: self.time, draw=lambda low, high: (low + high) / 2,
         )  # fmt: skip
 
     def told(self) -> dict[str, Any]:
-        (message,) = self.board.newest()
+        (message,) = self.last_values.values()
         assert contract.check(message.topic, message.payload) == "update"
         found: dict[str, Any] = json.loads(message.payload)
         return found
@@ -185,7 +185,7 @@ def test_without_a_url(tmp_path: Path) -> None:
     bench = Bench(tmp_path, Options())
     bench.time = 100 * DAY
     bench.updating.on_tick()
-    assert bench.board.newest() == []
+    assert bench.last_values.values() == []
     for ask in (bench.updating.check, bench.updating.install):
         with pytest.raises(CommandError, match=r"\[updates\]"):
             ask()

@@ -19,7 +19,9 @@ ROOT = Path(__file__).parents[3]
 
 def heard(number: int, seq: int, replayed: bool = False, **changes: object) -> tuple[str, bytes]:
     record = replace(reading(number), **changes)  # type: ignore[arg-type]
-    message = messages.encode(DEVICE, "candidates", Entry(seq, f"{DEVICE}/00000001/{seq}", True, record), replayed)
+    message = messages.encode_record(
+        DEVICE, "candidates", Entry(seq, f"{DEVICE}/00000001/{seq}", True, record), replayed
+    )
     return message.topic, message.payload
 
 

@@ -64,7 +64,7 @@ def _as_put(device: str, topic: str, said: dict[str, object]) -> bool:
     try:
         record = reading(int(str(said["value"])))
         entry = Entry(int(str(said["seq"])), str(said["id"]), said["time_quality"] == "synced", record)
-        message = messages.encode(device, "candidates", entry, said["replayed"] is True)
+        message = messages.encode_record(device, "candidates", entry, said["replayed"] is True)
     except (KeyError, ValueError):
         return False
     return message.topic == topic and json.loads(message.payload) == said

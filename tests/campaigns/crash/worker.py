@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 
 from edge_daemon.delivery.courier import Courier
-from edge_daemon.delivery.last_value import Board
+from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Digit, Reading, Status
 from edge_daemon.mqtt import messages
-from edge_daemon.mqtt.sink import MqttSink, Options
+from edge_daemon.mqtt.sink import MqttOptions, MqttSink
 from edge_daemon.system.backoff import Backoff
 
 DEVICE = "crash"
@@ -50,9 +50,9 @@ def live(folder: Path, url: str, ledger: Path, first: int, drain: bool) -> None:
     logging.disable()
     outbox = Outbox(folder, DEVICE)
     availability = partial(messages.availability, DEVICE)
-    encode = partial(messages.encode, DEVICE, "candidates")
-    sink = MqttSink(Options(url), f"edge_daemon-{DEVICE}", availability)
-    courier = Courier(outbox, sink, Board(), encode, Backoff(first=0.02, longest=0.1))
+    encode = partial(messages.encode_record, DEVICE, "candidates")
+    sink = MqttSink(MqttOptions(url), f"edge_daemon-{DEVICE}", availability)
+    courier = Courier(outbox, sink, LastValueCache(), encode, Backoff(first=0.02, longest=0.1))
     courier.start()
     book = os.open(ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     number = first

@@ -17,11 +17,11 @@ from pathlib import Path
 import msgspec
 
 from edge_daemon.delivery.courier import Courier
-from edge_daemon.delivery.last_value import Board
+from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Message, Outcome, Reading
 from edge_daemon.mqtt import messages
-from edge_daemon.mqtt.sink import MqttSink, Options
+from edge_daemon.mqtt.sink import MqttOptions, MqttSink
 from edge_daemon.system.backoff import Backoff
 from tests.campaigns.crash.worker import reading
 
@@ -50,7 +50,7 @@ class Plan:
     """What one process is to do."""
 
     devices: Sequence[str]
-    mqtt: Options
+    mqtt: MqttOptions
     folder: Path
     every: float
     """Seconds from one reading of a device to its next."""
@@ -63,7 +63,7 @@ class Plan:
 class NotingSink(MqttSink):
     """Also remembers, of each reading, that the broker has acknowledged it."""
 
-    def __init__(self, options: Options, device: str) -> None:
+    def __init__(self, options: MqttOptions, device: str) -> None:
         super().__init__(options, f"edge_daemon-{device}", partial(messages.availability, device))
         self.acknowledged: list[int] = []
 
@@ -83,8 +83,8 @@ class Device:
         self.stored: dict[int, float] = {}
         self.outbox = Outbox(plan.folder / name, name)
         self.sink = NotingSink(plan.mqtt, name)
-        encode = partial(messages.encode, name, plan.mqtt.detail)
-        self.courier = Courier(self.outbox, self.sink, Board(), encode, Backoff(longest=LONGEST_WAIT))
+        encode = partial(messages.encode_record, name, plan.mqtt.detail)
+        self.courier = Courier(self.outbox, self.sink, LastValueCache(), encode, Backoff(longest=LONGEST_WAIT))
         self.courier.start()
 
     def put(self, number: int) -> None:

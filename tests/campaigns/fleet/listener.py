@@ -12,7 +12,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge_daemon.errors import BrokerError
-from edge_daemon.mqtt.address import Access
+from edge_daemon.mqtt.address import BrokerAddress
 
 TOPICS = [("edge_daemon/+/reading/+", 1), ("edge_daemon/+/history", 1)]
 PATIENCE = 30.0
@@ -30,7 +30,7 @@ class Heard:
 class Listener:
     """Hears all readings; comes back when the broker does."""
 
-    def __init__(self, to: Access, client_id: str) -> None:
+    def __init__(self, to: BrokerAddress, client_id: str) -> None:
         """Returns when it is subscribed. Raises BrokerError."""
         self.heard: list[Heard] = []
         self._closing = False

@@ -28,8 +28,8 @@ import msgspec
 
 from edge_daemon.config import schema
 from edge_daemon.errors import BrokerError, EdgeDaemonError
-from edge_daemon.mqtt.address import access
-from edge_daemon.mqtt.sink import Options
+from edge_daemon.mqtt.address import resolve
+from edge_daemon.mqtt.sink import MqttOptions
 from tests.campaigns.fleet import brokers
 from tests.campaigns.fleet.brokers import Site
 from tests.campaigns.fleet.devices import LEDGER, Ledger, Plan, run
@@ -63,13 +63,13 @@ class Terms:
 class Fleet:
     """Processes of devices, and the subscriber."""
 
-    def __init__(self, folder: Path, mqtt: Options, far: str, terms: Terms) -> None:
+    def __init__(self, folder: Path, mqtt: MqttOptions, far: str, terms: Terms) -> None:
         """`far` is the URL where the subscriber listens. Raises BrokerError."""
         self._folder = folder
         self._mqtt = mqtt
         self._terms = terms
         self._run = os.urandom(3).hex()  # so that another run on the same broker is not mistaken for this one
-        self._listener = Listener(access(replace(mqtt, url=far)), f"fleet-{self._run}")
+        self._listener = Listener(resolve(replace(mqtt, url=far)), f"fleet-{self._run}")
         self._processes: list[BaseProcess] = []
         self._started = 0.0
 
@@ -136,7 +136,7 @@ class Fleet:
         return [ledger for path in files for ledger in msgspec.json.decode(path.read_bytes(), type=list[Ledger])]
 
 
-def measure(folder: Path, mqtt: Options, site: Site, terms: Terms) -> Verdict:
+def measure(folder: Path, mqtt: MqttOptions, site: Site, terms: Terms) -> Verdict:
     """One run. Raises BrokerError or ConfigError."""
     with closing(Fleet(folder, replace(mqtt, url=site.near), site.far, terms)) as fleet:
         fleet.start()

@@ -19,7 +19,9 @@ ROOT = Path(__file__).parents[3]
 
 
 def heard(number: int, seq: int, at: float, replayed: bool = False) -> Heard:
-    message = messages.encode("a", "candidates", Entry(seq, f"a/00000001/{seq}", True, reading(number)), replayed)
+    message = messages.encode_record(
+        "a", "candidates", Entry(seq, f"a/00000001/{seq}", True, reading(number)), replayed
+    )
     return Heard(message.topic, message.payload, at)
 
 
