@@ -32,8 +32,8 @@ class DaemonControls(Listener):
 
     def __init__(
         self, device: str, last_values: LastValueCache, outbox: Outbox, report: HealthReport, inbox: Inbox,
-        switch: Path, validate: Callable[[], object], on_demand: OnDemandReader, replay: Callable[[Sequence[Entry]], None],
-        models: Models,
+        switch: Path, validate: Callable[[], object], on_demand: OnDemandReader,
+        replay: Callable[[Sequence[Entry]], None], models: Models,
     ) -> None:  # fmt: skip
         """`switch` is a file that is there while reading is switched off; `validate` loads the configuration."""
         self._device = device

@@ -451,8 +451,8 @@ def test_damage_while_running(folder: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from edge_daemon.outbox import Outbox
-from tests.records import reading
+from edge_daemon.delivery.outbox import Outbox
+from tests.support.records import reading
 outbox = Outbox(Path(sys.argv[1]), "dock3")
 for number in range(10**9):
     print(outbox.put(reading(number)), flush=True)

@@ -128,7 +128,7 @@ def test_start_on_a_disk_that_takes_nothing(tmp_path: Path, how: str) -> None:
     on_small_disk(
         tmp_path / "disk",
         f"""
-        from edge_daemon import outbox as module
+        from edge_daemon.delivery import outbox as module
         before = Outbox(state, "dock3")
         before.put(reading(1))
         before.close()

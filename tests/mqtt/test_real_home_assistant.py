@@ -60,7 +60,7 @@ subscribe.simple(sys.argv[1], hostname="127.0.0.1", port=int(os.environ["MQTT_PO
 UNITS = """
 import os
 from paho.mqtt import publish
-from edge_daemon.discovery import DEVICE_CLASSES, Field, components, messages
+from edge_daemon.mqtt.home_assistant import DEVICE_CLASSES, Field, components, messages
 fields = [Field(f"u{number}", unit) for number, unit in enumerate(DEVICE_CLASSES)]
 said = messages("bench", "0", components("bench", fields, raw=False), "device", {})
 for message in said:

@@ -101,14 +101,14 @@ LIFE = """
 import sys, time
 from functools import partial
 from pathlib import Path
-from edge_daemon import wire
-from edge_daemon.last_values import Board
-from edge_daemon.courier import Courier
-from edge_daemon.outbox import Outbox
-from edge_daemon.sinks.mqtt import MqttSink, Options
-sink = MqttSink(Options(sys.argv[1]), "edge_daemon-dock3", partial(wire.availability, "dock3"))
+from edge_daemon.delivery.courier import Courier
+from edge_daemon.delivery.last_value import LastValueCache
+from edge_daemon.delivery.outbox import Outbox
+from edge_daemon.mqtt import messages
+from edge_daemon.mqtt.sink import MqttOptions, MqttSink
+sink = MqttSink(MqttOptions(sys.argv[1]), "edge_daemon-dock3", partial(messages.availability, "dock3"))
 outbox = Outbox(Path(sys.argv[2]), "dock3")
-Courier(outbox, sink, Board(), partial(wire.encode, "dock3", "candidates")).start()
+Courier(outbox, sink, LastValueCache(), partial(messages.encode_record, "dock3", "candidates")).start()
 time.sleep(60)
 """
 

@@ -28,8 +28,8 @@ def on_small_disk(folder: Path, script: str) -> None:
 _TOOLS = """
 import errno, subprocess, sys
 from pathlib import Path
-from edge_daemon.outbox import Outbox
-from tests.records import event, reading
+from edge_daemon.delivery.outbox import Outbox
+from tests.support.records import event, reading
 DISK = Path(sys.argv[1])
 state = DISK / "state"
 

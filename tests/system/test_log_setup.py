@@ -19,7 +19,7 @@ from edge_daemon.system.journal import MESSAGE_IDS
 
 PROGRAM = """
 import logging, sys
-from edge_daemon import logs
+from edge_daemon.system import log_setup as logs
 logs.setup(verbose="-v" in sys.argv)
 log = logging.getLogger("edge_daemon.test")
 log.debug("a detail")
@@ -82,7 +82,7 @@ def test_verbose_shows_our_details_but_no_library_chatter(tmp_path: Path) -> Non
 
 NATIVE = """
 import logging, sys
-from edge_daemon import journal, logs
+from edge_daemon.system import journal, log_setup as logs
 journal.SOCKET = sys.argv[1]
 logs.setup(verbose=False)
 log = logging.getLogger("edge_daemon.test")
