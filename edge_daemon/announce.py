@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import asdict
 
 from edge_daemon import __version__
 from edge_daemon.config.schema import Config
@@ -36,10 +35,10 @@ def facts(config: Config, classifier: Classifier) -> dict[str, object]:
         "fields": [field.name for field in config.fields],
         # camera and broker stay out: an address may hold a login
         "config": {
-            "fields": [asdict(field) for field in config.fields],
+            "fields": config.written["fields"],
             "detail": config.mqtt.detail,
-            "outbox": asdict(config.outbox),
-            "opinion": asdict(config.opinion),
+            "outbox": config.written["outbox"],
+            "opinion": config.written["opinion"],
         },
     }
 

@@ -46,7 +46,6 @@ from edge_daemon.sources.reconnecting import SILENT, Camera
 from edge_daemon.system.folders import runtime_folder, state_folder
 from edge_daemon.system.journal import event
 from edge_daemon.system.systemd import Systemd
-from edge_daemon.system.units import size
 from edge_daemon.telemetry.exporters import HealthFiles
 from edge_daemon.telemetry.report import HealthReport
 from edge_daemon.updates.schedule import Updating
@@ -254,7 +253,7 @@ def build(config: Config, kept: Kept, inbox: Inbox, load: Callable[[], Config], 
             controls=controls,
             dispatcher=dispatcher,
             listeners=tuple(listener for listener in listeners if listener is not None),
-            memory=size(config.health.max_memory),
+            memory=config.health.max_memory,
         )
 
 

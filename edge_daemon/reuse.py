@@ -21,7 +21,6 @@ from edge_daemon.sources.kinds import ONCE
 from edge_daemon.sources.reconnecting import Camera
 from edge_daemon.system.backoff import Backoff
 from edge_daemon.system.folders import state_folder
-from edge_daemon.system.units import seconds
 
 log = logging.getLogger(__name__)
 
@@ -107,5 +106,5 @@ def _deliver(config: Config, settings: tuple[object, ...]) -> Delivery:
     sink = MqttSink(config.mqtt, f"edge_daemon-{config.device}", availability, topics)
     outbox, last_values = Outbox(state_folder(), config.device, config.outbox), LastValueCache()
     encode = partial(wire.encode_record, config.device, config.mqtt.detail)
-    courier = Courier(outbox, sink, last_values, encode, Backoff(longest=seconds(config.mqtt.longest_wait)))
+    courier = Courier(outbox, sink, last_values, encode, Backoff(longest=config.mqtt.longest_wait))
     return Delivery(settings, outbox, last_values, courier)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from edge_daemon.check.finding import Found, Level
 from edge_daemon.config.schema import Config
-from edge_daemon.system import units
 from edge_daemon.system.folders import state_folder
 
 
@@ -22,9 +21,10 @@ def check(config: Config) -> Iterator[Found]:
         yield Level.FAIL, f"{existing} cannot be written to: {error.strerror}", remedy
         return
     yield Level.OK, f"{folder} can be written to"
-    free, wanted = shutil.disk_usage(existing).free, units.size(config.outbox.max_size)
+    free, wanted = shutil.disk_usage(existing).free, config.outbox.max_size
     if free < wanted:
-        what = f"{free // 10**6} MB are free there, and [outbox] max_size is {config.outbox.max_size}"
+        max_size = config.written["outbox"]["max_size"]
+        what = f"{free // 10**6} MB are free there, and [outbox] max_size is {max_size}"
         yield Level.WARN, what, "Free some space, or lower max_size."
     else:
         yield Level.OK, f"{free // 10**6} MB are free there"

@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 import msgspec
 
 from edge_daemon.errors import ConfigError
+from edge_daemon.system.units import Quantity
 
 T = TypeVar("T")
 Table = dict[str, Any]
@@ -117,11 +118,28 @@ class Document:
         return into(**values) if len(self._problems) == said else None
 
 
+def as_written(options: Any, table: Table) -> Table:
+    """An options dataclass as plain data, with sizes, durations and rates as the text of `table` (or the default's)."""
+    hints = get_type_hints(type(options), include_extras=True)
+    quantities = {key: quantity for key, hint in hints.items() if (quantity := quantity_of(hint))}
+    texts = {key: table.get(key, each.format(getattr(options, key))) for key, each in quantities.items()}
+    return dataclasses.asdict(options) | texts
+
+
 # Values
+
+
+def quantity_of(hint: Any) -> Quantity | None:
+    """How the configuration writes a key of this type, where it is a size, a duration or a rate."""
+    return next((meta for meta in get_args(hint) if isinstance(meta, Quantity)), None)
 
 
 def convert(value: object, hint: Any) -> Any:
     """`value` out of TOML as the type `hint`. Raises ValueError("expected ...")."""
+    if quantity := quantity_of(hint):
+        if not isinstance(value, str):
+            raise ValueError("expected text in quotes")
+        return quantity.parse(value)
     for arm in _arms(hint):
         with suppress(msgspec.ValidationError):
             converted = msgspec.convert(value, arm, strict=True)
@@ -198,6 +216,8 @@ def _suggest_choice(value: object, hint: Any) -> str:
 
 def _example(value: object, hint: Any, default: object) -> str:
     """`, like [1280, 720]` where the default shows how `value` should have looked."""
+    quantity = quantity_of(hint)
+    default = quantity.format(default) if quantity and isinstance(default, (int, float)) else default
     if get_origin(hint) is Literal or not default or not isinstance(default, (str, tuple)):
         return ""
     right = isinstance(value, str if isinstance(default, str) else list)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_daemon.config.document import Document, one_of, show, suggest
+from edge_daemon.config.document import Document, as_written, one_of, show, suggest
 from edge_daemon.config.file import text_of
 from edge_daemon.config.validators import CHECKS
 from edge_daemon.decision import formats
@@ -69,6 +69,9 @@ class Config:
     updates: client.Options
     samples: samples.SampleOptions
     opinion: budget.SecondOpinionOptions
+    written: Mapping[str, Any]
+    """[[field]] (a list, "fields") and the other sections but [camera] as plain data, each size, duration and rate as
+    the file writes it."""
 
 
 def load(path: Path | None) -> Config:
@@ -84,7 +87,12 @@ def parse(name: str, text: str) -> Config:
     filled = {section: _table(document, section, options) for section, options in TABLES.items()}
     _refuse_unused_updates(document, filled["updates"], filled["model"])
     document.raise_problems()
-    return Config(**filled | {"device": filled["device"].id, "camera": camera, "fields": read})
+    tables = document.tables
+    written: dict[str, Any] = {
+        section: as_written(options, tables.get(section, {})) for section, options in filled.items()
+    }
+    written["fields"] = [as_written(*field) for field in zip(read, tables.get("field", ()), strict=True)]
+    return Config(**filled | {"device": filled["device"].id, "camera": camera, "fields": read, "written": written})
 
 
 # Sections

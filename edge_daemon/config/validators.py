@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +16,6 @@ from edge_daemon.fields import extract
 from edge_daemon.mqtt import address
 from edge_daemon.sources import stream
 from edge_daemon.sources.v4l2 import controls
-from edge_daemon.system import units
 from edge_daemon.system.credentials import find_credential
 
 
@@ -42,15 +41,6 @@ def _corners(region: Sequence[Any]) -> list[extract.Point]:
 def _turn(a: extract.Point, b: extract.Point, c: extract.Point) -> float:
     """Above 0 where the way from a over b to c turns clockwise, y pointing down."""
     return (b[0] - a[0]) * (c[1] - b[1]) - (b[1] - a[1]) * (c[0] - b[0])
-
-
-def _rate(text: str) -> None:
-    try:
-        if not text or 0 < units.rate(text) < 1e12:
-            return
-    except (ValueError, OverflowError):
-        pass
-    raise ValueError('expected a rate like "100/h", or "0.5/m" ("s", "m", "h", "d")')
 
 
 def _url(url: str) -> None:
@@ -110,61 +100,17 @@ def _secret(what: str) -> Check:
     return check
 
 
-def _between(read: Callable[[str], float], low: str, high: str, example: str) -> Check:
-    """A check of what `read` understands: units.seconds or units.size."""
-
-    def check(text: str) -> None:
-        try:
-            fits = read(low) <= read(text) <= read(high)
-        except (ValueError, OverflowError):
-            fits = False
-        if not fits:
-            raise ValueError(f'expected {example}, from "{low}" to "{high}"')
-
-    return check
-
-
-def _duration(low: str, high: str) -> Check:
-    return _between(units.seconds, low, high, 'a duration like "2s", "10m", "12h" or "30d"')
-
-
-def _every(text: str) -> None:
-    if text != "0s":
-        _duration("10m", "90d")(text)
-
-
 CHECKS: Mapping[str, Mapping[str, Check]] = {
     "camera": {"url": stream.check, "controls": controls.parse, "password_file": _secret("the password")},
-    "field": {
-        "region": _region,
-        "format": formats.check,
-        "max_rate": _rate,
-        "settle": _duration("0s", "1h"),
-        "accept_after": _duration("1s", "365d"),
-        "heartbeat": _duration("0s", "30d"),
-    },
+    "field": {"region": _region, "format": formats.check},
     "mqtt": {
         "url": _url,
         "ca_file": _ca_file,
         "cert_file": _pem,
         "key_file": _secret("the key"),
         "password_file": _secret("the password"),
-        "longest_wait": _duration("1s", "1h"),
     },
-    "outbox": {
-        "max_size": _between(units.size, "1MB", "1000GB", 'a size like "64MB" or "1GB"'),
-        "max_age": _duration("1m", "3650d"),
-    },
-    "health": {
-        "max_memory": _between(units.size, "150MB", "1000GB", 'a size like "300MB" or "1GB"'),
-        "prometheus_file": _prometheus_file,
-    },
-    "updates": {
-        "url": _folder_url,
-        "every": _every,
-    },
-    "samples": {
-        "max_size": _between(units.size, "100KB", "1000GB", 'a size like "8MB" or "1GB"'),
-    },
+    "health": {"prometheus_file": _prometheus_file},
+    "updates": {"url": _folder_url},
 }
 """Section -> key -> its check."""

@@ -19,7 +19,6 @@ from edge_daemon.decision.rules import Rules
 from edge_daemon.decision.tracks import Tracks
 from edge_daemon.domain import Box, Event, Number, Patch, Reading, Record, Status
 from edge_daemon.fields import extract
-from edge_daemon.system.units import rate, seconds
 
 Read = Callable[[Patch], Sequence[Number]]
 
@@ -183,17 +182,17 @@ def ballot(options: extract.Options) -> Ballot:
         low=options.min,
         high=options.max,
         monotone=options.monotone,
-        rate=rate(options.max_rate) if options.max_rate else None,
+        rate=options.max_rate,
         turn=form.turn if options.wrap else None,
         step=10.0**-form.decimals,
     )
     return Ballot(
-        settle=seconds(options.settle),
+        settle=options.settle,
         form=form,
         rules=rules,
         text=options.text,
         unit=options.unit or None,
-        accept_after=seconds(options.accept_after),
-        heartbeat=seconds(options.heartbeat),
+        accept_after=options.accept_after,
+        heartbeat=options.heartbeat,
         deadband=options.deadband,
     )

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -46,8 +46,9 @@ from edge_daemon.delivery.outbox_file import (
 from edge_daemon.delivery.retention import EVENT_ROWS, EVENTS, READING_ROWS, RetentionLimit
 from edge_daemon.delivery.row_format import Row
 from edge_daemon.domain import Entry, Event, Reading, Record
-from edge_daemon.errors import ConfigError, OutboxError
-from edge_daemon.system import clock, units
+from edge_daemon.errors import OutboxError
+from edge_daemon.system import clock
+from edge_daemon.system.units import Duration, Size
 
 log = logging.getLogger(__name__)
 
@@ -71,10 +72,10 @@ _Said = tuple[str | None, float | None]
 class OutboxOptions:
     """The [outbox] table of the configuration."""
 
-    max_size: str = "64MB"
-    """How much disk the waiting records may take; beyond it the oldest readings go first."""
-    max_age: str = "30d"
-    """How long a record may wait for the broker."""
+    max_size: Annotated[int, Size("1MB", "1000GB")] = 64_000_000
+    """Bytes of disk that the waiting records may take; beyond it the oldest readings go first."""
+    max_age: Annotated[float, Duration("1m", "3650d")] = 30 * 86_400.0
+    """Seconds that a record may wait for the broker."""
 
 
 class Outbox:
@@ -85,15 +86,11 @@ class Outbox:
     ) -> None:
         """Open, or start, the queue in `folder`; salvages what it can from a damaged one.
 
-        Raises ConfigError for a size or age that cannot be read, OutboxInUseError if another daemon has the folder,
-        OutboxError if it cannot be one. A disk that is full or read-only is no reason not to start: all is kept in
-        memory then.
+        Raises OutboxInUseError if another daemon has the folder, OutboxError if it cannot be one. A disk that is full
+        or read-only is no reason not to start: all is kept in memory then.
         """
         options = options or OutboxOptions()
-        try:
-            self._cap = RetentionLimit(units.size(options.max_size), units.seconds(options.max_age))
-        except ValueError as error:
-            raise ConfigError(f"[outbox] {error}") from None
+        self._cap = RetentionLimit(options.max_size, options.max_age)
         self._past = DeliveredLog(folder, device, self._cap.max_size // 4, self._cap.max_age)
         self._device = device
         self._now = now

@@ -18,6 +18,7 @@ from edge_daemon.fields.perspective import Point as Point
 from edge_daemon.fields.registration import Anchor
 from edge_daemon.geometry import bounding_box
 from edge_daemon.images import half_size
+from edge_daemon.system.units import Duration, Rate
 
 # \Z, not $: that would let a line break pass at the end, and names become topics
 Name = Annotated[
@@ -45,7 +46,7 @@ class Options:
     """What may be written there, see formats.py. Empty: any number of digits."""
     text: bool = False
     """The number is an identifier: leading zeros matter, it is sent as text and has no value."""
-    settle: str = "2s"
+    settle: Annotated[float, Duration("0s", "1h")] = 2.0
     """How long a new value must stand unchanged before it is published."""
     unit: str = ""
     """Goes along with the value as it is."""
@@ -55,13 +56,13 @@ class Options:
     """A higher value is out_of_range."""
     monotone: bool = False
     """A value below the last one is not_monotone."""
-    max_rate: str = ""
-    """A quicker change is rate_too_high, such as "100/h". Empty: none is."""
+    max_rate: Annotated[float | None, Rate()] = None
+    """A quicker change, per second, is rate_too_high."""
     wrap: bool = False
     """After the highest value of the format comes 0 again."""
-    accept_after: str = "10m"
+    accept_after: Annotated[float, Duration("1s", "365d")] = 600.0
     """A value that breaks a rule is believed when it has been read for so long."""
-    heartbeat: str = "10m"
+    heartbeat: Annotated[float, Duration("0s", "30d")] = 600.0
     """How often an unchanged reading is published again; "0s": never."""
     deadband: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     """A change by less is not published before the next heartbeat."""

@@ -10,12 +10,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from edge_daemon.domain import Message, Outcome, ReceivedMessage
 from edge_daemon.errors import BrokerError
 from edge_daemon.mqtt import address
 from edge_daemon.mqtt.connection import V311, Link, Timeouts, connect, drain
+from edge_daemon.system.units import Duration
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +45,8 @@ class MqttOptions(address.BrokerOptions):
     """Pictures of single fields may leave the device, each when it is asked for."""
     home_assistant: Literal["device", "entity", "off"] = "device"
     """How Home Assistant is told of us: as one device, entity by entity for versions before 2024.12, or not."""
-    longest_wait: str = "5m"
-    """Tries to reach a broker that is away are at most so far apart."""
+    longest_wait: Annotated[float, Duration("1s", "1h")] = 300.0
+    """The longest time in seconds between two attempts to reach a broker."""
 
 
 class MqttSink:

@@ -22,7 +22,7 @@ from edge_daemon.domain import Candidate, Digit, Grey
 from edge_daemon.errors import SampleError
 from edge_daemon.images import decode_grey
 from edge_daemon.system import atomic
-from edge_daemon.system.units import size
+from edge_daemon.system.units import Size
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +47,8 @@ class SampleOptions:
 
     max_count: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 500
     """So many are kept at most; 0: none."""
-    max_size: str = "8MB"
-    """And so many bytes of them."""
+    max_size: Annotated[int, Size("100KB", "1000GB")] = 8_000_000
+    """Bytes that they take at most."""
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -172,7 +172,7 @@ class Samples:
 
 def open_samples(state: Path, runtime: Path, options: SampleOptions) -> Samples:
     """The daemon's: in the state folder, or in memory where that cannot be written."""
-    folder, room = state / "samples", size(options.max_size)
+    folder, room = state / "samples", options.max_size
     try:
         _make(folder)
     except OSError:

@@ -45,7 +45,7 @@ class Desk:
         """The fields in the file, to begin with."""
         with self._lock:
             text = self._text()
-            there = schema.parse(self._name, text).fields
+            there = schema.parse(self._name, text).written["fields"]
             return {"fields": [field_editor.of(field) for field in there], "path": str(self._path or "")}
 
     def draft(self, fields: list[Draft]) -> Told:

@@ -43,6 +43,7 @@ class Trial:
         self.config = config
         self._fields = Fields(config.fields)
         self._voter = Voter(config.fields, classifier.name, classifier.backend, self.reader.read)
+        self._settle = {field["name"]: field["settle"] for field in config.written["fields"]}
         self._newest: dict[str, Told] = {}
         self._said: dict[str, Reading] = {}
         self._found: list[Number] = []
@@ -96,7 +97,7 @@ class Trial:
         corners = perspective.corners(options.region, 0, (width, height)) / np.array([width, height])
         said, newest = self._said.get(options.name), self._newest.get(options.name)
         told: Told = {"name": options.name, "region": corners.round(4).tolist(), "now": newest, "published": None}
-        told["why"] = f"waiting: it must be read alike for {options.settle} before it is published"
+        told["why"] = f"waiting: it must be read alike for {self._settle[options.name]} before it is published"
         if said is not None:
             told["published"] = {"status": said.status, "text": said.text, "unit": said.unit, "votes": said.votes}
             told["why"] = WHY[said.status]

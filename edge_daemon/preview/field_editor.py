@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ KEYS = (
     "region", "rotation", "format", "text", "settle", "unit", "min", "max", "monotone", "max_rate", "wrap",
 )  # fmt: skip
 """What the page sets, besides the name; other keys stay as they are in the file."""
-DEFAULTS = {key: getattr(extract.Options("field", (0, 0, 1, 1)), key) for key in KEYS if key != "region"}
+_DEFAULTS = tables.as_written(extract.Options("field", (0, 0, 1, 1)), {})
+DEFAULTS = {key: _DEFAULTS[key] for key in KEYS if key != "region"}
 PLACES = 4
 """Decimals of a fraction of the frame: less than half a pixel."""
 
@@ -45,9 +46,9 @@ class Draft(msgspec.Struct, forbid_unknown_fields=True):
     wrap: bool = False
 
 
-def of(options: extract.Options) -> Draft:
-    """A field that stands in the file."""
-    return Draft(options.name, options.name, None, **{key: getattr(options, key) for key in DEFAULTS})
+def of(field: Mapping[str, Any]) -> Draft:
+    """A field that stands in the file, as the configuration holds what is written."""
+    return Draft(field["name"], field["name"], None, **{key: field[key] for key in DEFAULTS})
 
 
 def written(text: str, drafts: list[Draft]) -> str:

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from edge_daemon.system import atomic
+from edge_daemon.system.units import Size
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +34,8 @@ HELP = {
 class HealthOptions:
     """The [health] table of the configuration."""
 
-    max_memory: str = "300MB"
-    """The daemon starts anew when it holds more memory than this."""
+    max_memory: Annotated[int, Size("150MB", "1000GB")] = 300_000_000
+    """Bytes of memory above which the daemon restarts itself."""
     prometheus_file: str = ""
     """A file that holds the health for Prometheus (node_exporter's textfile collector); empty: none."""
 

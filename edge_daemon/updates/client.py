@@ -15,12 +15,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from edge_daemon import __version__
 from edge_daemon.errors import DistrustError, ModelError, UpdateError
 from edge_daemon.inference.interpreter import LARGEST_MODEL, Manifest, decode
 from edge_daemon.system import atomic
+from edge_daemon.system.units import Duration
 
 if TYPE_CHECKING:
     from tuf.ngclient import Updater
@@ -42,8 +43,8 @@ class Options:
     """The folder that `edge-daemon model publish` made, on a web server. Empty: no updates."""
     root: str = "/etc/edge-daemon/root.json"
     """The file that says whose signatures count; it comes with the keys, and must come by a way that is trusted."""
-    every: str = "1d"
-    """How often a running daemon looks, give or take a tenth. "0s": only when asked to."""
+    every: Annotated[float, Duration("10m", "90d", or_never=True)] = 86_400.0
+    """Seconds between two looks of a running daemon, give or take a tenth. 0: only when asked to."""
     automatic: bool = True
     """Whether a newer model is installed when it is found; otherwise only when asked for."""
 

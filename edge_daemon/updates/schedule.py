@@ -26,7 +26,6 @@ from edge_daemon.domain import Listener, Request
 from edge_daemon.errors import CommandError
 from edge_daemon.model_store.store import Store
 from edge_daemon.mqtt import messages
-from edge_daemon.system.units import seconds
 from edge_daemon.updates.client import Options
 from edge_daemon.updates.install import known
 
@@ -101,7 +100,7 @@ class Updating(Listener):
         self._now, self._draw = now, draw
         self._run: _Run | None = None
         self._known, self._died = known(folder), ""
-        every = seconds(options.every) if options.url else 0.0
+        every = options.every if options.url else 0.0
         self._every = every or None
         self._next = now() + min(every, draw(*FIRST))
         self._tell()

@@ -63,7 +63,8 @@ def test_a_full_file(tmp_path: Path) -> None:
     assert [field.name for field in read.fields] == ["units", "other"]
     assert read.fields[0].text
     assert read.fields[1].region == ((0, 0), (9, 1), (9, 5), (0, 5))
-    assert read.outbox.max_age == "12h"
+    assert read.outbox.max_age == 12 * 3600
+    assert read.written["outbox"]["max_age"] == "12h"
 
 
 def test_default_device_names_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -342,5 +343,5 @@ def nobody() -> Iterator[Path]:
 
 
 def test_every_section_has_a_place() -> None:
-    """Config holds what each section says, and nothing else."""
-    assert {field.name for field in fields(Config)} == {*schema.SECTIONS} - {"field"} | {"fields"}
+    """Config holds what each section says, once as values and once as it is written, and nothing else."""
+    assert {field.name for field in fields(Config)} == {*schema.SECTIONS} - {"field"} | {"fields", "written"}

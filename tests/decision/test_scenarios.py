@@ -8,24 +8,24 @@ from edge_daemon.domain import Status
 from tests.support.pictures.scenarios import Filmed, Scenario, blurred, dark, dim, film, glare, hand, nudged, play
 
 CLOSE = [("17", 0.5), ("11", 0.45)]
-MONOTONE = {"format": "####", "monotone": True, "accept_after": "20s"}
-SLOW = {"max_rate": "60/h", "accept_after": "20s"}
-LIMITED = {"min": 10, "max": 500, "accept_after": "20s"}
-COUNTER = {"format": "####", "monotone": True, "wrap": True, "accept_after": "20s"}
+MONOTONE = {"format": "####", "monotone": True, "accept_after": 20.0}
+SLOW = {"max_rate": 60 / 3600, "accept_after": 20.0}
+LIMITED = {"min": 10, "max": 500, "accept_after": 20.0}
+COUNTER = {"format": "####", "monotone": True, "wrap": True, "accept_after": 20.0}
 FLICKER = [(i / 5, ("17", "11")[i % 2]) for i in range(75)]
 
 SCENARIOS = [
     # reading at all
     Scenario("a number stands", [(0, "42")], 9, ["1.0: ok 42"]),
     Scenario("an empty field", [(0, "")], 9, ["1.0: no_digits -"]),
-    Scenario("settle is waited for", [(0, "42")], 9, ["3.0: ok 42"], {"settle": "3s"}),
+    Scenario("settle is waited for", [(0, "42")], 9, ["3.0: ok 42"], {"settle": 3.0}),
     Scenario("a glimpse", [(0, "42"), (4, "43"), (4.2, "42")], 9, ["1.0: ok 42"]),
     Scenario("rewritten", [(0, "42"), (4, ""), (4.6, "43")], 9, ["1.0: ok 42", "5.6: ok 43"]),
     Scenario("erased for good", [(0, "42"), (4, "")], 9, ["1.0: ok 42", "5.0: no_digits 42"]),
     Scenario("erased and back", [(0, "42"), (4, ""), (7, "42")], 9,
              ["1.0: ok 42", "5.0: no_digits 42", "8.0: ok 42"]),
-    Scenario("heartbeat", [(0, "42")], 25, ["1.0: ok 42", "11.0: ok 42", "21.0: ok 42"], {"heartbeat": "10s"}),
-    Scenario("no heartbeat", [(0, "42")], 700, ["1.0: ok 42"], {"heartbeat": "0s"}),
+    Scenario("heartbeat", [(0, "42")], 25, ["1.0: ok 42", "11.0: ok 42", "21.0: ok 42"], {"heartbeat": 10.0}),
+    Scenario("no heartbeat", [(0, "42")], 700, ["1.0: ok 42"], {"heartbeat": 0.0}),
     Scenario("deadband", [(0, "40"), (4, "42"), (8, "46")], 12, ["1.0: ok 40", "9.0: ok 46"], {"deadband": 5}),
     # writing digit by digit
     Scenario("digit by digit, quickly", [(0, "1"), (0.6, "12"), (1.2, "123")], 6, ["2.2: ok 123"]),
@@ -63,7 +63,7 @@ SCENARIOS = [
     # rules
     Scenario("a false high reading leaves by itself", [(0, "1000"), (3, "9000"), (30, "1001")], 40,
              ["1.0: ok 1000", "4.0: rate_too_high 1000", "4.0: reading_rejected 9000", "31.0: ok 1001"],
-             {"max_rate": "60/h", "accept_after": "10m"}),
+             {"max_rate": 60 / 3600, "accept_after": 600.0}),
     Scenario("a false reading that was accepted leaves too", [(0, "9000"), (3, "1000")], 30,
              ["1.0: ok 9000", "4.0: not_monotone 9000", "4.0: reading_rejected 1000",
               "24.0: ok 1000", "24.0: reading_corrected 1000"], MONOTONE),

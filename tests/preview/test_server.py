@@ -68,7 +68,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def read(text: str) -> list[Draft]:
-    return [field_editor.of(field) for field in schema.parse("my.toml", text).fields]
+    return [field_editor.of(field) for field in schema.parse("my.toml", text).written["fields"]]
 
 
 def changes(before: str, after: str) -> list[str]:

@@ -81,7 +81,7 @@ class Device(Scene):
 
 @pytest.fixture
 def device(tmp_path: Path) -> Device:
-    return Device(tmp_path, units(settle="1s"))
+    return Device(tmp_path, units(settle=1.0))
 
 
 def test_a_doubtful_number_is_asked_about_once_for_each_view(device: Device) -> None:
@@ -177,7 +177,7 @@ def test_a_late_a_second_and_an_unasked_answer_are_ignored(device: Device) -> No
 
 def test_rules_hold_for_second_opinions_too(tmp_path: Path) -> None:
     """A value beyond `max` is withheld whoever says it."""
-    device = Device(tmp_path, units(settle="1s", max=10))
+    device = Device(tmp_path, units(settle=1.0, max=10))
     device.look("17")
     (reading,) = device.hear(device.question(), ("17", 1.0))
     assert (reading.status, reading.value) == (Status.OUT_OF_RANGE, None)
@@ -222,7 +222,7 @@ def test_the_budget_is_kept_across_restarts(tmp_path: Path) -> None:
 
 def test_an_exhausted_budget_asks_nothing(tmp_path: Path) -> None:
     """The second doubtful number of the day stays withheld, as if nobody were there."""
-    device = Device(tmp_path, units(settle="1s"), per_day=1)
+    device = Device(tmp_path, units(settle=1.0), per_day=1)
     device.look("17")
     assert len(device.asked()) == 1
     device.look("44", seconds=2 * EXPIRY)

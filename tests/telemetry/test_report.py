@@ -42,7 +42,7 @@ class Bench:
     def __init__(self, folder: Path, bare_value: bool = False) -> None:
         self.time = 1000.0
         self.outbox, self.last_values, self.delivery = (
-            Outbox(folder, "dock3", OutboxOptions(max_size="1MB")),
+            Outbox(folder, "dock3", OutboxOptions(max_size=1_000_000)),
             LastValueCache(),
             Delivery(),
         )

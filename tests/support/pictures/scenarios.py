@@ -61,7 +61,7 @@ def rows_at(rows: Sequence[tuple[float, Words]], time: float) -> Words:
 
 def play(scenario: Scenario) -> list[str]:
     """What the voter says of a scenario, told as the table tells it."""
-    options = [Options(name, (0, 0, 64, 32), **{"settle": "1s", **scenario.keys}) for name in scenario.fields]  # type: ignore[arg-type]
+    options = [Options(name, (0, 0, 64, 32), **{"settle": 1.0, **scenario.keys}) for name in scenario.fields]  # type: ignore[arg-type]
     now: Words = ""
 
     def read(patch: Patch) -> list[Number]:
@@ -116,7 +116,7 @@ class Filmed:
 def film(scenario: Filmed, seed: int = 5) -> list[Reading]:
     """All readings of a filmed scenario."""
     scene = Scene(seed, "whiteboard", SIZE)
-    fields = Fields([Options("units", REGION, **{"settle": "1s", **scenario.keys})])  # type: ignore[arg-type]
+    fields = Fields([Options("units", REGION, **{"settle": 1.0, **scenario.keys})])  # type: ignore[arg-type]
     reader = eyes()
     voter = Voter(fields.options, "digits@1", "cpu", reader.read)
     written, said = "", []
