@@ -1,4 +1,4 @@
-"""The networks: is each file undamaged, does it read its golden pictures right, and is it the fastest here?"""
+"""The networks: is each file undamaged, and does each read its golden pictures right?"""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from edge_daemon.inference.edgetpu_probe import UNPLUG
 from edge_daemon.inference.interpreter import find_interpreter
 from edge_daemon.inference.options import AUTO
 from edge_daemon.model_store.acceptance import first_run
-from edge_daemon.model_store.choice import remembered
-from edge_daemon.model_store.selection import CHOICE, settled
+from edge_daemon.model_store.selection import settled
 from edge_daemon.model_store.store import Store
 from edge_daemon.recognition.line_recognizer import StripReader
 from edge_daemon.recognition.reader import open_reader
@@ -37,8 +36,6 @@ def check(config: Config) -> Iterator[Found]:
     classifier = open_reader(model).classifier
     yield Level.OK, f"{classifier.name} on {classifier.backend}: undamaged, and reads its golden pictures right"
     yield from _edgetpu(model)
-    if (choice := remembered(store.folder / CHOICE)) and model.precision == choice.precision:
-        yield Level.OK, f"the fastest here, as measured: {choice}"
     if isinstance(classifier, classifiers.ForeignClassifier):
         yield Level.OK, f"it is fed with {classifier.diet}"
 

@@ -94,8 +94,10 @@ def find_interpreter(package: str = ANY) -> Runtime:
 
 
 def usual_kind(package: str = ANY) -> str:
-    """Which of a model's networks runs where neither was asked for and nothing was measured (choice.py): int8, but on
-    x86 the kernels of tflite-runtime for it take twice the time of those for float32. Raises RuntimeMissingError."""
+    """The kind of network that runs with precision = "auto": int8, but float32 on x86 with tflite-runtime.
+
+    There int8 kernels take twice the time of float32 kernels. Raises RuntimeMissingError.
+    """
     is_x86 = platform.machine().lower() in ("x86_64", "amd64")
     return "float32" if is_x86 and find_interpreter(package).package == "tflite-runtime" else "int8"
 

@@ -5,7 +5,6 @@ A folder with a manifest comes in, a version that was tried goes out. The daemon
 
 __all__ = [
     "acceptance",
-    "choice",
     "selection",
     "store",
 ]

@@ -13,13 +13,9 @@ from edge_daemon.inference.digits import read_manifest
 from edge_daemon.inference.edgetpu import Device
 from edge_daemon.inference.options import AUTO, BUNDLED, Options
 from edge_daemon.model_store.acceptance import first_run
-from edge_daemon.model_store.choice import chosen, remembered, situation
 from edge_daemon.model_store.probation import Probation
 from edge_daemon.model_store.store import Store, Version
 from edge_daemon.recognition.reader import Reader, open_reader
-
-CHOICE = "choice"
-"""The file beside the store in which it is remembered what was measured."""
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +56,8 @@ def selected(wanted: Options, store: Store, device: Device, again: Callable[[], 
         return
     with store.watched():
         try:
-            reader = _open(_options(wanted, version), store, device)
-            before = classifier.load(settled(_options(wanted, store.before()), store))
+            reader = open_reader(_options(wanted, version), device=device)
+            before = classifier.load(_options(wanted, store.before()))
         except ModelError as error:
             yield _active(wanted, *_left(store, version, str(error)), store, device)
             return
@@ -85,7 +81,7 @@ def _configured(wanted: Options, store: Store, device: Device) -> Selected:
     """What the configuration names."""
     try:
         first_run(wanted)
-        return Selected(_open(wanted, store, device), "", device)
+        return Selected(open_reader(wanted, device=device), "", device)
     except ModelError as error:
         if wanted.path == BUNDLED:
             raise
@@ -94,7 +90,7 @@ def _configured(wanted: Options, store: Store, device: Device) -> Selected:
 
 def _active(wanted: Options, version: Version, trouble: str, store: Store, device: Device) -> Selected:
     try:
-        return Selected(_open(_options(wanted, version), store, device), trouble, device)
+        return Selected(open_reader(_options(wanted, version), device=device), trouble, device)
     except ModelError as error:
         if version.bundled:
             raise
@@ -110,17 +106,8 @@ def _options(wanted: Options, version: Version) -> Options:
 
 
 def settled(wanted: Options, store: Store) -> Options:
-    """The same with all that it leaves open filled in as it would run now, for who only looks on. Writes nothing."""
-    options = _options(wanted, store.sound()[0]) if wanted.path == AUTO else wanted
-    choice = remembered(store.folder / CHOICE)
-    if choice is None or choice.made_for != situation(options):
-        return options
-    return replace(options, runtime=choice.runtime, precision=choice.precision)
-
-
-def _open(options: Options, store: Store, device: Device) -> Reader:
-    """With the network and the interpreter that are the fastest here."""
-    return open_reader(chosen(options, store.folder / CHOICE)[0], device=device)
+    """`wanted` with the path of the version that would run now; changes nothing."""
+    return _options(wanted, store.sound()[0]) if wanted.path == AUTO else wanted
 
 
 def _left(store: Store, version: Version, why: str) -> tuple[Version, str]:

@@ -214,7 +214,7 @@ def test_deaths_on_probation_are_counted_and_forgotten(store: Store, tmp_path: P
 KILLER = """
 import os, shutil, sys
 from pathlib import Path
-from edge_daemon import store as module
+from edge_daemon.model_store import store as module
 at, folder, source = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
 module.tried = lambda _: None
 count = 0
