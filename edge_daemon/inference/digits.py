@@ -45,8 +45,6 @@ class DigitManifest(Manifest, frozen=True):
     normaliser: int
     golden: list[list[float]]
     """For each picture on the golden sheet the 11 probabilities that the float32 network gives it."""
-    blends: tuple[str, ...] = ()
-    """The kinds of network whose answers the blends sheet holds, from left to right."""
     strips: bool = True
     """False: it knows a hand that the network for strips does not know, and would be outvoted by it."""
     contradicts: Annotated[float, msgspec.Meta(ge=0, le=0.2)] = 0.0

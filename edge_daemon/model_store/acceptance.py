@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TypedDict, TypeVar
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from edge_daemon.domain import Classifier, Glyph, Grey
+from edge_daemon.domain import Classifier, Glyph
 from edge_daemon.errors import ChildError, ModelError
-from edge_daemon.inference.digits import DigitManifest, TfliteClassifier, golden_inks, read_manifest
+from edge_daemon.inference.digits import TfliteClassifier, golden_inks, read_manifest
 from edge_daemon.inference.interpreter import bundled, read_file
-from edge_daemon.inference.normalise import normalise
 from edge_daemon.inference.options import AUTO, BUNDLED, Options, Precision
-from edge_daemon.model_store import blends
 from edge_daemon.recognition.reader import open_reader
 from edge_daemon.system.child_process import call
 
@@ -81,7 +78,6 @@ def run(manifest: str) -> Tried:
     for kind in models:
         open_reader(Options(manifest, precision=kind))  # what it brings besides
     shown = golden_inks(read_file(path.parent, facts.files["golden"]), len(facts.golden))
-    keeps_promises(path, facts, models, blended(path, facts, shown))
     glyphs = [Glyph((0, 0, ink.shape[1], ink.shape[0]), ink) for ink in shown]
     took = min(pace(model, glyphs) for model in models.values())
     usual = pace(TfliteClassifier(Options(str(bundled("digits")))), glyphs)
@@ -91,30 +87,6 @@ def run(manifest: str) -> Tried:
             f" at most {SLOWER:g} times that is allowed"
         )
     return {"version": facts.version, "seconds": took}
-
-
-def blended(path: Path, facts: DigitManifest, inks: Sequence[Grey]) -> NDArray[np.uint8]:
-    """The blends of a model with these golden inks. Raises ModelError."""
-    if "views" in facts.files:
-        return blends.blends(blends.views(read_file(path.parent, facts.files["views"]), len(inks)))
-    return blends.blends(np.stack([normalise(ink) for ink in inks]))  # from before there were any
-
-
-def keeps_promises(
-    path: Path, facts: DigitManifest, models: dict[Precision, TfliteClassifier], pictures: NDArray[np.uint8]
-) -> None:
-    """Raises ModelError where a network says something else of the blends than its manifest promises."""
-    if not facts.blends:
-        return
-    promised = blends.answers(read_file(path.parent, facts.files["blends"]), len(facts.blends), len(pictures))
-    for kind, answers in zip(facts.blends, promised, strict=True):
-        if kind in KINDS and kind in models:
-            off = float(np.abs(models[kind].of(pictures) - answers).mean())
-            if not off <= blends.TOLERANCE:
-                raise ModelError(
-                    f"{path.name}: the {kind} network is not the one that was measured: of pictures between two digits"
-                    f" it says something else than its manifest promises (off by {off:.4f} on average)"
-                )
 
 
 def pace(model: Classifier, glyphs: list[Glyph]) -> float:

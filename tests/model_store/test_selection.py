@@ -43,7 +43,7 @@ def unsure(folder: Path, version: str) -> Path:
     source = bundled("digits")
     facts = read_manifest(source)
     warm = {kind: 8 * t for kind, t in facts.temperature.items()}
-    made = model(folder, version, temperature=warm, golden=[[0.0] * 11] * len(facts.golden), blends=[])
+    made = model(folder, version, temperature=warm, golden=[[0.0] * 11] * len(facts.golden))
     manifest = made / f"digits-{version}.json"
     classifier = object.__new__(TfliteClassifier)
     plain = TfliteClassifier(Options(str(source), precision="int8"))

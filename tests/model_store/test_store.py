@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 import subprocess
@@ -271,3 +272,19 @@ def test_a_model_that_is_much_slower_is_refused(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(acceptance, "pace", lambda *_: next(paces))
     with pytest.raises(ModelError, match=r"takes 50\.0 ms for a digit, the bundled model 2\.0 ms"):
         acceptance.run(str(model(tmp_path, "9.0.0") / "digits-9.0.0.json"))
+
+
+def test_a_model_from_before_0_2_is_still_taken(tmp_path: Path) -> None:
+    """Its manifest names two pictures, blends and views, that no program reads any more: whole they do no harm."""
+    folder = model(tmp_path, "9.0.0")
+    manifest = folder / "digits-9.0.0.json"
+    facts = json.loads(manifest.read_text()) | {"blends": ["float32", "int8"]}
+    for kind in ("blends", "views"):
+        (folder / f"digits-9.0.0.{kind}.png").write_bytes(b"a picture")
+        digest = hashlib.sha256(b"a picture").hexdigest()
+        facts["files"][kind] = {"name": f"digits-9.0.0.{kind}.png", "sha256": digest, "bytes": 9}
+    manifest.write_text(json.dumps(facts))
+    store = Store(tmp_path / "store")
+    assert store.add(folder) == "9.0.0"
+    store.activate("9.0.0")
+    assert store.sound() == (store.active(), "")

@@ -16,7 +16,6 @@ from edge_daemon.domain import LABELS, Grey
 from edge_daemon.inference import normalise
 from edge_daemon.inference.digits import digit_network
 from edge_daemon.inference.interpreter import find_interpreter, softmax
-from edge_daemon.model_store import blends
 from scripts.training.common import golden
 from scripts.training.digits import sets
 
@@ -41,11 +40,6 @@ def write(
 
     It was trained on all of sets.py, unless `other` facts say otherwise.
     """
-    golden_sheet = golden.sheet()
-    views = np.stack([normalise.normalise(ink) for ink in golden.inks()])
-    pictures = blends.blends(views)
-    kinds = sorted(networks)
-    answers = [probabilities(networks[kind], temperature[kind], pictures) for kind in kinds]
     facts = {
         "labels": [*LABELS],
         "temperature": temperature,
@@ -56,10 +50,8 @@ def write(
             for s in sets.SETS
         ],
         "golden": golden_answers(networks["float32"], temperature["float32"]).round(4).tolist(),
-        "blends": kinds,
     } | dict(other)
-    sheets = {"blends": blends.sheet(answers), "views": blends.views_sheet(views)}
-    return save(folder, NAME, version, networks, golden_sheet, facts, sheets)
+    return save(folder, NAME, version, networks, golden.sheet(), facts)
 
 
 def save(
@@ -69,9 +61,8 @@ def save(
     networks: dict[str, bytes],
     sheet: bytes,
     facts: dict[str, Any],
-    sheets: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Path:
-    """Networks (by kind), golden sheet, further sheets (PNG) and manifest of any model; its old files go.
+    """Networks (by kind), golden sheet and manifest of any model; its old files go.
 
     Returns the manifest.
     """
@@ -80,7 +71,7 @@ def save(
         old.unlink()
     stem = f"{name}-{version}"
     contents = {f"{stem}.{kind}.tflite": content for kind, content in networks.items()}
-    contents |= {f"{stem}.{kind}.png": content for kind, content in {"golden": sheet, **sheets}.items()}
+    contents[f"{stem}.golden.png"] = sheet
     for file, content in contents.items():
         (folder / file).write_bytes(content)
     files = {file.split(".")[-2]: file_facts(file, content) for file, content in contents.items()}
