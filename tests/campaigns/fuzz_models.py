@@ -32,8 +32,8 @@ CROPS = 2000
 PATIENCE = 600.0
 """Seconds for them; the machine may be busy."""
 AGREE = 0.9
-"""Share of crops that a model which got in must read as the original does, 0..1. Golden pictures find large damage; with a
-few bits flipped a network still reads them, and was seen to agree on 0.989 of the crops."""
+"""Share of crops that a model which got in must read as the original does, 0..1. Golden pictures find large damage; a
+network with a few bits flipped still reads them, and was seen to agree on 0.989 of the crops."""
 Spoil = Callable[[bytearray, np.random.Generator], None]
 
 
