@@ -163,14 +163,14 @@ IN_A_PROCESS = """
 import sys
 from pathlib import Path
 import numpy as np
-from edge_daemon import classifiers
-from edge_daemon.classifiers import Options
-from edge_daemon.coral import FIRST_WAIT, PROVEN, Device
+from edge_daemon.inference import classifier
+from edge_daemon.inference.options import Options
+from edge_daemon.inference.edgetpu import FIRST_WAIT, PROVEN, Device
 import os
-from tests.test_coral import INKS
+from tests.inference.test_edgetpu import INKS
 clock = [0.0]
 device = Device(Path(sys.argv[2]), now=lambda: clock[0])
-model = classifiers.load(Options(sys.argv[1]), device)
+model = classifier.load(Options(sys.argv[1]), device)
 def read():
     assert (model.own(INKS).argmax(axis=1) == np.arange(10)).all()
     return model.backend
