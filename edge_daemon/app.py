@@ -30,7 +30,7 @@ from edge_daemon.delivery.courier import Courier
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Event, Frame, Listener, Number, Patch, Reading, Record, Request, Status
 from edge_daemon.errors import ConfigError
-from edge_daemon.fields.extract import Fields
+from edge_daemon.fields.extract import FieldExtractor
 from edge_daemon.inference.edgetpu import Device
 from edge_daemon.model_store.selection import Selected, selected
 from edge_daemon.model_store.store import Store
@@ -63,7 +63,7 @@ class App:
     """The parts, wired."""
 
     camera: Camera
-    fields: Fields
+    fields: FieldExtractor
     reader: Reader
     voter: Voter
     outbox: Outbox
@@ -111,11 +111,11 @@ def process(app: App, frame: Frame) -> None:
         for listener in app.listeners:
             listener.on_patch(patch, numbers)
     app.voter.backend = app.reader.classifier.backend  # a Coral may have failed
-    app.camera.hurry(app.fields.is_stirring(frame.mono) or bool(app.voter.undecided) or app.frame_share.is_wanted)
+    app.camera.hurry(app.fields.is_active(frame.mono) or bool(app.voter.undecided) or app.frame_share.is_wanted)
     app.report.frame(time.monotonic() - started)
 
 
-def read_frame(frame: Frame, fields: Fields, reader: Reader, voter: Voter) -> list[ReadPatch]:
+def read_frame(frame: Frame, fields: FieldExtractor, reader: Reader, voter: Voter) -> list[ReadPatch]:
     """Cut the fields out of one frame, read them, and pass them to the voter. Returns each patch with its numbers.
 
     A patch that cannot be read (too dark, blurred, ...) has none.
@@ -216,7 +216,7 @@ def build(config: Config, kept: Kept, inbox: Inbox, load: Callable[[], Config], 
             status=systemd.status,
         )
 
-        fields = Fields(config.fields)
+        fields = FieldExtractor(config.fields)
         voter = Voter(config.fields, classifier.name, classifier.backend, reader.read, outbox.accepted())
         on_demand = OnDemandReader(config.device, last_values, fields, voter, config.mqtt.snapshots)
         switch, replay = state_folder() / "disabled", courier.replay

@@ -124,14 +124,14 @@ def test_a_stated_truth_changes_nothing(tmp_path: Path) -> None:
 def read_all(camera: SimulatedCamera) -> list[tuple[str, str | None]]:
     """What the daemon's own stages say of a camera."""
     from edge_daemon.decision.voter import Voter
-    from edge_daemon.fields.extract import Fields
+    from edge_daemon.fields.extract import FieldExtractor
     from edge_daemon.inference import classifier as classifiers
     from edge_daemon.inference.classifier import Options as Model
     from edge_daemon.recognition.line_recognizer import StripReader
     from edge_daemon.recognition.reader import Reader
     from edge_daemon.recognition.sieve import Sieve
 
-    classifier, fields = classifiers.load(Model()), Fields([])
+    classifier, fields = classifiers.load(Model()), FieldExtractor([])
     reader = Reader(Sieve(), classifier, StripReader())
     voter = Voter([], classifier.name, classifier.backend)
     found: list[tuple[str, str | None]] = []

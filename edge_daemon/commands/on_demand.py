@@ -13,7 +13,7 @@ from edge_daemon.decision.voter import Voter
 from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.domain import Grey, Listener, Number, Patch
 from edge_daemon.errors import CommandError
-from edge_daemon.fields.extract import Fields, Options
+from edge_daemon.fields.extract import FieldExtractor, Options
 from edge_daemon.images import encode_jpeg, shrink
 from edge_daemon.mqtt import messages
 
@@ -36,7 +36,7 @@ class OnDemandReader(Listener):
         self,
         device: str,
         last_values: LastValueCache,
-        fields: Fields,
+        fields: FieldExtractor,
         voter: Voter,
         snapshots: bool = False,
         now: Callable[[], float] = time.monotonic,
@@ -58,7 +58,7 @@ class OnDemandReader(Listener):
 
     def read_now(self) -> Later:
         """All fields are read anew, whether they have changed or not, until their frames agree."""
-        self._fields.look_again()
+        self._fields.make_due()
         self._voter.look_again()
         before, until = self._looks, self._now() + PATIENCE
 
@@ -77,7 +77,7 @@ class OnDemandReader(Listener):
         if not self._snapshots:
             raise CommandError("pictures do not leave this device: [mqtt] snapshots = true would allow it")
         check_field(self._fields.options, field)
-        self._fields.look_again()
+        self._fields.make_due()
         before, until = self._looks, self._now() + PATIENCE
 
         def answer() -> Data | None:

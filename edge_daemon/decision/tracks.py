@@ -58,7 +58,7 @@ class Track:
             return False
         now = paper_at(frame, box)
         # not where a frame has another size, nor where a hand that was there before has gone
-        if now.shape != then.shape or quality.spread(now) <= quality.spread(then):
+        if now.shape != then.shape or quality.unevenness(now) <= quality.unevenness(then):
             return False
         light = now / then
         return float(np.percentile(light, 95) / np.percentile(light, 5)) > COVERED
@@ -125,7 +125,7 @@ class Tracks:
 
 def paper_at(frame: Grey, box: Box) -> NDArray[np.float32]:
     """The background of a box and its surroundings, without what is written there; never quite 0."""
-    return quality.paper_of(half_size(crop_around(frame, box))).astype(np.float32) + 8
+    return quality.estimate_paper(half_size(crop_around(frame, box))).astype(np.float32) + 8
 
 
 def distance(a: Box, b: Box) -> float:

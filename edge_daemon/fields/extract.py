@@ -1,4 +1,4 @@
-"""Frame -> [Patch]: cut out, upright, what each field looked like."""
+"""Frame -> [Patch]: each field, cut out and upright."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import numpy as np
 
 from edge_daemon.domain import Box, Frame, Grey, Patch, Status
 from edge_daemon.fields import perspective
-from edge_daemon.fields.change import Glance
-from edge_daemon.fields.monitor import Lookout
+from edge_daemon.fields.change import ChangeDetector
+from edge_daemon.fields.monitor import FieldMonitor
 from edge_daemon.fields.perspective import Point as Point
-from edge_daemon.fields.registration import Anchor
+from edge_daemon.fields.registration import ShiftTracker
 from edge_daemon.geometry import bounding_box
 from edge_daemon.images import half_size
 from edge_daemon.system.units import Duration, Rate
@@ -24,8 +24,8 @@ from edge_daemon.system.units import Duration, Rate
 Name = Annotated[
     str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z", description="1 to 64 of A-Z a-z 0-9 _ -, in quotes")
 ]
-BURST = 5.0
-"""Seconds for which frames come fast after something has changed."""
+ACTIVE = 5.0
+"""Seconds after a change for which frames come at the active rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,75 +68,76 @@ class Options:
     """A change by less is not published before the next heartbeat."""
 
 
-class Fields:
-    """Cuts the configured regions out of each frame, where they have something new to say; without any, the whole
-    frame is the one patch."""
+class FieldExtractor:
+    """Cuts the configured fields out of each frame, where something has changed; without fields, the whole frame."""
 
     def __init__(self, options: Sequence[Options]) -> None:
         self.options = tuple(options)
-        self.stirred = -BURST
-        """Monotonic time at which something changed last."""
-        self._glance = Glance()
-        self._window: Box = (0, 0, 1, 1)
-        self._anchor = Anchor()
-        self._lookouts = [Lookout(field.name, partial(place, field)) for field in options] or [Lookout()]
+        self.last_change = -ACTIVE
+        """Monotonic time in seconds at which a field changed last."""
+        self._detector = ChangeDetector()
+        self._window: Box = (0, 0, 1, 1)  # around all fields and their surroundings, in pixels at half size
+        self._camera = ShiftTracker()
+        fields = [FieldMonitor(self._detector, field.name, partial(field_corners, field)) for field in options]
+        self._monitors = fields or [FieldMonitor(self._detector)]
 
     def cut(self, frame: Frame, undecided: Collection[str]) -> list[Patch]:
-        """A patch for each field that has changed, that is `undecided`, or that was not looked at for long.
+        """A patch for each field that has changed, is `undecided`, or was not cut out for MAX_AGE seconds.
 
         In the order of the configuration. A patch whose status is not OK must not be read.
         """
-        due = [lookout for lookout in self._lookouts if lookout.is_due(frame)]
-        wanted = [lookout for lookout in self._lookouts if lookout.is_in(undecided)]
-        for lookout in self._lookouts:
-            if lookout not in wanted:
-                lookout.trust()
+        due = [monitor for monitor in self._monitors if monitor.is_due(frame)]
+        wanted = [monitor for monitor in self._monitors if monitor.is_undecided(undecided)]
+        for monitor in self._monitors:
+            if monitor not in wanted:
+                monitor.accept_reference()
         if due:
-            self._window = bounding_box(lookout.window for lookout in self._lookouts)
-        strikes = self._strikes(frame.pixels)
-        if strikes is None and not due and not wanted:
+            self._window = bounding_box(monitor.window for monitor in self._monitors)
+        mask = self._changed_mask(frame.pixels)
+        if mask is None and not due and not wanted:
             return []
         small = half_size(frame.pixels)
-        changed = [lookout for lookout in self._lookouts if lookout.has_changed(small, strikes, self._glance.noise)]
+        changed = [monitor for monitor in self._monitors if monitor.has_changed(small, mask)]
         if changed:
-            self.stirred = frame.mono
-        looking = [lookout for lookout in self._lookouts if lookout in (*changed, *wanted, *due)]
-        if not self.options:
-            return [lookout.look(frame, small, self._glance.noise, None) for lookout in looking]
-        camera = self._anchor.measure(small, self._glance.noise) if looking else None
-        patches = [lookout.look(frame, small, self._glance.noise, camera) for lookout in looking]
-        if patches and {patch.status for patch in patches} <= {Status.OK, Status.CAMERA_MOVED}:
-            self._anchor.rest(small, frame.mono)
+            self.last_change = frame.mono
+        return self._cut(frame, small, [m for m in self._monitors if m in (*changed, *wanted, *due)])
+
+    def _cut(self, frame: Frame, small: Grey, monitors: Sequence[FieldMonitor]) -> list[Patch]:
+        if not self.options or not monitors:
+            return [monitor.cut(frame, small, None) for monitor in monitors]
+        shift = self._camera.measure(small, self._detector.noise)
+        patches = [monitor.cut(frame, small, shift) for monitor in monitors]
+        if {patch.status for patch in patches} <= {Status.OK, Status.CAMERA_MOVED}:
+            self._camera.accept(small, frame.mono)
         return patches
 
-    def _strikes(self, pixels: Grey) -> Grey | None:
-        """Where the frame, at half size, has moved at all; only there is looked where fields and their surroundings
-        are."""
+    def _changed_mask(self, pixels: Grey) -> Grey | None:
+        """Where the frame, at half size, has changed; only fields and their surroundings are compared."""
         x, y, w, h = self._window
         part = pixels[2 * y : 2 * (y + h), 2 * x : 2 * (x + w)]
-        strikes = self._glance.strikes(half_size(part))
-        if strikes is None:
+        changed = self._detector.changed_mask(half_size(part))
+        if changed is None:
             return None
-        whole = np.zeros((pixels.shape[0] // 2, pixels.shape[1] // 2), np.uint8)
-        whole[y : y + h, x : x + w] = strikes
-        return whole
+        mask = np.zeros((pixels.shape[0] // 2, pixels.shape[1] // 2), np.uint8)
+        mask[y : y + h, x : x + w] = changed
+        return mask
 
-    def look_again(self) -> None:
-        """The next frame is looked at whether it has changed or not."""
-        for lookout in self._lookouts:
-            lookout.look_again()
+    def make_due(self) -> None:
+        """Have all fields cut out of the next frame, changed or not."""
+        for monitor in self._monitors:
+            monitor.make_due()
 
-    def is_stirring(self, mono: float) -> bool:
-        """Whether something has changed a moment ago, so that it is worth looking closely."""
-        return mono - self.stirred < BURST
+    def is_active(self, mono: float) -> bool:
+        """Whether a field changed within the last ACTIVE seconds: frames are then wanted at the active rate."""
+        return mono - self.last_change < ACTIVE
 
 
-def place(field: Options, width: int, height: int) -> perspective.Corners:
-    """The field's corners in a frame of this size."""
+def field_corners(field: Options, width: int, height: int) -> perspective.Corners:
+    """The field's corners in a frame of this size, in pixels."""
     return perspective.corners(field.region, field.rotation, (width, height))
 
 
-def whole(frame: Frame) -> Patch:
+def whole_frame(frame: Frame) -> Patch:
     """The frame itself as a patch without a field."""
     return Patch(None, frame, frame.pixels, np.eye(3))
 

@@ -1,4 +1,4 @@
-"""Where a field lies in the frame: corners, the small shift it is followed by, and its upright cut-out."""
+"""A field's corners in the frame, and its upright cut-out (perspective transform)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ Region = tuple[float, float, float, float] | tuple[Point, Point, Point, Point]
 """[x, y, width, height], or four corners clockwise from the top left. All numbers within 0..1: fractions of the
 frame; otherwise pixels."""
 Corners = NDArray[np.float32]
-"""(4, 2) frame pixels of what is the upright patch's top left, top right, bottom right, bottom left."""
+"""(4, 2) frame pixels: the top left, top right, bottom right, bottom left corner of the upright patch."""
 
 SMALLEST = 8
-"""Pixels on a side below which a region cannot hold a number."""
+"""Pixels on a side of the smallest cut-out: a smaller region cannot hold a number."""
 
 
 def corners(region: Region, rotation: int, size: Sequence[int]) -> Corners:
-    """The corners of `region` in a frame of `size` (width, height), first the one that will be the top left after
-    `rotation` degrees clockwise."""
+    """The corners of `region` in a frame of `size` (width, height).
+
+    The first is the one that is at the top left after a rotation by `rotation` degrees clockwise.
+    """
     points = np.array(region, np.float32)
     if points.ndim == 1:
         x, y, w, h = points
@@ -34,9 +36,9 @@ def corners(region: Region, rotation: int, size: Sequence[int]) -> Corners:
 
 
 def cut(pixels: Grey, points: Corners) -> tuple[Grey, NDArray[np.float64]]:
-    """What lies between four corners, upright, and the homography (3, 3) from its pixels to the frame's.
+    """The picture between four corners, upright, and the homography (3, 3) from its pixels to the frame's.
 
-    Its sides are as long as the longer of the two they come from. What lies outside the frame repeats the edge.
+    Each side is as long as the longer of the two opposite sides. Outside the frame its edge pixels are repeated.
     """
     sides = np.linalg.norm(points - np.roll(points, -1, axis=0), axis=1)
     across, down = (max(SMALLEST, round(float(max(sides[i], sides[i + 2])))) for i in (0, 1))
@@ -53,9 +55,9 @@ def cut(pixels: Grey, points: Corners) -> tuple[Grey, NDArray[np.float64]]:
 
 
 def bounds(points: Corners, margin: float, size: Sequence[int]) -> Box:
-    """The box around four corners, `margin` pixels wider on each side, as far as it lies in a frame of `size`.
+    """The box around four corners, `margin` px wider on each side, clipped to a frame of `size` (width, height).
 
-    At least one pixel is left, also of a region that lies outside the frame.
+    It has at least one pixel, also for a region outside the frame.
     """
     last = np.array(size) - 1
     left, top = np.clip(np.floor(points.min(axis=0) - margin).astype(int), 0, last).tolist()
@@ -64,5 +66,5 @@ def bounds(points: Corners, margin: float, size: Sequence[int]) -> Box:
 
 
 def shorter_side(points: Corners) -> float:
-    """Pixels."""
+    """Length of the shortest of the four sides, in pixels."""
     return float(np.linalg.norm(points - np.roll(points, -1, axis=0), axis=1).min())

@@ -48,10 +48,10 @@ class Meters:
 def measure(pixels: Grey, field: Grey | None, numbers: Sequence[Number]) -> Meters:
     """Of a frame (h, w). Focus is that of the `field`'s pixels, or of the middle of the frame."""
     small = half_size(pixels)
-    light = quality.light_of(small)
+    light = quality.measure_light(small)
     focus = focus_of(field if field is not None else middle(pixels))
     tilt = tilt_of(small, numbers)
-    shining = quality.broad(quality.paper_of(small) > quality.SHINES).mean()
+    shining = quality.broad_areas(quality.estimate_paper(small) > quality.REFLECTION).mean()
     return Meters(focus, round(light.brightest / 2.55), verdict(light), round(100 * float(shining)), tilt)
 
 
@@ -66,13 +66,13 @@ def focus_of(pixels: Grey) -> int | None:
     """See Meters."""
     if min(pixels.shape) < SMALLEST:
         return None
-    crispness, contrast = quality.edges(quality.ink_of(pixels, quality.paper_of(pixels)))
+    crispness, contrast = quality.edges(quality.relative_ink(pixels, quality.estimate_paper(pixels)))
     return None if contrast < INK else min(100, round(100 * crispness / SHARP))
 
 
 def verdict(light: quality.Light) -> str:
     """See Meters."""
-    status = quality.judge_light(light, None)
+    status = quality.assess_light(light, None)
     if status is not Status.OK:
         return "too dark" if status is Status.TOO_DARK else "too bright"
     return "dim" if light.brightest < DIM else "good"

@@ -16,7 +16,7 @@ from edge_daemon.decision.observations import opinion_on
 from edge_daemon.decision.voter import Voter
 from edge_daemon.domain import Entry, Frame, Grey, Number, Patch, Reading, Status
 from edge_daemon.fields import extract, perspective
-from edge_daemon.fields.extract import Fields, whole
+from edge_daemon.fields.extract import FieldExtractor, whole_frame
 from edge_daemon.images import data_url, encode_jpeg, shrink
 from edge_daemon.mqtt import messages
 from edge_daemon.preview.camera_meters import measure
@@ -41,7 +41,7 @@ class Trial:
         """Anew, with the fields of this configuration; the model stays."""
         classifier = self.reader.classifier
         self.config = config
-        self._fields = Fields(config.fields)
+        self._fields = FieldExtractor(config.fields)
         self._voter = Voter(config.fields, classifier.name, classifier.backend, self.reader.read)
         self._settle = {field["name"]: field["settle"] for field in config.written["fields"]}
         self._newest: dict[str, Told] = {}
@@ -72,7 +72,7 @@ class Trial:
         """The numbers of the whole frame; on a slow machine they take at most half of the time, the picture goes on."""
         began = time.monotonic()
         if began >= self._find_at:
-            self._found = self.reader.read(whole(frame))
+            self._found = self.reader.read(whole_frame(frame))
             now = time.monotonic()
             self._find_at = now + (now - began)
         return self._found
@@ -89,7 +89,7 @@ class Trial:
         for options in self.config.fields:
             if options.name == chosen:
                 height, width = frame.pixels.shape
-                return perspective.cut(frame.pixels, extract.place(options, width, height))[0]
+                return perspective.cut(frame.pixels, extract.field_corners(options, width, height))[0]
         return None
 
     def _field(self, options: extract.Options, width: int, height: int) -> Told:

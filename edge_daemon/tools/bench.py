@@ -128,12 +128,12 @@ def frames(size: tuple[int, int], digits: int) -> Iterator[Frame]:
     return filter(None, SimulatedCamera(replace(PAGE, size=size, numbers=PAGES[digits])).frames(tick=1.0))
 
 
-def resting() -> dict[int, extract.Fields]:
+def resting() -> dict[int, extract.FieldExtractor]:
     """What waits for a change, by the number of fields."""
-    return {n: extract.Fields([extract.Options(f"n{i}", r) for i, r in enumerate(STILL[n])]) for n in STILL}
+    return {n: extract.FieldExtractor([extract.Options(f"n{i}", r) for i, r in enumerate(STILL[n])]) for n in STILL}
 
 
-def look(camera: Iterator[Frame], reader: Reader, still: dict[int, extract.Fields], floor: Network) -> Lap:
+def look(camera: Iterator[Frame], reader: Reader, still: dict[int, extract.FieldExtractor], floor: Network) -> Lap:
     """Take one frame along the path, and measure what its floor is made of. `still` has seen the one before."""
     watch = Stopwatch()
     classifier = TimedClassifier(watch, reader.classifier, reader.classifier.name, reader.classifier.backend)
@@ -148,7 +148,7 @@ def look(camera: Iterator[Frame], reader: Reader, still: dict[int, extract.Field
         delivered = [replace(frame, pixels=frame.pixels.copy()) for _ in range(MANY)]
         watch.time("seen", lambda them: [cv2.sumElems(one.pixels) for one in them], delivered)
         watch.time(f"still {n}", lambda them, cut: [cut(one, ()) for one in them], delivered, waiting.cut)
-    patch = extract.whole(frame)
+    patch = extract.whole_frame(frame)
     lines = watch.time("segment", segment, patch, sift)
     watch.time("read", read, lines, classifier)
     watch.time("whole", reader.read, patch)

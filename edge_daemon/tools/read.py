@@ -12,7 +12,7 @@ import cv2
 
 from edge_daemon.domain import Candidate, Frame, Number
 from edge_daemon.errors import PictureError
-from edge_daemon.fields.extract import whole
+from edge_daemon.fields.extract import whole_frame
 from edge_daemon.recognition.reader import Reader
 from edge_daemon.sources.files import Picture, pictures
 from edge_daemon.tools.annotate import annotate
@@ -35,7 +35,7 @@ def answers(path: str | PictureError, reader: Reader) -> Iterator[Answer | Pictu
             yield picture
         else:
             frame = Frame(picture.index or 0, 0.0, 0.0, picture.pixels)
-            yield Answer(picture, reader.read(whole(frame)))
+            yield Answer(picture, reader.read(whole_frame(frame)))
 
 
 def as_json(answer: Answer) -> str:

@@ -16,7 +16,7 @@ from edge_daemon.config.schema import Config
 from edge_daemon.decision.voter import Voter
 from edge_daemon.domain import Entry, Frame, Message
 from edge_daemon.errors import PictureError
-from edge_daemon.fields.extract import Fields
+from edge_daemon.fields.extract import FieldExtractor
 from edge_daemon.model_store.selection import settled
 from edge_daemon.model_store.store import Store
 from edge_daemon.mqtt import messages
@@ -90,7 +90,10 @@ def replay(found: Recording, config: Config) -> Iterator[tuple[float, Message]]:
     """What the daemon would have published, and how many seconds into the recording. Raises PictureError."""
     reader = open_reader(settled(config.model, Store(state_folder() / "models")))
     classifier = reader.classifier
-    fields, voter = Fields(config.fields), Voter(config.fields, classifier.name, classifier.backend, reader.read)
+    fields, voter = (
+        FieldExtractor(config.fields),
+        Voter(config.fields, classifier.name, classifier.backend, reader.read),
+    )
     encode = partial(messages.encode_record, config.device, config.mqtt.detail)
     seq = 0
     for frame in frames(found, config.camera.options.active_fps):

@@ -10,7 +10,7 @@ from contextlib import closing
 from typing import NamedTuple
 
 from edge_daemon.domain import Frame
-from edge_daemon.fields.extract import whole
+from edge_daemon.fields.extract import whole_frame
 from edge_daemon.inference import classifier
 from edge_daemon.recognition.reader import Reader, open_reader
 from edge_daemon.sources.simulated.camera import Options, SimulatedCamera
@@ -41,5 +41,5 @@ def sample(reader: Reader, seed: int) -> Sample:
     camera = SimulatedCamera(Options(seed=seed, surface="paper", numbers=1, realtime=False))
     with closing(camera.frames(1.0)) as frames:  # type: ignore[type-var]
         frame = next(frame for frame in frames if isinstance(frame, Frame) and camera.truth_at(frame.seq))
-    numbers = reader.read(whole(frame))
+    numbers = reader.read(whole_frame(frame))
     return Sample([truth.text for truth in camera.truth_at(frame.seq)], [number.text for number in numbers])

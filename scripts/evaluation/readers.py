@@ -39,7 +39,7 @@ Progress = Callable[[int], None]
 
 def ours() -> Read:
     """The daemon's own eyes, each picture for itself."""
-    from edge_daemon.fields.extract import whole
+    from edge_daemon.fields.extract import whole_frame
     from edge_daemon.inference.classifier import Options
     from edge_daemon.recognition.reader import open_reader
 
@@ -49,7 +49,7 @@ def ours() -> Read:
     def read(picture: Grey) -> Reading:
         reader = replace(fresh)
         began = time.process_time()
-        numbers = reader.read(whole(Frame(0, 0.0, 0.0, picture)))
+        numbers = reader.read(whole_frame(Frame(0, 0.0, 0.0, picture)))
         cpu = time.process_time() - began
         return Reading(numbers, cpu)
 

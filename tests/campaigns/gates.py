@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from edge_daemon.domain import Grey, Status
-from edge_daemon.fields.quality import exposure, judge, judge_light, light_of, sight
+from edge_daemon.fields.quality import assess, assess_light, exposure, measure, measure_light
 from edge_daemon.images import half_size, shrink
 from edge_daemon.sources.files import Picture, pictures
 from edge_daemon.sources.simulated.disturbances import Plane, glare, with_hand
@@ -66,11 +66,11 @@ SPOILED: dict[str, Way] = {
 def statuses(picture: Grey) -> Iterator[tuple[str, Status]]:
     """What the gate says of a picture (h, w), by the way it was taken."""
     small = half_size(picture)
-    yield "at first sight", judge_light(light_of(small), None)
-    good = sight(small, exposure(small))
+    yield "at first sight", assess_light(measure_light(small), None)
+    good = measure(small, exposure(small))
     for name, way in (PASS | SPOILED).items():
         other = half_size(way(picture))
-        yield name, judge(sight(other, exposure(other)), good)
+        yield name, assess(measure(other, exposure(other)), good)
 
 
 def readable(paths: Sequence[str]) -> Iterator[tuple[str, Grey]]:

@@ -22,7 +22,7 @@ from edge_daemon.decision.evidence import AGREEMENT, MIN_FRAMES
 from edge_daemon.decision.tracks import SETTLE
 from edge_daemon.decision.voter import Voter
 from edge_daemon.domain import Reading, Status
-from edge_daemon.fields.extract import Fields
+from edge_daemon.fields.extract import FieldExtractor
 from edge_daemon.geometry import bounding_box, overlap
 from edge_daemon.inference.classifier import Options as Model
 from edge_daemon.recognition.reader import open_reader
@@ -91,7 +91,7 @@ def watched(options: Options) -> Iterator[Seen]:
     """All frames of one page."""
     reader = open_reader(Model())
     classifier = reader.classifier
-    fields, voter = Fields([]), Voter([], classifier.name, classifier.backend, reader.read)
+    fields, voter = FieldExtractor([]), Voter([], classifier.name, classifier.backend, reader.read)
     for frame in filter(None, SimulatedCamera(options).frames(1.0)):
         start = process_time()
         looks = read_frame(frame, fields, reader, voter)

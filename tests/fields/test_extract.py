@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge_daemon.domain import Box, Frame, Grey, Patch, Status
-from edge_daemon.fields.extract import Fields, Options
+from edge_daemon.fields.extract import FieldExtractor, Options
 from edge_daemon.geometry import transform_box
 from edge_daemon.sources.simulated.disturbances import Conditions
 from tests.support.pictures.paper import page
@@ -26,7 +26,7 @@ def frame_with(mark: Box, size: tuple[int, int] = (320, 240)) -> Frame:
 
 def cut(frame: Frame, field: Options) -> Patch:
     """The first patch of a field."""
-    (patch,) = Fields([field]).cut(frame, set())
+    (patch,) = FieldExtractor([field]).cut(frame, set())
     return patch
 
 
@@ -38,7 +38,7 @@ def dark_box(pixels: Grey) -> Box:
 def test_without_fields_the_whole_frame_is_the_patch() -> None:
     """No configuration: one patch without a name, the frame's own pixels."""
     frame = frame_with((10, 10, 5, 5))
-    (patch,) = Fields([]).cut(frame, set())
+    (patch,) = FieldExtractor([]).cut(frame, set())
     assert patch.field is None
     assert patch.pixels is frame.pixels
 
@@ -90,11 +90,12 @@ def test_perspective_is_undone() -> None:
 @pytest.mark.parametrize("size", [(320, 240), (321, 241)])
 def test_a_region_outside_the_frame_is_told(size: tuple[int, int], caplog: pytest.LogCaptureFixture) -> None:
     """A camera set to a smaller size than the region was drawn for gives a patch and a line in the log, no error."""
-    fields = Fields([Options("a", (400, 300, 100, 50))])
+    fields = FieldExtractor([Options("a", (400, 300, 100, 50))])
     for i in range(3):
         (patch,) = fields.cut(replace(frame_with((0, 0, 5, 5), size), seq=i), {"a"})
         assert patch.pixels.shape == (50, 100)
-    assert caplog.messages == [f"a: its region reaches out of the picture of {size[0]} x {size[1]}; is it right?"]
+    told = f"field a: its region reaches beyond the frame of {size[0]} x {size[1]} px; check `region`"
+    assert caplog.messages == [told]
 
 
 @pytest.mark.parametrize("nudge", [(4.0, -3.0), (12.0, 9.0), (-14.0, -10.0)])
@@ -116,7 +117,7 @@ def test_a_field_follows_its_paper() -> None:
     desk = np.random.default_rng(0).integers(60, 120, (480, 640)).astype(np.uint8)
     desk = cv2.GaussianBlur(desk, (0, 0), 3).astype(np.uint8)
     sheet, corners = page([("2021", 80, 60)], size=(320, 200)), []
-    fields = Fields([Options("number", (190.0, 150.0, 250.0, 90.0))])
+    fields = FieldExtractor([Options("number", (190.0, 150.0, 250.0, 90.0))])
     for i in range(20):
         pixels, slip = desk.copy(), 0 if i < 10 else 8
         pixels[120 + slip : 320 + slip, 160:480] = sheet

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from edge_daemon.domain import Frame, Status
-from edge_daemon.fields.extract import Fields, Options
-from edge_daemon.fields.monitor import ACCEPT
+from edge_daemon.fields.extract import FieldExtractor, Options
+from edge_daemon.fields.monitor import ACCEPT_AFTER
 from edge_daemon.sources.simulated.camera import Options as Camera
 from edge_daemon.sources.simulated.camera import SimulatedCamera
 from edge_daemon.sources.simulated.disturbances import Conditions
@@ -61,7 +61,7 @@ def test_black_ink_on_white_is_not_too_bright() -> None:
     """A scan, all white but for its ink, is read, with a field and without."""
     pixels = np.full((480, 640), 255, np.uint8)
     pixels[220:250, 200:206] = 0
-    for fields in (Fields([]), Fields([Options("number", REGION)])):
+    for fields in (FieldExtractor([]), FieldExtractor([Options("number", REGION)])):
         (patch,) = fields.cut(Frame(0, 0.0, 0.0, pixels), ())
         assert patch.status is OK
 
@@ -131,7 +131,7 @@ def test_the_gate_does_not_stick() -> None:
     """A scene that stays as it is for long is the new one: a camera that was not put back is believed after a while."""
     stage = read()
     knocked = Conditions(nudge=(80.0, 50.0))
-    statuses = stage.watch(ACCEPT - 30, knocked, step=10)
+    statuses = stage.watch(ACCEPT_AFTER - 30, knocked, step=10)
     assert set(statuses) == {Status.CAMERA_MOVED}
     statuses = stage.watch(150, knocked, step=10)
     assert statuses[-1] is OK
@@ -144,14 +144,14 @@ def test_the_gate_does_not_stick() -> None:
 def test_a_hand_is_in_the_way_for_as_long_as_it_rests(surface: str, tips: tuple[float, float]) -> None:
     """Over the last digit, or over all: a quarter of an hour later nothing was read; when it leaves, at once."""
     stage = read(surface)
-    assert set(stage.watch(3 * ACCEPT, Conditions(hand=tips), step=100)) == {Status.OBSTRUCTED}
+    assert set(stage.watch(3 * ACCEPT_AFTER, Conditions(hand=tips), step=100)) == {Status.OBSTRUCTED}
     assert stage.watch(1)[0] is OK
 
 
 def test_a_lamp_that_stays_mirrored_over_digits_is_glare_for_as_long() -> None:
     """What it hides is not read after a quarter of an hour either, and at once when the lamp is out."""
     stage = read()
-    assert set(stage.watch(3 * ACCEPT, Conditions(glare=OVER_DIGITS), step=100)) == {Status.GLARE}
+    assert set(stage.watch(3 * ACCEPT_AFTER, Conditions(glare=OVER_DIGITS), step=100)) == {Status.GLARE}
     assert stage.watch(1)[0] is OK
 
 
@@ -160,7 +160,7 @@ def test_a_hand_that_was_there_at_the_start_does_not_stick() -> None:
     stage = Stage()
     stage.write("2021")
     stage.watch(6, Conditions(hand=(240.0, 230.0)))
-    assert stage.watch(2 * ACCEPT, step=100)[-1] is OK
+    assert stage.watch(2 * ACCEPT_AFTER, step=100)[-1] is OK
 
 
 def test_a_shadow_that_stays_is_read_in() -> None:
@@ -177,8 +177,8 @@ def test_a_shadow_that_stays_is_read_in() -> None:
                 statuses += [p.status for p in stage.fields.cut(replace(frame, pixels=pixels), undecided)]
         return statuses
 
-    assert set(shaded(ACCEPT - 40)) == {Status.OBSTRUCTED}
-    assert shaded(ACCEPT)[-1] is OK
+    assert set(shaded(ACCEPT_AFTER - 40)) == {Status.OBSTRUCTED}
+    assert shaded(ACCEPT_AFTER)[-1] is OK
     stage.write("47")
     assert set(shaded(60)) == {OK}
 
@@ -186,7 +186,7 @@ def test_a_shadow_that_stays_is_read_in() -> None:
 def test_without_fields_only_light_is_judged() -> None:
     """Numbers of the whole frame may move and be covered; but a dark picture is dark."""
     stage = Stage()
-    stage.fields = Fields([])
+    stage.fields = FieldExtractor([])
     stage.write("2021")
     for conditions in (Conditions(), Conditions(hand=(200.0, 240.0)), Conditions(nudge=(80.0, 50.0))):
         assert {p.status for _ in range(5) for p in stage.fields.cut(stage.frame(conditions), {"auto"})} == {OK}
@@ -210,7 +210,7 @@ def regions(camera: SimulatedCamera) -> list[Options]:
 def statuses(seed: int, pictures: int = 250) -> list[Status]:
     """Of all looks at the three numbers of a simulated camera, each undecided for two seconds after a change."""
     camera = SimulatedCamera(Camera(seed=seed))
-    fields = Fields(regions(camera))
+    fields = FieldExtractor(regions(camera))
     seen: dict[str, float] = {}
     found = []
     for seq in range(pictures):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge_daemon.domain import Grey
-from edge_daemon.fields.registration import LOST, Anchor, drift
+from edge_daemon.fields.registration import NEW_HOME_AFTER, ShiftTracker, estimate_shift
 from edge_daemon.images import half_size
 from edge_daemon.sources.simulated.disturbances import Conditions
 from edge_daemon.sources.simulated.handwriting import Writer, draw
@@ -34,7 +34,7 @@ def page_of_squares() -> Grey:
 def test_a_shift_is_measured(nudge: tuple[float, float]) -> None:
     """To a third of a pixel for small shifts, also with the sensor's noise in both pictures."""
     before, now = page((0.0, 0.0), nudge)
-    found = drift(now, before, NOISE)
+    found = estimate_shift(now, before, NOISE)
     assert found is not None
     assert 2 * np.array(found) == pytest.approx(nudge, abs=0.35 + 0.02 * max(map(abs, nudge)))
 
@@ -43,13 +43,13 @@ def test_an_empty_page_tells_nothing() -> None:
     """Noise has no shift."""
     rng = np.random.default_rng(0)
     a, b = (np.clip(rng.normal(180, 2, (120, 160)), 0, 255).astype(np.uint8) for _ in range(2))
-    assert drift(a, b, 2.8) is None
+    assert estimate_shift(a, b, 2.8) is None
 
 
 def test_other_writing_tells_nothing() -> None:
     """A number that was rewritten has not moved."""
     (before,), (now,) = page((0.0, 0.0), text="40"), page((0.0, 0.0), text="9317")
-    found = drift(now, before, NOISE)
+    found = estimate_shift(now, before, NOISE)
     assert found is None or max(map(abs, found)) < 1
 
 
@@ -59,7 +59,7 @@ def test_a_hand_that_moves_is_not_the_camera() -> None:
     stage.write("2021", at=(60, 170))
     before = half_size(stage.scene.shot(0, Conditions(hand=(330.0, 300.0))))
     now = half_size(stage.scene.shot(0, Conditions(hand=(390.0, 330.0))))
-    found = drift(now, before, NOISE)
+    found = estimate_shift(now, before, NOISE)
     assert found is None or max(map(abs, found)) < 1
 
 
@@ -73,8 +73,8 @@ def test_something_large_that_moves_is_not_the_picture() -> None:
         picture[25:95, x : x + 90] = large
         picture[50:72, 10:32] = little
         pictures.append(picture)
-    assert drift(pictures[1], pictures[0], NOISE) is None
-    assert drift(pictures[1], pictures[0], NOISE, together=False) == pytest.approx((10, 0), abs=0.3)
+    assert estimate_shift(pictures[1], pictures[0], NOISE) is None
+    assert estimate_shift(pictures[1], pictures[0], NOISE, as_a_whole=False) == pytest.approx((10, 0), abs=0.3)
 
 
 def test_squared_paper_has_not_moved_by_a_square() -> None:
@@ -85,16 +85,16 @@ def test_squared_paper_has_not_moved_by_a_square() -> None:
         at = np.array([40 + 15 * seed, 40], np.float32)
         draw(picture, [stroke + at for stroke in Writer(seed).number("48", 36).strokes], 3, 60)
         pictures.append(picture)
-    found = drift(pictures[1], pictures[0], NOISE)
+    found = estimate_shift(pictures[1], pictures[0], NOISE)
     assert found is None or max(map(abs, found)) < 1
 
 
-def test_an_anchor_holds_when_everything_is_rewritten() -> None:
+def test_a_tracker_holds_when_everything_is_rewritten() -> None:
     """After home is no more the same, shifts go on from what was seen a moment ago, and later from a new home."""
-    anchor = Anchor()
+    tracker = ShiftTracker()
     (first,), (second, pushed) = page((0.0, 0.0), text="40"), page((0.0, 0.0), (20.0, 10.0), text="9317")
-    for mono, now in ((0.0, first), (1.0, second), (2.0, second), (2.0 + 2 * LOST, second)):
-        anchor.measure(now, NOISE)
-        anchor.rest(now, mono)
-    assert anchor.measure(pushed, NOISE) == pytest.approx((10.0, 5.0), abs=0.5)
-    assert anchor.measure(second, NOISE) == pytest.approx((0.0, 0.0), abs=0.5)
+    for mono, now in ((0.0, first), (1.0, second), (2.0, second), (2.0 + 2 * NEW_HOME_AFTER, second)):
+        tracker.measure(now, NOISE)
+        tracker.accept(now, mono)
+    assert tracker.measure(pushed, NOISE) == pytest.approx((10.0, 5.0), abs=0.5)
+    assert tracker.measure(second, NOISE) == pytest.approx((0.0, 0.0), abs=0.5)

@@ -16,7 +16,7 @@ import numpy as np
 from edge_daemon.app import read_frame
 from edge_daemon.decision.voter import Voter
 from edge_daemon.domain import Event, Frame, Grey, Number, Patch, Reading, Record, Status
-from edge_daemon.fields.extract import Fields, Options
+from edge_daemon.fields.extract import FieldExtractor, Options
 from edge_daemon.inference.classifier import Options as Model
 from edge_daemon.recognition.reader import Reader, open_reader
 from edge_daemon.sources.simulated.handwriting import Writer
@@ -116,7 +116,7 @@ class Filmed:
 def film(scenario: Filmed, seed: int = 5) -> list[Reading]:
     """All readings of a filmed scenario."""
     scene = Scene(seed, "whiteboard", SIZE)
-    fields = Fields([Options("units", REGION, **{"settle": 1.0, **scenario.keys})])  # type: ignore[arg-type]
+    fields = FieldExtractor([Options("units", REGION, **{"settle": 1.0, **scenario.keys})])  # type: ignore[arg-type]
     reader = eyes()
     voter = Voter(fields.options, "digits@1", "cpu", reader.read)
     written, said = "", []
