@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.brokers.mosquitto import broker, recorder
-from tests.support.owner import published, states
+from tests.support.model_publisher import published, states
 
 __all__ = ["broker", "published", "recorder", "states"]  # fixtures for all tests
 

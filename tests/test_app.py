@@ -3,55 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import cv2
 
 from edge_daemon.domain import Frame, Status
 from edge_daemon.sources.simulated.camera import Options, SimulatedCamera, Truth
 from edge_daemon.tools import explain
-from tests.support import contract
+from tests.support import schema_check
 from tests.support.brokers.mosquitto import Mosquitto, Recorder
-from tests.support.pictures.paper import page
-from tests.support.program import started
-
-Heard = list[tuple[str, bytes]]
-
-
-@contextmanager
-def daemon(folder: Path, url: str, camera: str, extra: str = "") -> Iterator[subprocess.Popen[str]]:
-    """`edge-daemon run` as its user starts it; must end by itself or by a signal of the test."""
-    config = folder / "edge.toml"
-    config.write_text(f'[device]\nid = "bench"\n[camera]\n{camera}\n[mqtt]\nurl = "{url}"\ndetail = "digits"\n{extra}')
-    folders = {"STATE_DIRECTORY": str(folder / "state"), "RUNTIME_DIRECTORY": str(folder / "runtime")}
-    with started("run", "--config", str(config), environment=os.environ | folders) as process:
-        yield process
-
-
-def said(heard: Heard, ending: str) -> list[Any]:
-    return [json.loads(payload) for topic, payload in heard if topic.endswith(ending) and payload]
-
-
-def readings(heard: Heard) -> list[dict[str, Any]]:
-    """All accepted readings, also late ones, each id once, in order of seq."""
-    found = [json.loads(p) for t, p in heard if ("/reading/" in t or t.endswith("/history")) and p]
-    return sorted({r["id"]: r for r in found if r["status"] == "ok"}.values(), key=lambda r: r["seq"])
-
-
-def picture(folder: Path, *numbers: tuple[str, int, int]) -> Path:
-    path = folder / "page.png"
-    cv2.imwrite(str(path), page(list(numbers), pen=4, height=60))
-    return path
-
-
-def texts(*wanted: str) -> Callable[[Heard], bool]:
-    return lambda heard: set(wanted) <= {r["text"] for r in readings(heard)}
+from tests.support.pictures.paper import write_page
+from tests.support.program import daemon
+from tests.support.received import has_texts, payloads, readings
 
 
 def test_a_picture_becomes_retained_readings(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
@@ -59,31 +22,31 @@ def test_a_picture_becomes_retained_readings(tmp_path: Path, broker: Mosquitto, 
 
     And every message keeps the schema of its topic.
     """
-    path = picture(tmp_path, ("2021", 60, 80), ("38", 80, 280))
+    path = write_page(tmp_path, ("2021", 60, 80), ("38", 80, 280))
     with daemon(tmp_path, broker.url, f'source = "files"\npath = "{path}"\nloop = true') as process:
-        recorder.wait_for(texts("2021", "38"))
+        recorder.wait_for(has_texts("2021", "38"))
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
     recorder.wait_for(lambda heard: heard[-1] == ("edge_daemon/bench/availability", b"offline"))
-    said_of = contract.check_all(recorder.heard)
+    said_of = schema_check.check_all(recorder.heard)
     assert said_of >= {"availability", "reading", "event", "info", "health", "problem"}
     first = readings(recorder.heard)[0]
     assert first["value"] == int(first["text"])
     assert first["votes"][0] >= 3
     assert len(first["digits"]) == len(first["text"])
-    assert {e["event_type"] for e in said(recorder.heard, "/event")} == {"reading_changed"}
+    assert {e["event_type"] for e in payloads(recorder.heard, "/event")} == {"reading_changed"}
 
 
 def test_a_field_is_published_under_its_name(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
     """With a field on the lower number only that is read, with its unit, on reading/<name>."""
-    path = picture(tmp_path, ("2021", 60, 80), ("38", 80, 280))
+    path = write_page(tmp_path, ("2021", 60, 80), ("38", 80, 280))
     field = '[[field]]\nname = "tank"\nregion = [0.05, 0.5, 0.5, 0.4]\nformat = "##"\nunit = "cm"\nsettle = "1s"\n'
     with daemon(tmp_path, broker.url, f'source = "files"\npath = "{path}"\nloop = true', field):
-        recorder.wait_for(texts("38"))
-    (reading,) = said(recorder.heard, "/reading/tank")
+        recorder.wait_for(has_texts("38"))
+    (reading,) = payloads(recorder.heard, "/reading/tank")
     assert (reading["value"], reading["unit"]) == (38, "cm")
     assert 50 <= reading["digits"][0]["box"][0] <= 120
-    assert not said(recorder.heard, "/reading/auto-1")
+    assert not payloads(recorder.heard, "/reading/auto-1")
 
 
 def test_the_broker_away_for_a_while_loses_nothing(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:

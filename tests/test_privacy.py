@@ -19,12 +19,13 @@ from edge_daemon.domain import ReceivedMessage
 from edge_daemon.on_device import frame_share
 from edge_daemon.on_device.samples import Samples
 from edge_daemon.second_opinion import messages
-from tests.second_opinion.test_server import QUESTION, REGION, doubtful_pages
-from tests.support import contract
+from tests.support import schema_check
 from tests.support.brokers.mosquitto import Mosquitto, Recorder
+from tests.support.pictures.doubtful import REGION, doubtful_pages
 from tests.support.pictures.paper import page
-from tests.test_app import daemon
+from tests.support.program import daemon
 
+QUESTION = "edge_daemon/bench/opinion/request"
 HEADS = (b"\x89PNG\r\n", b"\xff\xd8\xff\xe0")
 MAGIC = [magic for head in HEADS for magic in (head, base64.b64encode(head)[:4])]
 """How PNG and JPEG begin, as they are and in base64."""
@@ -50,7 +51,7 @@ def test_no_picture_on_any_topic(tmp_path: Path, broker: Mosquitto, recorder: Re
 
 
 def holds_no_picture(heard: list[tuple[str, bytes]]) -> None:
-    contract.check_all(heard)
+    schema_check.check_all(heard)
     for topic, payload in heard:
         assert not any(magic in payload for magic in MAGIC), topic
         assert len(payload) < LONGEST, topic

@@ -16,7 +16,8 @@ from edge_daemon.domain import Message
 from edge_daemon.sources.simulated.camera import Options, SimulatedCamera
 from edge_daemon.system import machine
 from tests.support.brokers.mosquitto import Mosquitto, Recorder, until
-from tests.test_app import Heard, daemon, readings, said
+from tests.support.program import daemon
+from tests.support.received import availability, has_problem, payloads, readings
 
 FIELD = '[[field]]\nname = "{}"\nregion = [0.0, 0.0, 1.0, 1.0]\nsettle = "1s"\n'
 SIMULATED = 'source = "simulated"\nseed = 4\nhold = 3.0\nactive_fps = 10.0'
@@ -27,15 +28,6 @@ def rewrite(folder: Path, change: Callable[[str], str]) -> None:
     file.write_text(change(file.read_text()))
 
 
-def availability(recorder: Recorder) -> list[bytes]:
-    return [payload for topic, payload in recorder.heard if topic.endswith("/availability")]
-
-
-def told_of(code: str, words: str = "") -> Callable[[Heard], bool]:
-    """Whether the newest `problem` has this code, and these words in its text."""
-    return lambda heard: any(code in p["codes"] and words in p["text"] for p in said(heard, "/problem")[-1:])
-
-
 def infos(recorder: Recorder) -> int:
     return recorder.count("/info")
 
@@ -43,14 +35,14 @@ def infos(recorder: Recorder) -> int:
 def test_without_a_camera_the_daemon_is_there(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
     """No camera: `online`, a problem and an event that say so, and commands are answered; SIGTERM ends it well."""
     with daemon(tmp_path, broker.url, 'source = "picamera"') as process:
-        recorder.wait_for(told_of("camera"))
-        recorder.wait_for(lambda heard: said(heard, "/event"))
-        (event,) = said(recorder.heard, "/event")
+        recorder.wait_for(has_problem("camera"))
+        recorder.wait_for(lambda heard: payloads(heard, "/event"))
+        (event,) = payloads(recorder.heard, "/event")
         assert (event["event_type"], event["state"]) == ("camera_problem", "ON")
         assert "picamera2 is not installed" in event["text"]
         recorder.say(Message("edge_daemon/bench/request/health_check", b""))
-        recorder.wait_for(lambda heard: said(heard, "/response/health_check"))
-        assert said(recorder.heard, "/response/health_check")[0]["data"]["frames"] == 0
+        recorder.wait_for(lambda heard: payloads(heard, "/response/health_check"))
+        assert payloads(recorder.heard, "/response/health_check")[0]["data"]["frames"] == 0
         # a process opens a Pi camera once: another one is for the next, which has the same number
         rewrite(tmp_path, lambda text: text.replace('"picamera"', '"picamera"\ncamera = 1'))
         process.send_signal(signal.SIGHUP)
@@ -64,16 +56,16 @@ def test_without_a_camera_the_daemon_is_there(tmp_path: Path, broker: Mosquitto,
 def test_a_reload_does_not_make_us_go_offline(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
     """A new field, another camera, a wrong file: each takes effect, or is told, and nobody sees us offline."""
     with daemon(tmp_path, broker.url, SIMULATED, FIELD.format("one")) as process:
-        recorder.wait_for(lambda heard: said(heard, "/reading/one"))
+        recorder.wait_for(lambda heard: payloads(heard, "/reading/one"))
         rewrite(tmp_path, lambda text: text + FIELD.format("two"))
         process.send_signal(signal.SIGHUP)
-        recorder.wait_for(lambda heard: said(heard, "/reading/two"))
+        recorder.wait_for(lambda heard: payloads(heard, "/reading/two"))
         rewrite(tmp_path, lambda text: text.replace("seed = 4", "seed = 5\nsize = [320, 240]"))
         process.send_signal(signal.SIGHUP)
         recorder.wait_for(lambda _: infos(recorder) == 3)
         rewrite(tmp_path, lambda text: text.replace("settle", "settled"))
         process.send_signal(signal.SIGHUP)
-        recorder.wait_for(told_of("config", "settled"))
+        recorder.wait_for(has_problem("config", "settled"))
         assert availability(recorder) == [b"online"]
         rewrite(tmp_path, lambda text: text.replace("settled", "settle").replace('"digits"', '"value"'))
         process.send_signal(signal.SIGHUP)
@@ -88,7 +80,7 @@ def test_a_reload_with_a_damaged_model_goes_on_reading(tmp_path: Path, broker: M
         recorder.wait_for(readings)
         rewrite(tmp_path, lambda text: text + f'[model]\npath = "{tmp_path}/none.json"\n')
         process.send_signal(signal.SIGHUP)
-        recorder.wait_for(told_of("model"))
+        recorder.wait_for(has_problem("model"))
         before = len(readings(recorder.heard))
         recorder.wait_for(lambda heard: len(readings(heard)) > before)
         assert availability(recorder) == [b"online"]
@@ -97,11 +89,11 @@ def test_a_reload_with_a_damaged_model_goes_on_reading(tmp_path: Path, broker: M
 def test_a_broken_configuration_at_the_start(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
     """The daemon ran with it before: the last good copy runs, and `problem` says what is wrong with the file."""
     with daemon(tmp_path, broker.url, SIMULATED) as process:
-        recorder.wait_for(lambda heard: said(heard, "/info"))
+        recorder.wait_for(lambda heard: payloads(heard, "/info"))
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
     with daemon(tmp_path, broker.url, SIMULATED.replace("hold", "holt")) as process:
-        recorder.wait_for(told_of("config", "holt"))
+        recorder.wait_for(has_problem("config", "holt"))
         recorder.wait_for(readings)
 
 
@@ -136,6 +128,6 @@ def test_the_whole_daemon_is_small(
     with daemon(tmp_path, broker.url, f'source = "files"\npath = "{tmp_path}/pictures"\nwatch = true'):
         recorder.wait_for(lambda heard: len(readings(heard)) >= 3)
         recorder.say(Message("edge_daemon/bench/request/health_check", b""))
-        recorder.wait_for(lambda heard: said(heard, "/response/health_check"))
-    facts = said(recorder.heard, "/response/health_check")[0]["data"]
+        recorder.wait_for(lambda heard: payloads(heard, "/response/health_check"))
+    facts = payloads(recorder.heard, "/response/health_check")[0]["data"]
     assert 50e6 < facts["rss_bytes"] < 150e6

@@ -21,7 +21,7 @@ from unittest.mock import patch
 
 from edge_daemon.model_store import store
 from edge_daemon.updates import fetcher as download
-from tests.support.owner import Device
+from tests.support.model_publisher import UpdatedDevice
 
 STEPS = ("fsync", "replace", "rename", "symlink", "unlink", "remove", "rmdir")
 
@@ -61,7 +61,7 @@ class Fuse:
         patch.object(download.Fetcher, "_chunks", counted).start()
 
 
-def run(device: Device, burns_at: int, note: Path) -> bool:
+def run(device: UpdatedDevice, burns_at: int, note: Path) -> bool:
     """Whether it was killed; False: it had fewer steps, and is done."""
     child = os.fork()
     if child == 0:
@@ -78,14 +78,14 @@ def run(device: Device, burns_at: int, note: Path) -> bool:
 
 def main(folder: Path, url: str, root: Path) -> None:
     patch.object(store, "tried").start()  # in a process of its own, without steps
-    base = Device(folder / "base", url, root)
+    base = UpdatedDevice(folder / "base", url, root)
     base.store.add(folder / "model-9.4.0")
     base.store.activate("9.4.0")
     base.store.keep()
     for n in range(1, 1000):
         place, note = folder / str(n), folder / f"{n}.note"
         shutil.copytree(base.folder, place)
-        device = Device(place, url, root)
+        device = UpdatedDevice(place, url, root)
         if not run(device, n, note):
             break
         after = device.store.sound()

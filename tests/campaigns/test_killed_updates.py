@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.model_publisher import ModelPublisher
 from tests.support.models import model
-from tests.support.owner import Owner
 from tests.support.webserver import serving
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_killed_at_every_step(states: dict[str, Owner], tmp_path: Path) -> None:
+def test_killed_at_every_step(states: dict[str, ModelPublisher], tmp_path: Path) -> None:
     """SIGKILL before every chunk, fsync, rename, link and removal, twice in a row; then once to the end."""
     model(tmp_path, "9.4.0")
     owner = states["second"]

@@ -21,7 +21,7 @@ from scripts.training.digits import rehearsal
 from tests.campaigns.loop import VERSION, Loop
 from tests.campaigns.loop_writer import WRITER, Hand, camera, fields, key_of, written_at
 from tests.support.models import model
-from tests.tools.test_training_set import sample
+from tests.support.samples import sample
 
 ROOT = Path(__file__).parents[2]
 ASKED = "EDGE_DAEMON_LOOP"

@@ -20,7 +20,8 @@ import click
 
 from edge_daemon.delivery.outbox import Outbox
 from tests.campaigns import wear_daemon
-from tests.campaigns.crash.worker import DEVICE, reading
+from tests.campaigns.crash.worker import DEVICE
+from tests.support.records import numbered_reading
 
 A_DAY = {
     "one field, unchanged: a heartbeat each 10 minutes": 144,
@@ -41,7 +42,7 @@ def measure(folder: Path, messages: int, delivered: bool) -> float:
     with closing(Outbox(folder, DEVICE)) as outbox:
         before = written()
         for number in range(messages):
-            outbox.put(reading(number))
+            outbox.put(numbered_reading(number))
             if delivered:
                 outbox.done(outbox.readings(0))
     return (written() - before) / messages

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.delivery.outbox_file import WAL_PAGES
-from tests.campaigns.crash.worker import reading
 from tests.support.brokers.mosquitto import Mosquitto, until
+from tests.support.records import numbered_reading
 
 WARM = 4
 """So many readings come before the count begins: the first of them make the files, and fill the room for samples."""
@@ -66,7 +66,7 @@ def _as_after_hours(state: Path) -> None:
         return
     outbox = Outbox(state, "wear")
     for number in range(WAL_PAGES):
-        outbox.put(reading(number))
+        outbox.put(numbered_reading(number))
         outbox.done(outbox.readings(0))
     os._exit(0)
 

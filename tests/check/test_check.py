@@ -21,7 +21,7 @@ from edge_daemon.system import machine
 from edge_daemon.telemetry import exporters
 from edge_daemon.telemetry.exporters import HealthFiles
 from tests.support.brokers.mosquitto import Mosquitto
-from tests.support.owner import Owner
+from tests.support.model_publisher import ModelPublisher
 from tests.support.webserver import serving
 
 
@@ -241,7 +241,7 @@ def test_a_camera_that_the_daemon_has(tmp_path: Path, programs: Path, monkeypatc
     assert "picamera2" in found(tmp_path, "camera", "")[0].what
 
 
-def test_updates(tmp_path: Path, published: Owner) -> None:
+def test_updates(tmp_path: Path, published: ModelPublisher) -> None:
     """Which model is offered, or why what is offered cannot be had; looking leaves nothing behind."""
     [finding] = found(tmp_path, "updates", "")
     assert (finding.level, "url is empty" in finding.what) == (Level.OK, True)

@@ -14,7 +14,7 @@ from edge_daemon.commands.transactions import Transactions
 from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.domain import ReceivedMessage, Request
 from edge_daemon.errors import CommandError, ConfigError
-from tests.support import contract
+from tests.support import schema_check
 
 
 class Models:
@@ -104,7 +104,7 @@ class Bench:
             return None
         (answer,) = answers
         self.last_values.remove_queued(answer)
-        assert contract.check(answer.topic, answer.payload) == "response"
+        assert schema_check.check(answer.topic, answer.payload) == "response"
         self.last = answer
         said: dict[str, Any] = json.loads(answer.payload)
         return said

@@ -14,8 +14,8 @@ from edge_daemon.decision.voter import Voter
 from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.domain import Number, Status
 from edge_daemon.errors import CommandError
-from tests.decision.test_voter import number
 from tests.support.pictures.stage import Stage
+from tests.support.voting import number
 
 
 class Site:

@@ -2,62 +2,18 @@
 
 from __future__ import annotations
 
-from functools import cache
-
-import numpy as np
 import pytest
 
 from edge_daemon.decision.field_state import HEARTBEAT
 from edge_daemon.decision.tracks import LEAVES, LIMIT
 from edge_daemon.decision.voter import Voter
-from edge_daemon.domain import Box, Digit, Event, Frame, Grey, Number, Patch, Reading, Status
-from edge_daemon.fields.extract import Options
-
-FPS = 5.0
-
-
-def number(text: str, confidence: float = 0.95, box: Box = (100, 100, 80, 40)) -> Number:
-    return Number(box, ((text, confidence),), tuple(Digit(((c, confidence),), box) for c in text))
-
-
-@cache
-def paper(written: str) -> Grey:
-    """A frame that looks different for each thing that is written."""
-    return np.random.default_rng(list(written.encode())).integers(0, 255, (480, 640), np.uint8)
-
-
-class Scene:
-    """Feeds a voter frame by frame at 5 fps and keeps what it says."""
-
-    def __init__(self, *options: Options) -> None:
-        self.voter = Voter(options, "digits@1", "cpu")
-        self.field = options[0].name if options else None
-        self.seq = 0
-        self.said: list[Reading] = []
-        self.events: list[Event] = []
-
-    def show(
-        self, *numbers: Number, seconds: float = 0.2, status: Status = Status.OK, written: str = ""
-    ) -> list[Reading]:
-        """The same numbers for some time; returns the readings said meanwhile. `written`: what truly stands there."""
-        before = len(self.said)
-        pixels = paper(written or " ".join(n.text for n in numbers))
-        for _ in range(round(seconds * FPS)):
-            frame = Frame(self.seq, 1e9 + self.seq / FPS, self.seq / FPS, pixels)
-            self.voter.observe(Patch(self.field, frame, pixels, np.eye(3), status), numbers)
-            for record in self.voter.due(frame.mono):
-                (self.said if isinstance(record, Reading) else self.events).append(record)  # type: ignore[arg-type]
-            self.seq += 1
-        return self.said[before:]
-
-
-def units(**keys: object) -> Options:
-    return Options("units", (0, 0, 640, 480), **keys)  # type: ignore[arg-type]
+from edge_daemon.domain import Number, Status
+from tests.support.voting import FPS, VoterRun, number, units
 
 
 def test_a_steady_number_is_said_once_after_settling() -> None:
     """Nothing during the settle time, one reading and one event after it, then silence."""
-    scene = Scene(units(settle=2.0))
+    scene = VoterRun(units(settle=2.0))
     assert scene.show(number("2021"), seconds=1.8) == []
     (reading,) = scene.show(number("2021"), seconds=5)
     assert (reading.field, reading.text, reading.value, reading.status) == ("units", "2021", 2021, Status.OK)
@@ -67,7 +23,7 @@ def test_a_steady_number_is_said_once_after_settling() -> None:
 
 def test_a_glimpse_is_never_said() -> None:
     """Frames that misread now and then do not change what is said."""
-    scene = Scene(units(settle=1.0))
+    scene = VoterRun(units(settle=1.0))
     scene.show(number("55"), seconds=3)
     for _ in range(10):
         scene.show(number("56"))
@@ -77,7 +33,7 @@ def test_a_glimpse_is_never_said() -> None:
 
 def test_flicker_between_two_texts_says_neither() -> None:
     """A number read as 17 and 11 by turns is not said at all."""
-    scene = Scene(units(settle=1.0))
+    scene = VoterRun(units(settle=1.0))
     for _ in range(20):
         scene.show(number("17"))
         scene.show(number("11"))
@@ -86,7 +42,7 @@ def test_flicker_between_two_texts_says_neither() -> None:
 
 def test_a_second_of_misreading_changes_nothing_where_nothing_was_written() -> None:
     """While the paper looks as it did a number read there for long stays, also against frames that agree on another."""
-    scene = Scene(units(settle=1.0))
+    scene = VoterRun(units(settle=1.0))
     scene.show(number("71025"), seconds=5)
     assert scene.show(number("7102"), seconds=2, written="71025") == []
     assert [r.text for r in scene.show(number("7102"), seconds=2)] == ["7102"]
@@ -94,7 +50,7 @@ def test_a_second_of_misreading_changes_nothing_where_nothing_was_written() -> N
 
 def test_a_change_is_said_with_its_event() -> None:
     """Rewriting 7 to 8 gives a second reading with the new value."""
-    scene = Scene(units(settle=1.0))
+    scene = VoterRun(units(settle=1.0))
     scene.show(number("7"), seconds=3)
     (reading,) = scene.show(number("8"), seconds=3)
     assert reading.value == 8
@@ -103,7 +59,7 @@ def test_a_change_is_said_with_its_event() -> None:
 
 def test_an_empty_field_changes_the_status_and_keeps_the_value() -> None:
     """After the number was wiped the status is no_digits; text, value and value_at stay those of the last reading."""
-    scene = Scene(units(settle=1.0))
+    scene = VoterRun(units(settle=1.0))
     (first,) = scene.show(number("42"), seconds=3)
     (reading,) = scene.show(seconds=3)
     assert reading.status is Status.NO_DIGITS
@@ -114,14 +70,14 @@ def test_an_empty_field_changes_the_status_and_keeps_the_value() -> None:
 
 def test_low_confidence_is_a_status_not_a_number() -> None:
     """A number that all frames read alike but none surely is withheld."""
-    scene = Scene(units(settle=1.0))
+    scene = VoterRun(units(settle=1.0))
     (reading,) = scene.show(number("99", 0.4), seconds=3)
     assert (reading.status, reading.text, reading.value) == (Status.LOW_CONFIDENCE, None, None)
 
 
 def test_the_format_chooses_among_candidates() -> None:
     """With '####' the best candidate of four digits is said, though one of three is likelier."""
-    scene = Scene(units(settle=1.0, format="####"))
+    scene = VoterRun(units(settle=1.0, format="####"))
     both = Number((0, 0, 9, 9), (("208", 0.5), ("2013", 0.45)), ())
     (reading,) = scene.show(both, seconds=3)
     assert reading.status is Status.LOW_CONFIDENCE
@@ -131,7 +87,7 @@ def test_the_format_chooses_among_candidates() -> None:
 
 def test_what_cannot_be_of_the_format_is_said_as_such() -> None:
     """Two digits where four are wanted: wrong_format, with the candidates seen and no value."""
-    scene = Scene(units(settle=1.0, format="##??"))
+    scene = VoterRun(units(settle=1.0, format="##??"))
     (reading,) = scene.show(number("12345"), seconds=3)
     assert (reading.status, reading.value) == (Status.WRONG_FORMAT, None)
     assert reading.candidates[0][0] == "12345"
@@ -139,7 +95,7 @@ def test_what_cannot_be_of_the_format_is_said_as_such() -> None:
 
 def test_a_field_holds_one_number() -> None:
     """Digits far apart in one field, as in a form with boxes, are one number; another line is not part of it."""
-    scene = Scene(units(settle=1.0, text=True))
+    scene = VoterRun(units(settle=1.0, text=True))
     digits = [number("4", box=(10, 10, 20, 40)), number("07", box=(200, 14, 60, 38)), number("3", box=(10, 200, 9, 20))]
     (reading,) = scene.show(*digits, seconds=3)
     assert (reading.text, reading.value) == ("407", None)
@@ -147,7 +103,7 @@ def test_a_field_holds_one_number() -> None:
 
 def test_an_unchanged_reading_is_said_again_as_a_heartbeat() -> None:
     """After the heartbeat time the same reading comes again, without an event."""
-    scene = Scene(units(settle=1.0))
+    scene = VoterRun(units(settle=1.0))
     scene.show(number("5"), seconds=HEARTBEAT + 10)
     assert [r.text for r in scene.said] == ["5", "5"]
     assert len(scene.events) == 1
@@ -155,7 +111,7 @@ def test_an_unchanged_reading_is_said_again_as_a_heartbeat() -> None:
 
 def test_whole_frame_numbers_have_stable_names() -> None:
     """Two numbers are auto-1 and auto-2; each keeps its name while it moves and the other changes."""
-    scene = Scene()
+    scene = VoterRun()
     for step in range(40):
         upper, lower = number("2021", box=(100 + step, 50, 90, 40)), number("2019", box=(100 + step, 150, 90, 40))
         scene.show(*((upper, lower) if step % 2 else (lower, upper)))
@@ -166,7 +122,7 @@ def test_whole_frame_numbers_have_stable_names() -> None:
 
 def test_a_number_that_leaves_is_said_to_be_gone_and_frees_its_name() -> None:
     """Out of sight for a while: one reading marked gone; the next number takes the name."""
-    scene = Scene()
+    scene = VoterRun()
     scene.show(number("11"), seconds=3)
     (gone,) = scene.show(seconds=LEAVES + 1)
     assert (gone.field, gone.gone) == ("auto-1", True)
@@ -176,7 +132,7 @@ def test_a_number_that_leaves_is_said_to_be_gone_and_frees_its_name() -> None:
 
 def test_a_number_that_comes_and_goes_is_not_said() -> None:
     """Without fields, what every other frame sees for a moment, as a ghost of what was wiped off, gets no name."""
-    scene = Scene()
+    scene = VoterRun()
     for _ in range(20):
         scene.show(number("1"))
         scene.show()
@@ -185,7 +141,7 @@ def test_a_number_that_comes_and_goes_is_not_said() -> None:
 
 def test_pieces_of_a_number_are_not_said() -> None:
     """Without fields, a 3 and a 7 with room for just a 1 between them are no numbers; further apart they are two."""
-    scene = Scene()
+    scene = VoterRun()
     assert scene.show(number("3", box=(91, 47, 57, 74)), number("7", box=(167, 53, 57, 64)), seconds=5) == []
     apart = scene.show(number("3", box=(91, 47, 57, 74)), number("7", box=(267, 53, 57, 64)), seconds=5)
     assert sorted(r.text or "" for r in apart) == ["3", "7"]
@@ -193,7 +149,7 @@ def test_pieces_of_a_number_are_not_said() -> None:
 
 def test_a_number_that_is_hidden_for_a_moment_is_the_same_afterwards() -> None:
     """Without fields, two seconds out of sight are not worth a word."""
-    scene = Scene()
+    scene = VoterRun()
     scene.show(number("11"), seconds=3)
     assert scene.show(seconds=2) == []
     assert scene.show(number("11"), seconds=5) == []
@@ -202,7 +158,7 @@ def test_a_number_that_is_hidden_for_a_moment_is_the_same_afterwards() -> None:
 
 def test_at_most_sixteen_numbers_are_named() -> None:
     """A page with forty numbers publishes sixteen."""
-    scene = Scene()
+    scene = VoterRun()
     scene.show(*(number(str(i), box=(30 + 60 * (i % 8), 20 + 60 * (i // 8), 30, 30)) for i in range(40)), seconds=3)
     assert {r.field for r in scene.said} == {f"auto-{n + 1}" for n in range(LIMIT)}
 
@@ -210,14 +166,14 @@ def test_at_most_sixteen_numbers_are_named() -> None:
 @pytest.mark.parametrize("text", ["007", "0"])
 def test_leading_zeros_stay_in_the_text(text: str) -> None:
     """Text is what is written; value is what it means."""
-    scene = Scene(units(settle=1.0))
+    scene = VoterRun(units(settle=1.0))
     (reading,) = scene.show(number(text), seconds=3)
     assert (reading.text, reading.value) == (text, int(text))
 
 
 def test_what_cannot_be_read_is_said_with_its_status() -> None:
     """A field in the dark keeps its value and says too_dark; when the light is back it says ok again."""
-    scene = Scene(units(settle=1.0))
+    scene = VoterRun(units(settle=1.0))
     scene.show(number("42"), seconds=3)
     (dark,) = scene.show(seconds=3, status=Status.TOO_DARK)
     assert (dark.status, dark.value) == (Status.TOO_DARK, 42)
@@ -227,7 +183,7 @@ def test_what_cannot_be_read_is_said_with_its_status() -> None:
 
 def test_numbers_in_the_dark_have_not_left() -> None:
     """Without fields a number that cannot be seen because it is dark is not said to be gone."""
-    scene = Scene()
+    scene = VoterRun()
     scene.show(number("11"), seconds=3)
     assert scene.show(seconds=60, status=Status.TOO_DARK) == []
     assert scene.show(number("11"), seconds=3) == []
@@ -235,9 +191,9 @@ def test_numbers_in_the_dark_have_not_left() -> None:
 
 def test_the_last_accepted_value_goes_on_after_a_restart() -> None:
     """A value below the one accepted before the restart is still not monotone; the same one is no change."""
-    before = Scene(units(settle=1.0, monotone=True))
+    before = VoterRun(units(settle=1.0, monotone=True))
     (kept,) = before.show(number("500"), seconds=3)
-    after = Scene()
+    after = VoterRun()
     after.voter = Voter([units(settle=1.0, monotone=True)], "digits@1", "cpu", accepted=[kept])
     after.field = "units"
     (reading,) = after.show(number("400"), seconds=3)
@@ -249,8 +205,8 @@ def test_the_last_accepted_value_goes_on_after_a_restart() -> None:
 
 def test_what_was_accepted_under_another_format_is_forgotten() -> None:
     """After a restart with "##.#" in place of "###" the 500 of before is no value."""
-    (kept,) = Scene(units(settle=1.0, format="###")).show(number("500"), seconds=3)
-    after = Scene(units(settle=1.0, format="##.#"))
+    (kept,) = VoterRun(units(settle=1.0, format="###")).show(number("500"), seconds=3)
+    after = VoterRun(units(settle=1.0, format="##.#"))
     after.voter = Voter([units(settle=1.0, format="##.#")], "digits@1", "cpu", accepted=[kept])
     (reading,) = after.show(seconds=3)
     assert (reading.status, reading.text) == (Status.NO_DIGITS, None)
@@ -258,7 +214,7 @@ def test_what_was_accepted_under_another_format_is_forgotten() -> None:
 
 def test_a_value_set_by_hand_is_an_event_and_the_rules_go_on_from_it() -> None:
     """set_value is said at once, and a false high value accepted before no longer stands in the way."""
-    scene = Scene(units(settle=1.0, monotone=True, format="###"))
+    scene = VoterRun(units(settle=1.0, monotone=True, format="###"))
     scene.show(number("900"), seconds=3)
     scene.voter.set_value("units", "400", 1e9, scene.seq / FPS)
     said = scene.show(number("401"), seconds=3)
@@ -270,7 +226,7 @@ def test_a_value_set_by_hand_is_an_event_and_the_rules_go_on_from_it() -> None:
 
 def test_a_person_overrules_a_stubborn_misread() -> None:
     """After set_value the text that frames still say is low_confidence, until something else is read."""
-    scene = Scene(units(settle=1.0))
+    scene = VoterRun(units(settle=1.0))
     scene.show(number("900"), seconds=3)
     scene.voter.set_value("units", "400", 1e9, scene.seq / FPS)
     said = scene.show(number("900"), seconds=3)
@@ -280,11 +236,11 @@ def test_a_person_overrules_a_stubborn_misread() -> None:
 
 def test_what_a_person_overruled_is_not_believed_after_a_restart_either() -> None:
     """What is misread after the restart as before is low_confidence, until something else is read."""
-    before = Scene(units(settle=1.0))
+    before = VoterRun(units(settle=1.0))
     before.show(number("900"), seconds=3)
     before.voter.set_value("units", "400", 1e9, before.seq / FPS)
     kept = before.show(number("900"), seconds=3)[-1]
-    after = Scene(units(settle=1.0))
+    after = VoterRun(units(settle=1.0))
     after.voter = Voter([units(settle=1.0)], "digits@1", "cpu", accepted=[kept])
     said = after.show(number("900"), seconds=3)
     assert {(r.status, r.value) for r in said} == {(Status.LOW_CONFIDENCE, 400)}
@@ -294,7 +250,7 @@ def test_what_a_person_overruled_is_not_believed_after_a_restart_either() -> Non
 
 def test_looking_again_decides_anew_and_says_it_again() -> None:
     """What was said is said once more when new frames agree on it; until then it stands, undecided."""
-    scene = Scene(units(settle=1.0))
+    scene = VoterRun(units(settle=1.0))
     scene.show(number("7"), seconds=30)
     scene.voter.look_again()
     assert scene.voter.undecided == {"units"}
@@ -307,13 +263,13 @@ def test_looking_again_decides_anew_and_says_it_again() -> None:
 
 def test_a_field_is_undecided_until_its_frames_agree() -> None:
     """At first, and after each change until it has settled; a number out of sight until it is gone."""
-    scene = Scene(units(settle=1.0))
+    scene = VoterRun(units(settle=1.0))
     assert scene.voter.undecided == {"units"}
     scene.show(number("7"), seconds=3)
     assert scene.voter.undecided == set()
     scene.show(number("8"), seconds=0.4)
     assert scene.voter.undecided == {"units"}
-    followed = Scene()
+    followed = VoterRun()
     followed.show(number("7"), seconds=3)
     assert followed.voter.undecided == set()
     followed.show(seconds=1)

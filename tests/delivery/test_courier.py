@@ -6,27 +6,22 @@ import json
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from edge_daemon.delivery.courier import Courier
-from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.delivery.outbox import Outbox
-from edge_daemon.domain import Entry, Message
+from edge_daemon.domain import Message
 from edge_daemon.errors import CourierError
 from edge_daemon.mqtt import messages
 from edge_daemon.mqtt.connection import Timeouts
-from edge_daemon.mqtt.home_assistant import BIRTH
-from edge_daemon.mqtt.sink import MqttOptions, MqttSink
 from edge_daemon.system.backoff import Backoff
 from tests.support.brokers import hostile
 from tests.support.brokers.hostile import OK, HostileBroker, Manners
 from tests.support.brokers.hostile_cases import CASES, Case
 from tests.support.brokers.mosquitto import PATIENCE, Mosquitto, Recorder, free_port, retained, until
+from tests.support.delivery import Delivery, delivering, wait_until_connected
 from tests.support.records import event, reading
 
 READING, HISTORY, EVENT = (
@@ -38,58 +33,11 @@ QUICK = Timeouts(connack=1.0, connack_v5=0.3, acknowledge=0.5)
 """For brokers that leave us waiting."""
 
 
-class Delivery:
-    """What app.build puts together, for one device."""
-
-    def __init__(
-        self,
-        outbox: Outbox,
-        url: str,
-        times: Timeouts | None = None,
-        stop_at: int = 0,
-        detail: messages.Detail = "candidates",
-    ) -> None:
-        """`stop_at`: stop, without a flush, when the record with this number is on its way."""
-        self.outbox = outbox
-        self.last_values = LastValueCache()
-        self.sink = MqttSink(
-            MqttOptions(url), "edge_daemon-dock3", partial(messages.availability, "dock3"), [BIRTH], times
-        )
-        self.stop_at = stop_at
-        self.detail = detail
-        self.courier = Courier(outbox, self.sink, self.last_values, self.encode, Backoff(first=0.02, longest=0.1))
-        self.last_values.set(messages.info("dock3", {}))
-        self.courier.start()
-
-    def encode(self, entry: Entry, replayed: bool) -> Message:
-        if entry.seq == self.stop_at:
-            self.courier._stopping.set()
-        return messages.encode_record("dock3", self.detail, entry, replayed)
-
-
 @pytest.fixture
 def outbox(tmp_path: Path) -> Iterator[Outbox]:
     box = Outbox(tmp_path / "state", "dock3")
     yield box
     box.close()
-
-
-@contextmanager
-def delivering(
-    outbox: Outbox, url: str, times: Timeouts | None = None, detail: messages.Detail = "candidates"
-) -> Iterator[Delivery]:
-    """A running courier; on leaving it must still be alive, and stop in time."""
-    delivery = Delivery(outbox, url, times, detail=detail)
-    try:
-        yield delivery
-        delivery.courier.check()
-    finally:
-        assert delivery.courier.stop()
-
-
-def connected(recorder: Recorder) -> None:
-    """Returns when what is put now is no longer late."""
-    recorder.wait_for(lambda _: recorder.count("/info"))
 
 
 def values(payloads: list[dict[str, int]]) -> list[int]:
@@ -99,7 +47,7 @@ def values(payloads: list[dict[str, int]]) -> list[int]:
 def test_readings_arrive(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
     """What is put arrives on its topic, in order, leaves the outbox, and the newest is retained."""
     with delivering(outbox, broker.url):
-        connected(recorder)
+        wait_until_connected(recorder)
         for number in range(20):
             outbox.put(reading(number))
         outbox.put(event(1))
@@ -126,7 +74,7 @@ def test_an_offer_is_for_the_present_connection_only(outbox: Outbox, broker: Mos
     """What was offered while the broker was away is never said; what is offered now is, once, and is not retained."""
     offer = Message("edge_daemon/dock3/opinion/request", b"{}", qos=0)
     with delivering(outbox, broker.url) as delivery:
-        connected(recorder)
+        wait_until_connected(recorder)
         broker.stop(signal.SIGKILL)
         until(lambda: not delivery.courier.connected)
         delivery.last_values.send_if_connected(offer)
@@ -151,7 +99,7 @@ def test_late_will(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> Non
 def test_board_is_told_at_every_connect(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
     """Only the newest of a topic is sent, at once when it changes, and again after a reconnect."""
     with delivering(outbox, broker.url) as delivery:
-        connected(recorder)
+        wait_until_connected(recorder)
         delivery.last_values.set(messages.info("dock3", {"version": "1"}))
         recorder.wait_for(lambda _: recorder.payloads("/info") == [{}, {"version": "1"}])
         broker.stop()
@@ -194,7 +142,7 @@ def test_live_does_not_wait_for_the_backlog(outbox: Outbox, broker: Mosquitto, r
 def test_broker_gone_for_a_while(outbox: Outbox, broker: Mosquitto, recorder: Recorder, how: signal.Signals) -> None:
     """Broker stopped and restarted: by id nothing is missing, topics in order, the newest retained."""
     with delivering(outbox, broker.url) as delivery:
-        connected(recorder)
+        wait_until_connected(recorder)
         for number in range(20):
             outbox.put(reading(number))
         recorder.wait_for(lambda _: recorder.count("/units") == 20)
@@ -252,7 +200,7 @@ def test_restart_of_the_daemon_during_a_backlog(outbox: Outbox, broker: Mosquitt
 def test_stop_flushes(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
     """A stop sends what is still waiting before it says `offline`."""
     delivery = Delivery(outbox, broker.url)
-    connected(recorder)
+    wait_until_connected(recorder)
     for number in range(50):
         outbox.put(reading(number))
     assert delivery.courier.stop()
@@ -277,7 +225,7 @@ def test_stop_without_a_broker(outbox: Outbox, caplog: pytest.LogCaptureFixture)
 def test_gone_number_is_cleared(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
     """When a followed number leaves the picture, nothing stays retained for it."""
     with delivering(outbox, broker.url):
-        connected(recorder)
+        wait_until_connected(recorder)
         outbox.put(reading(1, field="auto-1"))
         recorder.wait_for(lambda _: recorder.payloads("/auto-1"))
         outbox.put(reading(1, field="auto-1", gone=True))

@@ -9,8 +9,8 @@ from edge_daemon.delivery import delivered_log
 from edge_daemon.delivery.delivered_log import FILES, DeliveredLog
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Entry
-from tests.delivery.test_courier import connected, delivering
 from tests.support.brokers.mosquitto import Mosquitto, Recorder
+from tests.support.delivery import delivering, wait_until_connected
 from tests.support.records import event, reading
 
 
@@ -71,7 +71,7 @@ def test_said_again_on_history(tmp_path: Path, broker: Mosquitto, recorder: Reco
     """With the ids that they had; what goes on meanwhile is not held up, and the outbox has nothing to wait for."""
     outbox = Outbox(tmp_path / "state", "dock3")
     with delivering(outbox, broker.url) as delivery:
-        connected(recorder)
+        wait_until_connected(recorder)
         for number in range(5):
             outbox.put(reading(number))
             recorder.wait_for(lambda _: recorder.count("/units") == outbox.last)

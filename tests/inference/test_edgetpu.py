@@ -24,11 +24,13 @@ from edge_daemon.inference.edgetpu import Device
 from edge_daemon.inference.edgetpu_probe import IDS, LIBRARY, why_none
 from edge_daemon.model_store.store import Store
 from scripts import compile_edgetpu
-from tests.support import flat
+from tests.support import tflite_files
 from tests.support.brokers.mosquitto import Mosquitto, Recorder, until
-from tests.test_app import daemon, picture, readings
+from tests.support.pictures.paper import write_page
+from tests.support.program import daemon
+from tests.support.received import readings
 
-INKS = [flat.ink(digit, 5) for digit in DIGITS]
+INKS = [tflite_files.ink(digit, 5) for digit in DIGITS]
 GOLDEN = 20
 
 
@@ -45,9 +47,9 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def compiled(tmp_path: Path) -> Path:
     """A model and its Edge TPU twin side by side, and what the device needs to play it."""
-    (tmp_path / "mine.tflite").write_bytes(flat.linear(dtype="uint8"))
-    (tmp_path / "mine_edgetpu.tflite").write_bytes(flat.linear(dtype="uint8", edgetpu=True))
-    flat.weights(28, 28)[:10].tofile(tmp_path / "weights")
+    (tmp_path / "mine.tflite").write_bytes(tflite_files.linear(dtype="uint8"))
+    (tmp_path / "mine_edgetpu.tflite").write_bytes(tflite_files.linear(dtype="uint8", edgetpu=True))
+    tflite_files.weights(28, 28)[:10].tofile(tmp_path / "weights")
     return tmp_path / "mine.tflite"
 
 
@@ -65,7 +67,7 @@ def plays(library: Path, compiled: Path, monkeypatch: pytest.MonkeyPatch) -> Any
 
 
 def run(folder: Path, broker: Mosquitto, delegate: str = "edgetpu") -> Any:
-    shown = picture(folder, ("2357", 60, 60))
+    shown = write_page(folder, ("2357", 60, 60))
     camera = f'source = "files"\npath = "{shown}"\nactive_fps = 20.0\nidle_fps = 20.0'
     model = f'[model]\npath = "{folder / "mine.tflite"}"\ndelegate = "{delegate}"\n'
     return daemon(folder, f"mqtt://127.0.0.1:{broker.port}", camera, model)
@@ -164,10 +166,11 @@ import sys
 from pathlib import Path
 import numpy as np
 from edge_daemon.inference import classifier
-from edge_daemon.inference.options import Options
 from edge_daemon.inference.edgetpu import FIRST_WAIT, PROVEN, Device
 import os
-from tests.inference.test_edgetpu import INKS
+from edge_daemon.domain import DIGITS
+from tests.support import tflite_files
+INKS = [tflite_files.ink(digit, 5) for digit in DIGITS]
 clock = [0.0]
 device = Device(Path(sys.argv[2]), now=lambda: clock[0])
 model = classifier.load(Options(sys.argv[1]), device)

@@ -20,13 +20,14 @@ from edge_daemon.model_store.probation import INSPECTED, Probation
 from edge_daemon.model_store.selection import selected
 from edge_daemon.model_store.store import Store
 from edge_daemon.system import atomic
-from tests.support import flat
+from tests.support import tflite_files
 from tests.support.brokers.mosquitto import Mosquitto, Recorder
 from tests.support.models import model
-from tests.test_app import daemon, readings
+from tests.support.program import daemon
+from tests.support.received import readings
 
 BUNDLED = bundled("digits").stem.removeprefix("digits-")
-GLYPHS = [Glyph((0, 0, 80, 80), flat.ink(digit, 5)) for digit in DIGITS]
+GLYPHS = [Glyph((0, 0, 80, 80), tflite_files.ink(digit, 5)) for digit in DIGITS]
 WANTED = Options(precision="int8")
 
 

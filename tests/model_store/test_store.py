@@ -263,7 +263,7 @@ def test_a_hostile_model_only_kills_the_child(tmp_path: Path) -> None:
     manifest = tmp_path / "digits-9.json"
     for job, told in (("segfault", "SIGSEGV"), ("hang", "was not done"), ("eat", "exit code")):
         with pytest.raises(ModelError, match=told):
-            acceptance.ended(manifest.name, partial(call, f"tests.support.misdeeds:{job}", seconds=3.0))
+            acceptance.ended(manifest.name, partial(call, f"tests.support.hostile_code:{job}", seconds=3.0))
 
 
 def test_a_model_that_is_much_slower_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

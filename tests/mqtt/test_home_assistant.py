@@ -22,8 +22,8 @@ from edge_daemon.mqtt.address import BrokerOptions as Login
 from edge_daemon.mqtt.address import resolve
 from edge_daemon.mqtt.home_assistant import BIRTH, Field, Mode, Owned, components, messages
 from edge_daemon.tools import clean
-from tests.delivery.test_courier import connected, delivering
 from tests.support.brokers.mosquitto import Mosquitto, Recorder, retained
+from tests.support.delivery import delivering, wait_until_connected
 from tests.support.records import reading
 
 DEVICE = "homeassistant/device/dock3/config"
@@ -139,7 +139,7 @@ def test_birth(tmp_path: Path, broker: Mosquitto, recorder: Recorder, monkeypatc
     outbox = Outbox(tmp_path / "state", "dock3")
     with delivering(outbox, broker.url) as delivery:
         delivery.last_values.set(Message(DEVICE, b"{}", retain=True))
-        connected(recorder)
+        wait_until_connected(recorder)
         for number in (1, 2):
             outbox.put(reading(number))
         recorder.wait_for(lambda _: recorder.count("/units") == 2)

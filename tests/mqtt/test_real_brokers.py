@@ -12,12 +12,13 @@ from typing import Any, Protocol
 
 import pytest
 
-from tests.support import contract
+from tests.support import schema_check
 from tests.support.brokers.mosquitto import Mosquitto, Recorder
 from tests.support.brokers.rabbitmq import SERVER, RabbitMQ
 from tests.support.brokers.small_brokers import AEDES, aedes, amqtt
-from tests.test_app import daemon, picture, texts
-from tests.tools.test_call import call
+from tests.support.pictures.paper import write_page
+from tests.support.program import call, daemon
+from tests.support.received import has_texts
 
 
 class Broker(Protocol):
@@ -79,12 +80,12 @@ def answer(broker: Broker, *words: str) -> Any:
 def test_the_whole_daemon(tmp_path: Path, there: tuple[Broker, str, bool]) -> None:
     """Readings arrive and are retained, a command is answered, a restart survived; after the end all is taken back."""
     broker, spoken, keeps = there
-    path = picture(tmp_path, ("2021", 60, 80), ("38", 80, 280))
+    path = write_page(tmp_path, ("2021", 60, 80), ("38", 80, 280))
     recorder = Recorder(broker.port, persist=False)
     camera = f'source = "files"\npath = "{path}"\nloop = true'
     more = 'longest_wait = "1s"\n[[field]]\nname = "tank"\nregion = [0.05, 0.5, 0.5, 0.4]\nsettle = "1s"\n'
     with daemon(tmp_path, broker.url, camera, more) as process:
-        recorder.wait_for(texts("38"))
+        recorder.wait_for(has_texts("38"))
         assert held(broker, "availability") == "online"
         assert held(broker, "reading/tank")["value"] == 38
         assert answer(broker, "health_check")["connects"] == 1
@@ -99,7 +100,7 @@ def test_the_whole_daemon(tmp_path: Path, there: tuple[Broker, str, bool]) -> No
         assert f"({spoken})" in process.stderr.read()
     recorder.wait_for(lambda heard: heard[-1] == ("edge_daemon/bench/availability", b"offline"))
     assert held(broker, "availability") == "offline"
-    contract.check_all(recorder.heard)
+    schema_check.check_all(recorder.heard)
     clean = ["mqtt", "clean", "--broker", broker.url, "--config", str(tmp_path / "edge.toml")]
     done = subprocess.run([sys.executable, "-m", "edge_daemon", *clean], capture_output=True, text=True)
     cleared = set(done.stdout.split())

@@ -19,7 +19,7 @@ import cv2
 import pytest
 
 from edge_daemon.mqtt.home_assistant import DEVICE_CLASSES
-from tests.support.owner import Owner
+from tests.support.model_publisher import ModelPublisher
 from tests.support.pictures.paper import page
 from tests.support.webserver import serving
 
@@ -146,7 +146,7 @@ def test_home_assistant_takes_pictures(tmp_path: Path) -> None:
 @needs_home_assistant
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_home_assistant_offers_a_newer_model(tmp_path: Path, published: Owner) -> None:
+def test_home_assistant_offers_a_newer_model(tmp_path: Path, published: ModelPublisher) -> None:
     """Where newer models are looked for, its update entity shows which there is; installed there, it runs."""
     with serving(published.public) as web:
         more = f'[updates]\nurl = "{web.url}"\nroot = "{published.root}"\nautomatic = false\n'

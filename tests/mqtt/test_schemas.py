@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from edge_daemon.domain import Entry, Event, Message, ReceivedMessage, Record, Status
 from edge_daemon.mqtt import messages, schemas
-from tests.support import contract
+from tests.support import schema_check
 from tests.support.records import event, reading
 
 
@@ -91,7 +91,7 @@ def test_nothing_is_left_out() -> None:
 def test_what_is_sent_keeps_its_schema(name: str) -> None:
     """Each message meets the schema of its own topic, which allows no key that it does not name."""
     for message in SAID[name]:
-        assert contract.check(message.topic, message.payload) == name
+        assert schema_check.check(message.topic, message.payload) == name
 
 
 def test_statuses_and_events_are_those_of_the_contract() -> None:

@@ -14,11 +14,11 @@ from selenium.webdriver.common.keys import Keys
 
 from edge_daemon.on_device.samples import Sample, Samples
 from edge_daemon.sources.simulated.camera import Options, SimulatedCamera
-from tests.preview.test_server import served
 from tests.support.brokers.mosquitto import Mosquitto, Recorder
 from tests.support.browser import axe, by_id, chromium, complaints, findings, wait
 from tests.support.pictures.paper import page
-from tests.test_app import daemon, said
+from tests.support.program import daemon, preview
+from tests.support.received import payloads
 
 pytestmark = pytest.mark.slow
 
@@ -49,9 +49,9 @@ def test_a_field_is_drawn_saved_and_read(tmp_path: Path, broker: Mosquitto, reco
     published; saved and reloaded, that very reading arrives at the broker. The file keeps its comments."""
     text, (x, y, w, h) = written()
     with daemon(tmp_path, broker.url, CAMERA) as process:
-        recorder.wait_for(lambda heard: said(heard, "/reading/auto-1"))
+        recorder.wait_for(lambda heard: payloads(heard, "/reading/auto-1"))
         (tmp_path / "run").symlink_to("runtime")
-        with served(tmp_path / "edge.toml") as (_, url), chromium() as browser:
+        with preview(tmp_path / "edge.toml") as (_, url), chromium() as browser:
             browser.get(url)
             assert "token" not in browser.current_url
             wait(browser, lambda b: by_id(b, "whose").text == "what the daemon sees")
@@ -76,11 +76,11 @@ def test_a_field_is_drawn_saved_and_read(tmp_path: Path, broker: Mosquitto, reco
             by_id(browser, "save").click()
             wait(browser, lambda b: by_id(b, "reload").is_displayed())
             by_id(browser, "reload").click()
-            recorder.wait_for(lambda heard: said(heard, "/reading/units"))
+            recorder.wait_for(lambda heard: payloads(heard, "/reading/units"))
             assert complaints(browser) == []
         process.terminate()
         assert process.wait(20) == 0
-    reading = said(recorder.heard, "/reading/units")[-1]
+    reading = payloads(recorder.heard, "/reading/units")[-1]
     assert (reading["text"], reading["unit"], reading["status"]) == (text, "pcs", "ok")
     saved = (tmp_path / "edge.toml").read_text()
     assert "# stands still" in saved
@@ -90,7 +90,7 @@ def test_a_field_is_drawn_saved_and_read(tmp_path: Path, broker: Mosquitto, reco
 def test_fields_by_keyboard(tmp_path: Path) -> None:
     """Without a pointer: a field is put in the middle, its corner moved by arrow keys, removed again."""
     (tmp_path / "my.toml").write_text(f"[camera]\n{CAMERA}")
-    with served(tmp_path / "my.toml") as (_, url), chromium() as browser:
+    with preview(tmp_path / "my.toml") as (_, url), chromium() as browser:
         browser.get(url)
         wait(browser, lambda b: by_id(b, "found").text)
         by_id(browser, "add").send_keys(Keys.ENTER)
@@ -108,7 +108,7 @@ def test_twenty_samples_are_labelled(tmp_path: Path) -> None:
     """One key each: confirmed, another candidate, no number; one is typed, one taken back and said anew."""
     store = samples(tmp_path / "state" / "samples")
     (tmp_path / "my.toml").write_text(f"[camera]\n{CAMERA}")
-    with served(tmp_path / "my.toml") as (_, url), chromium() as browser:
+    with preview(tmp_path / "my.toml") as (_, url), chromium() as browser:
         browser.get(url.replace("/?", "/teach?"))
         wait(browser, lambda b: by_id(b, "progress").text == "0 labelled, 20 left")
         for done, key in enumerate([Keys.ENTER] * 16 + ["b", "n", "33" + Keys.ENTER], 1):
@@ -133,7 +133,7 @@ def test_it_can_be_used_by_everybody(tmp_path: Path, dark: bool, phone: bool) ->
     field = '[[field]]\nname = "units"\nregion = [0.1, 0.35, 0.6, 0.2]\nformat = "##"\n'
     (tmp_path / "my.toml").write_text(f"[camera]\n{CAMERA}{field}")
     size = (390, 844) if phone else (1280, 1000)
-    with served(tmp_path / "my.toml") as (_, url), chromium(size, dark=dark, phone=phone) as browser:
+    with preview(tmp_path / "my.toml") as (_, url), chromium(size, dark=dark, phone=phone) as browser:
         browser.get(url)
         card = wait(browser, lambda b: b.find_elements(By.CLASS_NAME, "card"))[0]
         wait(browser, lambda b: "Withheld" in card.text)
@@ -150,7 +150,7 @@ def test_it_can_be_used_by_everybody(tmp_path: Path, dark: bool, phone: bool) ->
 def test_the_end_is_told(tmp_path: Path) -> None:
     """When the preview has ended the page says so, and how to start it anew."""
     (tmp_path / "my.toml").write_text(f"[camera]\n{CAMERA}")
-    with served(tmp_path / "my.toml") as (process, url), chromium() as browser:
+    with preview(tmp_path / "my.toml") as (process, url), chromium() as browser:
         browser.get(url)
         wait(browser, lambda b: by_id(b, "found").text)
         process.terminate()
@@ -162,7 +162,7 @@ def test_the_message_is_what_the_daemon_would_send(tmp_path: Path) -> None:
     text, (x, y, w, h) = written()
     field = f'[[field]]\nname = "units"\nregion = [{x:.3f}, {y:.3f}, {w:.3f}, {h:.3f}]\n'
     (tmp_path / "my.toml").write_text(f"[camera]\n{CAMERA}{field}")
-    with served(tmp_path / "my.toml") as (_, url), chromium() as browser:
+    with preview(tmp_path / "my.toml") as (_, url), chromium() as browser:
         browser.get(url)
         sent = wait(browser, lambda b: b.find_element(By.TAG_NAME, "pre").get_attribute("textContent"))
         assert json.loads(sent)["value"] == int(text)

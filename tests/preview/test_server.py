@@ -5,14 +5,10 @@ from __future__ import annotations
 import difflib
 import json
 import os
-import re
 import signal
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.cookiejar import CookieJar
 from importlib.resources import files
 from pathlib import Path
@@ -34,6 +30,7 @@ from edge_daemon.preview.camera_meters import measure
 from edge_daemon.preview.field_editor import Draft
 from edge_daemon.preview.frames import Eye
 from tests.support.pictures.paper import page
+from tests.support.program import preview
 
 FILE = """# mine
 [camera]
@@ -283,29 +280,9 @@ def test_each_token_opens_once() -> None:
     assert not guard.knows("")
 
 
-@contextmanager
-def served(file: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`edge-daemon preview` as its user starts it, and the address that it prints."""
-    folder = file.parent
-    process = subprocess.Popen(
-        [sys.executable, "-m", "edge_daemon", "preview", "--config", str(file), "--port", "0", *more],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"STATE_DIRECTORY": str(folder / "state"), "RUNTIME_DIRECTORY": str(folder / "run")},
-    )
-    try:
-        assert process.stdout is not None
-        yield process, next(match[0] for line in process.stdout if (match := re.search(r"http://\S+", line)))
-    finally:
-        process.kill()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
-
-
 def test_who_has_no_cookie_sees_nothing(file: Path) -> None:
     """The address opens it once; without its cookie every path is refused; a form of another page is not obeyed."""
-    with served(file) as (process, url):
+    with preview(file) as (process, url):
         base = url.partition("?")[0]
         browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar := CookieJar()))
         for path in ("", "teach", "api/look", "api/samples", "page.css"):
@@ -327,5 +304,5 @@ def test_who_has_no_cookie_sees_nothing(file: Path) -> None:
 
 def test_it_ends_by_itself(file: Path) -> None:
     """After the time that was set, with exit code 0."""
-    with served(file, "--for", "1s") as (process, _):
+    with preview(file, "--for", "1s") as (process, _):
         assert process.wait(20) == 0

@@ -15,13 +15,13 @@ from edge_daemon.second_opinion import messages
 from edge_daemon.second_opinion.budget import Budget
 from edge_daemon.second_opinion.client import PAUSE, SecondOpinionClient
 from edge_daemon.second_opinion.messages import EXPIRY, Answer, Question
-from tests.decision.test_voter import FPS, Scene, number, paper, units
-from tests.support import contract
+from tests.support import schema_check
+from tests.support.voting import FPS, VoterRun, number, pixels_of, units
 
 TOPIC = "edge_daemon/bench/opinion/response"
 
 
-class Device(Scene):
+class Device(VoterRun):
     """A scene whose doubtful numbers somebody else is asked about."""
 
     def __init__(self, folder: Path, *options: Options, per_day: int = 10) -> None:
@@ -45,7 +45,7 @@ class Device(Scene):
         while self.seq < until:
             self.show(seen, written=written or text)
             self.seq += pause
-            pixels = paper(written or text)
+            pixels = pixels_of(written or text)
             frame = Frame(self.seq, 0.0, self.seq / FPS, pixels)
             self.asking.on_patch(Patch(self.field, frame, pixels, np.eye(3)), [seen])
             self.asking.on_tick()
@@ -56,7 +56,7 @@ class Device(Scene):
         found = self.last_values.optional()
         self.last_values.cancel_optional()
         for message in found:
-            assert contract.check(message.topic, message.payload) == "question"
+            assert schema_check.check(message.topic, message.payload) == "question"
         return [messages.parse_question(ReceivedMessage(m.topic, m.payload))[1] for m in found]
 
     def question(self) -> Question:
@@ -68,7 +68,7 @@ class Device(Scene):
         """An answer, and what is said thereupon."""
         before = len(self.said)
         message = messages.answer_message("bench", Answer(question.id, list(candidates), "big@1"))
-        assert contract.check(message.topic, message.payload) == "answer"
+        assert schema_check.check(message.topic, message.payload) == "answer"
         assert self.asking.on_answer(ReceivedMessage(message.topic, message.payload))
         for record in self.voter.due(self.seq / FPS):
             (self.said if isinstance(record, Reading) else self.events).append(record)  # type: ignore[arg-type]

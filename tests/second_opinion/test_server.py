@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_daemon.domain import Candidate, Frame, Grey, Message, Patch, ReceivedMessage
+from edge_daemon.domain import Candidate, Grey, Message, Patch, ReceivedMessage
 from edge_daemon.inference import classifier as classifiers
 from edge_daemon.inference.interpreter import models_folder
 from edge_daemon.mqtt.address import BrokerAddress
@@ -25,13 +25,12 @@ from edge_daemon.second_opinion import messages
 from edge_daemon.second_opinion import server as opinion_server
 from edge_daemon.second_opinion.engines import Ensemble, open_ensemble
 from edge_daemon.second_opinion.messages import Question
-from edge_daemon.sources.simulated import handwriting
-from tests.support import contract
+from tests.support import schema_check
 from tests.support.brokers.mosquitto import Mosquitto, Recorder
 from tests.support.brokers.small_brokers import SmallBroker, amqtt
+from tests.support.pictures.doubtful import REGION, doubtful_pages
 from tests.support.pictures.paper import page
-from tests.support.program import started
-from tests.test_app import daemon
+from tests.support.program import daemon, started
 
 QUESTION, ANSWER = "edge_daemon/bench/opinion/request", "edge_daemon/bench/opinion/response"
 
@@ -103,7 +102,7 @@ def test_a_server_answers_whoever_asks(broker: Mosquitto, recorder: Recorder) ->
     assert int("f" * 16, 16) not in answered(recorder)
     for topic, payload in recorder.heard:
         if topic == ANSWER:
-            assert contract.check(topic, payload) == "answer"
+            assert schema_check.check(topic, payload) == "answer"
 
 
 def test_a_server_comes_back_to_its_broker(broker: Mosquitto, recorder: Recorder) -> None:
@@ -181,26 +180,6 @@ def server(broker: Mosquitto) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
-REGION = (40, 30, 240, 70)
-
-
-def doubtful_pages() -> Iterator[Grey]:
-    """Pages with a number in REGION that the device reads, and not surely."""
-    reader = open_reader(classifiers.Options())
-    x, y, w, h = REGION
-    for seed in range(2000):
-        rng = np.random.default_rng(seed)
-        canvas = np.full((240, 320), 205, np.uint8)
-        text = str(rng.integers(100, 9999))
-        made = handwriting.Writer(seed).number(text, 15)
-        handwriting.draw(canvas, [stroke + np.array((60, 52), np.float32) for stroke in made.strokes], 2.0, 120)
-        canvas = np.asarray(cv2.GaussianBlur(canvas, (0, 0), 1.8), np.uint8)
-        part = canvas[y : y + h, x : x + w]
-        numbers = reader.read(Patch("units", Frame(0, 0.0, 0.0, canvas), part, np.eye(3)))
-        if len(numbers) == 1 and 0.4 < numbers[0].confidence < 0.75:
-            yield canvas
-
-
 def field(**keys: str) -> str:
     more = "".join(f"{key} = {value}\n" for key, value in keys.items())
     return f'[[field]]\nname = "units"\nregion = {list(REGION)}\nsettle = "1s"\n{more}'
@@ -246,7 +225,7 @@ def test_two_servers_one_killed(tmp_path: Path, broker: Mosquitto, recorder: Rec
         assert second.wait(20) == 0
     numbers = answered(recorder)
     assert len(numbers) == len({*numbers}), "a question was answered twice"
-    contract.check_all(recorder.heard)
+    schema_check.check_all(recorder.heard)
 
 
 @pytest.mark.slow

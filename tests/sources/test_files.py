@@ -18,7 +18,7 @@ from edge_daemon.errors import PictureError
 from edge_daemon.sources.files import Colour, FilesCamera, Options, Picture, pictures
 from edge_daemon.sources.kinds import open_source, options_type
 from edge_daemon.sources.simulated.handwriting import Writer, draw
-from tests.sources.test_simulated import Clock
+from tests.support.clock import FakeClock
 
 
 def _page(text: str = "2021") -> Image.Image:
@@ -197,7 +197,7 @@ def test_video_that_breaks_off(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     assert capfd.readouterr() == ("", "")
 
 
-def _camera(path: Path, clock: Clock, loop: bool = False, fps: float = 5.0) -> FilesCamera:
+def _camera(path: Path, clock: FakeClock, loop: bool = False, fps: float = 5.0) -> FilesCamera:
     return FilesCamera(Options(str(path), loop, fps), clock.now, clock.sleep)
 
 
@@ -208,7 +208,7 @@ def _shades(frames: list[Frame | None]) -> list[int]:
 def test_camera_shows_an_image_without_end(tmp_path: Path) -> None:
     """An image is a still scene: the same picture at each frame time, each an owned copy, loop or not."""
     _page().save(tmp_path / "page.png")
-    clock = Clock()
+    clock = FakeClock()
     frames = list(islice(_camera(tmp_path / "page.png", clock).frames(tick=1.0), 20))
     assert [frame.seq for frame in frames if frame] == list(range(20))
     assert clock.time == pytest.approx(100 + 19 * 0.2)
@@ -223,7 +223,7 @@ def test_camera_turns_the_pages_of_a_folder(tmp_path: Path, loop: bool, expected
     """Of a folder each picture is shown for one frame time; then it ends, or starts again."""
     for name, grey in [("a9.png", 50), ("a10.png", 100), ("b.png", 150)]:
         Image.new("L", (8, 6), grey).save(tmp_path / name)
-    clock = Clock()
+    clock = FakeClock()
     frames = list(islice(_camera(tmp_path, clock, loop).frames(tick=1.0), 7))
     assert _shades(frames) == expected
     assert clock.time == pytest.approx(100 + 0.2 * min(3 if not loop else 6, len(frames)))
@@ -231,7 +231,7 @@ def test_camera_turns_the_pages_of_a_folder(tmp_path: Path, loop: bool, expected
 
 def test_camera_plays_a_video_at_its_own_speed(tmp_path: Path) -> None:
     """Three seconds of video take three seconds, and active_fps frames of each second are looked at."""
-    clock = Clock()
+    clock = FakeClock()
     frames = list(_camera(_video(tmp_path / "clip.avi"), clock, fps=5.0).frames(tick=1.0))
     assert _shades(frames) == list(range(0, 30, 2))
     assert clock.time == pytest.approx(103)
@@ -239,7 +239,7 @@ def test_camera_plays_a_video_at_its_own_speed(tmp_path: Path) -> None:
 
 def test_camera_does_not_wait_for_a_slow_consumer(tmp_path: Path) -> None:
     """Who takes half a second over each frame of a video misses the frames in between."""
-    clock = Clock()
+    clock = FakeClock()
     shades = []
     for frame in _camera(_video(tmp_path / "clip.avi"), clock, fps=10.0).frames(tick=1.0):
         shades += _shades([frame])
@@ -250,7 +250,7 @@ def test_camera_does_not_wait_for_a_slow_consumer(tmp_path: Path) -> None:
 def test_camera_ticks(tmp_path: Path) -> None:
     """Between slow pictures there is a None for every tick that goes by."""
     _page().save(tmp_path / "page.png")
-    camera = _camera(tmp_path / "page.png", Clock(), fps=0.4)
+    camera = _camera(tmp_path / "page.png", FakeClock(), fps=0.4)
     got = [frame and frame.seq for frame in islice(camera.frames(tick=1.0), 5)]
     assert got == [0, None, None, 1, None]
 
@@ -259,7 +259,7 @@ def test_a_still_picture_comes_slowly_while_nothing_happens(tmp_path: Path) -> N
     """A picture once a second and no more; the pages of a folder are turned at their own rate all the same."""
     for name, wanted in (("a.png", 1.0), ("b.png", 0.2)):
         _page().save(tmp_path / name)
-        clock = Clock()
+        clock = FakeClock()
         camera = _camera(tmp_path if name == "b.png" else tmp_path / name, clock, loop=True)
         camera.hurry(False)
         assert [frame is not None for frame in islice(camera.frames(tick=9.0), 4)] == [True] * 4
@@ -268,7 +268,7 @@ def test_a_still_picture_comes_slowly_while_nothing_happens(tmp_path: Path) -> N
 
 def test_of_a_still_video_few_frames_are_looked_at(tmp_path: Path) -> None:
     """While nothing happens one frame of each second is, and the video takes as long as ever."""
-    clock = Clock()
+    clock = FakeClock()
     camera = _camera(_video(tmp_path / "clip.avi"), clock)
     camera.hurry(False)
     assert _shades(list(camera.frames(tick=9.0))) == [0, 10, 20]
@@ -281,4 +281,4 @@ def test_camera_refuses_what_cannot_be_read(tmp_path: Path) -> None:
         open_source("files", options_type("files")(path=str(tmp_path / "missing")))
     (tmp_path / "bad.png").write_bytes(_png(50000, 50000))
     with pytest.raises(PictureError, match="50000 x 50000"):
-        next(_camera(tmp_path, Clock()).frames(tick=1.0))
+        next(_camera(tmp_path, FakeClock()).frames(tick=1.0))

@@ -19,9 +19,9 @@ from edge_daemon.domain import Frame
 from edge_daemon.errors import CameraError, CameraHangsError
 from edge_daemon.sources import picamera
 from edge_daemon.sources.picamera import Options, PiCamera
-from tests.support import fake_picamera2
 from tests.support.brokers.mosquitto import Mosquitto, Recorder
-from tests.support.fake_picamera2 import Picamera2
+from tests.support.cameras import fake_picamera2
+from tests.support.cameras.fake_picamera2 import Picamera2
 from tests.support.pictures.paper import page
 
 ROOT = os.environ.get("EDGE_DAEMON_PICAMERA_ROOT", "")

@@ -13,19 +13,7 @@ from edge_daemon.domain import DIGITS, Frame
 from edge_daemon.errors import ConfigError
 from edge_daemon.sources.kinds import open_source, options_type
 from edge_daemon.sources.simulated.camera import Options, SimulatedCamera, Truth
-
-
-class Clock:
-    """Time that passes only when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.time = 100.0
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
+from tests.support.clock import FakeClock
 
 
 def _frames(options: Options) -> list[Frame]:
@@ -152,7 +140,7 @@ def test_truth_file_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_real_time_is_paced() -> None:
     """In real time a frame comes each 1/fps seconds, however quickly it is taken."""
-    clock = Clock()
+    clock = FakeClock()
     camera = SimulatedCamera(Options(active_fps=4.0), clock.now, clock.sleep)
     frames = list(islice(camera.frames(tick=1.0), 5))
     assert [frame.mono for frame in frames if frame] == pytest.approx([100, 100.25, 100.5, 100.75, 101])
@@ -160,7 +148,7 @@ def test_real_time_is_paced() -> None:
 
 def test_tick_while_waiting() -> None:
     """Between slow frames there is a None for every tick that goes by."""
-    clock = Clock()
+    clock = FakeClock()
     camera = SimulatedCamera(Options(active_fps=0.4), clock.now, clock.sleep)
     got = [frame and frame.seq for frame in islice(camera.frames(tick=1.0), 7)]
     assert got == [0, None, None, 1, None, None, 2]
@@ -168,7 +156,7 @@ def test_tick_while_waiting() -> None:
 
 def test_slow_consumer_misses_frames() -> None:
     """Who takes a second over a frame sees the picture of now, not one of long ago."""
-    clock = Clock()
+    clock = FakeClock()
     frames = SimulatedCamera(Options(active_fps=5.0), clock.now, clock.sleep).frames(tick=1.0)
     seqs = []
     for frame in islice(frames, 4):
@@ -194,7 +182,7 @@ def test_opened_by_name() -> None:
 def test_while_nothing_happens_pictures_are_left_out() -> None:
     """At the idle rate every fifth picture is shown, in real time as without it."""
     for realtime in (True, False):
-        clock = Clock()
+        clock = FakeClock()
         camera = SimulatedCamera(Options(active_fps=5.0, idle_fps=1.0, realtime=realtime), clock.now, clock.sleep)
         frames = (frame for frame in camera.frames(tick=10.0) if frame)
         seqs = [next(frames).seq]
@@ -207,7 +195,7 @@ def test_while_nothing_happens_pictures_are_left_out() -> None:
 
 def test_an_idle_rate_above_the_active_one_is_the_active_one() -> None:
     """Who wants one picture in four seconds does not get four while nothing happens."""
-    clock = Clock()
+    clock = FakeClock()
     camera = SimulatedCamera(Options(active_fps=0.25), clock.now, clock.sleep)
     camera.hurry(False)
     frames = [frame.mono for frame in islice(camera.frames(tick=9.0), 3) if frame]

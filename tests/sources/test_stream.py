@@ -13,11 +13,11 @@ from edge_daemon.domain import Frame
 from edge_daemon.errors import CameraError, ConfigError
 from edge_daemon.sources.stream import Options, StreamCamera
 from tests.support.brokers.mosquitto import Mosquitto, Recorder
-from tests.support.mjpeg import NetworkCamera
+from tests.support.cameras.mjpeg import NetworkCamera
+from tests.support.cameras.rtsp import RtspCamera, missing
 from tests.support.pictures.paper import page
-from tests.support.rtsp import RtspCamera, missing
-from tests.test_app import daemon, readings, texts
-from tests.test_years import availability, told_of
+from tests.support.program import daemon
+from tests.support.received import availability, has_problem, has_texts, readings
 
 RTSP = pytest.mark.skipif(bool(why := missing()), reason=why)
 PAGE = page([("2021", 60, 80)], pen=4, height=60)
@@ -68,10 +68,10 @@ def test_a_camera_that_is_switched_off_and_on(tmp_path: Path, broker: Mosquitto,
     camera = NetworkCamera(PAGE)
     with daemon(tmp_path, broker.url, f'source = "stream"\nurl = "{camera.url}"'):
         with camera.on():
-            recorder.wait_for(texts("2021"))
-        recorder.wait_for(told_of("camera"))
+            recorder.wait_for(has_texts("2021"))
+        recorder.wait_for(has_problem("camera"))
         with camera.on():
-            recorder.wait_for(lambda heard: not told_of("camera")(heard), timeout=40)
+            recorder.wait_for(lambda heard: not has_problem("camera")(heard), timeout=40)
         assert availability(recorder) == [b"online"]
         assert {r["text"] for r in readings(recorder.heard)} == {"2021"}
 
@@ -86,10 +86,10 @@ def test_rtsp(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
     login = f'username = "dock"\npassword_file = "{tmp_path}/password"'
     with daemon(tmp_path, broker.url, f'source = "stream"\nurl = "{camera.url}"\n{login}'):
         with camera.on():
-            recorder.wait_for(texts("2021"), timeout=40)
-        recorder.wait_for(told_of("camera"), timeout=60)
+            recorder.wait_for(has_texts("2021"), timeout=40)
+        recorder.wait_for(has_problem("camera"), timeout=60)
         with camera.on():
-            recorder.wait_for(lambda heard: not told_of("camera")(heard), timeout=60)
+            recorder.wait_for(lambda heard: not has_problem("camera")(heard), timeout=60)
         assert {r["text"] for r in readings(recorder.heard) if r["status"] == "ok"} == {"2021"}
 
 

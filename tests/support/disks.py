@@ -1,4 +1,4 @@
-"""Small disks of a test's own, in a mount namespace that nobody else sees."""
+"""A small disk for one test, in a mount namespace of its own."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ SIZE = "2m"
 
 
 def on_small_disk(folder: Path, script: str) -> None:
-    """Run a Python script as a process of its own that sees a disk of 2 MB at DISK; fails when it does.
+    """Runs a Python script in a process that has a disk of 2 MB at DISK; fails if the script fails.
 
-    It has `fill()` and `clear()`, which leave no byte free and free it again, `remount("ro" or "rw")`, and what a test
-    of the outbox needs.
+    The script can call `fill()` (no byte stays free), `clear()` and `remount("ro" or "rw")`, and has the names that a
+    test of the outbox needs.
     """
     folder.mkdir(exist_ok=True)
     namespace = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--map-root-user"])]

@@ -1,4 +1,4 @@
-"""Models to put into a store: the bundled one under another version, whole or spoiled."""
+"""Model folders to add to a store: the bundled model under another version, intact or changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edge_daemon.inference.interpreter import bundled
 
 
 def model(folder: Path, version: str, change: Callable[[bytes], bytes] = bytes, **facts: Any) -> Path:
-    """A new folder with a manifest and its files, every hash right. `change` is done to each network."""
+    """A new folder with a manifest and its files; all hashes are correct. `change` is applied to each network."""
     source = bundled("digits")
     manifest = json.loads(source.read_text()) | {"version": version} | facts
     folder = folder / f"model-{version}"

@@ -1,16 +1,19 @@
-"""The program as its users start it."""
+"""Starts the program as its users do: `edge-daemon run`, `call`, `preview`."""
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 
 @contextmanager
 def started(*arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
-    """`edge-daemon` with these arguments, its log in `stderr`; killed at the end, where it has not ended by itself."""
+    """`edge-daemon` with these arguments, its log in `stderr`; killed at the end if it is still running."""
     program = [sys.executable, "-m", "edge_daemon", *arguments]
     process = subprocess.Popen(program, stderr=subprocess.PIPE, text=True, env=environment)
     assert process.stderr is not None
@@ -20,3 +23,40 @@ def started(*arguments: str, environment: Mapping[str, str] | None = None) -> It
         process.kill()
         process.wait()
         process.stderr.close()
+
+
+@contextmanager
+def daemon(folder: Path, url: str, camera: str, extra: str = "") -> Iterator[subprocess.Popen[str]]:
+    """`edge-daemon run` for the device `bench`, with its state and runtime folders in `folder`; killed at the end."""
+    config = folder / "edge.toml"
+    config.write_text(f'[device]\nid = "bench"\n[camera]\n{camera}\n[mqtt]\nurl = "{url}"\ndetail = "digits"\n{extra}')
+    folders = {"STATE_DIRECTORY": str(folder / "state"), "RUNTIME_DIRECTORY": str(folder / "runtime")}
+    with started("run", "--config", str(config), environment=os.environ | folders) as process:
+        yield process
+
+
+def call(url: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """`edge-daemon call` to the device `bench`."""
+    where = ["--broker", url, "--device", "bench"]
+    command = [sys.executable, "-m", "edge_daemon", "call", *where, *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+@contextmanager
+def preview(file: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`edge-daemon preview`, and the address that it prints."""
+    folder = file.parent
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edge_daemon", "preview", "--config", str(file), "--port", "0", *more],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"STATE_DIRECTORY": str(folder / "state"), "RUNTIME_DIRECTORY": str(folder / "run")},
+    )
+    try:
+        assert process.stdout is not None
+        yield process, next(match[0] for line in process.stdout if (match := re.search(r"http://\S+", line)))
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()

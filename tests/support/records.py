@@ -1,4 +1,4 @@
-"""Readings and events for tests, so that a test names only what it is about."""
+"""Readings and events with default values, so that a test names only the values that it is about."""
 
 from __future__ import annotations
 
@@ -32,3 +32,26 @@ def reading(value: int = 1234, **changes: Any) -> Reading:
 def event(number: int = 0, **changes: Any) -> Event:
     """A change of the field `units`."""
     return replace(Event("reading_changed", "units", 1_795_485_000.12, {"number": number}), **changes)
+
+
+FIELDS = 3
+
+
+def numbered_reading(number: int) -> Reading:
+    """A reading whose every part follows from its number."""
+    text, at = f"{number:07d}", 1_795_000_000.0 + number
+    return Reading(
+        field=f"f{number % FIELDS}",
+        status=Status.OK,
+        text=text,
+        value=number,
+        unit="pcs",
+        confidence=0.9,
+        candidates=((text, 0.9),),
+        digits=tuple(Digit(((digit, 0.9),), (0, 0, 8, 8)) for digit in text),
+        votes=(5, 5),
+        captured_at=at,
+        value_at=at,
+        model="none@0",
+        backend="cpu",
+    )

@@ -20,7 +20,7 @@ from edge_daemon.system import machine
 from edge_daemon.telemetry import exporters
 from edge_daemon.telemetry.exporters import HealthFiles
 from edge_daemon.telemetry.report import EVERY, HealthReport
-from tests.support import contract
+from tests.support import schema_check
 from tests.support.records import event, reading
 
 
@@ -79,7 +79,7 @@ def test_health_comes_by_the_minute(bench: Bench) -> None:
     bench.time += 1
     bench.report.on_tick()
     assert bench.newest("/health")["frames"] == 1
-    assert contract.check_all((m.topic, m.payload) for m in bench.last_values.values()) == {"health", "problem"}
+    assert schema_check.check_all((m.topic, m.payload) for m in bench.last_values.values()) == {"health", "problem"}
 
 
 def test_health_counts(bench: Bench) -> None:

@@ -16,8 +16,8 @@ from edge_daemon.config.edit import with_keys
 from edge_daemon.errors import CameraError, ConfigError
 from edge_daemon.sources import picamera
 from edge_daemon.tools import calibrate
-from tests.support import fake_picamera2
-from tests.support.fake_picamera2 import Picamera2
+from tests.support.cameras import fake_picamera2
+from tests.support.cameras.fake_picamera2 import Picamera2
 
 FILE = """# mine
 [device]

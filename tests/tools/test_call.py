@@ -13,23 +13,19 @@ import pytest
 
 from edge_daemon.commands.dispatcher import COMMANDS
 from edge_daemon.domain import Message
-from tests.support import contract
+from tests.support import schema_check
 from tests.support.brokers.mosquitto import Mosquitto, Recorder, free_port
-from tests.test_app import daemon, picture, texts
+from tests.support.pictures.paper import write_page
+from tests.support.program import call, daemon
+from tests.support.received import has_texts
 
 BASE = "edge_daemon/bench"
 
 
 @pytest.fixture
 def camera(tmp_path: Path) -> str:
-    path = picture(tmp_path, ("2021", 60, 80), ("38", 80, 280))
+    path = write_page(tmp_path, ("2021", 60, 80), ("38", 80, 280))
     return f'source = "files"\npath = "{path}"\nloop = true'
-
-
-def call(url: str, *words: str) -> subprocess.CompletedProcess[str]:
-    where = ["--broker", url, "--device", "bench"]
-    command = [sys.executable, "-m", "edge_daemon", "call", *where, *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
 def statuses(recorder: Recorder) -> list[str]:
@@ -39,7 +35,7 @@ def statuses(recorder: Recorder) -> list[str]:
 def test_call(tmp_path: Path, broker: Mosquitto, recorder: Recorder, camera: str) -> None:
     """People get the data or `ok`; programs get JSON; a refusal is exit code 1, on stderr."""
     with daemon(tmp_path, broker.url, camera):
-        recorder.wait_for(texts("2021", "38"))
+        recorder.wait_for(has_texts("2021", "38"))
         done = call(broker.url, "health_check", "--json")
         said = json.loads(done.stdout)
         assert (done.returncode, said["status"]) == (0, "ok")
@@ -88,7 +84,7 @@ def test_restart(tmp_path: Path, broker: Mosquitto, recorder: Recorder, camera: 
     """Answered, `offline`, and there again, in the same process id; the same transaction again restarts nothing."""
     request = Message(f"{BASE}/request/restart", b'{"transaction": "once"}')
     with daemon(tmp_path, broker.url, camera) as process:
-        recorder.wait_for(texts("2021", "38"))
+        recorder.wait_for(has_texts("2021", "38"))
         for _ in range(2):
             recorder.say(request)
             recorder.wait_for(lambda _: recorder.payloads("/availability").count("online") == 2)
@@ -107,7 +103,7 @@ def test_set_value_and_snapshot(tmp_path: Path, broker: Mosquitto, recorder: Rec
     field = '[[field]]\nname = "tank"\nregion = [0.05, 0.5, 0.5, 0.4]\nsettle = "1s"\n'
     field = "snapshots = true\n" + field
     with daemon(tmp_path, broker.url, camera, field) as process:
-        recorder.wait_for(texts("38"))
+        recorder.wait_for(has_texts("38"))
         assert json.loads(call(broker.url, "set_value", "field=tank", "value=41").stdout)["text"] == "41"
         recorder.wait_for(lambda _: recorder.payloads("/reading/tank")[-1]["value"] == 41)
         recorder.wait_for(lambda _: recorder.payloads("/event")[-1]["event_type"] == "value_set")
@@ -120,7 +116,7 @@ def test_set_value_and_snapshot(tmp_path: Path, broker: Mosquitto, recorder: Rec
         recorder.wait_for(lambda _: recorder.count("/reading/tank") > before)
     said = recorder.payloads("/reading/tank")[before]
     assert (said["status"], said["value"]) == ("low_confidence", 41)
-    contract.check_all(recorder.heard)
+    schema_check.check_all(recorder.heard)
 
 
 def test_help_names_every_command() -> None:
@@ -133,7 +129,7 @@ def test_reload(tmp_path: Path, broker: Mosquitto, recorder: Recorder, camera: s
     """A new field is there after a reload; a wrong configuration is refused, and with SIGHUP told as a problem."""
     config = tmp_path / "edge.toml"
     with daemon(tmp_path, broker.url, camera) as process:
-        recorder.wait_for(texts("2021", "38"))
+        recorder.wait_for(has_texts("2021", "38"))
         right = config.read_text()
         config.write_text(right + "[[field]]\n")
         refused = call(broker.url, "reload")
@@ -156,7 +152,7 @@ def test_switch(tmp_path: Path, broker: Mosquitto, recorder: Recorder, camera: s
         recorder.wait_for(lambda _: recorder.payloads("/enabled/state")[-1] == to.decode())
 
     with daemon(tmp_path, broker.url, camera) as process:
-        recorder.wait_for(texts("2021", "38"))
+        recorder.wait_for(has_texts("2021", "38"))
         turn(b"OFF")
         recorder.wait_for(lambda _: statuses(recorder)[-1] == "disabled")
         assert "switched off" in call(broker.url, "read_now").stderr

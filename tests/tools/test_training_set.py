@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -13,22 +12,17 @@ from edge_daemon.cli.main import cli
 from edge_daemon.domain import Glyph
 from edge_daemon.errors import SampleError
 from edge_daemon.inference.classifier import Options
-from edge_daemon.on_device.samples import Sample, Samples
+from edge_daemon.on_device.samples import Samples
 from edge_daemon.recognition.reader import Reader, open_reader
 from edge_daemon.tools import training_set
 from scripts.training.digits import dataset, sets
 from tests.support.models import model
-from tests.support.pictures.paper import page
+from tests.support.samples import sample
 
 
 @pytest.fixture(scope="module")
 def reader() -> Reader:
     return open_reader(Options())
-
-
-def sample(text: str, label: str | None, seed: int = 0) -> Sample:
-    pixels = page([(text, 20, 20)], size=(60 + 34 * len(text), 84), seed=seed)
-    return Sample(1.0, "tank", "unsure", [(text, 0.6)], [], "d@1", cv2.imencode(".png", pixels)[1].tobytes(), label)
 
 
 LABELLED = [(f"{i}-{i}", sample(text, text, i)) for i, text in enumerate(["4207", "31", "9865"])]

@@ -21,32 +21,32 @@ from tuf.api.metadata import Metadata, MetaFile
 from edge_daemon.errors import UpdateError
 from edge_daemon.updates import publish
 from edge_daemon.updates.client import MODEL
-from tests.support.owner import INT8, NOW, Device, Owner
+from tests.support.model_publisher import INT8, NOW, ModelPublisher, UpdatedDevice
 from tests.support.webserver import WebServer, serving
 
 
 @pytest.fixture
-def old(states: dict[str, Owner], tmp_path: Path) -> Owner:
+def old(states: dict[str, ModelPublisher], tmp_path: Path) -> ModelPublisher:
     return states["first"].copy(tmp_path / "old")
 
 
 @pytest.fixture
-def new(states: dict[str, Owner], tmp_path: Path) -> Owner:
+def new(states: dict[str, ModelPublisher], tmp_path: Path) -> ModelPublisher:
     return states["second"].copy(tmp_path / "new")
 
 
 @pytest.fixture
-def web(old: Owner) -> Iterator[WebServer]:
+def web(old: ModelPublisher) -> Iterator[WebServer]:
     with serving(old.public) as server:
         yield server
 
 
 @pytest.fixture
-def device(old: Owner, web: WebServer, tmp_path: Path) -> Device:
-    return Device(tmp_path / "device", web.url, old.root)
+def device(old: ModelPublisher, web: WebServer, tmp_path: Path) -> UpdatedDevice:
+    return UpdatedDevice(tmp_path / "device", web.url, old.root)
 
 
-def sign(owner: Owner, signed: Any, key: str = "publish", name: str = "") -> bytes:
+def sign(owner: ModelPublisher, signed: Any, key: str = "publish", name: str = "") -> bytes:
     """As somebody who has stolen that key would, and put where it is served."""
     (path,) = owner.keys.glob(f"{key}-*.pem")
     signer = CryptoSigner(load_pem_private_key(path.read_bytes(), None))
@@ -58,7 +58,7 @@ def sign(owner: Owner, signed: Any, key: str = "publish", name: str = "") -> byt
     return content
 
 
-def refused(device: Device, why: str, **how: Any) -> None:
+def refused(device: UpdatedDevice, why: str, **how: Any) -> None:
     """An update is refused with these words, and the model that ran runs on."""
     before = device.store.active().name
     with pytest.raises(UpdateError, match=why):
@@ -70,7 +70,7 @@ def refused(device: Device, why: str, **how: Any) -> None:
 # Old things
 
 
-def test_rollback(device: Device, web: WebServer, old: Owner, new: Owner) -> None:
+def test_rollback(device: UpdatedDevice, web: WebServer, old: ModelPublisher, new: ModelPublisher) -> None:
     """What was served before is not taken once something newer was seen."""
     web.folder = new.public
     assert device.look().latest == "9.5.0"
@@ -79,7 +79,7 @@ def test_rollback(device: Device, web: WebServer, old: Owner, new: Owner) -> Non
 
 
 @pytest.mark.parametrize("role", ["snapshot", "targets"])
-def test_rollback_with_the_publish_key(device: Device, web: WebServer, new: Owner, role: str) -> None:
+def test_rollback_with_the_publish_key(device: UpdatedDevice, web: WebServer, new: ModelPublisher, role: str) -> None:
     """Nor by a newer document that points to an older one."""
     web.folder = new.public
     device.look()
@@ -97,7 +97,7 @@ def test_rollback_with_the_publish_key(device: Device, web: WebServer, new: Owne
     refused(device, "older than what was served before")
 
 
-def test_freeze(device: Device, web: WebServer) -> None:
+def test_freeze(device: UpdatedDevice, web: WebServer) -> None:
     """Whoever goes on serving the same is believed until it runs out, and no longer."""
     device.clock = NOW + timedelta(days=364)
     assert device.look().latest == "9.4.0"
@@ -105,7 +105,7 @@ def test_freeze(device: Device, web: WebServer) -> None:
     refused(device, "expired, at 2028-03-01 12:00 UTC")
 
 
-def test_an_expired_root(device: Device, old: Owner) -> None:
+def test_an_expired_root(device: UpdatedDevice, old: ModelPublisher) -> None:
     """Keys count for ten years, unless their owner renews them; with the root key at hand that happens by itself."""
     late = NOW + timedelta(days=3651)
     stick = next(old.keys.glob("root-*.pem")).rename(old.folder / "stick.pem")
@@ -118,7 +118,7 @@ def test_an_expired_root(device: Device, old: Owner) -> None:
 
 
 @pytest.mark.slow
-def test_fast_forward(device: Device, web: WebServer, old: Owner) -> None:
+def test_fast_forward(device: UpdatedDevice, web: WebServer, old: ModelPublisher) -> None:
     """A thief of the publish key counts up as far as can be; another key, and devices listen to the owner again."""
     timestamp = old.signed("timestamp.json").signed
     timestamp.version = 2**31 - 1
@@ -133,28 +133,30 @@ def test_fast_forward(device: Device, web: WebServer, old: Owner) -> None:
 # Other things
 
 
-def test_mix_and_match_snapshot(device: Device, web: WebServer, old: Owner, new: Owner) -> None:
+def test_mix_and_match_snapshot(
+    device: UpdatedDevice, web: WebServer, old: ModelPublisher, new: ModelPublisher
+) -> None:
     """Documents that were each signed once, but never together."""
     web.folder = new.public
     shutil.copy(old.public / "metadata/1.snapshot.json", new.public / "metadata/2.snapshot.json")
     refused(device, "not what was signed")
 
 
-def test_mix_and_match_targets(device: Device, web: WebServer, old: Owner, new: Owner) -> None:
+def test_mix_and_match_targets(device: UpdatedDevice, web: WebServer, old: ModelPublisher, new: ModelPublisher) -> None:
     """The list of files of one time with the snapshot of another."""
     web.folder = new.public
     shutil.copy(old.public / "metadata/1.targets.json", new.public / "metadata/2.targets.json")
     refused(device, "not what was signed")
 
 
-def test_wrong_key(device: Device, web: WebServer, states: dict[str, Owner]) -> None:
+def test_wrong_key(device: UpdatedDevice, web: WebServer, states: dict[str, ModelPublisher]) -> None:
     """A whole folder signed by somebody else."""
     web.folder = states["stranger"].public
     refused(device, "not signed by whom root.json names")
 
 
 @pytest.mark.parametrize("role", ["timestamp", "snapshot", "targets"])
-def test_a_changed_document(device: Device, old: Owner, role: str) -> None:
+def test_a_changed_document(device: UpdatedDevice, old: ModelPublisher, role: str) -> None:
     """One byte of any document."""
     path = old.public / "metadata" / ("timestamp.json" if role == "timestamp" else f"1.{role}.json")
     path.write_bytes(path.read_bytes().replace(b'"version": 1', b'"version": 7'))
@@ -162,14 +164,14 @@ def test_a_changed_document(device: Device, old: Owner, role: str) -> None:
 
 
 @pytest.mark.parametrize("path", [MODEL, INT8])
-def test_arbitrary_software(device: Device, old: Owner, path: str) -> None:
+def test_arbitrary_software(device: UpdatedDevice, old: ModelPublisher, path: str) -> None:
     """Another file in the place of one that was signed, of the same length."""
     target = old.target(path)
     target.write_bytes(b"\x00" * target.stat().st_size)
     refused(device, "not what was signed")
 
 
-def test_a_root_of_somebody_else(device: Device, old: Owner, states: dict[str, Owner]) -> None:
+def test_a_root_of_somebody_else(device: UpdatedDevice, old: ModelPublisher, states: dict[str, ModelPublisher]) -> None:
     """A newer root that the root before it has not signed."""
     root = states["stranger"].signed("1.root.json").signed
     root.version = 2
@@ -186,7 +188,7 @@ def endless() -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("path", ["/metadata/timestamp.json", "/metadata/2.root.json", MODEL, "int8.tflite"])
-def test_endless_data(device: Device, web: WebServer, path: str) -> None:
+def test_endless_data(device: UpdatedDevice, web: WebServer, path: str) -> None:
     """Whatever never ends is left where it exceeds what was signed for."""
     web.instead = lambda asked: endless() if asked.endswith(path) else None
     refused(device, "more")
@@ -204,20 +206,20 @@ def silence(web: WebServer) -> Iterator[bytes]:
     yield b""
 
 
-def test_slow_retrieval(device: Device, web: WebServer) -> None:
+def test_slow_retrieval(device: UpdatedDevice, web: WebServer) -> None:
     """A byte now and then is no download."""
     web.instead = lambda path: drip(web) if path.endswith("int8.tflite") else None
     refused(device, "bytes in .* too slow")
 
 
-def test_slow_retrieval_of_nothing(device: Device, web: WebServer) -> None:
+def test_slow_retrieval_of_nothing(device: UpdatedDevice, web: WebServer) -> None:
     """A server that accepts, and says nothing."""
     device.hasty(silence=0.2)
     web.raw = lambda path: silence(web)
     refused(device, "too slow")
 
 
-def test_slow_retrieval_of_headers(device: Device, web: WebServer) -> None:
+def test_slow_retrieval_of_headers(device: UpdatedDevice, web: WebServer) -> None:
     """Headers that never end, each in time: a run as a whole has its time, too."""
     device.hasty(longest=0.5)
     web.raw = lambda path: chain([b"HTTP/1.1 200 OK\r\n"], drip(web))
@@ -226,14 +228,14 @@ def test_slow_retrieval_of_headers(device: Device, web: WebServer) -> None:
     assert time.monotonic() - before < 10
 
 
-def test_a_file_that_is_too_short(device: Device, web: WebServer, old: Owner) -> None:
+def test_a_file_that_is_too_short(device: UpdatedDevice, web: WebServer, old: ModelPublisher) -> None:
     """Less than was signed is nothing."""
     target = old.target(INT8)
     target.write_bytes(target.read_bytes()[:-1])
     refused(device, "broke off after")
 
 
-def test_a_file_that_is_too_long(device: Device, web: WebServer, old: Owner) -> None:
+def test_a_file_that_is_too_long(device: UpdatedDevice, web: WebServer, old: ModelPublisher) -> None:
     """Nor is more."""
     target = old.target(INT8)
     target.write_bytes(target.read_bytes() + b"\x00")
@@ -241,20 +243,20 @@ def test_a_file_that_is_too_long(device: Device, web: WebServer, old: Owner) -> 
 
 
 @pytest.mark.slow
-def test_extraneous_targets(device: Device, web: WebServer, old: Owner) -> None:
+def test_extraneous_targets(device: UpdatedDevice, web: WebServer, old: ModelPublisher) -> None:
     """What is served, and signed, beside the model's own files is not even asked for."""
     publish_more(old, {"extra.bin": b"x" * 1000})
     assert device.update().changed
     assert not [path for path, _ in web.asked if "extra" in path]
 
 
-def publish_more(owner: Owner, more: dict[str, bytes]) -> None:
+def publish_more(owner: ModelPublisher, more: dict[str, bytes]) -> None:
     repository = publish._Repository(owner.public, owner.keys, NOW)
     there = repository.documents["targets"].signed.targets
     repository.sign({path: owner.target(path).read_bytes() for path in there} | more, timedelta(days=365))
 
 
-def test_a_file_that_is_not_signed(device: Device, old: Owner) -> None:
+def test_a_file_that_is_not_signed(device: UpdatedDevice, old: ModelPublisher) -> None:
     """A model whose manifest names what was never signed."""
     repository = publish._Repository(old.public, old.keys, NOW)
     repository.sign({MODEL: old.target().read_bytes()}, timedelta(days=365))
@@ -265,7 +267,7 @@ def test_a_file_that_is_not_signed(device: Device, old: Owner) -> None:
 
 
 @pytest.mark.slow
-def test_new_keys_are_followed(device: Device, old: Owner) -> None:
+def test_new_keys_are_followed(device: UpdatedDevice, old: ModelPublisher) -> None:
     """A device with the first root file follows every change of either key, also when it misses some."""
     old.publish(rotate="publish")
     assert device.look().latest == "9.4.0"
@@ -275,7 +277,7 @@ def test_new_keys_are_followed(device: Device, old: Owner) -> None:
     assert old.signed("5.root.json").signed.version == 5
 
 
-def test_keys_that_were_lost(device: Device, web: WebServer, states: dict[str, Owner]) -> None:
+def test_keys_that_were_lost(device: UpdatedDevice, web: WebServer, states: dict[str, ModelPublisher]) -> None:
     """Who has lost the root key begins anew, and brings each device another root file: then it believes that one."""
     assert device.look().latest == "9.4.0"
     web.folder = states["stranger"].public
@@ -283,7 +285,7 @@ def test_keys_that_were_lost(device: Device, web: WebServer, states: dict[str, O
     assert device.look().latest == "9.6.0"
 
 
-def test_an_old_key_counts_no_more(device: Device, old: Owner) -> None:
+def test_an_old_key_counts_no_more(device: UpdatedDevice, old: ModelPublisher) -> None:
     """After the change what the former key signs is not believed, though it was when it was signed."""
     thief = old.copy(old.folder.parent / "thief")
     old.publish(rotate="publish")

@@ -14,27 +14,27 @@ from edge_daemon.errors import ModelError, UpdateError
 from edge_daemon.updates.client import MODEL
 from edge_daemon.updates.install import WRITTEN
 from tests.support.disks import on_small_disk
-from tests.support.owner import BUNDLED, NOW, WEIGHTS, Device, Owner
+from tests.support.model_publisher import BUNDLED, NOW, WEIGHTS, ModelPublisher, UpdatedDevice
 from tests.support.webserver import WebServer, serving
 
 
 @pytest.fixture
-def owner(published: Owner, tmp_path: Path) -> Owner:
+def owner(published: ModelPublisher, tmp_path: Path) -> ModelPublisher:
     return published.copy(tmp_path / "owner")
 
 
 @pytest.fixture
-def web(owner: Owner) -> Iterator[WebServer]:
+def web(owner: ModelPublisher) -> Iterator[WebServer]:
     with serving(owner.public) as server:
         yield server
 
 
 @pytest.fixture
-def device(owner: Owner, web: WebServer, tmp_path: Path) -> Device:
-    return Device(tmp_path / "device", web.url, owner.root)
+def device(owner: ModelPublisher, web: WebServer, tmp_path: Path) -> UpdatedDevice:
+    return UpdatedDevice(tmp_path / "device", web.url, owner.root)
 
 
-def test_a_newer_model_is_installed(device: Device, web: WebServer) -> None:
+def test_a_newer_model_is_installed(device: UpdatedDevice, web: WebServer) -> None:
     """Looking tells of it, updating makes it the active one, and then it is the newest; nothing is left lying about."""
     assert (device.look().latest, device.store.active().bundled) == ("9.4.0", True)
     progress: list[tuple[int, int]] = []
@@ -49,14 +49,14 @@ def test_a_newer_model_is_installed(device: Device, web: WebServer) -> None:
     assert not (device.folder / "updates/incoming").exists()
 
 
-def files(device: Device) -> list[dict[str, int]]:
+def files(device: UpdatedDevice) -> list[dict[str, int]]:
     manifest = device.store.active().manifest
     found: list[dict[str, int]] = list(json.loads(manifest.read_text())["files"].values())
     return found
 
 
 @pytest.mark.slow
-def test_the_owner_may_go_back(device: Device, owner: Owner) -> None:
+def test_the_owner_may_go_back(device: UpdatedDevice, owner: ModelPublisher) -> None:
     """An earlier model that is published again is the newest: it is signed later. What is here is not loaded again."""
     device.update()
     owner.publish("9.5.0")
@@ -67,7 +67,7 @@ def test_the_owner_may_go_back(device: Device, owner: Owner) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_older_than_the_bundled_model_is_taken_by_hand_only(device: Device) -> None:
+def test_what_is_older_than_the_bundled_model_is_taken_by_hand_only(device: UpdatedDevice) -> None:
     """The timer of an upgraded program leaves it; asked for again it is installed, and stays."""
     device.store._floor = device.store._floor.with_name("digits-10.0.0.json")
     assert "older than the model that came" in device.look().why
@@ -78,7 +78,7 @@ def test_what_is_older_than_the_bundled_model_is_taken_by_hand_only(device: Devi
 
 
 @pytest.mark.slow
-def test_what_was_left_is_not_installed_again(device: Device) -> None:
+def test_what_was_left_is_not_installed_again(device: UpdatedDevice) -> None:
     """A version that was rolled back stays away, and the reason is told."""
     device.update()
     device.store.rollback("it read badly")
@@ -89,7 +89,7 @@ def test_what_was_left_is_not_installed_again(device: Device) -> None:
 
 
 @pytest.mark.slow
-def test_a_model_that_does_not_fit_is_loaded_once(device: Device, owner: Owner, web: WebServer) -> None:
+def test_a_model_that_does_not_fit_is_loaded_once(device: UpdatedDevice, owner: ModelPublisher, web: WebServer) -> None:
     """What the store does not take is told with its reason, and is not loaded again every day, only when asked to."""
     manifest = owner.folder / "model-9.4.0/digits-9.4.0.json"
     said = json.loads(manifest.read_text()) | {"normaliser": 99, "version": "9.6.0"}
@@ -106,7 +106,7 @@ def test_a_model_that_does_not_fit_is_loaded_once(device: Device, owner: Owner, 
         device.update(again=True)
 
 
-def publish_untried(owner: Owner, manifest: Path) -> None:
+def publish_untried(owner: ModelPublisher, manifest: Path) -> None:
     """A model that would not stand its trial, of an owner with another program than ours."""
     from edge_daemon.inference.interpreter import Manifest, decode, read_file
     from edge_daemon.updates import publish
@@ -119,7 +119,7 @@ def publish_untried(owner: Owner, manifest: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", ["manifest", "network", "folder"])
-def test_a_model_that_was_damaged_comes_again(device: Device, damage: str) -> None:
+def test_a_model_that_was_damaged_comes_again(device: UpdatedDevice, damage: str) -> None:
     """What a bad disk took from the active model is loaded anew."""
     device.update()
     manifest = device.store.active().manifest
@@ -135,14 +135,14 @@ def test_a_model_that_was_damaged_comes_again(device: Device, damage: str) -> No
 # The clock
 
 
-def test_an_unset_clock_does_not_keep_a_device_from_updates(device: Device, owner: Owner) -> None:
+def test_an_unset_clock_does_not_keep_a_device_from_updates(device: UpdatedDevice, owner: ModelPublisher) -> None:
     """In 1970 signatures are judged as of the day this program was written."""
     device.clock = datetime(1970, 1, 1, 0, 3, tzinfo=UTC)
     assert device.look().latest == "9.4.0"
     assert device.known().newest == WRITTEN.timestamp()
 
 
-def test_a_clock_that_goes_back_brings_nothing_back(device: Device, owner: Owner) -> None:
+def test_a_clock_that_goes_back_brings_nothing_back(device: UpdatedDevice, owner: ModelPublisher) -> None:
     """What ran out at the newest time this device has been sure of is refused, whatever the clock says later."""
     device.look()
     device.clock = NOW + timedelta(days=364)
@@ -153,7 +153,7 @@ def test_a_clock_that_goes_back_brings_nothing_back(device: Device, owner: Owner
         device.look()
 
 
-def test_a_clock_that_was_ahead_does_no_lasting_harm(device: Device, owner: Owner) -> None:
+def test_a_clock_that_was_ahead_does_no_lasting_harm(device: UpdatedDevice, owner: ModelPublisher) -> None:
     """Far in the future everything has run out; that time is not remembered, and with the right one all is well."""
     device.clock = datetime(2099, 1, 1, tzinfo=UTC)
     with pytest.raises(UpdateError, match="2099-01-01 00:00 UTC"):
@@ -165,7 +165,7 @@ def test_a_clock_that_was_ahead_does_no_lasting_harm(device: Device, owner: Owne
 # Bad links
 
 
-def test_what_broke_off_is_taken_up(device: Device, web: WebServer, owner: Owner) -> None:
+def test_what_broke_off_is_taken_up(device: UpdatedDevice, web: WebServer, owner: ModelPublisher) -> None:
     """Each connection ends after 30,000 bytes: the rest is asked for, nothing comes twice, and the model arrives."""
     web.breaks_after = 30_000
     device.hasty(tries=50)
@@ -176,7 +176,7 @@ def test_what_broke_off_is_taken_up(device: Device, web: WebServer, owner: Owner
 
 
 @pytest.mark.slow
-def test_what_broke_off_is_taken_up_by_the_next_run(device: Device, web: WebServer) -> None:
+def test_what_broke_off_is_taken_up_by_the_next_run(device: UpdatedDevice, web: WebServer) -> None:
     """A run that gives up leaves what it has; the next one asks for the rest only."""
     web.breaks_after = 200_000
     device.hasty(tries=1)
@@ -188,7 +188,7 @@ def test_what_broke_off_is_taken_up_by_the_next_run(device: Device, web: WebServ
 
 
 @pytest.mark.slow
-def test_a_server_without_ranges_begins_anew(device: Device, web: WebServer) -> None:
+def test_a_server_without_ranges_begins_anew(device: UpdatedDevice, web: WebServer) -> None:
     """Where the rest cannot be asked for, the whole comes again, and the model arrives."""
     web.breaks_after = 300_000
     device.hasty(tries=1)
@@ -199,7 +199,7 @@ def test_a_server_without_ranges_begins_anew(device: Device, web: WebServer) -> 
 
 
 @pytest.mark.slow
-def test_a_beginning_that_was_spoilt_is_thrown_away(device: Device, web: WebServer) -> None:
+def test_a_beginning_that_was_spoilt_is_thrown_away(device: UpdatedDevice, web: WebServer) -> None:
     """Bytes that a bad disk or a power cut has changed cost one run, not all."""
     web.breaks_after = 200_000
     device.hasty(tries=1)
@@ -213,7 +213,7 @@ def test_a_beginning_that_was_spoilt_is_thrown_away(device: Device, web: WebServ
     assert device.update().changed
 
 
-def test_nobody_there(device: Device, web: WebServer) -> None:
+def test_nobody_there(device: UpdatedDevice, web: WebServer) -> None:
     """No server, no folder, no root file: a sentence, and the model that runs goes on."""
     device.options = type(device.options)(f"{web.url}/elsewhere", device.options.root)
     with pytest.raises(UpdateError, match=r"404.*model publish"):
@@ -231,7 +231,7 @@ def test_nobody_there(device: Device, web: WebServer) -> None:
 
 
 @pytest.mark.slow
-def test_two_at_once(device: Device) -> None:
+def test_two_at_once(device: UpdatedDevice) -> None:
     """A second update is refused while one is at work."""
 
     def meanwhile(loaded: int, of: int) -> None:
@@ -245,16 +245,16 @@ def test_two_at_once(device: Device) -> None:
 
 
 @pytest.mark.slow
-def test_a_full_disk(owner: Owner, web: WebServer, tmp_path: Path) -> None:
+def test_a_full_disk(owner: ModelPublisher, web: WebServer, tmp_path: Path) -> None:
     """With too little room nothing is begun; where it fills up meanwhile that is told; then the update goes on.
 
     The model that runs is not touched by any of that.
     """
     script = f"""
-    import edge_daemon.repository as repository
     from edge_daemon.errors import UpdateError
-    from tests.owner import Device
-    device = Device(DISK / "device", {web.url!r}, Path({str(owner.root)!r}))
+    from edge_daemon.updates import client
+    from tests.support.model_publisher import UpdatedDevice
+    device = UpdatedDevice(DISK / "device", {web.url!r}, Path({str(owner.root)!r}))
 
     def refused():
         try:
@@ -263,12 +263,12 @@ def test_a_full_disk(owner: Owner, web: WebServer, tmp_path: Path) -> None:
             return str(error)
 
     assert "MB are free" in refused()
-    repository.SPARE = 0
+    client.SPARE = 0
     before = (DISK / "device/updates/incoming")
     size = 700_000
     with (DISK / "filler").open("wb") as file:  # room for the model once, and for no copy of it
         file.write(bytes(__import__("shutil").disk_usage(DISK).free - size))
-    repository.shutil.disk_usage = lambda path: type("Usage", (), {{"free": 10**9}})
+    client.shutil.disk_usage = lambda path: type("Usage", (), {{"free": 10**9}})
     assert "No space left" in refused(), refused()
     assert device.store.active().bundled
     assert device.known().latest == "9.4.0"

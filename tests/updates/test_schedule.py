@@ -18,17 +18,17 @@ from edge_daemon.errors import CommandError, ModelError
 from edge_daemon.model_store.store import Store
 from edge_daemon.updates.client import Options
 from edge_daemon.updates.schedule import FIRST, Updating
-from tests.support import contract
+from tests.support import schema_check
 from tests.support.brokers.mosquitto import PATIENCE, Mosquitto, Recorder
-from tests.support.owner import BUNDLED, Owner
+from tests.support.model_publisher import BUNDLED, ModelPublisher
+from tests.support.program import daemon
 from tests.support.webserver import WebServer, serving
-from tests.test_app import daemon
 
 HOUR, DAY = 3600.0, 86400.0
 
 
 @pytest.fixture
-def web(published: Owner) -> Iterator[WebServer]:
+def web(published: ModelPublisher) -> Iterator[WebServer]:
     with serving(published.public) as server:
         yield server
 
@@ -50,7 +50,7 @@ class Bench:
 
     def told(self) -> dict[str, Any]:
         (message,) = self.last_values.values()
-        assert contract.check(message.topic, message.payload) == "update"
+        assert schema_check.check(message.topic, message.payload) == "update"
         found: dict[str, Any] = json.loads(message.payload)
         return found
 
@@ -67,7 +67,9 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, published: Owner, web: WebServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+def bench(
+    tmp_path: Path, published: ModelPublisher, web: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Bench]:
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
     made = Bench(tmp_path, Options(web.url, str(published.root)))
     yield made
@@ -132,7 +134,7 @@ def test_when_it_looks(bench: Bench, web: WebServer) -> None:
     assert looks(1)
 
 
-def test_what_is_not_believed_is_a_problem(bench: Bench, web: WebServer, states: dict[str, Owner]) -> None:
+def test_what_is_not_believed_is_a_problem(bench: Bench, web: WebServer, states: dict[str, ModelPublisher]) -> None:
     """A stranger's folder is told in `problem`, until the owner's is back; that nobody answers is none."""
     web.folder = states["stranger"].public
     bench.updating.check()
@@ -192,7 +194,7 @@ def test_without_a_url(tmp_path: Path) -> None:
 
 
 def test_the_daemon_goes_on_with_the_new_model(
-    tmp_path: Path, published: Owner, web: WebServer, broker: Mosquitto, recorder: Recorder
+    tmp_path: Path, published: ModelPublisher, web: WebServer, broker: Mosquitto, recorder: Recorder
 ) -> None:
     """Home Assistant's button is pressed: readings come from the new model, and from the old one after a rollback."""
     camera = 'source = "simulated"\nhold = 3.0'
@@ -212,4 +214,4 @@ def test_the_daemon_goes_on_with_the_new_model(
     answers = [json.loads(payload) for topic, payload in recorder.heard if "/response/" in topic]
     assert [answer["status"] for answer in answers] == ["ok", "ok"]
     assert recorder.payloads("/update")[-1]["installed_version"] == BUNDLED
-    assert "update" in contract.check_all(recorder.heard)
+    assert "update" in schema_check.check_all(recorder.heard)

@@ -33,8 +33,9 @@ from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.delivery.outbox_file import ACCEPTED
 from edge_daemon.errors import EdgeDaemonError
 from tests.campaigns.crash.verdict import Verdict, judge
-from tests.campaigns.crash.worker import DEVICE, live, reading
+from tests.campaigns.crash.worker import DEVICE, live
 from tests.support.brokers.mosquitto import Mosquitto, Recorder, until
+from tests.support.records import numbered_reading
 
 LONGEST_LIFE = 0.4
 """Seconds from start to kill, at most, besides those that a start takes on this machine as busy as it is."""
@@ -174,7 +175,7 @@ def damage_files(count: int, folder: Path, dice: random.Random) -> Damage:
     pristine = folder / "pristine"
     outbox = Outbox(pristine, DEVICE)
     for number in range(ROWS):
-        outbox.put(reading(number))
+        outbox.put(numbered_reading(number))
     stored = {entry.id: entry.record for entry in outbox.readings(0, limit=ROWS)}
     killed = folder / "killed"
     shutil.copytree(pristine, killed)  # as a killed process leaves it, with its log
@@ -191,7 +192,7 @@ def damage_files(count: int, folder: Path, dice: random.Random) -> Damage:
         try:
             outbox = Outbox(state, DEVICE)
             handed_out = outbox.readings(0, limit=10 * ROWS)
-            outbox.put(reading(ROWS))
+            outbox.put(numbered_reading(ROWS))
             outbox.close()
         except (EdgeDaemonError, OSError, ValueError) as error:
             click.echo(f"failed start: {error}", err=True)

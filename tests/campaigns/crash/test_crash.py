@@ -12,13 +12,14 @@ import pytest
 from edge_daemon.domain import Entry
 from edge_daemon.mqtt import messages
 from tests.campaigns.crash.verdict import Verdict, judge
-from tests.campaigns.crash.worker import DEVICE, reading
+from tests.campaigns.crash.worker import DEVICE
+from tests.support.records import numbered_reading
 
 ROOT = Path(__file__).parents[3]
 
 
 def heard(number: int, seq: int, replayed: bool = False, **changes: object) -> tuple[str, bytes]:
-    record = replace(reading(number), **changes)  # type: ignore[arg-type]
+    record = replace(numbered_reading(number), **changes)  # type: ignore[arg-type]
     message = messages.encode_record(
         DEVICE, "candidates", Entry(seq, f"{DEVICE}/00000001/{seq}", True, record), replayed
     )

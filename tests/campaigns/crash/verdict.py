@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from edge_daemon.domain import Entry
 from edge_daemon.mqtt import messages
-from tests.campaigns.crash.worker import DEVICE, reading
+from tests.campaigns.crash.worker import DEVICE
+from tests.support.records import numbered_reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def judge(stored: Iterable[int], heard: Iterable[tuple[str, bytes]], device: str
 def _as_put(device: str, topic: str, said: dict[str, object]) -> bool:
     """Whether a payload is what wire.py makes of the reading with its number."""
     try:
-        record = reading(int(str(said["value"])))
+        record = numbered_reading(int(str(said["value"])))
         entry = Entry(int(str(said["seq"])), str(said["id"]), said["time_quality"] == "synced", record)
         message = messages.encode_record(device, "candidates", entry, said["replayed"] is True)
     except (KeyError, ValueError):

@@ -11,35 +11,14 @@ from pathlib import Path
 from edge_daemon.delivery.courier import Courier
 from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.delivery.outbox import Outbox
-from edge_daemon.domain import Digit, Reading, Status
 from edge_daemon.mqtt import messages
 from edge_daemon.mqtt.sink import MqttOptions, MqttSink
 from edge_daemon.system.backoff import Backoff
+from tests.support.records import numbered_reading
 
 DEVICE = "crash"
-FIELDS = 3
 DRAINED = 30.0
 """Seconds in which all that waits must be delivered at the end."""
-
-
-def reading(number: int) -> Reading:
-    """A reading whose every part follows from its number."""
-    text, at = f"{number:07d}", 1_795_000_000.0 + number
-    return Reading(
-        field=f"f{number % FIELDS}",
-        status=Status.OK,
-        text=text,
-        value=number,
-        unit="pcs",
-        confidence=0.9,
-        candidates=((text, 0.9),),
-        digits=tuple(Digit(((digit, 0.9),), (0, 0, 8, 8)) for digit in text),
-        votes=(5, 5),
-        captured_at=at,
-        value_at=at,
-        model="none@0",
-        backend="cpu",
-    )
 
 
 def live(folder: Path, url: str, ledger: Path, first: int, drain: bool) -> None:
@@ -62,7 +41,7 @@ def live(folder: Path, url: str, ledger: Path, first: int, drain: bool) -> None:
         if drain:
             time.sleep(0.01)
             continue
-        outbox.put(reading(number))
+        outbox.put(numbered_reading(number))
         if not outbox.trouble:  # in memory it is not stored, and not promised
             os.write(book, f"{number}\n".encode())
         number += 1

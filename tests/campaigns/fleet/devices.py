@@ -23,7 +23,7 @@ from edge_daemon.domain import Message, Outcome, Reading
 from edge_daemon.mqtt import messages
 from edge_daemon.mqtt.sink import MqttOptions, MqttSink
 from edge_daemon.system.backoff import Backoff
-from tests.campaigns.crash.worker import reading
+from tests.support.records import numbered_reading
 
 LEDGER = ".ledger"
 TICK = 0.05
@@ -89,7 +89,7 @@ class Device:
 
     def put(self, number: int) -> None:
         self.courier.check()
-        self.outbox.put(reading(number))
+        self.outbox.put(numbered_reading(number))
         if not self.outbox.trouble:  # in memory it is not stored, and not promised
             self.stored[number] = time.monotonic()
 

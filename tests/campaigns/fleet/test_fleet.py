@@ -10,17 +10,17 @@ import pytest
 
 from edge_daemon.domain import Entry
 from edge_daemon.mqtt import messages
-from tests.campaigns.crash.worker import reading
 from tests.campaigns.fleet.devices import Ledger
 from tests.campaigns.fleet.listener import Heard
 from tests.campaigns.fleet.verdict import Verdict, verdict
+from tests.support.records import numbered_reading
 
 ROOT = Path(__file__).parents[3]
 
 
 def heard(number: int, seq: int, at: float, replayed: bool = False) -> Heard:
     message = messages.encode_record(
-        "a", "candidates", Entry(seq, f"a/00000001/{seq}", True, reading(number)), replayed
+        "a", "candidates", Entry(seq, f"a/00000001/{seq}", True, numbered_reading(number)), replayed
     )
     return Heard(message.topic, message.payload, at)
 

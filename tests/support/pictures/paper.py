@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,3 +43,10 @@ def in_shadow(picture: Grey, dark: float = 0.35) -> Grey:
 def patch(pixels: Grey) -> Patch:
     """The picture as a whole-frame patch."""
     return Patch(None, Frame(0, 0.0, 0.0, pixels), pixels, np.eye(3))
+
+
+def write_page(folder: Path, *numbers: tuple[str, int, int]) -> Path:
+    """Writes a page with these (text, x, y) to `folder`/page.png; returns its path."""
+    path = folder / "page.png"
+    cv2.imwrite(str(path), page(list(numbers), pen=4, height=60))
+    return path

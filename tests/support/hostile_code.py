@@ -1,4 +1,4 @@
-"""What hostile models do to the process that runs them. Called in a child by name."""
+"""What a hostile model can do to its process. Called by name in a child process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who publishes models, and a device that gets them, for tests of updates by URL."""
+"""A publisher of signed models, and a device that downloads them, for tests of updates by URL."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ BUNDLED = _SHIPPED["version"]
 WEIGHTS, INT8 = _SHIPPED["files"]["float32"]["name"], _SHIPPED["files"]["int8"]["name"]
 """Files of any model here, the largest one first."""
 HASTY = Limits(silence=1.0, window=0.3, least=5_000, longest=20.0, pause=0.001)
-"""For tests: a link that is bad is given up soon."""
+"""Short limits, so that a test of a bad connection ends soon."""
 
 
-class Owner:
-    """A folder to serve, and the keys to it."""
+class ModelPublisher:
+    """A signed repository: the folder that is served, and its keys."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -42,24 +42,24 @@ class Owner:
             model(self.folder, version)
         return publish(self.public, self.keys, manifest, now=now, **how)
 
-    def copy(self, folder: Path) -> Owner:
-        """As it is now."""
+    def copy(self, folder: Path) -> ModelPublisher:
+        """A copy of the repository as it is now."""
         shutil.copytree(self.folder, folder)
-        return Owner(folder)
+        return ModelPublisher(folder)
 
     def signed(self, name: str) -> Metadata[Any]:
-        """What is served as this metadata file."""
+        """The served metadata file of this name."""
         return Metadata.from_bytes((self.public / "metadata" / name).read_bytes())
 
     def target(self, path: str = MODEL) -> Path:
-        """The newest model's file of that name, as it is served."""
+        """The served file of this name of the newest model."""
         newest = max(int(path.name.split(".")[0]) for path in (self.public / "metadata").glob("*.targets.json"))
         found = self.signed(f"{newest}.targets.json").signed.targets[path]
         return self.public / "targets" / f"{found.hashes['sha256']}.{path}"
 
 
-class Device:
-    """One that is told where to look, and whose clock is at `clock`."""
+class UpdatedDevice:
+    """A device that updates from `url`, with a model store of its own and its clock at `clock`."""
 
     def __init__(self, folder: Path, url: str, root: Path, clock: datetime = NOW + timedelta(days=1)) -> None:
         self.folder = folder
@@ -71,7 +71,7 @@ class Device:
         self.limits = HASTY
 
     def look(self, **how: Any) -> Outcome:
-        """Only look. Raises UpdateError."""
+        """Checks for an update without installing it. Raises UpdateError."""
         return self.update(check=True, **how)
 
     def update(self, **how: Any) -> Outcome:
@@ -86,10 +86,10 @@ class Device:
 
 
 @pytest.fixture(scope="session")
-def states(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Owner]:
-    """What is served at first, with 9.4.0, and a month later, with 9.5.0; and what a stranger serves."""
+def states(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ModelPublisher]:
+    """Three repositories: with 9.4.0; the same a month later with 9.5.0; one signed with other keys, with 9.6.0."""
     folder = tmp_path_factory.mktemp("states")
-    first, other = Owner(folder / "first"), Owner(folder / "stranger")
+    first, other = ModelPublisher(folder / "first"), ModelPublisher(folder / "stranger")
     first.publish("9.4.0")
     second = first.copy(folder / "second")
     second.publish("9.5.0", now=NOW + timedelta(days=30))
@@ -98,6 +98,6 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Owner]:
 
 
 @pytest.fixture(scope="session")
-def published(states: dict[str, Owner]) -> Owner:
-    """Who has published 9.4.0. To be copied before anything is changed."""
+def published(states: dict[str, ModelPublisher]) -> ModelPublisher:
+    """The repository with 9.4.0. Shared by all tests: copy it before you change it."""
     return states["first"]

@@ -1,4 +1,4 @@
-"""What a message must look like: its topic's schema, taken strictly, and how it is sent."""
+"""Checks messages against the JSON Schemas of their topics; keys that a schema does not name are errors."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ PLAIN = {"availability", "enabled"}
 
 
 def check_all(heard: Iterable[tuple[str, bytes]]) -> set[str]:
-    """Check every message that an edge_daemon sent; returns the names of the schemas that were met."""
+    """Checks every message of an edge_daemon; returns the names of the schemas that occurred."""
     return {check(topic, payload) for topic, payload in heard if topic.startswith("edge_daemon/")}
 
 
 def check(topic: str, payload: bytes) -> str:
-    """The name of the schema that this message keeps; fails where it keeps none."""
+    """Checks one message; returns the name of its schema. Raises AssertionError or ValidationError."""
     name = named(topic)
     if name == "snapshot":
         assert payload.startswith(b"\xff\xd8\xff"), "no JPEG"
@@ -51,7 +51,7 @@ def validator(name: str) -> Draft202012Validator:
 
 
 def closed(part: Any) -> Any:
-    """The schema, with keys that it does not name forbidden: what we send must all be told."""
+    """The schema with additionalProperties false everywhere: every key that is sent must be documented."""
     if isinstance(part, list):
         return [closed(item) for item in part]
     if not isinstance(part, dict):

@@ -1,4 +1,4 @@
-"""Tiny .tflite files, made here: a linear classifier of digits in any shape and dtype, and its Edge TPU twin.
+"""Builds tiny .tflite files: a linear classifier of digits in any shape and dtype, also compiled for an Edge TPU.
 
 The slots and enumerations are those of TensorFlow Lite's schema.fbs, version 3.
 """
@@ -74,10 +74,10 @@ def linear(
     labels: list[str] | None = None,
     edgetpu: bool = False,
 ) -> bytes:
-    """A digit classifier: one product of matrices, its logits as they come. Its pictures are `shape`, batch and all.
+    """A digit classifier: one product of matrices, its output the logits. Its pictures have `shape`, with the batch dimension.
 
-    `dark`: it wants dark ink on white. `white`: what white is to it (black is 0). `labels` are packed behind it as
-    TFLite metadata do. `edgetpu`: the same as one op that only an Edge TPU (the one of tests/edgetpu.c) knows.
+    `dark`: it expects dark ink on white. `white`: the value of white (black is 0). `labels` are appended as TFLite
+    metadata are. `edgetpu`: the same as one op that only an Edge TPU (the one of tests/inference/edgetpu.c) knows.
     """
     height, width, *channels = shape[1:]
     w = weights(height, width)[:scores]
