@@ -35,6 +35,7 @@ def event(number: int = 0, **changes: Any) -> Event:
 
 
 FIELDS = 3
+"""Numbered readings belong to the fields f0, f1, f2 in turn."""
 
 
 def numbered_reading(number: int) -> Reading:

@@ -74,7 +74,7 @@ def linear(
     labels: list[str] | None = None,
     edgetpu: bool = False,
 ) -> bytes:
-    """A digit classifier: one product of matrices, its output the logits. Its pictures have `shape`, with the batch dimension.
+    """A digit classifier: one matrix product whose output is the logits. `shape`: of its input, with the batch.
 
     `dark`: it expects dark ink on white. `white`: the value of white (black is 0). `labels` are appended as TFLite
     metadata are. `edgetpu`: the same as one op that only an Edge TPU (the one of tests/inference/edgetpu.c) knows.
