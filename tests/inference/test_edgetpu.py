@@ -167,6 +167,7 @@ from pathlib import Path
 import numpy as np
 from edge_daemon.inference import classifier
 from edge_daemon.inference.edgetpu import FIRST_WAIT, PROVEN, Device
+from edge_daemon.inference.options import Options
 import os
 from edge_daemon.domain import DIGITS
 from tests.support import tflite_files
