@@ -11,6 +11,7 @@ from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Classifier, Event
 from edge_daemon.mqtt import home_assistant, messages
+from edge_daemon.mqtt.payloads import InfoPayload
 from edge_daemon.system.folders import state_folder
 
 
@@ -25,22 +26,22 @@ def introduce(
     last_values.set(messages.info(config.device, facts(config, classifier)))
 
 
-def facts(config: Config, classifier: Classifier) -> dict[str, object]:
-    """What `info` says of this daemon; no secrets."""
-    return {
-        "version": __version__,
-        "model": classifier.name,
-        "backend": classifier.backend,
-        "camera": config.camera.kind,
-        "fields": [field.name for field in config.fields],
+def facts(config: Config, classifier: Classifier) -> InfoPayload:
+    """The payload of `info`; no secrets."""
+    return InfoPayload(
+        version=__version__,
+        model=classifier.name,
+        backend=classifier.backend,
+        camera=config.camera.kind,
+        fields=[field.name for field in config.fields],
         # camera and broker stay out: an address may hold a login
-        "config": {
+        config={
             "fields": config.written["fields"],
             "detail": config.mqtt.detail,
             "outbox": config.written["outbox"],
             "opinion": config.written["opinion"],
         },
-    }
+    )
 
 
 def tell_home_assistant(config: Config, last_values: LastValueCache) -> None:

@@ -202,6 +202,14 @@ def build(config: Config, kept: Kept, inbox: Inbox, load: Callable[[], Config], 
         updates = Updating(config.device, last_values, config.updates, state_folder() / "updates", store, inbox.put)
         updating = stack.enter_context(closing(updates))
         files = stack.enter_context(closing(HealthFiles(config.device, config.health, runtime_folder())))
+        fields = FieldExtractor(config.fields)
+        voter = Voter(config.fields, classifier.name, classifier.backend, reader.read, outbox.accepted())
+        second_opinion = None
+        if config.opinion.per_day:
+            budget = Budget(state_folder() / "opinions.json", config.opinion.per_day)
+            second_opinion = SecondOpinionClient(
+                config.device, last_values, voter, budget, lambda: courier.connected and controls.enabled
+            )
         bare, others = config.mqtt.bare_value, lambda: model.problems() | updating.problems()
         report = HealthReport(
             config.device,
@@ -214,10 +222,9 @@ def build(config: Config, kept: Kept, inbox: Inbox, load: Callable[[], Config], 
             wrong,
             others=others,
             status=systemd.status,
+            second_opinions=lambda: second_opinion.counts() if second_opinion else None,
         )
 
-        fields = FieldExtractor(config.fields)
-        voter = Voter(config.fields, classifier.name, classifier.backend, reader.read, outbox.accepted())
         on_demand = OnDemandReader(config.device, last_values, fields, voter, config.mqtt.snapshots)
         switch, replay = state_folder() / "disabled", courier.replay
         controls = DaemonControls(
@@ -227,13 +234,6 @@ def build(config: Config, kept: Kept, inbox: Inbox, load: Callable[[], Config], 
         dispatcher = stack.enter_context(closing(CommandDispatcher(config.device, last_values, controls, transactions)))
 
         reading_log = ReadingLog(runtime_folder() / "explain")
-        second_opinion = None
-        if config.opinion.per_day:
-            budget = Budget(state_folder() / "opinions.json", config.opinion.per_day)
-            second_opinion = SecondOpinionClient(
-                config.device, last_values, voter, budget, lambda: courier.connected and controls.enabled
-            )
-            report.more = second_opinion.health
         collector = HardSampleCollector(open_samples(state_folder(), runtime_folder(), config.samples))
         frame_share = stack.enter_context(closing(FrameShare(runtime_folder() / "preview")))
         listeners = (reading_log, on_demand, collector, second_opinion, report, controls, dispatcher, updating)

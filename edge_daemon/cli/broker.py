@@ -125,16 +125,16 @@ def schema(name: str | None) -> None:
     \b
     edge-daemon schema reading > reading.schema.json
     """
-    from edge_daemon.mqtt.schemas import SCHEMAS
+    from edge_daemon.mqtt.payloads import PAYLOADS
     from edge_daemon.mqtt.schemas import schema as find
 
     if name is None:
-        for name, (topic, _) in SCHEMAS.items():
+        for name, (topic, _) in PAYLOADS.items():
             say(f"{name:12}  edge_daemon/<device>/{topic}")
-    elif name in SCHEMAS:
+    elif name in PAYLOADS:
         click.echo(json.dumps(find(name), indent=2))
     else:
-        raise click.BadParameter(f"{name!r}: one of {', '.join(SCHEMAS)}", param_hint="NAME")
+        raise click.BadParameter(f"{name!r}: one of {', '.join(PAYLOADS)}", param_hint="NAME")
 
 
 def broker_address(broker: str | None, config: Path | None) -> BrokerAddress:

@@ -10,6 +10,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+import msgspec
+
 from edge_daemon.commands.dispatcher import Later, Models
 from edge_daemon.commands.on_demand import OnDemandReader
 from edge_daemon.delivery.last_value import LastValueCache
@@ -60,7 +62,7 @@ class DaemonControls(Listener):
                 del self._latest[record.field]
 
     def health(self) -> dict[str, Any]:
-        return self._report.health()
+        return dict(msgspec.to_builtins(self._report.health()))
 
     def read_now(self) -> Later:
         self._must_be_enabled()

@@ -20,15 +20,15 @@ from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.delivery.queues import Queue, ReplayQueue, open_queues
 from edge_daemon.domain import Entry, Message, Outcome, ReceivedMessage
 from edge_daemon.errors import BrokerError, CourierError
-from edge_daemon.mqtt import home_assistant, messages
+from edge_daemon.mqtt import home_assistant
 from edge_daemon.mqtt.sink import MqttSink
 from edge_daemon.system.backoff import Backoff
 from edge_daemon.system.journal import event
 
 log = logging.getLogger(__name__)
 
-Encode = Callable[[Entry, bool], Message]
-"""(entry, replayed) -> message; wire.encode with its first two arguments filled in."""
+Encode = Callable[[Entry, bool, Callable[[Message], bool]], Message]
+"""(entry, replayed, fits) -> message: messages.encode_record with its first two arguments filled in."""
 
 _BEAT = 60.0
 """Seconds of silence after which the courier is given up. Its longest wait, for acknowledgements, is 20 s."""
@@ -183,7 +183,7 @@ class Courier:
         asked = self._asked
         if asked and not any(lane.replayed for lane, _ in due):
             due.append((ReplayQueue(asked), asked[0]))
-        records = [self._fitting(self._encode(entry, lane.replayed)) for lane, entry in due]
+        records = [self._encode(entry, lane.replayed, self._sink.fits) for lane, entry in due]
         notices = self._sender.due(besides={message.topic for message in records})
         if not notices and not records:
             self._sink.deliver(self._sender.take_optional())
@@ -195,12 +195,6 @@ class Courier:
             if outcome is Outcome.DELIVERED and message.retain:
                 self._sender.set_retained(message)
         return outcomes
-
-    def _fitting(self, message: Message) -> Message:
-        """Less detail rather than no reading, where the broker takes no messages so long."""
-        while not self._sink.fits(message) and (shorter := messages.shortened(message)):
-            message = shorter
-        return message
 
     def _listen(self) -> None:
         """Take what has arrived."""

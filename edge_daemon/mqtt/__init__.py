@@ -9,6 +9,7 @@ __all__ = [
     "connection",
     "home_assistant",
     "messages",
+    "payloads",
     "schemas",
     "sink",
 ]

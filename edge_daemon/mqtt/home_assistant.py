@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
-from edge_daemon.domain import Message
+from edge_daemon.domain import Message, Status
 from edge_daemon.mqtt import messages as wire
-from edge_daemon.mqtt.schemas import EVENTS, STATUSES
+from edge_daemon.mqtt.payloads import EventType
 from edge_daemon.system import atomic
 
 Mode = Literal["device", "entity", "off"]
@@ -82,7 +82,7 @@ def components(
         "json_attributes_topic": f"{base}/problem",
     }
     found["event"] = {
-        "platform": "event", "name": "Event", "state_topic": f"{base}/event", "event_types": list(EVENTS)
+        "platform": "event", "name": "Event", "state_topic": f"{base}/event", "event_types": list(get_args(EventType))
     }  # fmt: skip
     return found | (_update(base) if updates else {}) | _controls(base) | _health(f"{base}/health")
 
@@ -160,7 +160,7 @@ def _details(field: Field, topic: str, raw: bool) -> dict[str, Component]:
             "name": f"{field.name} status",
             "value_template": "{{ value_json.status }}",
             "device_class": "enum",
-            "options": list(STATUSES),
+            "options": [status.value for status in Status],
         },
     }
     if raw:

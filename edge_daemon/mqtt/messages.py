@@ -1,59 +1,75 @@
-"""Records -> MQTT messages and back: the only file that knows topics and JSON."""
+"""Records and state -> MQTT messages, and back: the topics, and how each message is sent. The payloads: payloads.py."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET
 
 from edge_daemon.domain import Candidate, Entry, Event, Message, Reading, ReceivedMessage
+from edge_daemon.mqtt.payloads import (
+    DigitPayload,
+    EventPayload,
+    FailurePayload,
+    HealthPayload,
+    HistoryPayload,
+    InfoPayload,
+    ProblemPayload,
+    ReadingPayload,
+    SuccessPayload,
+    UpdatePayload,
+)
 
 Detail = Literal["value", "candidates", "digits"]
-"""How much a reading tells: only what is said, also the runners-up, or every digit."""
+"""How much a reading contains: only the accepted value, also the candidates, or every digit as well."""
 
 SUBSCRIPTIONS = tuple(f"edge_daemon/+/{kind}" for kind in ("reading/+", "history", "event", "availability"))
-"""What a subscriber to readings listens to."""
+"""Topic filters of a subscriber to readings."""
 
 RESPONSE_EXPIRY = 300
+"""Seconds after which the broker may drop a response that was not fetched."""
 SNAPSHOT_EXPIRY = 600
+"""The same for a picture."""
 EVENT_EXPIRY = 3600
-"""Seconds after which the broker may forget an event that nobody fetched."""
+"""The same for an event."""
 
 
 def base(device: str) -> str:
-    """What all topics of a device begin with."""
+    """The beginning of all topics of a device."""
     return f"edge_daemon/{device}"
 
 
 def availability(device: str, online: bool, session: int = 0) -> Message:
-    """Whether the daemon is there, in plain text. `session` tells an `offline` that comes late, from a connection
-    that has been replaced, from one that counts: each connection has its own."""
+    """Whether the daemon is connected, in plain text.
+
+    `session` is the number of the connection: it tells a late `offline` of a replaced connection from that of this one.
+    """
     payload, user = b"online" if online else b"offline", (("session", str(session)),)
     return Message(f"{base(device)}/availability", payload, retain=True, user=user)
 
 
-def info(device: str, facts: Mapping[str, Any]) -> Message:
+def info(device: str, facts: InfoPayload) -> Message:
     """What runs there: version, model, fields. `facts` must hold no secrets."""
     return Message(f"{base(device)}/info", msgspec.json.encode(facts), retain=True)
 
 
-def health(device: str, facts: Mapping[str, Any]) -> Message:
-    """How it is doing; said every minute, so that a lost one does no harm."""
+def health(device: str, facts: HealthPayload) -> Message:
+    """Health figures; published every minute, so that a lost one does no harm."""
     return Message(f"{base(device)}/health", msgspec.json.encode(facts), qos=0, retain=True)
 
 
 def problem(device: str, problems: Mapping[str, str]) -> Message:
     """What is wrong, as code -> text for a person; empty: nothing."""
-    said = {"state": "ON" if problems else "OFF", "codes": list(problems), "text": "; ".join(problems.values())}
-    return Message(f"{base(device)}/problem", msgspec.json.encode(said), retain=True)
+    payload = ProblemPayload("ON" if problems else "OFF", list(problems), "; ".join(problems.values()))
+    return Message(f"{base(device)}/problem", msgspec.json.encode(payload), retain=True)
 
 
-def update(device: str, facts: Mapping[str, Any]) -> Message:
-    """Which model runs, which is the newest, and how an update goes."""
+def update(device: str, facts: UpdatePayload) -> Message:
+    """The active model, the newest one, and the progress of an update."""
     return Message(f"{base(device)}/update", msgspec.json.encode(facts), retain=True)
 
 
@@ -69,17 +85,17 @@ def enabled(device: str, on: bool) -> Message:
 
 
 def enabled_topic(device: str) -> str:
-    """Where that is asked for, in the same words."""
+    """Where `ON` or `OFF` switches reading."""
     return f"{base(device)}/enabled/set"
 
 
 def request_topics(device: str) -> list[str]:
-    """What the daemon listens to."""
+    """Topic filters of what the daemon receives."""
     return [f"{base(device)}/request/#", enabled_topic(device)]
 
 
 def requested_command(device: str, topic: str) -> str | None:
-    """The command that is asked for on a topic; None: it is not for us."""
+    """The command requested on a topic; None: not a request to this device."""
     before = f"{base(device)}/request/"
     if not topic.startswith(before):
         return None
@@ -88,68 +104,61 @@ def requested_command(device: str, topic: str) -> str | None:
 
 
 def command_topics(device: str, command: str) -> tuple[str, str]:
-    """The topic to ask for a command on, and the one of its answer."""
+    """The topics of a command's request and of its response."""
     return f"{base(device)}/request/{command}", f"{base(device)}/response/{command}"
 
 
 def success(data: Mapping[str, Any], transaction: str | int | None = None) -> str:
-    """A response's payload."""
-    return _response({"status": "ok", "data": data}, transaction)
+    """A response's payload. Raises UnicodeEncodeError for a lone surrogate."""
+    return _response(SuccessPayload(dict(data), UNSET if transaction is None else transaction))
 
 
 def failure(why: str, transaction: str | int | None = None) -> str:
-    """A response's payload."""
-    return _response({"status": "error", "error": why}, transaction)
+    """A response's payload. Raises UnicodeEncodeError for a lone surrogate."""
+    return _response(FailurePayload(why, UNSET if transaction is None else transaction))
 
 
-def response(device: str, name: str, said: str, to: ReceivedMessage) -> Message:
-    """To the topic that was asked for, if it is one of our responses'; else to the command's own."""
+def response(device: str, name: str, payload: str, to: ReceivedMessage) -> Message:
+    """Answer on the response topic of the request, if it is one of this device's; else on the command's own."""
     before = f"{base(device)}/response/"
     own = re.fullmatch(re.escape(before) + "[A-Za-z0-9_/-]{1,128}", to.response_topic)
     topic = to.response_topic if own else before + name
-    return Message(topic, said.encode(), expiry=RESPONSE_EXPIRY, correlation=to.correlation)
+    return Message(topic, payload.encode(), expiry=RESPONSE_EXPIRY, correlation=to.correlation)
 
 
 def snapshot(device: str, field: str, picture: bytes) -> Message:
-    """A JPEG of one field. Nobody need wait for it, and nobody keeps it."""
+    """A JPEG of one field. It may be lost, and is not retained."""
     return Message(f"{base(device)}/snapshot/{field}", picture, qos=0, expiry=SNAPSHOT_EXPIRY)
 
 
 def current_reading(reading: Reading) -> dict[str, Any]:
-    """What the answer to `read_now` says of one field."""
-    said: dict[str, Any] = {"field": reading.field, "status": reading.status, "votes": reading.votes}
+    """One field in the answer to `read_now`."""
+    found: dict[str, Any] = {"field": reading.field, "status": reading.status, "votes": reading.votes}
     if reading.text is not None:
-        said["text"] = reading.text
+        found["text"] = reading.text
     if reading.value is not None:
-        said["value"] = reading.value
-    return said | {"confidence": _rounded(reading.confidence), "candidates": _candidates(reading.candidates)}
+        found["value"] = reading.value
+    return found | {"confidence": _rounded(reading.confidence), "candidates": _candidates(reading.candidates)}
 
 
-def encode_record(device: str, detail: Detail, entry: Entry, replayed: bool) -> Message:
-    """One record. A replayed reading goes to `history`, so that it never overwrites the retained state."""
+def encode_record(
+    device: str, detail: Detail, entry: Entry, replayed: bool, fits: Callable[[Message], bool] = lambda _: True
+) -> Message:
+    """The message of one record. A replayed reading goes to `history`: it must not overwrite the retained state.
+
+    `fits` says whether the broker takes a message of this length: where it does not, a reading goes without its digits,
+    and then without its candidates. The last message is returned also if it does not fit.
+    """
     record = entry.record
     if isinstance(record, Event):
-        return Message(f"{base(device)}/event", msgspec.json.encode(_event(record, entry)), expiry=EVENT_EXPIRY)
-    said = _reading(record, entry, replayed, detail)
-    if replayed:
-        # one topic for all fields, so here the payload must name the field
-        return Message(f"{base(device)}/history", msgspec.json.encode({"field": record.field} | said))
+        return _event(device, record, entry)
     # an empty retained payload is how MQTT clears a retained topic
-    payload = b"" if record.gone else msgspec.json.encode(said)
-    return Message(f"{base(device)}/reading/{record.field}", payload, retain=True)
-
-
-def shortened(message: Message) -> Message | None:
-    """The same reading with less beside it, for a broker that takes no long messages: first without its digits, then
-    without its candidates; None where there is no more to leave out."""
-    if not message.payload or not re.fullmatch("edge_daemon/[^/]+/(history|reading/[^/]+)", message.topic):
-        return None
-    said = msgspec.json.decode(message.payload, type=dict[str, Any])
-    for spare in ("digits", "candidates"):
-        if spare in said:
-            del said[spare]
-            return replace(message, payload=msgspec.json.encode(said))
-    return None
+    if record.gone and not replayed:
+        return Message(f"{base(device)}/reading/{record.field}", b"", retain=True)
+    payload = _reading(record, entry, replayed, detail)
+    while not fits(message := _reading_message(device, record.field, payload)) and _drop_detail(payload):
+        pass
+    return message
 
 
 def decode(topic: str, payload: bytes) -> dict[str, Any] | str:
@@ -167,43 +176,70 @@ def timestamp(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _reading(reading: Reading, entry: Entry, replayed: bool, detail: Detail) -> dict[str, Any]:
-    said: dict[str, Any] = {}
-    if reading.value is not None:
-        said["value"] = reading.value
-    if reading.text is not None:
-        said["text"] = reading.text
-    if reading.unit:
-        said["unit"] = reading.unit
-    said |= {"status": reading.status, "confidence": _rounded(reading.confidence)}
-    if detail != "value":
-        said["candidates"] = _candidates(reading.candidates)
-    if detail == "digits":
-        said["digits"] = [{"top": _candidates(digit.top), "box": digit.box} for digit in reading.digits]
-    said["captured_at"] = timestamp(reading.captured_at)
-    if reading.value_at is not None:
-        said["value_at"] = timestamp(reading.value_at)
-    said |= {"time_quality": _time_quality(entry), "votes": reading.votes, "id": entry.id, "seq": entry.seq}
-    return said | {"model": reading.model, "backend": reading.backend, "replayed": replayed}
+def _reading(reading: Reading, entry: Entry, replayed: bool, detail: Detail) -> ReadingPayload:
+    facts: dict[str, Any] = {
+        "value": UNSET if reading.value is None else reading.value,
+        "text": UNSET if reading.text is None else reading.text,
+        "unit": reading.unit or UNSET,
+        "status": reading.status,
+        "confidence": _rounded(reading.confidence),
+        "candidates": UNSET if detail == "value" else _candidates(reading.candidates),
+        "digits": _digits(reading) if detail == "digits" else UNSET,
+        "captured_at": timestamp(reading.captured_at),
+        "value_at": UNSET if reading.value_at is None else timestamp(reading.value_at),
+        "time_quality": _time_quality(entry),
+        "votes": reading.votes,
+        "id": entry.id,
+        "seq": entry.seq,
+        "model": reading.model,
+        "backend": reading.backend,
+        "replayed": replayed,
+    }
+    # all fields share the topic `history`, so the payload must name the field
+    return HistoryPayload(field=reading.field, **facts) if replayed else ReadingPayload(**facts)
 
 
-def _event(event: Event, entry: Entry) -> dict[str, Any]:
-    said: dict[str, Any] = dict(event.detail) | {"event_type": event.type}
-    if event.field is not None:
-        said["field"] = event.field
-    said |= {"at": timestamp(event.at), "time_quality": _time_quality(entry)}
-    return said | {"id": entry.id, "seq": entry.seq}
+def _digits(reading: Reading) -> list[DigitPayload]:
+    return [DigitPayload(_candidates(digit.top), digit.box) for digit in reading.digits]
 
 
-def _response(said: dict[str, Any], transaction: str | int | None) -> str:
-    return msgspec.json.encode(said if transaction is None else said | {"transaction": transaction}).decode()
+def _reading_message(device: str, field: str, payload: ReadingPayload) -> Message:
+    if payload.replayed:
+        return Message(f"{base(device)}/history", msgspec.json.encode(payload))
+    return Message(f"{base(device)}/reading/{field}", msgspec.json.encode(payload), retain=True)
 
 
-def _time_quality(entry: Entry) -> str:
+def _drop_detail(payload: ReadingPayload) -> bool:
+    """Leave out the digits, or else the candidates; False where there is nothing more to leave out."""
+    for name in ("digits", "candidates"):
+        if getattr(payload, name) is not UNSET:
+            setattr(payload, name, UNSET)
+            return True
+    return False
+
+
+def _event(device: str, event: Event, entry: Entry) -> Message:
+    payload = EventPayload(
+        event_type=event.type,  # type: ignore[arg-type]
+        field=UNSET if event.field is None else event.field,
+        at=timestamp(event.at),
+        time_quality=_time_quality(entry),
+        id=entry.id,
+        seq=entry.seq,
+    )
+    merged = event.detail | msgspec.to_builtins(payload)
+    return Message(f"{base(device)}/event", msgspec.json.encode(merged), expiry=EVENT_EXPIRY)
+
+
+def _response(payload: SuccessPayload | FailurePayload) -> str:
+    return msgspec.json.encode(payload).decode()
+
+
+def _time_quality(entry: Entry) -> Literal["synced", "estimated"]:
     return "synced" if entry.synced else "estimated"
 
 
-def _candidates(candidates: tuple[Candidate, ...]) -> list[tuple[str, float]]:
+def _candidates(candidates: tuple[Candidate, ...]) -> list[Candidate]:
     return [(text, _rounded(confidence)) for text, confidence in candidates]
 
 

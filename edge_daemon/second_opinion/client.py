@@ -21,6 +21,7 @@ from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.domain import Box, Grey, Listener, Number, Patch, ReceivedMessage, Status
 from edge_daemon.geometry import overlap
 from edge_daemon.images import crop_number
+from edge_daemon.mqtt.payloads import SecondOpinionCounts
 from edge_daemon.second_opinion import messages
 from edge_daemon.second_opinion.budget import Budget
 
@@ -118,10 +119,10 @@ class SecondOpinionClient(Listener):
         log.info("%s: a second opinion by %s says %s%s", *told)
         return True
 
-    def health(self) -> dict[str, dict[str, int]]:
-        """For the topic health."""
-        kinds = ("asked", "counted", "ignored", "refused", "unanswered")
-        return {"opinions": {kind: self._counts[kind] for kind in kinds} | {"left_today": self._budget.left}}
+    def counts(self) -> SecondOpinionCounts:
+        """For the topic `health`."""
+        counts = {kind: self._counts[kind] for kind in ("asked", "counted", "ignored", "refused", "unanswered")}
+        return SecondOpinionCounts(**counts, left_today=self._budget.left)
 
 
 def _text(ballot: Ballot) -> str | None:

@@ -6,18 +6,23 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
+import msgspec
 import numpy as np
+from msgspec import UNSET, UnsetType
 
 from edge_daemon.delivery.courier import Courier
 from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Listener, Reading, Record, Status
 from edge_daemon.mqtt import messages
+from edge_daemon.mqtt.payloads import FrameTime, HealthPayload, QueuePayload, SecondOpinionCounts
 from edge_daemon.sources.reconnecting import SILENT, Camera
 from edge_daemon.system import machine
 from edge_daemon.telemetry.exporters import HealthFiles
+
+T = TypeVar("T")
 
 EVERY = 60.0
 """Seconds from one health to the next."""
@@ -44,13 +49,12 @@ class HealthReport(Listener):
         now: Callable[[], float] = time.monotonic,
         others: Callable[[], dict[str, str]] = dict,
         status: Callable[[str], object] = lambda line: None,
+        second_opinions: Callable[[], SecondOpinionCounts | None] = lambda: None,
     ) -> None:
         """`bare_value`: each reading is also told as its number alone. `wrong`: why a configuration was refused.
         `others`: what else is wrong, code -> text. `status`: receives the line for `systemctl status`."""
         self.resident = 0
         """Bytes of memory that the process held when the health was last told; 0: not known."""
-        self.more: Callable[[], dict[str, Any]] = dict
-        """Further figures for the health."""
         self._device = device
         self._last_values = last_values
         self._outbox = outbox
@@ -62,6 +66,7 @@ class HealthReport(Listener):
         self._now = now
         self._others = others
         self._status = status
+        self._second_opinions = second_opinions
         self._started = self._next = now()
         self._frames = 0
         self._took: deque[float] = deque(maxlen=_TIMED)
@@ -94,11 +99,11 @@ class HealthReport(Listener):
             self._last_values.set(messages.problem(self._device, problems))
         if due := self._now() >= self._next:
             self._next = self._now() + EVERY
-            facts = self.health()
-            self.resident = facts.get("rss_bytes", 0)
-            self._machine = _troubles(facts)
-            self._last_values.set(messages.health(self._device, facts))
-            self._files.write(facts, problems)
+            health = self.health()
+            self.resident = health.rss_bytes or 0
+            self._machine = _machine_problems(health)
+            self._last_values.set(messages.health(self._device, health))
+            self._files.write(msgspec.to_builtins(health), problems)
         if changed or due:
             self._status(self.summary())
 
@@ -114,40 +119,33 @@ class HealthReport(Listener):
             read += f", the last {self._now() - self._good_at:.0f} s ago"
         return "; ".join([read, *(self._problems or {}).values()])
 
-    def health(self) -> dict[str, Any]:
-        """All figures; those that the machine does not tell are left out. Counts are since the start."""
+    def health(self) -> HealthPayload:
+        """All figures; those that the machine does not report are UNSET. Counts are since the start."""
         now, outbox, written = self._now(), self._outbox, machine.bytes_written()
-        rejected = {status.value: count for status, count in self._readings.items() if status is not Status.OK}
-        facts = {
-            "uptime_s": round(self.uptime),
-            "frames": self._frames,
-            "accepted": self._readings[Status.OK],
-            "rejected": rejected,
-            "frame_ms": self._milliseconds(),
-            "queue": {
-                "waiting": outbox.waiting,
-                "dropped": outbox.dropped,
-                "refused": outbox.refused,
-                "salvaged": outbox.salvaged,
-                "lost": outbox.lost,
-            },
-            "frame_age_s": round(self._camera.age, 1),
-            "last_good_age_s": None if self._good_at is None else round(now - self._good_at),
-            "connects": self._courier.connects,
-            "temperature_c": machine.temperature(),
-            "throttled": machine.throttled(),
-            "under_voltage": machine.is_low_on_voltage(),
-            "rss_bytes": machine.resident_bytes(),
-            "written_bytes": written,
-            "written_bytes_per_day": self._per_day(written),
-            "fds": machine.open_files(),
-            "threads": threading.active_count(),
-        }
-        return {name: fact for name, fact in facts.items() if fact is not None} | self.more()
+        return HealthPayload(
+            uptime_s=round(self.uptime),
+            frames=self._frames,
+            accepted=self._readings[Status.OK],
+            rejected={status.value: count for status, count in self._readings.items() if status is not Status.OK},
+            frame_ms=self._frame_time(),
+            queue=QueuePayload(outbox.waiting, outbox.dropped, outbox.refused, outbox.salvaged, outbox.lost),
+            frame_age_s=round(self._camera.age, 1),
+            last_good_age_s=UNSET if self._good_at is None else round(now - self._good_at),
+            connects=self._courier.connects,
+            temperature_c=_or_unset(machine.temperature()),
+            throttled=_or_unset(machine.throttled()),
+            under_voltage=_or_unset(machine.is_low_on_voltage()),
+            rss_bytes=_or_unset(machine.resident_bytes()),
+            written_bytes=_or_unset(written),
+            written_bytes_per_day=self._per_day(written),
+            fds=_or_unset(machine.open_files()),
+            threads=threading.active_count(),
+            opinions=_or_unset(self._second_opinions()),
+        )
 
-    def _per_day(self, written: int | None) -> int | None:
+    def _per_day(self, written: int | None) -> int | UnsetType:
         if written is None or self._written is None or self.uptime < _DAY / 48:
-            return None
+            return UNSET
         return round((written - self._written) / self.uptime * _DAY)
 
     def problems(self) -> dict[str, str]:
@@ -169,19 +167,24 @@ class HealthReport(Listener):
             found["config"] = f"the configuration is wrong, the one before goes on: {self._wrong}"
         return found | self._machine
 
-    def _milliseconds(self) -> dict[str, float] | None:
-        """From the frame to what it says; None before the first."""
+    def _frame_time(self) -> FrameTime | UnsetType:
+        """UNSET before the first frame."""
         if not self._took:
-            return None
+            return UNSET
         median, p95 = np.percentile(self._took, (50, 95))
-        return {"median": round(float(median) * 1000, 1), "p95": round(float(p95) * 1000, 1)}
+        return FrameTime(round(float(median) * 1000, 1), round(float(p95) * 1000, 1))
 
 
-def _troubles(facts: dict[str, Any]) -> dict[str, str]:
-    """Code -> text, of what is wrong with the machine."""
+def _or_unset(figure: T | None) -> T | UnsetType:
+    return UNSET if figure is None else figure
+
+
+def _machine_problems(health: HealthPayload) -> dict[str, str]:
+    """Code -> text for a person, of what is wrong with the machine."""
     found = {}
-    if facts.get("under_voltage"):
+    if health.under_voltage:
         found["under_voltage"] = "the power supply is too weak: the voltage drops (use the supply made for this Pi)"
-    if (heat := facts.get("temperature_c", 0.0)) >= HOT:
+    if health.temperature_c is not UNSET and health.temperature_c >= HOT:
+        heat = health.temperature_c
         found["too_hot"] = f"the processor is at {heat:.0f} degrees and slows down: give it air or a heat sink"
     return found

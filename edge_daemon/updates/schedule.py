@@ -26,6 +26,7 @@ from edge_daemon.domain import Listener, Request
 from edge_daemon.errors import CommandError
 from edge_daemon.model_store.store import Store
 from edge_daemon.mqtt import messages
+from edge_daemon.mqtt.payloads import UpdatePayload
 from edge_daemon.updates.client import Options
 from edge_daemon.updates.install import known
 
@@ -141,7 +142,7 @@ class Updating(Listener):
         if self._run:
             raise CommandError("an update is at work; see the topic `update` for how it does")
         self._begin(installs, "--again")
-        return self.facts()
+        return dict(msgspec.to_builtins(self.facts()))
 
     def _begin(self, installs: bool, *more: str) -> None:
         where = ["--url", self._options.url, "--root", self._options.root]
@@ -182,18 +183,18 @@ class Updating(Listener):
             log.warning("no update: %s", died or self._known.error)
         self._tell()
 
-    def facts(self) -> dict[str, Any]:
-        """What is told on the topic `update`, in the words of Home Assistant."""
+    def facts(self) -> UpdatePayload:
+        """The payload of the topic `update`."""
         last, installed = self._known, self._store.active().name
         left = last.why or last.latest in self._store.refused() or self._store.is_behind(last.latest)
         summary = self._died or last.error or (f"{last.latest} is not used: {last.why}" if last.why else "")
-        return {
-            "installed_version": installed,
-            "latest_version": last.latest if last.latest and not left else installed,
-            "in_progress": bool(self._run and self._run.installs),
-            "update_percentage": self._run.percent if self._run else None,
-            "release_summary": summary[:LONGEST_SUMMARY],
-        }
+        return UpdatePayload(
+            installed_version=installed,
+            latest_version=last.latest if last.latest and not left else installed,
+            in_progress=bool(self._run and self._run.installs),
+            update_percentage=self._run.percent if self._run else None,
+            release_summary=summary[:LONGEST_SUMMARY],
+        )
 
     def _tell(self) -> None:
         if self._options.url:

@@ -22,7 +22,7 @@ from tests.support.brokers.hostile import OK, HostileBroker, Manners
 from tests.support.brokers.hostile_cases import CASES, Case
 from tests.support.brokers.mosquitto import PATIENCE, Mosquitto, Recorder, free_port, retained, until
 from tests.support.delivery import Delivery, delivering, wait_until_connected
-from tests.support.records import event, reading
+from tests.support.records import event, info, reading
 
 READING, HISTORY, EVENT = (
     "edge_daemon/dock3/reading/units",
@@ -100,11 +100,11 @@ def test_board_is_told_at_every_connect(outbox: Outbox, broker: Mosquitto, recor
     """Only the newest of a topic is sent, at once when it changes, and again after a reconnect."""
     with delivering(outbox, broker.url) as delivery:
         wait_until_connected(recorder)
-        delivery.last_values.set(messages.info("dock3", {"version": "1"}))
+        delivery.last_values.set(info(version="1"))
         recorder.wait_for(lambda _: recorder.payloads("/info") == [{}, {"version": "1"}])
         broker.stop()
-        delivery.last_values.set(messages.info("dock3", {"version": "2"}))
-        delivery.last_values.set(messages.info("dock3", {"version": "3"}))
+        delivery.last_values.set(info(version="2"))
+        delivery.last_values.set(info(version="3"))
         broker.start()
         recorder.wait_for(lambda _: recorder.payloads("/info")[-1] == {"version": "3"})
     assert {"version": "2"} not in recorder.payloads("/info")

@@ -24,7 +24,7 @@ from edge_daemon.mqtt.home_assistant import BIRTH, Field, Mode, Owned, component
 from edge_daemon.tools import clean
 from tests.support.brokers.mosquitto import Mosquitto, Recorder, retained
 from tests.support.delivery import delivering, wait_until_connected
-from tests.support.records import reading
+from tests.support.records import info, reading
 
 DEVICE = "homeassistant/device/dock3/config"
 FIELDS = [Field("tank", "cm"), Field("meter", "kWh"), Field("serial", text=True)]
@@ -159,8 +159,8 @@ def left_behind(recorder: Recorder, online: bool) -> None:
     """What a device, and another, have at the broker."""
     for message in (
         wire.availability("dock3", online),
-        wire.info("dock3", {}),
-        wire.info("dock4", {}),
+        info(),
+        info("dock4"),
         Message(DEVICE, b"{}", retain=True),
         Message("homeassistant/sensor/dock3/reading_tank/config", b"{}", retain=True),
     ):

@@ -10,6 +10,7 @@ import pytest
 
 from edge_daemon.domain import Entry, Message, Record, Status
 from edge_daemon.mqtt import messages
+from edge_daemon.mqtt.payloads import InfoPayload
 from tests.support.records import event, reading
 
 ALWAYS = [
@@ -136,8 +137,9 @@ def test_availability_and_info() -> None:
     online = messages.availability("dock3", True, 7)
     assert online == Message("edge_daemon/dock3/availability", b"online", retain=True, user=(("session", "7"),))
     assert messages.availability("dock3", False).payload == b"offline"
-    told = messages.info("dock3", {"version": "0.1.0"})
-    assert told == Message("edge_daemon/dock3/info", b'{"version":"0.1.0"}', retain=True)
+    told = messages.info("dock3", InfoPayload(version="0.1.0", model="digits@1", backend="cpu", fields=["units"]))
+    said = b'{"version":"0.1.0","model":"digits@1","backend":"cpu","fields":["units"]}'
+    assert told == Message("edge_daemon/dock3/info", said, retain=True)
 
 
 def test_decode_is_the_other_way_round() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -75,7 +76,7 @@ class Device(VoterRun):
         return self.said[before:]
 
     def counts(self, *kinds: str) -> list[int]:
-        health = self.asking.health()["opinions"]
+        health = msgspec.to_builtins(self.asking.counts())
         return [health[kind] for kind in kinds]
 
 

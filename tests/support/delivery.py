@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -16,6 +16,7 @@ from edge_daemon.mqtt.home_assistant import BIRTH
 from edge_daemon.mqtt.sink import MqttOptions, MqttSink
 from edge_daemon.system.backoff import Backoff
 from tests.support.brokers.mosquitto import Recorder
+from tests.support.records import info
 
 
 class Delivery:
@@ -38,13 +39,13 @@ class Delivery:
         self.stop_at = stop_at
         self.detail = detail
         self.courier = Courier(outbox, self.sink, self.last_values, self.encode, Backoff(first=0.02, longest=0.1))
-        self.last_values.set(messages.info("dock3", {}))
+        self.last_values.set(info())
         self.courier.start()
 
-    def encode(self, entry: Entry, replayed: bool) -> Message:
+    def encode(self, entry: Entry, replayed: bool, fits: Callable[[Message], bool]) -> Message:
         if entry.seq == self.stop_at:
             self.courier._stopping.set()
-        return messages.encode_record("dock3", self.detail, entry, replayed)
+        return messages.encode_record("dock3", self.detail, entry, replayed, fits)
 
 
 @contextmanager

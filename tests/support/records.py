@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from edge_daemon.domain import Digit, Event, Reading, Status
+import msgspec
+
+from edge_daemon.domain import Digit, Event, Message, Reading, Status
 
 _READING = Reading(
     field="units",
@@ -56,3 +58,8 @@ def numbered_reading(number: int) -> Reading:
         model="none@0",
         backend="cpu",
     )
+
+
+def info(device: str = "dock3", **facts: str) -> Message:
+    """A retained message that any test can tell from the others by its facts."""
+    return Message(f"edge_daemon/{device}/info", msgspec.json.encode(facts), retain=True)

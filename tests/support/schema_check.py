@@ -9,7 +9,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from edge_daemon.mqtt.schemas import SCHEMAS, schema
+from edge_daemon.mqtt.payloads import PAYLOADS
+from edge_daemon.mqtt.schemas import schema
 
 PLAIN = {"availability", "enabled"}
 
@@ -32,7 +33,7 @@ def check(topic: str, payload: bytes) -> str:
 def named(topic: str) -> str:
     """The name of the schema for a topic."""
     said = topic.split("/")[2:]
-    for name, (pattern, _) in SCHEMAS.items():
+    for name, (pattern, _) in PAYLOADS.items():
         parts = pattern.split("/")
         if len(parts) == len(said) and all(p.startswith("<") or p == s for p, s in zip(parts, said, strict=True)):
             return name

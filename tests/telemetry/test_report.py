@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from msgspec import UNSET
 
 from edge_daemon.delivery.courier import Courier
 from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.delivery.outbox import Outbox, OutboxOptions
 from edge_daemon.domain import Status
+from edge_daemon.mqtt.payloads import FrameTime
 from edge_daemon.sources.reconnecting import Camera
 from edge_daemon.system import machine
 from edge_daemon.telemetry import exporters
@@ -93,13 +95,15 @@ def test_health_counts(bench: Bench) -> None:
         bench.report.on_record(0, record)
     bench.time += 12
     facts = bench.report.health()
-    assert facts["frame_ms"]["median"] == 20.0
-    assert (facts["accepted"], facts["rejected"]) == (1, {"no_digits": 2})
-    assert facts["queue"]["waiting"] == 5
-    assert facts["last_good_age_s"] == facts["uptime_s"] == 12
-    assert facts["connects"] == 2
-    assert facts["rss_bytes"] > 10**6
-    assert facts["fds"] > 2
+    assert facts.frame_ms == FrameTime(20.0, 29.0)
+    assert (facts.accepted, facts.rejected) == (1, {"no_digits": 2})
+    assert facts.queue.waiting == 5
+    assert facts.last_good_age_s == facts.uptime_s == 12
+    assert facts.connects == 2
+    assert facts.rss_bytes
+    assert facts.rss_bytes > 10**6
+    assert facts.fds
+    assert facts.fds > 2
 
 
 def test_problem_is_posted_when_it_changes(bench: Bench) -> None:
@@ -217,10 +221,10 @@ def test_what_is_written_to_disks_is_told_by_the_day(bench: Bench, monkeypatch: 
     before = machine.bytes_written() or 0
     monkeypatch.setattr(machine, "bytes_written", lambda: before)
     bench.report._written = before
-    assert "written_bytes_per_day" not in bench.report.health()
+    assert bench.report.health().written_bytes_per_day is UNSET
     monkeypatch.setattr(machine, "bytes_written", lambda: before + 10**6)
     bench.time += 3600
-    assert bench.report.health()["written_bytes_per_day"] == 24 * 10**6
+    assert bench.report.health().written_bytes_per_day == 24 * 10**6
 
 
 def test_a_camera_that_is_silent_is_a_problem(bench: Bench) -> None:

@@ -179,7 +179,7 @@ def test_what_is_older_than_the_bundled_model_is_not_offered(bench: Bench) -> No
     bench.updating.check()
     assert bench.wait()[-1]["latest_version"] == "9.4.0"
     bench.store._floor = bench.store._floor.with_name("digits-10.0.0.json")
-    assert bench.updating.facts()["latest_version"] == bench.updating.facts()["installed_version"] == "10.0.0"
+    assert bench.updating.facts().latest_version == bench.updating.facts().installed_version == "10.0.0"
 
 
 def test_without_a_url(tmp_path: Path) -> None:
