@@ -1,7 +1,7 @@
-"""Second opinions: a larger machine is asked about numbers that the device cannot read surely.
+"""Second opinions: a larger machine reads numbers that the device cannot read with enough confidence.
 
-Cut-outs of doubtful numbers come in, evidence for the votes goes out; the server half answers the questions of other
-devices. The daemon uses it only where [opinion] in the configuration asks for it.
+In: cut-outs of such numbers. Out: evidence for the votes. The server half answers the questions of other devices. The
+daemon uses this room only if the configuration has [opinion] per_day above 0.
 """
 
 __all__ = [

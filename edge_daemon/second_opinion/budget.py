@@ -1,4 +1,4 @@
-"""The table [opinion], and how many second opinions may still be asked for today: remembered across restarts."""
+"""The table [opinion], and the daily budget of second opinions, which is kept across restarts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class SecondOpinionOptions:
     """The table [opinion]."""
 
     per_day: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0
-    """So many second opinions are asked for in a day (UTC) at most; 0: none ever is."""
+    """Second opinions that are requested in a day (UTC), at most; 0: none."""
 
 
 class _Spent(msgspec.Struct):
@@ -31,24 +31,26 @@ class _Spent(msgspec.Struct):
 
 
 class Budget:
-    """Counts what was spent of a day's budget. Called from one thread."""
+    """Counts the second opinions of a day. Called from one thread."""
 
     def __init__(self, path: Path, per_day: int, now: Callable[[], float] = time.time) -> None:
-        """Goes on with what the file says of today; a damaged one counts as a day that is spent."""
+        """Continues with today's count in the file. If it is damaged, nothing is left for today."""
         self._path, self._per_day, self._now = path, per_day, now
         self._broken = False
         self._spent = self._read()
 
     @property
     def left(self) -> int:
-        """For how many it is enough today."""
+        """Second opinions that may still be requested today."""
         if self._spent.day != self._today():
             return self._per_day
         return max(0, self._per_day - self._spent.count)
 
     def spend(self) -> bool:
-        """Take one, if there is one; on the disk before it is used. What cannot be written down is not spent: who
-        sets a budget must be able to rely on it, also when the daemon restarts again and again."""
+        """Take one; False where none is left, or where it cannot be written down.
+
+        It is on the disk before it is used: the budget must hold also if the daemon restarts again and again.
+        """
         if not self.left:
             return False
         today = self._today()

@@ -1,8 +1,9 @@
-"""Second opinions, on the device: which numbers are asked about, and which answers count.
+"""Second opinions, on the device: which numbers a larger machine is asked to read, and which of its answers count.
 
-Asked about is a number that frames cannot agree on surely enough, once for each view of it, one at a time, with a
-cut-out of the number and nothing else. An answer counts only if what was asked about is still in view, unchanged, and
-the field's accepted value is still the same; then it is evidence (evidence.py), and rules are rules.
+A question is sent for a number that the frames do not agree on with enough confidence: once for each view of it, one at
+a time, with a cut-out of the number and nothing else. An answer counts only if that number is still in view, unchanged,
+and the field's accepted value is still the same. Then it is evidence like that of a frame (decision/evidence.py), and
+the field's rules apply to it.
 """
 
 from __future__ import annotations
@@ -21,16 +22,18 @@ from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.domain import Box, Grey, Listener, Number, Patch, ReceivedMessage, Status
 from edge_daemon.geometry import overlap
 from edge_daemon.images import crop_number
-from edge_daemon.mqtt.payloads import SecondOpinionCounts
+from edge_daemon.mqtt.payloads import Question, SecondOpinionCounts
 from edge_daemon.second_opinion import messages
 from edge_daemon.second_opinion.budget import Budget
 
 log = logging.getLogger(__name__)
 
-PAUSE, LONGEST_PAUSE = 5.0, 900.0
-"""Seconds from one question to the next; doubled for each that nobody answers."""
-MOST = 16
-"""Numbers that wait for their turn."""
+PAUSE = 5.0
+"""Seconds from one question to the next; doubled for each that is not answered."""
+LONGEST_PAUSE = 900.0
+"""Seconds; the doubling ends here."""
+MAX_WAITING = 16
+"""Numbers that wait for their question, at most; the oldest is dropped."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,17 +43,29 @@ class PendingQuestion:
     about: Doubtful
     view: int
     accepted: str | None
+    """The field's accepted text at that time."""
     pixels: Grey
+    """The cut-out (h, w)."""
 
-    def still_counts(self) -> bool:
-        """Whether it is in view, unchanged, and nothing else was accepted since."""
+    def is_current(self) -> bool:
+        """Whether the number is in view, unchanged, and nothing else was accepted since."""
         ballot = self.about.ballot
         seen = ballot.evidence.opinions and ballot.evidence.latest
         return bool(seen and seen.view == self.view and seen.status is Status.OK and _text(ballot) == self.accepted)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SentQuestion:
+    """The question that waits for its answer."""
+
+    id: str
+    pending: PendingQuestion
+    at: float
+    """When it was sent, monotonic seconds."""
+
+
 class SecondOpinionClient(Listener):
-    """Called from the path's thread."""
+    """Sends questions within the budget, and passes answers to the votes. Called from the path's thread."""
 
     def __init__(
         self, device: str, last_values: LastValueCache, voter: Voter, budget: Budget, connected: Callable[[], bool],
@@ -61,45 +76,33 @@ class SecondOpinionClient(Listener):
         self._connected, self._now = connected, now
         self._waiting: dict[str, PendingQuestion] = {}
         self._last: dict[str, tuple[Ballot, int]] = {}
-        self._open: tuple[str, PendingQuestion, float] | None = None
+        self._sent: SentQuestion | None = None
         self._pause, self._next = PAUSE, now()
         self._counts: Counter[str] = Counter()
 
     def on_patch(self, patch: Patch, numbers: Sequence[Number]) -> None:
-        """What was read in a patch (boxes in its pixels), after the voter has observed it."""
+        """Queue each number of the patch for which the voter wants a second opinion."""
         for about in self._voter.doubtful(patch.field):
             box = _box_of(about.box, patch, numbers)
             view = about.ballot.evidence.latest.view
             if box is None or patch.status is not Status.OK or self._last.get(about.name) == (about.ballot, view):
                 continue
-            self._waiting[about.name] = PendingQuestion(
-                about, view, _text(about.ballot), crop_number(patch.pixels, box)[0]
-            )
-            if len(self._waiting) > MOST:
+            crop, _ = crop_number(patch.pixels, box)
+            self._waiting[about.name] = PendingQuestion(about, view, _text(about.ballot), crop)
+            if len(self._waiting) > MAX_WAITING:
                 del self._waiting[next(iter(self._waiting))]
 
     def on_tick(self) -> None:
         """Give up a question that was not answered in time, and send the next one that waits."""
         now = self._now()
-        if self._open and now >= self._open[2] + messages.EXPIRY:
-            self._open, self._pause = None, min(2 * self._pause, LONGEST_PAUSE)
-            self._next = now + self._pause
-            self._last_values.cancel_optional()  # where it was never sent, it need not be
-            self._counts["unanswered"] += 1
-        self._waiting = {name: asked for name, asked in self._waiting.items() if asked.still_counts()}
-        if not self._waiting or self._open or now < self._next or not self._connected() or not self._budget.spend():
-            return
-        name, asked = next(iter(self._waiting.items()))
-        del self._waiting[name]
-        self._last[name] = (asked.about.ballot, asked.view)
-        key, self._next = os.urandom(8).hex(), now + self._pause
-        self._open = (key, asked, now)
-        self._counts["asked"] += 1
-        said = messages.Question(key, messages.encode_picture(asked.pixels))
-        self._last_values.send_if_connected(messages.question_message(self._device, said))
+        if self._sent and now >= self._sent.at + messages.EXPIRY:
+            self._give_up(now)
+        self._waiting = {name: pending for name, pending in self._waiting.items() if pending.is_current()}
+        if self._waiting and not self._sent and now >= self._next and self._connected() and self._budget.spend():
+            self._send(now)
 
     def on_answer(self, received: ReceivedMessage) -> bool:
-        """Take an answer; False: it is none, and for somebody else."""
+        """Process an answer. False: the message is for another receiver."""
         if received.topic != messages.answer_topic(self._device):
             return False
         try:
@@ -107,16 +110,16 @@ class SecondOpinionClient(Listener):
         except ValueError:
             self._counts["refused"] += 1
             return True
-        if self._open is None or answer.id != self._open[0]:
-            self._counts["ignored"] += 1  # nobody has asked, or it comes too late, or twice
+        if self._sent is None or answer.id != self._sent.id:
+            self._counts["ignored"] += 1  # no question was sent, or the answer comes late, or twice
             return True
-        _, asked, _ = self._open
-        self._open, self._pause = None, PAUSE
-        counts = asked.still_counts() and asked.about.ballot.hear(answer.candidates, answer.model)
+        pending = self._sent.pending
+        self._sent, self._pause = None, PAUSE
+        counts = pending.is_current() and pending.about.ballot.hear(answer.candidates, answer.model)
         self._counts["counted" if counts else "ignored"] += 1
-        said = answer.candidates[0][0] if answer.candidates else "nothing"
-        told = (asked.about.name, answer.model, said, "" if counts else ", which counts for nothing here and now")
-        log.info("%s: a second opinion by %s says %s%s", *told)
+        text = answer.candidates[0][0] if answer.candidates else "no number"
+        ignored = "" if counts else " (ignored: the number has changed, or the text is not possible here)"
+        log.info("%s: second opinion by %s: %s%s", pending.about.name, answer.model, text, ignored)
         return True
 
     def counts(self) -> SecondOpinionCounts:
@@ -124,13 +127,30 @@ class SecondOpinionClient(Listener):
         counts = {kind: self._counts[kind] for kind in ("asked", "counted", "ignored", "refused", "unanswered")}
         return SecondOpinionCounts(**counts, left_today=self._budget.left)
 
+    def _give_up(self, now: float) -> None:
+        self._sent, self._pause = None, min(2 * self._pause, LONGEST_PAUSE)
+        self._next = now + self._pause
+        self._last_values.cancel_optional()  # a question that has not been sent yet is not needed any more
+        self._counts["unanswered"] += 1
+
+    def _send(self, now: float) -> None:
+        """The question that has waited longest."""
+        name, pending = next(iter(self._waiting.items()))
+        del self._waiting[name]
+        self._last[name] = (pending.about.ballot, pending.view)
+        self._next = now + self._pause
+        self._sent = SentQuestion(os.urandom(8).hex(), pending, now)
+        self._counts["asked"] += 1
+        question = Question(self._sent.id, messages.encode_picture(pending.pixels))
+        self._last_values.send_if_connected(messages.question_message(self._device, question))
+
 
 def _text(ballot: Ballot) -> str | None:
     return ballot.accepted.text if ballot.accepted else None
 
 
 def _box_of(box: Box | None, patch: Patch, numbers: Sequence[Number]) -> Box | None:
-    """Where in the patch the number stands: all that a field holds, or what is seen at `box` (pixels of the frame)."""
+    """The number's box in pixels of the patch: all that the field contains, or the number at `box` of the frame."""
     if not numbers:
         return None
     if box is None:

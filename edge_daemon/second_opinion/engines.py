@@ -1,4 +1,4 @@
-"""A cut-out of one number -> what several readers make of several views of it: the opinion of a larger machine."""
+"""Reads the cut-out of a question with several models, each on several views of it, and averages their confidence."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from edge_daemon.recognition.reader import Reader, open_reader
 
 
 class Ensemble:
-    """Each reader looks at the cut-out as it is and at six perturbed views of it; their chances are averaged.
+    """Reads the cut-out as it is and six perturbed views of it with each model; the confidences are averaged.
 
     Averaging over perturbed views is test-time augmentation (Krizhevsky et al., 2012).
     """
 
-    def __init__(self, readers: Sequence[Reader], looks: bool = True) -> None:
-        """`looks`: also at the perturbed views."""
-        self._readers, self._looks = readers, looks
+    def __init__(self, readers: Sequence[Reader], perturb: bool = True) -> None:
+        """`perturb`: also read the perturbed views."""
+        self._readers, self._perturb = readers, perturb
         names = ", ".join(dict.fromkeys(reader.classifier.name for reader in readers))
-        self.name = f"{names} on {7 if looks else 1} views"[:128]
+        self.name = f"{names} on {7 if perturb else 1} views"[:128]
 
     def read(self, pixels: Grey) -> tuple[Candidate, ...]:
-        """Up to three texts, best first, of a cut-out (h, w); none where hardly anything can be read."""
-        pictures = [pixels, *(views(pixels) if self._looks else ())]
-        chances: dict[str, float] = defaultdict(float)
+        """Up to three texts, best first, of a cut-out (h, w); none where no number is read."""
+        pictures = [pixels, *(views(pixels) if self._perturb else ())]
+        totals: dict[str, float] = defaultdict(float)
         for reader in self._readers:
             for picture in pictures:
                 numbers = reader.read(patch_of_sample(np.ascontiguousarray(picture)))
-                for text, chance in joined(main_line(numbers)).candidates if numbers else ():
-                    chances[text] += chance / (len(pictures) * len(self._readers))
-        return tuple(sorted(chances.items(), key=lambda item: -item[1])[:3])
+                for text, confidence in joined(main_line(numbers)).candidates if numbers else ():
+                    totals[text] += confidence / (len(pictures) * len(self._readers))
+        return tuple(sorted(totals.items(), key=lambda item: -item[1])[:3])
 
 
 def open_ensemble(models: Sequence[str]) -> Ensemble:
-    """The models that were named; without any the bundled one. Of a manifest's networks the larger one reads.
+    """Open the named models, or else the bundled one. Of the networks in a manifest the larger one is used.
 
     Raises ModelError, or RuntimeMissingError.
     """
@@ -49,4 +49,5 @@ def open_ensemble(models: Sequence[str]) -> Ensemble:
 
 
 def classifier_options(path: str) -> classifier.Options:
+    """A manifest's float32 network is its largest; a single .tflite file has only one."""
     return classifier.Options(path, precision="auto" if path.endswith(".tflite") else "float32")

@@ -1,7 +1,7 @@
-"""Answers second opinions: the engine of `edge-daemon opinion serve`, for a machine larger than a device.
+"""Answers questions for second opinions: the engine of `edge-daemon opinion serve`, for a larger machine than a Pi.
 
-Any number of them may run: they share one subscription, and the broker hands each question to one of them. Nothing is
-kept: a question in the hands of one that dies expires, and the device goes on without.
+Several may run: they share one subscription, and the broker sends each question to one of them. Nothing is stored: a
+question to a server that ends meanwhile expires, and the device continues without an answer.
 """
 
 from __future__ import annotations
@@ -16,34 +16,38 @@ from edge_daemon.domain import Candidate, Grey, ReceivedMessage
 from edge_daemon.errors import BrokerError
 from edge_daemon.mqtt.address import BrokerAddress
 from edge_daemon.mqtt.connection import V5, Link, Timeouts, connect
+from edge_daemon.mqtt.payloads import Answer
 from edge_daemon.second_opinion import messages
 from edge_daemon.system.backoff import Backoff
 
 log = logging.getLogger(__name__)
 
 TICK = 0.2
-"""Seconds after which it is asked whether to stop."""
+"""Seconds between two checks whether to stop."""
 LARGEST = 64 * 1024
-"""Bytes: the broker is asked not to send us more at once."""
+"""Bytes: the broker is asked not to send larger packets (MQTT 5)."""
+LONGEST_WAIT = 60.0
+"""Seconds between two attempts to connect, at most."""
 
 
 class PictureReader(Protocol):
-    """Whoever can read a cut-out."""
+    """Reads the number in a cut-out."""
 
     name: str
 
-    def read(self, pixels: Grey) -> Sequence[Candidate]: ...
+    def read(self, pixels: Grey) -> Sequence[Candidate]:
+        """Texts with their confidence, best first, of a picture (h, w); empty: no number."""
 
 
 def serve(broker: BrokerAddress, reader: PictureReader, stopped: Callable[[], bool]) -> None:
-    """Answer until stopped; a broker that cannot be reached, or goes away, is tried again at growing distances."""
-    backoff = Backoff(longest=60.0)
+    """Answer questions until stopped. Connects again, with a growing pause, when the connection is lost."""
+    backoff = Backoff(longest=LONGEST_WAIT)
     while not stopped():
-        began, why = time.monotonic(), ""
+        began = time.monotonic()
         try:
             with _subscribed(broker) as link:
                 _answer_all(link, reader, stopped)
-                why = f"broker {broker} is gone: {link.lost}"
+                why = f"the connection to broker {broker} was lost: {link.lost}"
         except BrokerError as error:
             why = str(error)
         if not stopped():
@@ -54,24 +58,24 @@ def serve(broker: BrokerAddress, reader: PictureReader, stopped: Callable[[], bo
 
 @contextmanager
 def _subscribed(broker: BrokerAddress) -> Iterator[Link]:
-    """One link, subscribed. Raises BrokerError."""
-    times = Timeouts()
-    link = connect(broker, "", times, largest=LARGEST)
+    """A connection that is subscribed to the questions. Raises BrokerError."""
+    timeouts = Timeouts()
+    link = connect(broker, "", timeouts, largest=LARGEST)
     try:
         shared = link.version is V5
         topic = f"$share/{messages.GROUP}/{messages.QUESTIONS}" if shared else messages.QUESTIONS
-        if not link.listen([topic], times.connack):
-            raise BrokerError(f"broker {broker} does not let us subscribe to {topic}")
+        if not link.listen([topic], timeouts.connack):
+            raise BrokerError(f"broker {broker} refused the subscription to {topic}: check its access rules")
         log.info("ready; questions come from broker %s", broker)
         if not shared:
-            log.warning("it speaks MQTT 3.1.1, which has no shared subscriptions: one server is enough")
+            log.warning("broker %s speaks MQTT 3.1.1, which has no shared subscriptions: run one server only", broker)
         yield link
     finally:
         link.close()
 
 
 def _answer_all(link: Link, reader: PictureReader, stopped: Callable[[], bool]) -> None:
-    """Until the connection ends, or it is time to stop; what has been waiting here for too long is left out."""
+    """Answer until the connection ends or it is time to stop. Questions that have waited too long are dropped."""
     while link.up and not stopped():
         link.pump(TICK)
         arrived = time.monotonic()
@@ -82,17 +86,22 @@ def _answer_all(link: Link, reader: PictureReader, stopped: Callable[[], bool]) 
 
 
 def _answer(link: Link, received: ReceivedMessage, reader: PictureReader) -> None:
+    """Answer one question. Whatever goes wrong with it, only this question is not answered."""
     began = time.monotonic()
     try:
         device, question, pixels = messages.parse_question(received)
+        candidates = messages.rounded_candidates(tuple(reader.read(pixels)))
+        answer = messages.answer_message(device, Answer(question.id, candidates, reader.name))
     except ValueError as error:
-        log.warning("not answered: %s", error)
+        log.warning("a question was not answered: %s", error)
         return
-    candidates = messages.rounded_candidates(tuple(reader.read(pixels)))
-    link.publish(messages.answer_message(device, messages.Answer(question.id, candidates, reader.name)))
+    except Exception:
+        log.exception("a question on %s was not answered", received.topic[:100])
+        return
+    link.publish(answer)
     link.pump(0.0)
-    said = ", ".join(f"{text} ({100 * chance:.0f} %)" for text, chance in candidates) or "no number"
-    log.info("%s: %s; in %.0f ms", device, said, 1000 * (time.monotonic() - began))
+    texts = ", ".join(f"{text} ({100 * confidence:.0f} %)" for text, confidence in candidates) or "no number"
+    log.info("%s: %s; in %.0f ms", device, texts, 1000 * (time.monotonic() - began))
 
 
 def _sleep(seconds: float, stopped: Callable[[], bool]) -> None:

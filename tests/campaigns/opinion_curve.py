@@ -31,11 +31,11 @@ from edge_daemon.images import crop_number
 from edge_daemon.inference import classifier
 from edge_daemon.mqtt.address import BrokerAddress
 from edge_daemon.mqtt.connection import Link, Timeouts, connect
+from edge_daemon.mqtt.payloads import Question
 from edge_daemon.recognition.reader import Reader, open_reader
 from edge_daemon.second_opinion import messages
 from edge_daemon.second_opinion import server as opinion_server
 from edge_daemon.second_opinion.engines import Ensemble, open_ensemble
-from edge_daemon.second_opinion.messages import Question
 from tests.campaigns.opinion_looks import Look, crops, photographed, simulated
 from tests.support.brokers.mosquitto import Mosquitto
 

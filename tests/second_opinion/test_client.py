@@ -12,10 +12,11 @@ import pytest
 from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.domain import Frame, Message, Patch, Reading, ReceivedMessage, Status
 from edge_daemon.fields.extract import Options
+from edge_daemon.mqtt.payloads import LARGEST_PICTURE, Answer, Question
 from edge_daemon.second_opinion import messages
 from edge_daemon.second_opinion.budget import Budget
 from edge_daemon.second_opinion.client import PAUSE, SecondOpinionClient
-from edge_daemon.second_opinion.messages import EXPIRY, Answer, Question
+from edge_daemon.second_opinion.messages import EXPIRY
 from tests.support import schema_check
 from tests.support.voting import FPS, VoterRun, number, pixels_of, units
 
@@ -271,7 +272,7 @@ def test_a_cut_out_is_small_enough_whatever_it_shows() -> None:
     """Noise, which no JPEG makes small, becomes a smaller picture."""
     noise = np.random.default_rng(1).integers(0, 255, (900, 1900), np.uint8)
     packed = messages.encode_picture(noise)
-    assert len(packed) <= messages.LARGEST_PICTURE
+    assert len(packed) <= LARGEST_PICTURE
     assert max(messages.decode_picture(packed).shape) <= messages.LONGEST_SIDE
     said: Message = messages.question_message("d" * 64, Question("0" * 16, packed))
     assert len(said.payload) <= messages.LARGEST_QUESTION

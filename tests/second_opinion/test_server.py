@@ -7,7 +7,8 @@ import logging
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,11 +21,11 @@ from edge_daemon.domain import Candidate, Grey, Message, Patch, ReceivedMessage
 from edge_daemon.inference import classifier as classifiers
 from edge_daemon.inference.interpreter import models_folder
 from edge_daemon.mqtt.address import BrokerAddress
+from edge_daemon.mqtt.payloads import Question
 from edge_daemon.recognition.reader import open_reader
 from edge_daemon.second_opinion import messages
 from edge_daemon.second_opinion import server as opinion_server
 from edge_daemon.second_opinion.engines import Ensemble, open_ensemble
-from edge_daemon.second_opinion.messages import Question
 from tests.support import schema_check
 from tests.support.brokers.mosquitto import Mosquitto, Recorder
 from tests.support.brokers.small_brokers import SmallBroker, amqtt
@@ -138,6 +139,58 @@ def test_a_picture_that_unfolds_is_refused_before_it_does() -> None:
             messages.decode_picture(bad)
 
 
+def bomb(side: int) -> bytes:
+    """127 bytes: side x side pixels in an arithmetic-coded scan, within which a header of 200 x 100 lies."""
+    whole = question(1).picture
+    segments, place = [], 2
+    while whole[place + 1] != 0xDA:
+        end = place + 2 + int.from_bytes(whole[place + 2 : place + 4])
+        segments.append(whole[place:end])
+        place = end
+    scan = whole[place : place + 2 + int.from_bytes(whole[place + 2 : place + 4])]
+    (header,) = (segment for segment in segments if segment[1] == 0xC0)
+    huge = b"\xff\xc9" + header[2:5] + side.to_bytes(2) * 2 + header[9:]
+    tables = [segment for segment in segments if segment[1] not in (0xC0, 0xC4)]
+    return b"\xff\xd8" + b"".join(tables) + huge + scan + header + b"\xff\xd9"
+
+
+@pytest.mark.parametrize("side", [8000, 32_000, 65_500])
+def test_a_small_file_that_decodes_to_gigabytes_is_not_decoded(side: int) -> None:
+    """Whichever header a reader believes: Pillow refuses its size, and OpenCV decodes nothing beyond its own limit."""
+    assert len(bomb(side)) < 200
+    with pytest.raises(ValueError, match="320 pixels"):
+        messages.decode_picture(bomb(side))
+    if side > 10_000:
+        with pytest.raises(cv2.error, match="MAX_IMAGE_PIXELS"):
+            cv2.imdecode(np.frombuffer(bomb(side), np.uint8), cv2.IMREAD_GRAYSCALE)
+
+
+def test_whatever_goes_wrong_with_a_question_the_server_goes_on(
+    broker: Mosquitto, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error that nobody has foreseen, in the picture or in the reader, leaves one question unanswered."""
+    with serving(broker) as oracle:
+        ask_until_answered(recorder, 1)
+        recorder.say(messages.question_message("bench", Question("e" * 16, bomb(65_500))))
+        for number, error in enumerate((MemoryError(), cv2.error("an assertion"), SystemError("bad")), 500):
+            with monkeypatch.context() as patch:
+                patch.setattr(oracle, "read", raises(error))
+                ask(recorder, number)
+                waited = time.monotonic() + 10
+                while type(error).__name__ not in caplog.text and time.monotonic() < waited:
+                    time.sleep(0.02)
+        ask(recorder, 1000)
+        recorder.wait_for(lambda _: 1000 in answered(recorder))
+    assert not {500, 501, 502, int("e" * 16, 16)} & {*answered(recorder)}
+
+
+def raises(error: Exception) -> Callable[[Grey], Sequence[Candidate]]:
+    def read(pixels: Grey) -> Sequence[Candidate]:
+        raise error
+
+    return read
+
+
 def test_a_retained_question_is_not_answered() -> None:
     """It would be again at each start of a server."""
     said = messages.question_message("bench", question(1))
@@ -158,7 +211,7 @@ def test_chances_are_averaged_over_readers_and_views() -> None:
     """Of two readers where one sees a number and one none, each text gets half."""
     reader = open_reader(classifiers.Options())
     picture = page([("42", 40, 40)], height=50)[:130, :200]
-    alone = dict(Ensemble([reader], looks=False).read(picture))
+    alone = dict(Ensemble([reader], perturb=False).read(picture))
 
     class Blind:
         classifier = reader.classifier
@@ -166,7 +219,7 @@ def test_chances_are_averaged_over_readers_and_views() -> None:
         def read(self, patch: Patch) -> list[object]:
             return []
 
-    both = dict(Ensemble([reader, Blind()], looks=False).read(picture))  # type: ignore[list-item]
+    both = dict(Ensemble([reader, Blind()], perturb=False).read(picture))  # type: ignore[list-item]
     assert both["42"] == pytest.approx(alone["42"] / 2)
 
 
