@@ -1,8 +1,7 @@
-"""What Home Assistant is told, so that it shows the device by itself: its MQTT discovery.
+"""Home Assistant's MQTT discovery: one message that describes the device and all of its entities.
 
-`device` mode sends one message for the whole device (Home Assistant 2024.12 and newer), `entity` mode one for each
-entity. What was ever sent is remembered in a file: an entity that is no longer there must be taken back, or Home
-Assistant shows it for ever.
+Home Assistant 2024.12 or newer understands it. What was ever sent is stored in a file: an entity that is no longer
+there must be removed by a message, or Home Assistant shows it for ever.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from edge_daemon.mqtt import messages as wire
 from edge_daemon.mqtt.payloads import EventType
 from edge_daemon.system import atomic
 
-Mode = Literal["device", "entity", "off"]
+Mode = Literal["device", "off"]
 Component = dict[str, Any]
 Owned = dict[str, dict[str, str]]
-"""Topic -> the components that were ever told there: id -> platform."""
+"""Topic -> the components that were ever sent there: id -> platform. Version 0.1.0 could have one topic an entity."""
 
 PREFIX = "homeassistant"
 BIRTH = f"{PREFIX}/status"
-"""Where Home Assistant says `online` when it has started."""
+"""Home Assistant publishes `online` here when it has started."""
 
 DEVICE_CLASSES: Mapping[str, str] = (
     dict.fromkeys(("°C", "°F", "K"), "temperature")
@@ -42,12 +41,12 @@ DEVICE_CLASSES: Mapping[str, str] = (
     | dict.fromkeys(("m³/h", "L/min", "ft³/min", "gal/min"), "volume_flow_rate")
     | {"lx": "illuminance", "VA": "apparent_power", "var": "reactive_power"}
 )
-"""Unit -> what it measures, where that is beyond doubt: litres may be water, gas or what a tank holds."""
+"""Unit -> device class, where only one is possible: litres may be water, gas or the volume in a tank."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What discovery must know of a field."""
+    """A field, as far as discovery needs it."""
 
     name: str
     unit: str = ""
@@ -55,15 +54,18 @@ class Field:
 
 
 def is_birth(topic: str, payload: bytes) -> bool:
-    """Whether Home Assistant says that it has just started."""
+    """Whether a message says that Home Assistant has just started."""
     return topic == BIRTH and payload == b"online"
 
 
 def components(
     device: str, fields: Sequence[Field], raw: bool, snapshots: bool = False, updates: bool = False
 ) -> dict[str, Component]:
-    """Every entity, id -> its configuration. `raw`: readings tell what was seen beside what was accepted;
-    `snapshots`: pictures of the fields may be asked for; `updates`: newer models are looked for."""
+    """All entities, id -> configuration.
+
+    `raw`: readings contain candidates. `snapshots`: pictures of the fields can be requested. `updates`: the daemon
+    looks for newer models.
+    """
     base = wire.base(device)
     found: dict[str, Component] = {}
     for field in fields:
@@ -88,10 +90,23 @@ def components(
 
 
 def messages(device: str, version: str, found: Mapping[str, Component], mode: Mode, owned: Owned) -> list[Message]:
-    """All that has to be said, what is to be forgotten first; `owned` is brought up to date."""
+    """All discovery messages to send; those that clear old topics come first. Brings `owned` up to date."""
     for identity, component in found.items():
         component["unique_id"] = f"edge_daemon_{device}_{identity}"
-    common = {
+    topic = f"{PREFIX}/device/{device}/config"
+    forget = [Message(old, b"", retain=True) for old in owned if old != topic or mode == "off"]
+    if mode == "off":
+        return forget
+    gone = {identity: platform for identity, platform in owned.get(topic, {}).items() if identity not in found}
+    owned[topic] = gone | {identity: component["platform"] for identity, component in found.items()}
+    # a component that is only left out stays in Home Assistant; one with nothing but its platform is removed
+    removed = {identity: {"platform": platform} for identity, platform in gone.items()}
+    payload = _device(device, version) | {"components": {**found, **removed}}
+    return [*forget, Message(topic, msgspec.json.encode(payload), retain=True)]
+
+
+def _device(device: str, version: str) -> dict[str, Any]:
+    return {
         "device": {
             "identifiers": [f"edge_daemon_{device}"],
             "name": device,
@@ -102,47 +117,38 @@ def messages(device: str, version: str, found: Mapping[str, Component], mode: Mo
         "availability_topic": f"{wire.base(device)}/availability",
         "qos": 1,
     }
-    said = _SAY[mode](device, common, found)
-    for topic, payload in said.items():
-        parts = payload.get("components", {})
-        gone = {identity: platform for identity, platform in owned.get(topic, {}).items() if identity not in parts}
-        owned[topic] = gone | {identity: part["platform"] for identity, part in parts.items()}
-        # a platform without more takes a component back; leaving it out would not
-        parts |= {identity: {"platform": platform} for identity, platform in gone.items()}
-    forget = [Message(topic, b"", retain=True) for topic in owned if topic not in said]
-    return forget + [Message(topic, msgspec.json.encode(payload), retain=True) for topic, payload in said.items()]
 
 
 def load_owned(path: Path) -> Owned:
-    """What was ever told; nothing where that is not known."""
+    """What was ever sent; empty if the file is missing or damaged."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Owned)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ValueError):
         return {}
 
 
 def save_owned(path: Path, owned: Owned) -> None:
-    """Whole or not at all. Raises OSError."""
+    """Replace the file. Raises OSError."""
     atomic.replace_unsynced(path, msgspec.json.encode(owned))
 
 
 def topics(device: str) -> list[str]:
-    """Where a device may have told Home Assistant something, as topic filters."""
+    """Topic filters of all discovery messages that this or an older version may have sent for a device."""
     return [f"{PREFIX}/device/{device}/config", f"{PREFIX}/+/{device}/+/config"]
 
 
 def _reading(field: Field, topic: str) -> Component:
-    told = {"platform": "sensor", "name": field.name, "state_topic": topic}
+    sensor = {"platform": "sensor", "name": field.name, "state_topic": topic}
     if field.text:
-        return told | {"value_template": "{{ value_json.text | default(none) }}"}
-    told["value_template"] = "{{ value_json.value | default(none) }}"
+        return sensor | {"value_template": "{{ value_json.text | default(none) }}"}
+    sensor["value_template"] = "{{ value_json.value | default(none) }}"
     kind = DEVICE_CLASSES.get(field.unit)
     if field.unit:
-        told["unit_of_measurement"] = field.unit
+        sensor["unit_of_measurement"] = field.unit
     if kind:
-        told["device_class"] = kind
-    # what energy measures adds up; Home Assistant takes no other word for it
-    return told | {"state_class": "total" if kind == "energy" else "measurement"}
+        sensor["device_class"] = kind
+    # Home Assistant accepts only `total` for energy
+    return sensor | {"state_class": "total" if kind == "energy" else "measurement"}
 
 
 def _details(field: Field, topic: str, raw: bool) -> dict[str, Component]:
@@ -170,7 +176,7 @@ def _details(field: Field, topic: str, raw: bool) -> dict[str, Component]:
 
 
 def _pictures(field: Field, base: str) -> dict[str, Component]:
-    """The picture of a field, and the button that asks for a new one."""
+    """The picture of a field, and the button that requests a new one."""
     return {
         "snapshot": {
             "platform": "image",
@@ -239,18 +245,3 @@ def _health(topic: str) -> dict[str, Component]:
         ),
         "memory": figure("Memory", "rss_bytes", device_class="data_size", unit_of_measurement="B"),
     }  # fmt: skip
-
-
-def _one_device(device: str, common: dict[str, Any], found: Mapping[str, Component]) -> dict[str, dict[str, Any]]:
-    return {f"{PREFIX}/device/{device}/config": common | {"components": dict(found)}}
-
-
-def _each_entity(device: str, common: dict[str, Any], found: Mapping[str, Component]) -> dict[str, dict[str, Any]]:
-    return {
-        f"{PREFIX}/{component['platform']}/{device}/{identity}/config": common
-        | {key: value for key, value in component.items() if key != "platform"}
-        for identity, component in found.items()
-    }
-
-
-_SAY = {"device": _one_device, "entity": _each_entity, "off": lambda *_: {}}

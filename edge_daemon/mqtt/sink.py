@@ -43,8 +43,8 @@ class MqttOptions(address.BrokerOptions):
     """Also say the number alone on reading/<field>/value."""
     snapshots: bool = False
     """Pictures of single fields may leave the device, each when it is asked for."""
-    home_assistant: Literal["device", "entity", "off"] = "device"
-    """How Home Assistant is told of us: as one device, entity by entity for versions before 2024.12, or not."""
+    home_assistant: Literal["device", "off"] = "device"
+    """Home Assistant shows the device by itself (2024.12 or newer), or nothing is sent to it."""
     longest_wait: Annotated[float, Duration("1s", "1h")] = 300.0
     """The longest time in seconds between two attempts to reach a broker."""
 

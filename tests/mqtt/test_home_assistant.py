@@ -94,13 +94,12 @@ def test_newer_models() -> None:
     assert update["command_topic"] == "edge_daemon/dock3/request/model_install"
 
 
-def test_unique_ids_are_the_same_in_both_modes() -> None:
-    """Home Assistant knows an entity again however it is told of it."""
-    by_device = {part["unique_id"] for part in parts(FIELDS).values()}
-    by_entity = told(FIELDS, "entity")
-    assert by_device == {payload["unique_id"] for payload in by_entity.values()}
-    assert "homeassistant/sensor/dock3/reading_tank/config" in by_entity
-    assert all(payload["device"]["identifiers"] == ["edge_daemon_dock3"] for payload in by_entity.values())
+def test_unique_ids_stay_the_same() -> None:
+    """By them Home Assistant recognises an entity: those of version 0.1.0."""
+    assert {part["unique_id"] for part in parts(FIELDS).values()} >= {
+        "edge_daemon_dock3_reading_tank", "edge_daemon_dock3_problem", "edge_daemon_dock3_memory"
+    }  # fmt: skip
+    assert told(FIELDS)[DEVICE]["device"]["identifiers"] == ["edge_daemon_dock3"]
 
 
 def test_a_field_that_goes_is_taken_back() -> None:
@@ -114,13 +113,19 @@ def test_a_field_that_goes_is_taken_back() -> None:
     assert "state_topic" in parts(FIELDS, owned)["reading_serial"]
 
 
-@pytest.mark.parametrize(("before", "after"), [("device", "entity"), ("entity", "device"), ("device", "off")])
-def test_another_mode_clears_the_topics_of_the_first(before: Mode, after: Mode) -> None:
-    """Nothing stays behind, and it is cleared before the new is said."""
+def test_off_clears_the_topic() -> None:
+    """Home Assistant forgets the device."""
     owned: Owned = {}
-    first, second = told(FIELDS, before, owned), told(FIELDS, after, owned)
-    assert {topic for topic, payload in second.items() if payload is None} == set(first)
-    assert list(second.values())[: len(first)] == [None] * len(first)
+    first, second = told(FIELDS, "device", owned), told(FIELDS, "off", owned)
+    assert second == dict.fromkeys(first)
+
+
+def test_topics_of_version_0_1_0_are_cleared() -> None:
+    """It could send one topic for each entity (`home_assistant = "entity"`); they go before the device is described."""
+    before = [f"homeassistant/sensor/dock3/reading_{name}/config" for name in ("tank", "meter")]
+    found = told(FIELDS, owned={topic: {"reading": "sensor"} for topic in before})
+    assert list(found) == [*before, DEVICE]
+    assert [found[topic] for topic in before] == [None, None]
 
 
 def test_what_was_told_is_remembered(tmp_path: Path) -> None:

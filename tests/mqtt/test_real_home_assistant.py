@@ -48,7 +48,6 @@ text = true
 settle = "1s"
 [mqtt]
 url = "mqtt://127.0.0.1:$MQTT_PORT"
-home_assistant = "{mode}"
 """
 HEAR = """
 import os, sys
@@ -68,7 +67,7 @@ for message in said:
 """
 
 
-def report(folder: Path, mode: str, script: str, *steps: str, seconds: int = 12, more: str = "") -> dict[str, Any]:
+def report(folder: Path, script: str, *steps: str, seconds: int = 12, more: str = "") -> dict[str, Any]:
     """What Home Assistant shows while `script` runs.
 
     In it $EDGE is the program, $RUN the daemon, $HEAR waits for a message on a topic.
@@ -76,7 +75,7 @@ def report(folder: Path, mode: str, script: str, *steps: str, seconds: int = 12,
     picture = folder / "page.png"
     cv2.imwrite(str(picture), page([("2021", 60, 80), ("38", 80, 280)], pen=4, height=60))
     template = folder / "template.toml"
-    template.write_text(CONFIG.format(picture=picture, mode=mode) + more)
+    template.write_text(CONFIG.format(picture=picture) + more)
     config, hear = folder / "edge.toml", folder / "hear.py"
     shell = (
         f'sed "s/[$]MQTT_PORT/$MQTT_PORT/" {template} > {config}; EDGE="{sys.executable} -m edge_daemon"; '
@@ -103,10 +102,9 @@ needs_home_assistant = pytest.mark.skipif(not CHECK, reason="EDGE_DAEMON_HA_CHEC
 @needs_home_assistant
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("mode", ["device", "entity"])
-def test_home_assistant_shows_the_device(tmp_path: Path, mode: str) -> None:
+def test_home_assistant_shows_the_device(tmp_path: Path) -> None:
     """One device with its sensors, their values, units and classes; it drops no key and complains of nothing."""
-    found = report(tmp_path, mode, "exec $RUN")
+    found = report(tmp_path, "exec $RUN")
     assert [device["name"] for device in found["devices"]] == ["bench"]
     entities = states(found)
     assert {name: entities[name]["state"] for name in ("reading_tank", "reading_meter", "reading_serial")} == {
@@ -123,7 +121,7 @@ def test_home_assistant_shows_the_device(tmp_path: Path, mode: str) -> None:
 @pytest.mark.timeout(300)
 def test_home_assistant_knows_our_units(tmp_path: Path) -> None:
     """Of each device class that we name it takes the unit, and the state class, that we name with it."""
-    found = report(tmp_path, "device", f"{sys.executable} -c '{UNITS}'; sleep 60")
+    found = report(tmp_path, f"{sys.executable} -c '{UNITS}'; sleep 60")
     told = {entity["unique_id"]: entity for entity in found["entities"] if "_reading_" in entity["unique_id"]}
     assert len(told) == len(DEVICE_CLASSES)
     for number, unit in enumerate(DEVICE_CLASSES):
@@ -138,7 +136,7 @@ def test_home_assistant_knows_our_units(tmp_path: Path) -> None:
 def test_home_assistant_takes_pictures(tmp_path: Path) -> None:
     """Where snapshots are allowed, a field has a picture; the button beside it brings a new one."""
     steps = ["press edge_daemon_bench_take_tank", "wait 6"]
-    found = report(tmp_path, "device", "exec $RUN", *steps, more="snapshots = true")
+    found = report(tmp_path, "exec $RUN", *steps, more="snapshots = true")
     assert states(found)["snapshot_tank"]["image_bytes"] > 500
     assert found["log"] == []
 
@@ -154,7 +152,7 @@ def test_home_assistant_offers_a_newer_model(tmp_path: Path, published: ModelPub
             "publish edge_daemon/bench/request/model_check {}", "wait 12", "report",
             "install edge_daemon_bench_update", "wait 20",
         ]  # fmt: skip
-        found = report(tmp_path, "device", "exec $RUN", *steps, more=more)
+        found = report(tmp_path, "exec $RUN", *steps, more=more)
     [offered] = found["earlier"]
     assert states(offered)["update"]["state"] == "on"
     assert states(found)["update"]["state"] == "off"
@@ -172,7 +170,7 @@ def test_home_assistant_acts(tmp_path: Path) -> None:
     switch = "edge_daemon_bench_enabled"
     steps = [f"turn_off {switch}", "wait 1", "report", f"turn_on {switch}", "wait 6", "report"]
     steps += ["press edge_daemon_bench_read_now", "wait 3", "press edge_daemon_bench_restart", "wait 6"]
-    found = report(tmp_path, "device", "exec $RUN", *steps)
+    found = report(tmp_path, "exec $RUN", *steps)
     off, on = found["earlier"]
     assert (states(off)["enabled"]["state"], states(on)["enabled"]["state"]) == ("off", "on")
     said = [json.loads(m["payload"]) for m in found["messages"] if m["topic"] == "edge_daemon/bench/reading/tank"]
@@ -194,7 +192,7 @@ def test_home_assistant_forgets_the_device(tmp_path: Path) -> None:
     script += "$EDGE mqtt clean --config $CONFIG; sleep 60"
     steps = ["restart", "wait 10", "report", "publish test/stop 1", "wait 5", "report"]
     steps += ["publish test/clean 1", "wait 4"]
-    found = report(tmp_path, "device", script, *steps)
+    found = report(tmp_path, script, *steps)
     running, stopped = found["earlier"]
     assert states(running)["reading_tank"]["state"] == "38"
     assert states(stopped)["reading_tank"]["state"] == "unavailable"
