@@ -48,7 +48,7 @@ from edge_daemon.system.journal import event
 from edge_daemon.system.systemd import Systemd
 from edge_daemon.telemetry.exporters import HealthFiles
 from edge_daemon.telemetry.report import HealthReport
-from edge_daemon.updates.schedule import Updating
+from edge_daemon.updates.schedule import UpdateScheduler
 
 log = logging.getLogger(__name__)
 
@@ -199,7 +199,8 @@ def build(config: Config, kept: Kept, inbox: Inbox, load: Callable[[], Config], 
         introduce(config, classifier, store.noticed(classifier.name), outbox, last_values)
         courier.on_message = partial(enqueue, inbox)
 
-        updates = Updating(config.device, last_values, config.updates, state_folder() / "updates", store, inbox.put)
+        folder = state_folder() / "updates"
+        updates = UpdateScheduler(config.device, last_values, config.updates, folder, store, inbox.put)
         updating = stack.enter_context(closing(updates))
         files = stack.enter_context(closing(HealthFiles(config.device, config.health, runtime_folder())))
         fields = FieldExtractor(config.fields)

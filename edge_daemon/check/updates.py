@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,19 +11,18 @@ from edge_daemon.check.finding import Found, Level
 from edge_daemon.config.schema import Config
 from edge_daemon.errors import UpdateError
 from edge_daemon.system.folders import state_folder
-from edge_daemon.updates.client import Repository
-from edge_daemon.updates.install import judged_at, known
+from edge_daemon.updates.client import UpdateClient
+from edge_daemon.updates.install import load_state, verification_time
 
 
 def check(config: Config) -> Iterator[Found]:
     if not config.updates.url:
         yield Level.OK, "no newer models are looked for: [updates] url is empty"
         return
-    time = judged_at(datetime.now(UTC), known(state_folder() / "updates"))
+    time = verification_time(datetime.now(UTC), load_state(state_folder() / "updates"))
     with tempfile.TemporaryDirectory() as folder:
         try:
-            with closing(Repository(Path(folder), config.updates, time)) as repository:
-                facts = repository.offer().facts
+            facts = UpdateClient(Path(folder), config.updates, time).offer().facts
         except UpdateError as error:
             yield Level.WARN, str(error), "Until that is mended no newer model comes."
             return

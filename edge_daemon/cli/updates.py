@@ -17,7 +17,7 @@ from edge_daemon.errors import EdgeDaemonError, PublishError
 from edge_daemon.system.folders import state_folder
 
 if TYPE_CHECKING:
-    from edge_daemon.updates.install import Outcome
+    from edge_daemon.updates.install import UpdateResult
 
 
 @click.command()
@@ -157,7 +157,7 @@ def _progress(as_json: bool) -> Iterator[Callable[[int, int], None]]:
         yield drawn
 
 
-def _told(done: Outcome) -> str:
+def _told(done: UpdateResult) -> str:
     if done.changed:
         return f"{done.installed} is installed. {RELOAD}"
     if done.latest == done.installed:

@@ -66,7 +66,7 @@ class Config:
     mqtt: mqtt.MqttOptions
     outbox: outbox.OutboxOptions
     health: health.HealthOptions
-    updates: client.Options
+    updates: client.UpdateOptions
     samples: samples.SampleOptions
     opinion: budget.SecondOpinionOptions
     written: Mapping[str, Any]
@@ -103,7 +103,7 @@ TABLES: Mapping[str, type[Any]] = {
     "mqtt": mqtt.MqttOptions,
     "outbox": outbox.OutboxOptions,
     "health": health.HealthOptions,
-    "updates": client.Options,
+    "updates": client.UpdateOptions,
     "samples": samples.SampleOptions,
     "opinion": budget.SecondOpinionOptions,
 }
@@ -192,7 +192,7 @@ def _refuse_contradictions(document: Document, i: int, options: fields.Options) 
 
 
 def _refuse_unused_updates(
-    document: Document, updates: client.Options | None, model: classifier.Options | None
+    document: Document, updates: client.UpdateOptions | None, model: classifier.Options | None
 ) -> None:
     if updates and updates.url and model and model.path != AUTO:
         problem = f'expected [model] path = "{AUTO}" beside it, or nothing that is downloaded runs'

@@ -1,12 +1,11 @@
-"""The owner's side of updates by URL: a model becomes a signed, static folder that any web server can serve.
+"""Publishes models: writes a signed, static folder that any web server can serve.
 
-    PUBLIC/metadata/   who may sign what, what the newest model is, until when that holds: The Update Framework's roles
+    PUBLIC/metadata/   the four signed documents of The Update Framework: root, targets, snapshot, timestamp
     PUBLIC/targets/    the model: its manifest, under one fixed name, and the files that the manifest names
     KEYS/              two private keys and root.json; never served
 
-One key, `root`, says which keys count, and is needed again only to change them or after years; it may lie on a stick in
-a drawer. The other, `publish`, signs what is published. Imported only where something is published: it needs the extra
-`updates`.
+The key `root` says which keys count. It is needed again only to change keys or after years; keep it on a stick in a
+drawer. The key `publish` signs what is published. Needs the extra `updates`.
 """
 
 from __future__ import annotations
@@ -27,29 +26,30 @@ from edge_daemon.errors import PublishError
 from edge_daemon.inference.interpreter import Manifest, decode, read_file
 from edge_daemon.model_store.acceptance import tried
 from edge_daemon.system import atomic
-from edge_daemon.updates.client import MODEL, servable
+from edge_daemon.updates.client import MODEL, check_names
 
 Key = Literal["root", "publish"]
 SIGNED_BY: dict[str, Key] = {
     Root.type: "root", Targets.type: "publish", Snapshot.type: "publish", Timestamp.type: "publish"
 }  # fmt: skip
-"""Role -> the key that signs it."""
+"""Role (the kind of document) -> the key that signs it."""
 ROOT_DAYS = 3650
-"""The root outlives a small installation; with its key at hand it is renewed when less than a third of that is left."""
+"""Days that the root document is valid: as long as a small installation lives. Where the root key is present it is
+renewed when less than a third of that is left."""
 DAYS = 365
-"""What is published holds so long: who publishes once a year never has to think of it."""
+"""Days that published documents are valid: publishing once a year is enough."""
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What came of it."""
+    """The result of publishing."""
 
     model: str
     """Name and version of the model that is now the newest, such as digits@0.4.0."""
     until: datetime
-    """When devices stop believing it, unless it is published again."""
+    """From then on devices refuse it, unless it is published again."""
     root: Path
-    """What each device needs, once."""
+    """The file that each device needs, once."""
     new_keys: list[Path] = field(default_factory=list)
 
 
@@ -61,24 +61,24 @@ def publish(
     rotate: Key | None = None,
     now: datetime | None = None,
 ) -> Published:
-    """Make a model the newest, or without one sign again what is; the first time also make keys and folders.
+    """Make a model the newest; without `manifest` sign the present one again. The first time keys and folders are made.
 
-    `rotate`: this key is replaced. A model is tried first, as devices will. Interrupted, it has not happened: run it
-    again. Raises PublishError, or ModelError.
+    `rotate`: replace this key. The model is tried first, as devices will. If this is interrupted nothing is published:
+    run it again. Raises PublishError, or ModelError.
     """
     try:
         return _publish(public, keys, manifest, days, rotate, now or datetime.now(UTC))
     except PublishError:
         raise
     except OSError as error:
-        raise PublishError(f"{error.filename or public}: {error.strerror}; run it again when that is mended") from error
+        raise PublishError(f"{error.filename or public}: {error.strerror}; correct that, then run it again") from error
 
 
 def _publish(
     public: Path, keys: Path, manifest: Path | None, days: int, rotate: Key | None, now: datetime
 ) -> Published:
     if public.resolve().is_relative_to(keys.resolve()) or keys.resolve().is_relative_to(public.resolve()):
-        raise PublishError(f"{keys}: keys must lie apart from what is served, neither inside {public} nor around it")
+        raise PublishError(f"{keys}: keep the keys apart from what is served, neither inside {public} nor around it")
     files = _model(manifest, public) if manifest else {}
     repository = _Repository(public, keys, now)
     if not repository.documents and not files:
@@ -86,48 +86,54 @@ def _publish(
     if not repository.documents and (keys / "root.json").exists():
         raise PublishError(
             f"{keys} holds the keys of a repository that is not in {public}. Copy back what the web server has: devices"
-            " refuse one that begins anew. For another repository name another folder with --keys"
+            " refuse a repository that starts again. For a second repository name another folder with --keys"
         )
-    made = repository.renew_root(rotate)
+    new_keys = repository.renew_root(rotate)
     repository.sign(files, timedelta(days=days))
     model = decode(repository.target(MODEL), Manifest)
-    return Published(f"{model.name}@{model.version}", repository.until(), keys / "root.json", made)
+    return Published(f"{model.name}@{model.version}", repository.valid_until(), keys / "root.json", new_keys)
 
 
 class _Repository:
-    """What is published: the newest document of each role, and the keys at hand."""
+    """The published folder: the newest document of each role, and the keys that are present."""
 
     def __init__(self, public: Path, keys: Path, now: datetime) -> None:
         """Raises PublishError where a document or a key is damaged."""
         self._metadata, self._targets, self._keys = public / "metadata", public / "targets", keys
         self._now = now.replace(microsecond=0)
         self.documents: dict[str, Metadata[Any]] = dict(filter(None, map(self._newest, SIGNED_BY)))
-        """Role -> its newest document; none at all before the first time."""
+        """Role -> its newest document; empty before the first publication."""
         self._signers = _signers(keys)
 
     def renew_root(self, rotate: Key | None) -> list[Path]:
-        """A root to begin with, one with another key, or one that holds longer. Returns the keys that were made."""
+        """Write a new root document where one is needed: the first, with another key, or valid for longer.
+
+        Returns the key files that were made. Raises PublishError.
+        """
         for folder in (self._metadata, self._targets):
             folder.mkdir(parents=True, exist_ok=True)
         self._keys.mkdir(parents=True, exist_ok=True, mode=0o700)
         first = Root.type not in self.documents
         root = Root(consistent_snapshot=True) if first else self._root
         old = list(root.roles[Root.type].keyids)
-        at_hand = first or any(keyid in self._signers for keyid in old)
+        have_key = first or any(keyid in self._signers for keyid in old)
         kinds: list[Key] = ["root", "publish"] if first else [rotate] if rotate else []
-        if kinds and not at_hand:
+        if kinds and not have_key:
             raise PublishError(f"{self._keys} lacks the root key, root-*.pem; put it back from where it is kept")
         made = [self._replace_key(root, kind) for kind in kinds]
-        if made or (at_hand and root.expires < self._now + timedelta(days=ROOT_DAYS / 3)):
+        if made or (have_key and root.expires < self._now + timedelta(days=ROOT_DAYS / 3)):
             root.version += not first
             root.expires = self._now + timedelta(days=ROOT_DAYS)
-            # signed by the old key as well: devices believe the new root since the one they know says so
+            # signed by the old key as well: devices accept a new root only if the root they know has signed it
             self._write(root, [*old, *root.roles[Root.type].keyids])
         atomic.write(self._keys / "root.json", self._path(self._root).read_bytes())
         return made
 
     def sign(self, files: dict[str, bytes], holds: timedelta) -> None:
-        """These files are what there is, or without any, those before; in an order that never shows half of it."""
+        """Publish these files, path -> content; with none, those that are published already are signed again.
+
+        Written in an order in which a device never sees half of it.
+        """
         for path, content in files.items():
             atomic.write(self._targets / f"{TargetFile.from_data(path, content).hashes['sha256']}.{path}", content)
         there = {path: TargetFile.from_data(path, content) for path, content in files.items()}
@@ -140,12 +146,12 @@ class _Repository:
         self._write(Timestamp(self._next(Timestamp), expires=until, snapshot_meta=listed))
 
     def target(self, path: str) -> Path:
-        """The file that is served as this target."""
+        """The path of the file that is served as this target."""
         found: TargetFile = self.documents[Targets.type].signed.targets[path]
         return self._targets / f"{found.hashes['sha256']}.{path}"
 
-    def until(self) -> datetime:
-        """The first of its documents to run out."""
+    def valid_until(self) -> datetime:
+        """When the first of the documents expires."""
         first: datetime = min(document.signed.expires for document in self.documents.values())
         return first
 
@@ -167,15 +173,15 @@ class _Repository:
         return known.signed.version + 1 if known else 1
 
     def _write(self, signed: Any, keyids: list[str] | None = None) -> bytes:
-        """Sign with the keys of its role and put it in its place. Raises PublishError where no such key is at hand."""
+        """Sign a document with the keys of its role and write it. Raises PublishError where no key is present."""
         document: Metadata[Any] = Metadata(signed)
         for keyid in keyids or self._root.roles[signed.type].keyids:
             if keyid in self._signers:
                 document.sign(self._signers[keyid], append=True)
         if not document.signatures:
             raise PublishError(
-                f"{self._keys} lacks the key that signs, {SIGNED_BY[signed.type]}-*.pem; put it back, or replace it:"
-                f" --rotate {SIGNED_BY[signed.type]}"
+                f"{self._keys} lacks the key that signs this, {SIGNED_BY[signed.type]}-*.pem; put it back, or replace"
+                f" it: --rotate {SIGNED_BY[signed.type]}"
             )
         content = document.to_bytes(JSONSerializer(compact=False))
         atomic.write(self._path(signed), content)
@@ -183,16 +189,16 @@ class _Repository:
         return content
 
     def _path(self, signed: Any) -> Path:
-        """The newest timestamp is what a device asks for first; it has one name for ever."""
+        """Where a document is served. The timestamp always has the same name: a device asks for it first."""
         name = f"{signed.type}.json" if signed.type == Timestamp.type else f"{signed.version}.{signed.type}.json"
         return self._metadata / name
 
     def _listed(self, signed: Any, content: bytes) -> MetaFile:
-        """With length and hash, so that nothing else can be served in its place."""
+        """Length and hash of a document, so that nothing else can be served in its place."""
         return MetaFile.from_data(signed.version, content, ["sha256"])
 
     def _replace_key(self, root: Root, kind: Key) -> Path:
-        """A new key, on disk and readable by nobody else before it signs anything."""
+        """Make a new key, on the disk and readable by its owner only before it signs anything. Returns its file."""
         signer = CryptoSigner.generate_ed25519()
         keyid = signer.public_key.keyid
         path = self._keys / f"{kind}-{keyid[:8]}.pem"
@@ -211,22 +217,22 @@ class _Repository:
 
 
 def _signers(keys: Path) -> dict[str, CryptoSigner]:
-    """Key id -> signer, of all private keys in a folder. Raises PublishError."""
+    """Key id -> signer, for all private keys in a folder. Raises PublishError."""
     found = {}
     for path in keys.glob("*.pem"):
         try:
             signer = CryptoSigner(load_pem_private_key(path.read_bytes(), None))
         except (OSError, ValueError, TypeError) as error:
-            raise PublishError(f"{path}: no private key that can be read ({error})") from error
+            raise PublishError(f"{path}: not a readable private key ({error})") from error
         found[signer.public_key.keyid] = signer
     return found
 
 
 def _model(manifest: Path, public: Path) -> dict[str, bytes]:
-    """Target path -> content, of a model that is fit to be used. Raises ModelError or PublishError."""
+    """Target path -> content of a model, after it has been tried. Raises ModelError or PublishError."""
     facts, content = decode(manifest, Manifest), manifest.read_bytes()
     files = {file.name: read_file(manifest.parent, file) for file in facts.files.values()}
-    servable(facts)
+    check_names(facts)
     for path in (public / "targets").glob(f"*.{MODEL}"):
         earlier = decode(path, Manifest)
         if earlier.version == facts.version and path.read_bytes() != content:

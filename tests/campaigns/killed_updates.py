@@ -19,10 +19,13 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from tuf.ngclient.urllib3_fetcher import Urllib3Fetcher
+
 from edge_daemon.model_store import store
-from edge_daemon.updates import fetcher as download
 from tests.support.model_publisher import UpdatedDevice
 
+CHUNK = 16 * 1024
+"""Bytes."""
 STEPS = ("fsync", "replace", "rename", "symlink", "unlink", "remove", "rmdir")
 
 
@@ -50,15 +53,15 @@ class Fuse:
 
         for name in STEPS:
             patch.object(os, name, before(name, getattr(os, name))).start()
-        chunks = download.Fetcher._chunks
+        chunks = Urllib3Fetcher._chunks
 
-        def counted(fetcher: download.Fetcher, response: Any) -> Iterator[bytes]:
+        def counted(fetcher: Urllib3Fetcher, response: Any) -> Iterator[bytes]:
             whole = b"".join(chunks(fetcher, response))  # of equal size, or no two runs would have the same steps
-            for start in range(0, len(whole), download.CHUNK):
+            for start in range(0, len(whole), CHUNK):
                 self.step("chunk")
-                yield whole[start : start + download.CHUNK]
+                yield whole[start : start + CHUNK]
 
-        patch.object(download.Fetcher, "_chunks", counted).start()
+        patch.object(Urllib3Fetcher, "_chunks", counted).start()
 
 
 def run(device: UpdatedDevice, burns_at: int, note: Path) -> bool:

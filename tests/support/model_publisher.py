@@ -14,9 +14,8 @@ from tuf.api.metadata import Metadata
 
 from edge_daemon.inference.interpreter import bundled
 from edge_daemon.model_store.store import Store
-from edge_daemon.updates.client import MODEL, Options
-from edge_daemon.updates.fetcher import Limits
-from edge_daemon.updates.install import Known, Outcome, known, update
+from edge_daemon.updates.client import MODEL, Limits, UpdateOptions
+from edge_daemon.updates.install import UpdateResult, UpdateState, load_state, update
 from edge_daemon.updates.publish import Published, publish
 from tests.support.models import model
 
@@ -25,7 +24,7 @@ _SHIPPED = json.loads(bundled("digits").read_text())
 BUNDLED = _SHIPPED["version"]
 WEIGHTS, INT8 = _SHIPPED["files"]["float32"]["name"], _SHIPPED["files"]["int8"]["name"]
 """Files of any model here, the largest one first."""
-HASTY = Limits(silence=1.0, window=0.3, least=5_000, longest=20.0, pause=0.001)
+HASTY = Limits(silence=1, total=20.0)
 """Short limits, so that a test of a bad connection ends soon."""
 
 
@@ -65,21 +64,21 @@ class UpdatedDevice:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(root, folder / "root.json")
-        self.options = Options(url, str(folder / "root.json"))
+        self.options = UpdateOptions(url, str(folder / "root.json"))
         self.store = Store(folder / "models")
         self.clock = clock
         self.limits = HASTY
 
-    def look(self, **how: Any) -> Outcome:
+    def look(self, **how: Any) -> UpdateResult:
         """Checks for an update without installing it. Raises UpdateError."""
         return self.update(check=True, **how)
 
-    def update(self, **how: Any) -> Outcome:
+    def update(self, **how: Any) -> UpdateResult:
         limits, clock = how.pop("limits", self.limits), self.clock.timestamp
         return update(self.folder / "updates", self.store, self.options, limits=limits, clock=clock, **how)
 
-    def known(self) -> Known:
-        return known(self.folder / "updates")
+    def known(self) -> UpdateState:
+        return load_state(self.folder / "updates")
 
     def hasty(self, **limits: Any) -> None:
         self.limits = replace(HASTY, **limits)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,8 +12,8 @@ PIECE = 4096
 
 
 class WebServer(ThreadingHTTPServer):
-    """Knows Range, unless told otherwise. What `instead` returns for a path is sent in place of the file, as it comes:
-    piece by piece, until there are no more or the client has gone."""
+    """What `instead` returns for a path is sent in place of the file, as it comes: piece by piece, until there are no
+    more or the client has gone."""
 
     daemon_threads = True
 
@@ -22,11 +21,10 @@ class WebServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.folder = folder
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
-        self.asked: list[tuple[str, str]] = []
-        """(path, the Range that was asked for or "") of each request."""
+        self.asked: list[str] = []
+        """The path of each request."""
         self.sent = 0
         """Bytes of bodies."""
-        self.ranges = True
         self.breaks_after: int | None = None
         """So many bytes of a body, then the connection is cut."""
         self.instead: Callable[[str], Iterator[bytes] | None] = lambda path: None
@@ -46,7 +44,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         server = self.server
-        server.asked.append((self.path, self.headers.get("Range", "")))
+        server.asked.append(self.path)
         if (raw := server.raw(self.path)) is not None:
             for piece in raw:
                 self.wfile.write(piece)
@@ -62,15 +60,11 @@ class _Handler(BaseHTTPRequestHandler):
         if not path.is_file():
             self.send_error(404)
             return
-        content, start = path.read_bytes(), 0
-        if server.ranges and (asked := re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))):
-            start = int(asked[1])
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(content) - start))
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        content = path.read_bytes()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self._send(content[i : i + PIECE] for i in range(start, len(content), PIECE))
+        self._send(content[i : i + PIECE] for i in range(0, len(content), PIECE))
 
     def _send(self, pieces: Iterator[bytes]) -> None:
         gone = 0

@@ -16,8 +16,8 @@ from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.domain import Message, Request
 from edge_daemon.errors import CommandError, ModelError
 from edge_daemon.model_store.store import Store
-from edge_daemon.updates.client import Options
-from edge_daemon.updates.schedule import FIRST, Updating
+from edge_daemon.updates.client import UpdateOptions
+from edge_daemon.updates.schedule import FIRST, UpdateScheduler
 from tests.support import schema_check
 from tests.support.brokers.mosquitto import PATIENCE, Mosquitto, Recorder
 from tests.support.model_publisher import BUNDLED, ModelPublisher
@@ -36,14 +36,14 @@ def web(published: ModelPublisher) -> Iterator[WebServer]:
 class Bench:
     """A daemon's updates, with the test's clock and no chance."""
 
-    def __init__(self, folder: Path, options: Options) -> None:
+    def __init__(self, folder: Path, options: UpdateOptions) -> None:
         self.folder, self.options, self.time = folder, options, 0.0
         self.last_values, self.store, self.asked = LastValueCache(), Store(folder / "models"), list[Request]()
         self.updating = self.another()
 
-    def another(self) -> Updating:
+    def another(self) -> UpdateScheduler:
         """As after a reload."""
-        return Updating(
+        return UpdateScheduler(
             "dock3", self.last_values, self.options, self.folder / "updates", self.store, self.asked.append,
             now=lambda: self.time, draw=lambda low, high: (low + high) / 2,
         )  # fmt: skip
@@ -57,7 +57,7 @@ class Bench:
     def wait(self) -> list[dict[str, Any]]:
         """Until what is at work is done; all that was told meanwhile."""
         said, deadline = [self.told()], time.monotonic() + 5 * PATIENCE
-        while self.updating._run:
+        while self.updating._running:
             assert time.monotonic() < deadline
             time.sleep(0.01)
             self.updating.on_tick()
@@ -71,7 +71,7 @@ def bench(
     tmp_path: Path, published: ModelPublisher, web: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Bench]:
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
-    made = Bench(tmp_path, Options(web.url, str(published.root)))
+    made = Bench(tmp_path, UpdateOptions(web.url, str(published.root)))
     yield made
     made.updating.close()
 
@@ -99,7 +99,7 @@ def test_install(bench: Bench) -> None:
 
 def test_only_told_of(bench: Bench) -> None:
     """Unless it is automatic, what the timer finds is told, and not installed; also after a restart."""
-    bench.options = Options(bench.options.url, bench.options.root, automatic=False)
+    bench.options = UpdateOptions(bench.options.url, bench.options.root, automatic=False)
     bench.updating = bench.another()
     bench.time = sum(FIRST) / 2
     bench.updating.on_tick()
@@ -118,7 +118,7 @@ def test_when_it_looks(bench: Bench, web: WebServer) -> None:
     def looks(after: float) -> bool:
         bench.time += after
         bench.updating.on_tick()
-        began = bench.updating._run is not None
+        began = bench.updating._running is not None
         bench.wait()
         return began
 
@@ -152,14 +152,14 @@ def test_what_is_not_believed_is_a_problem(bench: Bench, web: WebServer, states:
 def test_a_process_that_dies(bench: Bench) -> None:
     """It is told of, and asked for again it does its work; two at once are refused; at the daemon's end it is ended."""
     bench.updating.install()
-    with pytest.raises(CommandError, match="at work"):
+    with pytest.raises(CommandError, match="running already"):
         bench.updating.check()
-    assert bench.updating._run
-    bench.updating._run.child.send_signal(signal.SIGKILL)
+    assert bench.updating._running
+    bench.updating._running.process.send_signal(signal.SIGKILL)
     assert "SIGKILL" in bench.wait()[-1]["release_summary"]
     assert bench.told()["installed_version"] == BUNDLED
     bench.updating.install()
-    child = bench.updating._run.child
+    child = bench.updating._running.process
     bench.updating.close()
     assert child.returncode == -signal.SIGKILL
 
@@ -171,7 +171,7 @@ def test_a_failure_that_cannot_be_noted_is_told(bench: Bench) -> None:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         bench.updating.install()
-        assert "another update is at work" in bench.wait()[-1]["release_summary"]
+        assert "another update is running" in bench.wait()[-1]["release_summary"]
 
 
 def test_what_is_older_than_the_bundled_model_is_not_offered(bench: Bench) -> None:
@@ -179,12 +179,12 @@ def test_what_is_older_than_the_bundled_model_is_not_offered(bench: Bench) -> No
     bench.updating.check()
     assert bench.wait()[-1]["latest_version"] == "9.4.0"
     bench.store._floor = bench.store._floor.with_name("digits-10.0.0.json")
-    assert bench.updating.facts().latest_version == bench.updating.facts().installed_version == "10.0.0"
+    assert bench.updating.payload().latest_version == bench.updating.payload().installed_version == "10.0.0"
 
 
 def test_without_a_url(tmp_path: Path) -> None:
     """Nothing is told, nothing is begun, and who asks is told why; going back needs none."""
-    bench = Bench(tmp_path, Options())
+    bench = Bench(tmp_path, UpdateOptions())
     bench.time = 100 * DAY
     bench.updating.on_tick()
     assert bench.last_values.values() == []
