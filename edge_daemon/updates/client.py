@@ -13,13 +13,13 @@ import logging
 import re
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from edge_daemon import __version__
 from edge_daemon.errors import DistrustError, ModelError, UpdateError
@@ -36,7 +36,7 @@ LARGEST_MANIFEST = 1_000_000
 """Bytes of that manifest; digits 0.4.0 has 12,000."""
 DISK_RESERVE = 16_000_000
 """Bytes that stay free on the disk whatever is downloaded."""
-TUF_LIMITS = {
+TUF_LIMITS: Mapping[str, Any] = {
     "max_root_rotations": 64,
     "root_max_length": 100_000,
     "timestamp_max_length": 10_000,
