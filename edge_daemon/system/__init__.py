@@ -9,6 +9,7 @@ __all__ = [
     "child_process",
     "clock",
     "credentials",
+    "file_lock",
     "folders",
     "journal",
     "log_setup",
