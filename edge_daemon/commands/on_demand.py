@@ -13,7 +13,7 @@ from edge_daemon.decision.voter import Voter
 from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.domain import Grey, Listener, Number, Patch
 from edge_daemon.errors import CommandError
-from edge_daemon.fields.extract import FieldExtractor, Options
+from edge_daemon.fields.extract import FieldExtractor, FieldRegion
 from edge_daemon.images import encode_jpeg, shrink
 from edge_daemon.mqtt import messages
 
@@ -67,7 +67,7 @@ class OnDemandReader(Listener):
             if late and not looked:
                 raise CommandError(f"the camera has shown nothing for {PATIENCE:.0f} s")
             if late or (looked and not self._voter.undecided):
-                return {"readings": [messages.current_reading(reading) for reading in self._voter.present()]}
+                return {"readings": [messages.current_reading(reading) for reading in self._voter.current()]}
             return None
 
         return answer
@@ -103,7 +103,7 @@ class OnDemandReader(Listener):
         return {"field": field, "text": text}
 
 
-def check_field(options: Sequence[Options], field: str) -> None:
+def check_field(options: Sequence[FieldRegion], field: str) -> None:
     """Raises CommandError where no field is called so."""
     names = [option.name for option in options]
     if field not in names:

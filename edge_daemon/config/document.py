@@ -160,8 +160,9 @@ def describe(hint: Any) -> str:
     """What may stand where `hint` is the type, in a person's words."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        meta = next(meta for meta in arguments[1:] if isinstance(meta, msgspec.Meta))
-        return meta.description or describe(arguments[0]) + _limits(meta)
+        metas = [meta for meta in arguments[1:] if isinstance(meta, msgspec.Meta)]
+        expected = next((meta.extra["expected"] for meta in metas if meta.extra), None)
+        return expected or describe(arguments[0]) + "".join(_limits(meta) for meta in metas)
     if origin is Literal:
         return one_of(arguments)
     if origin in (Union, UnionType):

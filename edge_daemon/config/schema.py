@@ -16,9 +16,9 @@ from typing import Any
 from edge_daemon.config.document import Document, as_written, one_of, show, suggest
 from edge_daemon.config.file import text_of
 from edge_daemon.config.validators import CHECKS
-from edge_daemon.decision import formats
+from edge_daemon.decision.rules import FieldOptions, contradictions
 from edge_daemon.delivery import outbox
-from edge_daemon.fields import extract as fields
+from edge_daemon.fields.extract import Name
 from edge_daemon.inference import classifier
 from edge_daemon.inference.options import AUTO
 from edge_daemon.mqtt import sink as mqtt
@@ -42,7 +42,7 @@ def default_device() -> str:
 class Device:
     """[device]"""
 
-    id: fields.Name = dataclasses.field(default_factory=default_device)
+    id: Name = dataclasses.field(default_factory=default_device)
     """Names the device's topics: edge_daemon/<id>/..."""
 
 
@@ -60,7 +60,7 @@ class Config:
 
     device: str
     camera: Camera
-    fields: tuple[fields.Options, ...]
+    fields: tuple[FieldOptions, ...]
     """Empty: the whole frame is searched."""
     model: classifier.Options
     mqtt: mqtt.MqttOptions
@@ -118,7 +118,7 @@ def keys(options: type[Any]) -> list[str]:
 CAMERAS = {kind: options_type(kind) for kind in KINDS}
 
 HOMES = {key: "[camera]" for options in CAMERAS.values() for key in keys(options)}
-HOMES |= dict.fromkeys(keys(fields.Options), "[[field]]")
+HOMES |= dict.fromkeys(keys(FieldOptions), "[[field]]")
 HOMES |= {key: f"[{section}]" for section, options in TABLES.items() for key in keys(options)}
 """Where each key belongs, for those that are found elsewhere."""
 CAMERA_HOMES = HOMES | {key: f'source = "{kind}"' for kind, options in CAMERAS.items() for key in keys(options)}
@@ -156,39 +156,24 @@ def _camera(document: Document) -> Camera | None:
     return None
 
 
-def _fields(document: Document) -> Iterator[fields.Options]:
+def _fields(document: Document) -> Iterator[FieldOptions]:
     tables = document.tables.get("field", [])
     if not isinstance(tables, list):
         document.say(("field",), "expected [[field]], in two brackets, for each field; got one bracket")
         return
     lines: dict[str, int] = {}
     for i, table in enumerate(tables):
-        options = document.fill(("field", i), table, fields.Options, CHECKS["field"], HOMES)
+        options = document.fill(("field", i), table, FieldOptions, CHECKS["field"], HOMES)
         if options is None:
             continue
         yield options
-        _refuse_contradictions(document, i, options)
+        for key, problem in contradictions(options):
+            document.say(("field", i, key), problem)
         line = document.line(("field", i, "name"))
         first = lines.setdefault(options.name, line)
         if first != line:
             problem = f"expected a name of its own; got {show(options.name)}, the name in line {first}"
             document.say(("field", i, "name"), problem)
-
-
-def _refuse_contradictions(document: Document, i: int, options: fields.Options) -> None:
-    """What two keys of a field cannot both ask for."""
-    form = formats.Format(options.format)
-    if options.min is not None and options.max is not None and options.min > options.max:
-        document.say(("field", i, "max"), f"expected at least min, {options.min:g}; got {options.max:g}")
-    if options.wrap and form.turn is None:
-        document.say(("field", i, "wrap"), 'expected a format without "?", such as "#####"; got none to roll over from')
-    if not form.holds_numbers and not options.text:
-        problem = f"expected text = true beside it; got none, and {show(options.format)} is no number"
-        document.say(("field", i, "format"), problem)
-    ruled = [key for key in ("min", "max") if getattr(options, key) is not None]
-    ruled += [key for key in ("monotone", "max_rate", "wrap", "deadband") if getattr(options, key)]
-    if options.text and ruled:
-        document.say(("field", i, ruled[0]), "expected a field that holds numbers; got text = true, which has no value")
 
 
 def _refuse_unused_updates(

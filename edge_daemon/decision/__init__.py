@@ -9,5 +9,6 @@ __all__ = [
     "formats",
     "observations",
     "perturbation",
+    "rules",
     "voter",
 ]

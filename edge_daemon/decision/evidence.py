@@ -1,11 +1,11 @@
-"""What the frames of the last moments say together, and whether that is enough.
+"""What the recent frames together say about one number, and whether that is enough to accept a text.
 
 Each frame gives its candidates with calibrated confidences. Frames in which the paper looks the same are one view:
-their words are averaged and count once, so that a still picture cannot make a consistent misread certain. Views add
-up, up to a few. A text is accepted when, over the whole settle time, nearly all frames say it and it lies ahead of
-every other text, and of the chance that it is none of them, by a margin: a wide one to change what was accepted, a
-narrower one to stay with it. A second opinion, where one was asked for, is a part of a view more as long as the view
-lasts; what it confirms need not be what nearly all frames say.
+their log-likelihoods are averaged and count once, so that a still picture cannot make a consistent misread certain.
+Views add up, to a limit. A text is accepted when, over the whole settle time, nearly all frames agree on it, and when
+it leads every other text, and the chance that it is none of them, by a margin: a wide one to replace the accepted
+text, a narrower one to keep it. A second opinion, where one was requested, counts as a further part of a view for as
+long as the view lasts; the text that it confirms need not be the one that nearly all frames agree on.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ from edge_daemon.fields.change import differs
 from edge_daemon.images import crop_around, half_size
 
 MIN_FRAMES = 3
-"""No text is accepted on fewer frames."""
+"""The fewest frames on which a text is accepted."""
 AGREEMENT = 0.8
-"""Share of the frames of the settle time that must say the same."""
+"""The share of the frames of the settle time that must agree."""
 CHANGE = math.log(0.85 / 0.15)
-"""How far, in log-odds, a new text must lie ahead."""
+"""The lead, in log-odds, that a new text needs: a probability of 0.85."""
 STAY = math.log(0.6 / 0.4)
-"""How far the accepted one must."""
+"""The lead, in log-odds, that the accepted text needs to stay: a probability of 0.6."""
 MOST_VIEWS = 3.0
-"""More views than these do not add to the evidence: all were read by the same eyes."""
+"""More views than these add no evidence: the same network has read them all."""
 SECOND = 0.3
-"""What a second opinion's word weighs of a view of our own: its eyes look at the same ink, and err with ours. So it can
-confirm what our frames hold likeliest, and never overrule it. Chosen on photos, where in full weight nearly half of
-what it settled was false."""
+"""The weight of a second opinion, in views of our own. Another network sees the same ink and makes errors where ours
+does, so it can confirm what our frames hold most likely, and never overrule it. Chosen on photos: with full weight,
+nearly half of what it settled was false."""
 FLOOR = 0.01
-"""No frame holds a text, or that it is none, for less likely than this."""
+"""The lowest probability that a frame gives to a text, or to it being none of its candidates."""
 MOMENT = 1e-3
-"""Seconds by which the times of frames may be rounded."""
+"""Seconds: the rounding of frame times."""
 MOST_FRAMES = 50
-"""Of one view so many frames are remembered; what is written anew is a new view, and waits for none of them."""
+"""The frames of one view that are remembered. A rewritten number is a new view, and is compared with none of them."""
 NOISE = 3.0
-"""Standard deviation of the difference of two frames at half size, in grey levels, where nothing has changed."""
+"""Standard deviation, in grey levels, of the difference of two frames at half size where nothing has changed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Opinion:
-    """What one frame said of one field: the candidates that fit, or why there is none."""
+class Observation:
+    """The result of one frame for one number: the candidates that fit the format, or the status without any."""
 
     mono: float
     at: float
@@ -59,14 +59,15 @@ class Opinion:
 
     @property
     def text(self) -> str | None:
+        """The best candidate; None where the frame has none that fits."""
         return self.candidates[0][0] if self.status is Status.OK else None
 
-    def weight(self, text: str | None) -> float:
+    def log_likelihood(self, text: str | None) -> float:
         """The log-likelihood of a text, or (None) of it being none of the candidates."""
         if self.status is not Status.OK:
             return 0.0 if text is None else math.log(FLOOR)
-        said = dict(self.candidates)
-        chance = said.get(text, 0.0) if text is not None else 1 - sum(said.values())
+        chances = dict(self.candidates)
+        chance = chances.get(text, 0.0) if text is not None else 1 - sum(chances.values())
         return math.log(min(1.0, max(FLOOR, chance)))
 
 
@@ -76,34 +77,35 @@ class Decision:
 
     status: Status
     text: str | None
-    """With OK the text, otherwise None."""
+    """The text if the status is OK, else None."""
     votes: tuple[int, int]
-    """Frames that agreed, frames that were asked."""
+    """Frames that agreed, frames that counted."""
 
 
 @dataclass(slots=True)
 class Evidence:
-    """The opinions of the settle time on one field."""
+    """The observations of one number within the settle time."""
 
     settle: float
-    opinions: deque[Opinion] = field(default_factory=deque)
-    second: Opinion | None = None
-    """What somebody else says of the present view; only of texts that our own frames held possible."""
+    observations: deque[Observation] = field(default_factory=deque)
+    second_opinion: Observation | None = None
+    """A second opinion on the present view; only about texts that our own frames have as candidates."""
     _in_view: deque[str | None] = field(default_factory=lambda: deque(maxlen=MOST_FRAMES))
-    """What the frames of the present view have said, also before the settle time."""
+    """The texts of the frames of the present view, also of those before the settle time."""
     _decided: dict[str | None, Decision | None] = field(default_factory=dict)
-    """What was decided since the last opinion came, by what had been accepted: a still frame costs no second count."""
+    """Accepted text -> the decision since the last observation: while frames do not change nothing is counted again."""
 
-    def add(self, opinion: Opinion) -> None:
-        """Take an opinion; those older than the settle time make room, down to the fewest we need."""
+    def add(self, observation: Observation) -> None:
+        """Add an observation; drops those older than the settle time, but keeps at least MIN_FRAMES."""
         self._decided.clear()
-        if self.opinions and opinion.view != self.latest.view:
+        if self.observations and observation.view != self.latest.view:
             self._in_view.clear()
-            self.second = None
-        self._in_view.append(opinion.text)
-        self.opinions.append(opinion)
-        while len(self.opinions) > MIN_FRAMES and opinion.mono - self.opinions[1].mono >= self.settle - MOMENT:
-            self.opinions.popleft()
+            self.second_opinion = None
+        self._in_view.append(observation.text)
+        self.observations.append(observation)
+        oldest = observation.mono - self.settle + MOMENT
+        while len(self.observations) > MIN_FRAMES and self.observations[1].mono <= oldest:
+            self.observations.popleft()
 
     def decision(self, accepted: str | None) -> Decision | None:
         """What the frames agree on; None while they do not."""
@@ -112,78 +114,84 @@ class Evidence:
         return self._decided[accepted]
 
     def _decide(self, accepted: str | None) -> Decision | None:
-        asked = len(self.opinions)
-        if asked < MIN_FRAMES:
+        count = len(self.observations)
+        if count < MIN_FRAMES:
             return None
-        if self.second and (text := self.second.text) and self._is_clear(text, accepted):
-            return Decision(Status.OK, text, (sum(o.text == text for o in self.opinions), asked))
-        (status, text), votes = Counter((o.status, o.text) for o in self.opinions).most_common(1)[0]
-        times = [o.mono for o in self.opinions if (o.status, o.text) == (status, text)]
-        # from the first to the last that agree: what stood there before must not help to fill the time
-        if votes < AGREEMENT * asked or times[-1] - times[0] < self.settle - MOMENT:
+        if self.second_opinion and (text := self.second_opinion.text) and self._is_clear(text, accepted):
+            return Decision(Status.OK, text, (sum(o.text == text for o in self.observations), count))
+        (status, text), votes = Counter((o.status, o.text) for o in self.observations).most_common(1)[0]
+        times = [o.mono for o in self.observations if (o.status, o.text) == (status, text)]
+        # from the first to the last that agree: the time of the text before must not count
+        if votes < AGREEMENT * count or times[-1] - times[0] < self.settle - MOMENT:
             return None
-        if text is not None and self._has_been_read_better(text, accepted):
+        if text is not None and self._is_misread_of(text, accepted):
             return None
         if text is None or self._is_clear(text, accepted):
-            return Decision(status, text, (votes, asked))
-        return Decision(Status.LOW_CONFIDENCE, None, (votes, asked))
+            return Decision(status, text, (votes, count))
+        return Decision(Status.LOW_CONFIDENCE, None, (votes, count))
 
     def _is_clear(self, text: str, accepted: str | None) -> bool:
         return self.lead(text) >= (STAY if text == accepted else CHANGE)
 
-    def _has_been_read_better(self, text: str, accepted: str | None) -> bool:
-        """Whether most of what the present view has said so far is what was accepted: nothing was written since."""
+    def _is_misread_of(self, text: str, accepted: str | None) -> bool:
+        """Whether the present view was read as the accepted text more often: nothing was written since, so `text` is
+        a misread."""
         return text != accepted is not None and self._in_view.count(text) <= self._in_view.count(accepted)
 
     def lead(self, text: str) -> float:
-        """By how much, in log-odds, the text lies ahead of the best of all others."""
+        """The lead of the text over the best of all others, in log-odds."""
         return self._weight(text) - max(self._weight(rival) for rival in (self._texts | {None}) - {text})
 
     @property
     def _texts(self) -> set[str | None]:
-        return {text for o in self.opinions for text, _ in o.candidates}
+        return {text for o in self.observations for text, _ in o.candidates}
 
-    def hear(self, said: Sequence[Candidate], digits_of: Callable[[str], str]) -> bool:
-        """Take a second opinion (digits only) on the present view; False where it says none of our own texts."""
-        chances = dict(said)
+    def add_second_opinion(self, candidates: Sequence[Candidate], digits_of: Callable[[str], str]) -> bool:
+        """Add a second opinion (texts of digits only) on the present view; returns whether it counts.
+
+        It counts only if its best candidate is one of our own texts.
+        """
+        chances = dict(candidates)
         known = {text: chances.get(digits_of(text), 0.0) for o in self._present for text, _ in o.candidates}
         best = sorted(known.items(), key=lambda item: -item[1])
-        if not best or not said or best[0][1] < said[0][1]:
+        if not best or not candidates or best[0][1] < candidates[0][1]:
             return False
-        self.second = replace(self.latest, status=Status.OK, candidates=tuple(best))
+        self.second_opinion = replace(self.latest, status=Status.OK, candidates=tuple(best))
         self._decided.clear()
         return True
 
     @property
-    def _present(self) -> list[Opinion]:
-        """Those of the present view that saw a number."""
-        return [o for o in self.opinions if o.view == self.latest.view and o.status is Status.OK]
+    def _present(self) -> list[Observation]:
+        """The observations of the present view that have a number."""
+        return [o for o in self.observations if o.view == self.latest.view and o.status is Status.OK]
 
-    def joint(self) -> tuple[Candidate, ...]:
-        """What frames and second opinion say together: up to three texts and their chances."""
+    def combined_candidates(self) -> tuple[Candidate, ...]:
+        """Up to three texts with their probabilities by frames and second opinion together, best first."""
         weights = {text: math.exp(self._weight(text)) for text in self._texts | {None}}
         total = sum(weights.values())
         best = sorted(((text, w / total) for text, w in weights.items() if text), key=lambda item: -item[1])
         return tuple(best[:3])
 
     def _weight(self, text: str | None) -> float:
-        views = [[o.weight(text) for o in view] for view in self._views()]
-        full = [min(1.0, len(view) / MIN_FRAMES) for view in views]  # a glimpse is no whole view
-        said = sum(share * float(np.mean(view)) for share, view in zip(full, views, strict=True))
-        ours = said * min(1.0, MOST_VIEWS / sum(full))
-        return ours + SECOND * self.second.weight(text) if self.second else ours
+        """The log-likelihood of a text by all views and the second opinion; of None: it is none of the texts."""
+        views = [[o.log_likelihood(text) for o in view] for view in self._views()]
+        full = [min(1.0, len(view) / MIN_FRAMES) for view in views]  # few frames are less than a view
+        total = sum(share * float(np.mean(view)) for share, view in zip(full, views, strict=True))
+        ours = total * min(1.0, MOST_VIEWS / sum(full))
+        return ours + SECOND * self.second_opinion.log_likelihood(text) if self.second_opinion else ours
 
-    def _views(self) -> Iterator[list[Opinion]]:
-        return (list(opinions) for _, opinions in groupby(self.opinions, key=lambda o: o.view))
+    def _views(self) -> Iterator[list[Observation]]:
+        return (list(view) for _, view in groupby(self.observations, key=lambda o: o.view))
 
     @property
-    def latest(self) -> Opinion:
-        return self.opinions[-1]
+    def latest(self) -> Observation:
+        """The newest observation. Raises IndexError where there is none."""
+        return self.observations[-1]
 
 
 @dataclass(slots=True)
-class Views:
-    """Tells whether a picture shows something new, or the last view once more."""
+class ViewCounter:
+    """Numbers the views: a picture that differs from the last view is the next one."""
 
     count: int = 0
     _last: Grey | None = None
@@ -198,7 +206,7 @@ class Views:
         return self.count
 
     def number_in(self, frame: Grey, box: Box) -> int:
-        """The same for a box that follows its number: compared is the place where the last view was."""
+        """The same for a box that moves with its number: the place where the box was at the last view is compared."""
         before = self.count
         if self._box is None or self.number(crop_around(frame, self._box)) != before:
             self.count, self._box = before + 1, box

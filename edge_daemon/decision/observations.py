@@ -1,4 +1,4 @@
-"""Numbers -> Opinion: what one frame says of a field that holds one number."""
+"""The numbers read in a patch -> the Observation of a field, which holds one number."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.decision.evidence import Opinion
+from edge_daemon.decision.evidence import Observation
 from edge_daemon.decision.formats import UNSEEN, Format
 from edge_daemon.domain import Number, Patch, Status
 from edge_daemon.geometry import bounding_box, transform_box
 from edge_daemon.recognition.punctuation import marks
 
 
-def opinion_on(numbers: Sequence[Number], form: Format, patch: Patch, view: int = 0) -> Opinion:
-    """The pieces on a field's main line belong together. Boxes of `numbers` in pixels of the patch."""
+def observation_of(numbers: Sequence[Number], form: Format, patch: Patch, view: int = 0) -> Observation:
+    """The observation of one frame: the numbers on the field's main line are one. Boxes in pixels of the patch."""
     frame = patch.frame
     if not numbers:
-        return Opinion(frame.mono, frame.at, Status.NO_DIGITS, view=view)
-    whole = joined(main_line(numbers))
+        return Observation(frame.mono, frame.at, Status.NO_DIGITS, view=view)
+    whole = merge_line(main_line(numbers))
     seen = marks(patch.pixels, [d.box for d in whole.digits]) if form.looks_for_marks else UNSEEN
     fitting = form.fit(whole.candidates, seen)
     status = Status.OK if fitting else Status.WRONG_FORMAT
     digits = in_frame(whole, patch.to_frame).digits
-    return Opinion(frame.mono, frame.at, status, fitting or whole.candidates, digits, view)
+    return Observation(frame.mono, frame.at, status, fitting or whole.candidates, digits, view)
 
 
 def main_line(numbers: Sequence[Number]) -> list[Number]:
-    """The numbers that stand on one line with the tallest, left to right."""
+    """The numbers on the line of the tallest one, left to right."""
     tallest = max(numbers, key=lambda n: n.box[3])
     centre = tallest.box[1] + tallest.box[3] / 2
     line = [n for n in numbers if n.box[1] < centre < n.box[1] + n.box[3]]
     return sorted(line, key=lambda n: n.box[0])
 
 
-def joined(numbers: Sequence[Number]) -> Number:
-    """Several numbers as one: texts joined, confidences multiplied."""
+def merge_line(numbers: Sequence[Number]) -> Number:
+    """Several numbers of a line as one: texts joined, confidences multiplied."""
     if len(numbers) == 1:
         return numbers[0]
     combinations = itertools.product(*(n.candidates for n in numbers))

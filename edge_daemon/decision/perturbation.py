@@ -1,4 +1,4 @@
-"""Other looks at the same patch: what is truly written is read alike when it is shifted, scaled, darker or lighter."""
+"""Perturbed views of a patch: what is truly written is read the same when it is shifted, scaled, darker or lighter."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ import cv2
 import numpy as np
 
 from edge_daemon.decision.formats import Format
-from edge_daemon.decision.observations import opinion_on
+from edge_daemon.decision.observations import observation_of
 from edge_daemon.domain import Grey, Number, Patch, Status
 
 SHIFTS = ((2.3, 1.4), (-1.6, -2.2))
-"""Pixels to the right and down."""
+"""Pixels to the right and down, with fractions, so that edges fall between pixels."""
 SCALES = (0.88, 1.13)
+"""Factors of the size."""
 GAMMAS = (0.75, 1.33)
-"""Below 1 the ink becomes lighter, above 1 darker: faint edges fall below the threshold, or above it."""
+"""Exponents. Below 1 ink becomes lighter, above 1 darker: faint edges fall below the threshold, or above it."""
 ENOUGH = 5
-"""So many of the six must say the same."""
+"""The number of the six views that must be read the same."""
 
 
 def agree(patch: Patch, text: str, form: Format, read: Callable[[Patch], Sequence[Number]]) -> bool:
-    """Whether nearly all perturbed views of the patch say this text."""
+    """Whether at least ENOUGH perturbed views of the patch are read as `text`."""
     others = (replace(patch, pixels=pixels) for pixels in views(patch.pixels))
-    said = (opinion_on(read(other), form, other) for other in others)
-    return sum(o.status is Status.OK and o.text == text for o in said) >= ENOUGH
+    observations = (observation_of(read(other), form, other) for other in others)
+    return sum(o.status is Status.OK and o.text == text for o in observations) >= ENOUGH
 
 
 def views(pixels: Grey) -> Iterator[Grey]:
-    """Six grey pictures of about the same size."""
+    """Six perturbed pictures (h, w) of about the size of `pixels`."""
     height, width = pixels.shape
     for across, down in SHIFTS:
         move = np.array([[1, 0, across], [0, 1, down]], np.float32)

@@ -1,4 +1,4 @@
-"""Numbers of the whole frame, followed as they move."""
+"""Numbers of the whole frame, tracked as they move."""
 
 from __future__ import annotations
 
@@ -8,49 +8,53 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.decision.evidence import Opinion, Views
-from edge_daemon.decision.field_state import Ballot
+from edge_daemon.decision.evidence import Observation, ViewCounter
+from edge_daemon.decision.field_state import FieldState
+from edge_daemon.decision.rules import FieldOptions
 from edge_daemon.domain import Box, Frame, Grey, Number, Status
 from edge_daemon.fields import quality
 from edge_daemon.geometry import overlap
 from edge_daemon.images import crop_around, half_size
 
 LIMIT = 16
-"""So many are named and published at once."""
+"""The most numbers that are named and published at once."""
 SETTLE = 1.0
-"""Seconds of agreement before a number is said."""
+"""Seconds of agreement before a number is published."""
 PIECES = 0.6
-"""Heights between two numbers of a line below which they are pieces of one, and what stood between was not read. What
-are two numbers stands further apart (segment.JOIN_GAP)."""
+"""A gap between two numbers of a line, in heights: with a smaller one they are pieces of one number, and what stood
+between was not read. Two separate numbers stand further apart (segment.JOIN_GAP)."""
 COVERED = 1.4
-"""Where a part of a number's place has become so many times darker or brighter than its rest, something lies there."""
+"""A brightness ratio: if a part of a number's place has changed by more than its rest, something lies there."""
 NARROWER = 0.9
-"""Of its breadth, below which a number may be the rest of the one that was read there."""
+"""A share of the width: a narrower number may be the rest of the one that was read there."""
 LEAVES = 3.0
-"""Seconds out of sight after which a named number is gone."""
+"""Seconds out of view after which a named number is gone."""
+OPTIONS = FieldOptions("auto", (0.0, 0.0, 1.0, 1.0), settle=SETTLE)
+"""Every tracked number is decided on like a field with these options."""
 
 
 @dataclass(slots=True, eq=False)
 class Track:
-    """One number, and where it was seen last."""
+    """One number, and where it was last in view."""
 
     box: Box
     seen: float
-    ballot: Ballot
+    """Monotonic time when it was in view last."""
+    state: FieldState
     name: str | None = None
-    views: Views = field(default_factory=Views)
+    views: ViewCounter = field(default_factory=ViewCounter)
     _whole: tuple[Box, NDArray[np.float32]] | None = None
-    """Where, and before which background, the accepted text was read last."""
+    """Box and background of the accepted text when it was read last."""
 
     def remember(self, frame: Grey, number: Number) -> None:
-        """To be called with what is read."""
-        accepted = self.ballot.accepted
+        """Keep box and background of a number that is read as the accepted text."""
+        accepted = self.state.accepted
         if accepted and number.text == accepted.text:
             self._whole = number.box, paper_at(frame, number.box)
 
     def is_rest(self, frame: Grey, number: Number) -> bool:
-        """Whether this is what a hand has left of the number that was read here. Of one that was wiped in part the
-        background is as it was."""
+        """Whether this is the part of the tracked number that a hand leaves in view. If a part was wiped instead, the
+        background has not changed."""
         if self._whole is None:
             return False
         box, then = self._whole
@@ -73,7 +77,7 @@ class Tracks:
     def follow(self, frame: Frame, numbers: Sequence[Number]) -> None:
         """Give each number (boxes in pixels of the frame) to the track it continues, or to a new one.
 
-        Not to be seen is an opinion as well: what comes and goes is not agreed on.
+        Being out of view is an observation too: frames do not agree on what comes and goes.
         """
         rests = {(i, j) for i, t in enumerate(self.all) for j, n in enumerate(numbers) if t.is_rest(frame.pixels, n)}
         pairs = sorted(
@@ -90,34 +94,34 @@ class Tracks:
         for j, number in enumerate(numbers):
             track = homes.get(j)
             if track is None:
-                track = Track(number.box, frame.mono, Ballot(SETTLE))
+                track = Track(number.box, frame.mono, FieldState(OPTIONS))
                 self.all.append(track)
             is_rest = (self.all.index(track), j) in rests
             track.box, track.seen = track.box if is_rest else number.box, frame.mono
             view = track.views.number_in(frame.pixels, number.box)
             whole = not any(are_pieces(number.box, other.box) for other in numbers if other is not number)
             status = Status.OK if whole and not is_rest else Status.LOW_CONFIDENCE
-            track.ballot.add(Opinion(frame.mono, frame.at, status, number.candidates, number.digits, view))
+            track.state.add(Observation(frame.mono, frame.at, status, number.candidates, number.digits, view))
             track.remember(frame.pixels, number)
         for track in self.all:
             if track.seen < frame.mono:
-                track.ballot.add(Opinion(frame.mono, frame.at, Status.NO_DIGITS, view=track.views.count))
+                track.state.add(Observation(frame.mono, frame.at, Status.NO_DIGITS, view=track.views.count))
 
     def wait(self, mono: float) -> None:
-        """Nothing can be seen: numbers have not left because of that."""
+        """The frame could not be read: numbers are not gone because of that."""
         for track in self.all:
             track.seen = mono
 
     def name_decided(self) -> None:
-        """A number that is decided gets the first free name, while there is one."""
+        """Give each number that frames agree on the first free name, while there is one."""
         for track in self.all:
-            if track.name is None and track.ballot.is_ok:
+            if track.name is None and track.state.is_ok:
                 used = {other.name for other in self.all}
                 names = (f"auto-{n + 1}" for n in range(LIMIT))
                 track.name = next((name for name in names if name not in used), None)
 
     def leave(self, mono: float) -> list[Track]:
-        """Forget, and return, those that have been out of sight for too long."""
+        """Remove, and return, the tracks that have been out of view for too long."""
         lost = [t for t in self.all if mono - t.seen > (LEAVES if t.name else SETTLE)]
         self.all = [t for t in self.all if t not in lost]
         return lost
@@ -129,7 +133,7 @@ def paper_at(frame: Grey, box: Box) -> NDArray[np.float32]:
 
 
 def distance(a: Box, b: Box) -> float:
-    """Between the centres of two boxes, in heights of the taller; infinite when their heights are not alike."""
+    """The distance of the centres of two boxes, in heights of the taller one; infinite if their heights differ much."""
     taller = max(a[3], b[3])
     if min(a[3], b[3]) < 0.5 * taller:
         return float("inf")

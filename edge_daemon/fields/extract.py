@@ -18,60 +18,40 @@ from edge_daemon.fields.perspective import Point as Point
 from edge_daemon.fields.registration import ShiftTracker
 from edge_daemon.geometry import bounding_box
 from edge_daemon.images import half_size
-from edge_daemon.system.units import Duration, Rate
 
 # \Z, not $: that would let a line break pass at the end, and names become topics
 Name = Annotated[
-    str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z", description="1 to 64 of A-Z a-z 0-9 _ -, in quotes")
+    str,
+    msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z", extra={"expected": "1 to 64 of A-Z a-z 0-9 _ -, in quotes"}),
 ]
 ACTIVE = 5.0
 """Seconds after a change for which frames come at the active rate."""
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """One [[field]] of the configuration."""
+class FieldRegion:
+    """Where one field lies in the frame: the keys of a [[field]] that cutting it out needs."""
 
-    name: Name
+    name: Annotated[Name, msgspec.Meta(title="Name")]
     """Names the topic: reading/<name>."""
     region: Annotated[
         tuple[float, float, float, float] | tuple[Point, Point, Point, Point],
-        msgspec.Meta(description="[x, y, width, height], or four corners like [[x, y], [x, y], [x, y], [x, y]]"),
+        msgspec.Meta(
+            extra={"expected": "[x, y, width, height], or four corners like [[x, y], [x, y], [x, y], [x, y]]"}
+        ),
     ]
     """[x, y, width, height], or four corners clockwise from the top left. All numbers within 0..1: fractions of the
     frame; otherwise pixels."""
-    rotation: Literal[0, 90, 180, 270] = 0
+    rotation: Annotated[
+        Literal[0, 90, 180, 270], msgspec.Meta(title="Turned", description="degrees clockwise until it stands upright")
+    ] = 0
     """Degrees to turn the region clockwise until the number stands upright."""
-    format: str = ""
-    """What may be written there, see formats.py. Empty: any number of digits."""
-    text: bool = False
-    """The number is an identifier: leading zeros matter, it is sent as text and has no value."""
-    settle: Annotated[float, Duration("0s", "1h")] = 2.0
-    """How long a new value must stand unchanged before it is published."""
-    unit: str = ""
-    """Goes along with the value as it is."""
-    min: float | None = None
-    """A lower value is out_of_range."""
-    max: float | None = None
-    """A higher value is out_of_range."""
-    monotone: bool = False
-    """A value below the last one is not_monotone."""
-    max_rate: Annotated[float | None, Rate()] = None
-    """A quicker change, per second, is rate_too_high."""
-    wrap: bool = False
-    """After the highest value of the format comes 0 again."""
-    accept_after: Annotated[float, Duration("1s", "365d")] = 600.0
-    """A value that breaks a rule is believed when it has been read for so long."""
-    heartbeat: Annotated[float, Duration("0s", "30d")] = 600.0
-    """How often an unchanged reading is published again; "0s": never."""
-    deadband: Annotated[float, msgspec.Meta(ge=0)] = 0.0
-    """A change by less is not published before the next heartbeat."""
 
 
 class FieldExtractor:
     """Cuts the configured fields out of each frame, where something has changed; without fields, the whole frame."""
 
-    def __init__(self, options: Sequence[Options]) -> None:
+    def __init__(self, options: Sequence[FieldRegion]) -> None:
         self.options = tuple(options)
         self.last_change = -ACTIVE
         """Monotonic time in seconds at which a field changed last."""
@@ -132,7 +112,7 @@ class FieldExtractor:
         return mono - self.last_change < ACTIVE
 
 
-def field_corners(field: Options, width: int, height: int) -> perspective.Corners:
+def field_corners(field: FieldRegion, width: int, height: int) -> perspective.Corners:
     """The field's corners in a frame of this size, in pixels."""
     return perspective.corners(field.region, field.rotation, (width, height))
 

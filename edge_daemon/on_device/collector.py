@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from edge_daemon.decision.formats import digits_of
-from edge_daemon.decision.observations import joined, main_line
+from edge_daemon.decision.observations import main_line, merge_line
+from edge_daemon.decision.rules import RULES
 from edge_daemon.domain import Box, Candidate, Event, Grey, Listener, Number, Patch, Record, Status
 from edge_daemon.geometry import bounding_box, overlap
 from edge_daemon.images import crop_number, encode_png, shrink
@@ -31,9 +32,9 @@ NUMBERS = 16
 """Of the whole frame so many numbers are followed."""
 LONGEST = 320
 """Pixels on the longer side to which a cut-out is shrunk: enough to be read."""
-DOUBTED = {Status.LOW_CONFIDENCE: "unsure", Status.WRONG_FORMAT: "unsure"} | dict.fromkeys(
-    (Status.NOT_MONOTONE, Status.RATE_TOO_HIGH, Status.OUT_OF_RANGE), "rejected"
-)
+DOUBTED = {Status.LOW_CONFIDENCE: "unsure", Status.WRONG_FORMAT: "unsure"} | {
+    rule.status: "rejected" for rule in RULES.values()
+}
 """Statuses of which the newest look is kept, and why."""
 
 
@@ -80,7 +81,7 @@ class HardSampleCollector(Listener):
     def on_patch(self, patch: Patch, numbers: Sequence[Number]) -> None:
         """What was read in a patch (boxes in its pixels)."""
         if patch.field is not None and numbers:
-            numbers = [joined(main_line(numbers))]
+            numbers = [merge_line(main_line(numbers))]
         courses = self._courses.setdefault(patch.field, [])
         for number in numbers:
             course = next((c for c in courses if patch.field or overlap(c.box, number.box)), None)

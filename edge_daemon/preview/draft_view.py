@@ -12,7 +12,8 @@ import numpy as np
 from edge_daemon import app
 from edge_daemon.config.schema import Config
 from edge_daemon.decision.formats import Format
-from edge_daemon.decision.observations import opinion_on
+from edge_daemon.decision.observations import observation_of
+from edge_daemon.decision.rules import FieldOptions
 from edge_daemon.decision.voter import Voter
 from edge_daemon.domain import Entry, Frame, Grey, Number, Patch, Reading, Status
 from edge_daemon.fields import extract, perspective
@@ -80,7 +81,7 @@ class Trial:
     def _saw(self, patch: Patch, numbers: Sequence[Number]) -> None:
         """What the newest look at a field says by itself."""
         options = next(field for field in self.config.fields if field.name == patch.field)
-        opinion = opinion_on(numbers, Format(options.format), patch)
+        opinion = observation_of(numbers, Format(options.format), patch)
         status = patch.status if patch.status is not Status.OK else opinion.status
         self._newest[options.name] = {"status": status, "candidates": _shares(opinion.candidates)}
 
@@ -92,7 +93,7 @@ class Trial:
                 return perspective.cut(frame.pixels, extract.field_corners(options, width, height))[0]
         return None
 
-    def _field(self, options: extract.Options, width: int, height: int) -> Told:
+    def _field(self, options: FieldOptions, width: int, height: int) -> Told:
         """Where a field lies, what it says now, and what would be published, or why not."""
         corners = perspective.corners(options.region, 0, (width, height)) / np.array([width, height])
         said, newest = self._said.get(options.name), self._newest.get(options.name)

@@ -20,7 +20,7 @@ KEYS = (
     "region", "rotation", "format", "text", "settle", "unit", "min", "max", "monotone", "max_rate", "wrap",
 )  # fmt: skip
 """What the page sets, besides the name; other keys stay as they are in the file."""
-_DEFAULTS = tables.as_written(extract.Options("field", (0, 0, 1, 1)), {})
+_DEFAULTS = tables.as_written(extract.FieldRegion("field", (0, 0, 1, 1)), {})
 DEFAULTS = {key: _DEFAULTS[key] for key in KEYS if key != "region"}
 PLACES = 4
 """Decimals of a fraction of the frame: less than half a pixel."""

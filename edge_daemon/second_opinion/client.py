@@ -15,9 +15,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from edge_daemon.decision.field_state import Ballot
-from edge_daemon.decision.observations import in_frame, joined, main_line
-from edge_daemon.decision.voter import Doubtful, Voter
+from edge_daemon.decision.field_state import FieldState
+from edge_daemon.decision.observations import in_frame, main_line, merge_line
+from edge_daemon.decision.voter import UncertainNumber, Voter
 from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.domain import Box, Grey, Listener, Number, Patch, ReceivedMessage, Status
 from edge_daemon.geometry import overlap
@@ -40,7 +40,7 @@ MAX_WAITING = 16
 class PendingQuestion:
     """A number as it was when its picture was taken."""
 
-    about: Doubtful
+    about: UncertainNumber
     view: int
     accepted: str | None
     """The field's accepted text at that time."""
@@ -49,9 +49,9 @@ class PendingQuestion:
 
     def is_current(self) -> bool:
         """Whether the number is in view, unchanged, and nothing else was accepted since."""
-        ballot = self.about.ballot
-        seen = ballot.evidence.opinions and ballot.evidence.latest
-        return bool(seen and seen.view == self.view and seen.status is Status.OK and _text(ballot) == self.accepted)
+        state = self.about.state
+        seen = state.evidence.observations and state.evidence.latest
+        return bool(seen and seen.view == self.view and seen.status is Status.OK and _text(state) == self.accepted)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,20 +75,20 @@ class SecondOpinionClient(Listener):
         self._device, self._last_values, self._voter, self._budget = device, last_values, voter, budget
         self._connected, self._now = connected, now
         self._waiting: dict[str, PendingQuestion] = {}
-        self._last: dict[str, tuple[Ballot, int]] = {}
+        self._last: dict[str, tuple[FieldState, int]] = {}
         self._sent: SentQuestion | None = None
         self._pause, self._next = PAUSE, now()
         self._counts: Counter[str] = Counter()
 
     def on_patch(self, patch: Patch, numbers: Sequence[Number]) -> None:
         """Queue each number of the patch for which the voter wants a second opinion."""
-        for about in self._voter.doubtful(patch.field):
+        for about in self._voter.uncertain_numbers(patch.field):
             box = _box_of(about.box, patch, numbers)
-            view = about.ballot.evidence.latest.view
-            if box is None or patch.status is not Status.OK or self._last.get(about.name) == (about.ballot, view):
+            view = about.state.evidence.latest.view
+            if box is None or patch.status is not Status.OK or self._last.get(about.name) == (about.state, view):
                 continue
             crop, _ = crop_number(patch.pixels, box)
-            self._waiting[about.name] = PendingQuestion(about, view, _text(about.ballot), crop)
+            self._waiting[about.name] = PendingQuestion(about, view, _text(about.state), crop)
             if len(self._waiting) > MAX_WAITING:
                 del self._waiting[next(iter(self._waiting))]
 
@@ -115,7 +115,7 @@ class SecondOpinionClient(Listener):
             return True
         pending = self._sent.pending
         self._sent, self._pause = None, PAUSE
-        counts = pending.is_current() and pending.about.ballot.hear(answer.candidates, answer.model)
+        counts = pending.is_current() and pending.about.state.add_second_opinion(answer.candidates, answer.model)
         self._counts["counted" if counts else "ignored"] += 1
         text = answer.candidates[0][0] if answer.candidates else "no number"
         ignored = "" if counts else " (ignored: the number has changed, or the text is not possible here)"
@@ -137,7 +137,7 @@ class SecondOpinionClient(Listener):
         """The question that has waited longest."""
         name, pending = next(iter(self._waiting.items()))
         del self._waiting[name]
-        self._last[name] = (pending.about.ballot, pending.view)
+        self._last[name] = (pending.about.state, pending.view)
         self._next = now + self._pause
         self._sent = SentQuestion(os.urandom(8).hex(), pending, now)
         self._counts["asked"] += 1
@@ -145,8 +145,8 @@ class SecondOpinionClient(Listener):
         self._last_values.send_if_connected(messages.question_message(self._device, question))
 
 
-def _text(ballot: Ballot) -> str | None:
-    return ballot.accepted.text if ballot.accepted else None
+def _text(state: FieldState) -> str | None:
+    return state.accepted.text if state.accepted else None
 
 
 def _box_of(box: Box | None, patch: Patch, numbers: Sequence[Number]) -> Box | None:
@@ -154,5 +154,5 @@ def _box_of(box: Box | None, patch: Patch, numbers: Sequence[Number]) -> Box | N
     if not numbers:
         return None
     if box is None:
-        return joined(main_line(numbers)).box
+        return merge_line(main_line(numbers)).box
     return next((n.box for n in numbers if overlap(in_frame(n, patch.to_frame).box, box)), None)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edge_daemon.decision.observations import joined, main_line
+from edge_daemon.decision.observations import main_line, merge_line
 from edge_daemon.decision.perturbation import views
 from edge_daemon.domain import Candidate, Grey
 from edge_daemon.fields.extract import patch_of_sample
@@ -35,7 +35,7 @@ class Ensemble:
         for reader in self._readers:
             for picture in pictures:
                 numbers = reader.read(patch_of_sample(np.ascontiguousarray(picture)))
-                for text, confidence in joined(main_line(numbers)).candidates if numbers else ():
+                for text, confidence in merge_line(main_line(numbers)).candidates if numbers else ():
                     totals[text] += confidence / (len(pictures) * len(self._readers))
         return tuple(sorted(totals.items(), key=lambda item: -item[1])[:3])
 

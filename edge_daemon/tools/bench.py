@@ -130,7 +130,7 @@ def frames(size: tuple[int, int], digits: int) -> Iterator[Frame]:
 
 def resting() -> dict[int, extract.FieldExtractor]:
     """What waits for a change, by the number of fields."""
-    return {n: extract.FieldExtractor([extract.Options(f"n{i}", r) for i, r in enumerate(STILL[n])]) for n in STILL}
+    return {n: extract.FieldExtractor([extract.FieldRegion(f"n{i}", r) for i, r in enumerate(STILL[n])]) for n in STILL}
 
 
 def look(camera: Iterator[Frame], reader: Reader, still: dict[int, extract.FieldExtractor], floor: Network) -> Lap:

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_daemon.decision.rules import explanations
 from edge_daemon.domain import Candidate, Digit, Grey, Status
 from edge_daemon.errors import ExplainError
 from edge_daemon.images import decode_grey
@@ -25,13 +26,11 @@ BLACK: Colour = (40, 40, 40)
 PALE: Colour = (205, 205, 205)
 
 WHY: Mapping[str, str] = {
+    **explanations(),
     "ok": "nothing held it back: enough frames agreed, surely enough",
     "low_confidence": "the frames did not agree surely enough",
     "no_digits": "no digits were found",
     "wrong_format": "nothing that may be written there has the form that `format` asks for",
-    "not_monotone": "it would have gone back, which `monotone` rules out",
-    "rate_too_high": "it would have changed faster than `max_rate` allows",
-    "out_of_range": "it lies outside of `min` and `max`",
     "too_dark": "it was too dark",
     "too_bright": "it was washed out by too much light",
     "glare": "a reflection lay over it",
@@ -41,7 +40,7 @@ WHY: Mapping[str, str] = {
     "stale": "nothing was seen of it for long",
     "disabled": "reading was switched off",
 }
-"""What held a reading back, in a person's words."""
+"""Status -> what held a reading back. A rule brings its own words (decision/rules.py)."""
 
 
 def find(folders: Sequence[Path], which: str) -> Explanation:

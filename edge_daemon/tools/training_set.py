@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge_daemon.decision.observations import joined, main_line
+from edge_daemon.decision.observations import main_line, merge_line
 from edge_daemon.domain import DIGITS, LABELS, NOT, NOT_A_DIGIT, Classifier, Glyph, Grey, Line
 from edge_daemon.errors import SampleError
 from edge_daemon.fields.extract import patch_of_sample
@@ -117,7 +117,7 @@ def _offer(
 def reads(reader: Reader, pixels: Grey) -> str:
     """What a reader says of a cut-out; NOTHING where it finds no number."""
     numbers = reader.read(patch_of_sample(pixels))
-    return joined(main_line(numbers)).text if numbers else NOTHING
+    return merge_line(main_line(numbers)).text if numbers else NOTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge_daemon.decision.evidence import MIN_FRAMES, Evidence, Opinion
-from edge_daemon.decision.observations import joined, main_line
+from edge_daemon.decision.evidence import MIN_FRAMES, Evidence, Observation
+from edge_daemon.decision.observations import main_line, merge_line
 from edge_daemon.domain import Candidate, Number, Patch, Status
 from edge_daemon.fields.extract import patch_of_sample
 from edge_daemon.images import crop_number
@@ -62,9 +62,9 @@ class Case:
     def outcome(self, asked: bool) -> str:
         """One of WORDS."""
         if asked:
-            self.evidence.hear(self.said, str)
+            self.evidence.add_second_opinion(self.said, str)
         decision = self.evidence.decision(None)
-        self.evidence.second = None
+        self.evidence.second_opinion = None
         if decision is None or decision.status is not Status.OK:
             return "withheld"
         return "right" if decision.text == self.truth else "false"
@@ -73,11 +73,11 @@ class Case:
 def read(look: Look, reader: Reader) -> Case:
     """As the device reads a field that stands still."""
     numbers = reader.read(patch_of_sample(look.pixels))
-    number = joined(main_line(numbers)) if numbers else None
+    number = merge_line(main_line(numbers)) if numbers else None
     evidence = Evidence(0.0)
     for frame in range(MIN_FRAMES):
         status, candidates = (Status.OK, number.candidates) if number else (Status.NO_DIGITS, ())
-        evidence.add(Opinion(float(frame), 0.0, status, candidates))
+        evidence.add(Observation(float(frame), 0.0, status, candidates))
     decision = evidence.decision(None)
     doubtful = number is not None and decision is not None and decision.status is Status.LOW_CONFIDENCE
     picture = messages.encode_picture(crop_number(look.pixels, number.box)[0]) if number and doubtful else None

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_daemon.decision.evidence import Evidence, Opinion
+from edge_daemon.decision.evidence import Evidence, Observation
 from edge_daemon.domain import Status
 from tests.campaigns import opinion_curve
 from tests.campaigns.opinion_curve import Case, at_budget
@@ -19,7 +19,7 @@ def case(sure: float, answer: str = "17", truth: str = "17") -> Case:
     """17 is read, with 11 as the other text; a server is nearly certain of `answer`."""
     evidence = Evidence(0.0)
     for frame in range(3):
-        evidence.add(Opinion(float(frame), 0.0, Status.OK, (("17", sure), ("11", 1 - sure))))
+        evidence.add(Observation(float(frame), 0.0, Status.OK, (("17", sure), ("11", 1 - sure))))
     doubtful = sure < 0.85
     return Case(truth, evidence, b"x" if doubtful else None, ((answer, 0.98),), 1000, 0.1)
 

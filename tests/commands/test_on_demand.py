@@ -25,7 +25,7 @@ class Site:
         self.stage = Stage()
         self.stage.write("38")
         self.last_values, self.time = LastValueCache(), 0.0
-        self.voter = Voter(self.stage.fields.options, "digits@1", "cpu")
+        self.voter = Voter(self.stage.options, "digits@1", "cpu")
         self.on_demand = OnDemandReader(
             "dock3", self.last_values, self.stage.fields, self.voter, snapshots, lambda: self.time
         )

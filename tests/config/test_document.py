@@ -180,7 +180,7 @@ def test_types_in_words() -> None:
     assert describe(Percent) == "a whole number from 0 to 100"
     assert describe(Annotated[float, msgspec.Meta(gt=0)]) == "a number above 0"
     assert describe(Annotated[float, msgspec.Meta(ge=0.5)]) == "a number of at least 0.5"
-    assert describe(Annotated[str, msgspec.Meta(description="a name")]) == "a name"
+    assert describe(Annotated[str, msgspec.Meta(extra={"expected": "a name"})]) == "a name"
     assert describe(Literal[0, 90, 180]) == "0, 90 or 180"
     assert describe(Pair | None) == "[a number, a number]"
     assert convert(90, Literal[0, 90]) == 90

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_daemon.decision.evidence import Decision, Evidence, Opinion, Views
+from edge_daemon.decision.evidence import Decision, Evidence, Observation, ViewCounter
 from edge_daemon.domain import Status
 
 
 def evidence(sure: float, views: int, frames: int = 12) -> Evidence:
     gathered = Evidence(2.0)
     for i in range(frames):
-        gathered.add(Opinion(i / 5, 0.0, Status.OK, (("17", sure),), (), i * views // frames))
+        gathered.add(Observation(i / 5, 0.0, Status.OK, (("17", sure),), (), i * views // frames))
     return gathered
 
 
@@ -33,7 +33,7 @@ def test_noise_and_light_are_no_new_view_but_a_digit_is() -> None:
     """Sensor noise and a lamp's flicker leave the view what it is; a stroke more makes a new one."""
     rng = np.random.default_rng(0)
     paper = np.full((90, 280), 180.0)
-    views = Views()
+    views = ViewCounter()
     for light in np.linspace(0.9, 1.1, 20):
         assert views.number(np.clip(paper * light + rng.normal(0, 4, paper.shape), 0, 255).astype(np.uint8)) == 1
     paper[20:70, 100:105] = 60
@@ -44,7 +44,7 @@ def test_a_followed_number_keeps_its_view_while_its_box_jitters() -> None:
     """The place of the last view is compared, not the box of the moment."""
     frame = np.full((200, 200), 180, np.uint8)
     frame[50:90, 60:66] = 40
-    views = Views()
+    views = ViewCounter()
     assert len({views.number_in(frame, (50 + i % 3, 45, 60, 50)) for i in range(9)}) == 1
     other = frame.copy()
     other[50:90, 80:86] = 40
@@ -56,10 +56,10 @@ def test_nothing_written_nothing_changed() -> None:
     """What one view has said for long is not changed by a second of something else; a new view changes it."""
     gathered = evidence(0.9, 1, 30)
     for i in range(30, 42):
-        gathered.add(Opinion(i / 5, 0.0, Status.OK, (("11", 0.9),), (), 0))
+        gathered.add(Observation(i / 5, 0.0, Status.OK, (("11", 0.9),), (), 0))
     assert gathered.decision("17") is None
     for i in range(42, 54):
-        gathered.add(Opinion(i / 5, 0.0, Status.OK, (("11", 0.9),), (), 1))
+        gathered.add(Observation(i / 5, 0.0, Status.OK, (("11", 0.9),), (), 1))
     assert (decision := gathered.decision("17")) is not None
     assert decision.text == "11"
 
@@ -76,13 +76,13 @@ def test_frames_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Evidence, "_decide", counted)
     gathered = Evidence(1.0)
     for i in range(7):
-        gathered.add(Opinion(i / 5, 1e9, Status.OK, (("17", 0.95),), view=i))
+        gathered.add(Observation(i / 5, 1e9, Status.OK, (("17", 0.95),), view=i))
     decided = gathered.decision(None)
     assert decided is not None
     assert decided.text == "17"
     assert gathered.decision(None) == decided
     assert counts == [None]
     gathered.decision("17")
-    gathered.add(Opinion(1.4, 1e9, Status.OK, (("17", 0.95),), view=7))
+    gathered.add(Observation(1.4, 1e9, Status.OK, (("17", 0.95),), view=7))
     gathered.decision(None)
     assert counts == [None, "17", None]

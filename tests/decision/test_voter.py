@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from edge_daemon.decision.field_state import HEARTBEAT
 from edge_daemon.decision.tracks import LEAVES, LIMIT
 from edge_daemon.decision.voter import Voter
 from edge_daemon.domain import Number, Status
@@ -104,7 +103,7 @@ def test_a_field_holds_one_number() -> None:
 def test_an_unchanged_reading_is_said_again_as_a_heartbeat() -> None:
     """After the heartbeat time the same reading comes again, without an event."""
     scene = VoterRun(units(settle=1.0))
-    scene.show(number("5"), seconds=HEARTBEAT + 10)
+    scene.show(number("5"), seconds=units().heartbeat + 10)
     assert [r.text for r in scene.said] == ["5", "5"]
     assert len(scene.events) == 1
 
@@ -255,7 +254,7 @@ def test_looking_again_decides_anew_and_says_it_again() -> None:
     scene.voter.look_again()
     assert scene.voter.undecided == {"units"}
     assert scene.show(number("7"), seconds=0.4) == []
-    (present,) = scene.voter.present()
+    (present,) = scene.voter.current()
     assert (present.status, present.value) == (Status.LOW_CONFIDENCE, 7)
     (again,) = scene.show(number("7"), seconds=3)
     assert (again.status, again.value, len(scene.events)) == (Status.OK, 7, 1)

@@ -7,7 +7,7 @@ import pytest
 
 from edge_daemon.domain import Frame, Grey
 from edge_daemon.fields.change import ChangeDetector, differs
-from edge_daemon.fields.extract import FieldExtractor, Options
+from edge_daemon.fields.extract import FieldExtractor, FieldRegion
 from edge_daemon.fields.monitor import MAX_AGE
 from edge_daemon.images import half_size
 from edge_daemon.sources.simulated.camera import Options as Camera
@@ -50,7 +50,7 @@ def test_noise_and_wandering_light_are_no_change(seed: int) -> None:
 def test_what_comes_slowly_is_noticed() -> None:
     """A number that fades in over a minute, ever so little from picture to picture, is looked at before it is whole."""
     before, after = page([]).astype(float), page([("47", 200, 200)]).astype(float)
-    rng, fields, looks = np.random.default_rng(0), FieldExtractor([Options("a", (100, 150, 300, 150))]), 0
+    rng, fields, looks = np.random.default_rng(0), FieldExtractor([FieldRegion("a", (100, 150, 300, 150))]), 0
     for i in range(300):
         picture = before + (after - before) * max(0, i - 50) / 250
         looks += len(fields.cut(Frame(i, 0.0, i * 0.1, noisy(picture.astype(np.uint8), rng)), ())) if i else 0
@@ -61,7 +61,7 @@ def test_what_comes_slowly_is_noticed() -> None:
 
 def test_an_unchanged_field_is_looked_at_again_on_the_slow_timer() -> None:
     """Once a minute, changed or not: what the gate may have missed is not missed for ever."""
-    rng, fields = np.random.default_rng(0), FieldExtractor([Options("a", (100, 150, 300, 150))])
+    rng, fields = np.random.default_rng(0), FieldExtractor([FieldRegion("a", (100, 150, 300, 150))])
     picture = page([("47", 200, 200)])
     looks = [t for t in range(int(3 * MAX_AGE)) if fields.cut(Frame(t, 0.0, float(t), noisy(picture, rng)), ())]
     assert looks == [0, MAX_AGE, 2 * MAX_AGE]
@@ -70,7 +70,7 @@ def test_an_unchanged_field_is_looked_at_again_on_the_slow_timer() -> None:
 def test_an_undecided_field_is_looked_at_all_the_same() -> None:
     """A field whose vote is undecided is cut from every frame, the others are not."""
     rng, picture = np.random.default_rng(0), page([("47", 200, 200)])
-    fields = FieldExtractor([Options("a", (100, 150, 300, 150)), Options("b", (100, 310, 300, 150))])
+    fields = FieldExtractor([FieldRegion("a", (100, 150, 300, 150)), FieldRegion("b", (100, 310, 300, 150))])
     fields.cut(Frame(0, 0.0, 0.0, noisy(picture, rng)), ())
     for i in range(1, 10):
         patches = fields.cut(Frame(i, 0.0, i / FPS, noisy(picture, rng)), {"b"})
@@ -80,7 +80,7 @@ def test_an_undecided_field_is_looked_at_all_the_same() -> None:
 def test_only_the_field_that_changed_is_looked_at() -> None:
     """A number written in one field does not wake its neighbour."""
     rng = np.random.default_rng(0)
-    fields = FieldExtractor([Options("a", (20, 20, 300, 100)), Options("b", (20, 320, 300, 100))])
+    fields = FieldExtractor([FieldRegion("a", (20, 20, 300, 100)), FieldRegion("b", (20, 320, 300, 100))])
     for i in range(5):
         fields.cut(Frame(i, 0.0, i / FPS, noisy(page([]), rng)), ())
     patches = fields.cut(Frame(5, 0.0, 1.0, noisy(page([("5", 100, 350)]), rng)), ())
@@ -117,7 +117,7 @@ def test_the_noise_is_measured(sigma: float) -> None:
 
 def test_a_frame_of_another_size_starts_anew() -> None:
     """A camera that comes back with another size is looked at at once."""
-    fields = FieldExtractor([Options("a", (0.1, 0.1, 0.5, 0.5))])
+    fields = FieldExtractor([FieldRegion("a", (0.1, 0.1, 0.5, 0.5))])
     fields.cut(Frame(0, 0.0, 0.0, page([])), ())
     assert len(fields.cut(Frame(1, 0.0, 0.2, page([], size=(320, 240))), ())) == 1
 
@@ -126,7 +126,7 @@ def test_a_frame_of_another_size_starts_anew() -> None:
 def test_a_busy_camera_is_looked_at_when_it_is_rewritten() -> None:
     """Each of the numbers that the simulated camera rewrites is looked at within one picture of its last stroke."""
     camera = SimulatedCamera(Camera(seed=4, numbers=1, surface="paper"))
-    fields = FieldExtractor([Options("all", (0.0, 0.0, float(SIZE[0]), float(SIZE[1])))])
+    fields = FieldExtractor([FieldRegion("all", (0.0, 0.0, float(SIZE[0]), float(SIZE[1])))])
     looked = {s for s in range(300) if fields.cut(Frame(s, 0.0, s / FPS, camera.picture(s)), ())}
     written = {t.since for s in range(300) for t in camera.truth_at(s)}
     assert written <= {s + d for s in looked for d in (0, 1)}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge_daemon.domain import Box, Frame, Grey, Patch, Status
-from edge_daemon.fields.extract import FieldExtractor, Options
+from edge_daemon.fields.extract import FieldExtractor, FieldRegion
 from edge_daemon.geometry import transform_box
 from edge_daemon.sources.simulated.disturbances import Conditions
 from tests.support.pictures.paper import page
@@ -24,7 +24,7 @@ def frame_with(mark: Box, size: tuple[int, int] = (320, 240)) -> Frame:
     return Frame(0, 0.0, 0.0, pixels)
 
 
-def cut(frame: Frame, field: Options) -> Patch:
+def cut(frame: Frame, field: FieldRegion) -> Patch:
     """The first patch of a field."""
     (patch,) = FieldExtractor([field]).cut(frame, set())
     return patch
@@ -46,8 +46,8 @@ def test_without_fields_the_whole_frame_is_the_patch() -> None:
 def test_pixels_and_fractions_mean_the_same_region() -> None:
     """[32, 24, 64, 48] of a 320x240 frame is [0.1, 0.1, 0.2, 0.2] of it."""
     frame = frame_with((40, 30, 20, 10))
-    by_pixels = cut(frame, Options("a", (32, 24, 64, 48)))
-    by_fractions = cut(frame, Options("a", (0.1, 0.1, 0.2, 0.2)))
+    by_pixels = cut(frame, FieldRegion("a", (32, 24, 64, 48)))
+    by_fractions = cut(frame, FieldRegion("a", (0.1, 0.1, 0.2, 0.2)))
     assert np.array_equal(by_pixels.pixels, by_fractions.pixels)
     assert by_pixels.pixels.shape == (48, 64)
     assert dark_box(by_pixels.pixels) == (8, 6, 20, 10)
@@ -59,7 +59,7 @@ def test_pixels_and_fractions_mean_the_same_region() -> None:
 )
 def test_rotation_turns_clockwise(rotation: int, shape: tuple[int, int], corner: str) -> None:
     """A mark in the region's top left corner goes round clockwise with each quarter turn."""
-    options = Options("a", (50, 60, 100, 40), rotation=rotation)  # type: ignore[arg-type]
+    options = FieldRegion("a", (50, 60, 100, 40), rotation=rotation)  # type: ignore[arg-type]
     patch = cut(frame_with((50, 60, 12, 12)), options)
     height, width = patch.pixels.shape
     assert (height, width) == shape
@@ -72,7 +72,7 @@ def test_rotation_turns_clockwise(rotation: int, shape: tuple[int, int], corner:
 def test_boxes_go_back_to_where_they_came_from(rotation: int) -> None:
     """The box of a mark found in the patch is, through to_frame, the box of the mark in the frame."""
     mark = (80, 70, 30, 14)
-    options = Options("a", (50, 60, 100, 40), rotation=rotation)  # type: ignore[arg-type]
+    options = FieldRegion("a", (50, 60, 100, 40), rotation=rotation)  # type: ignore[arg-type]
     patch = cut(frame_with(mark), options)
     assert np.allclose(transform_box(dark_box(patch.pixels), patch.to_frame), mark, atol=1)
 
@@ -83,14 +83,14 @@ def test_perspective_is_undone() -> None:
     pixels = np.full((240, 320), 255, np.uint8)
     cv2.fillConvexPoly(pixels, seen, (0,))
     region = tuple((float(x), float(y)) for x, y in seen)
-    patch = cut(Frame(0, 0.0, 0.0, pixels), Options("a", region))  # type: ignore[arg-type]
+    patch = cut(Frame(0, 0.0, 0.0, pixels), FieldRegion("a", region))  # type: ignore[arg-type]
     assert (patch.pixels < 128).mean() > 0.97
 
 
 @pytest.mark.parametrize("size", [(320, 240), (321, 241)])
 def test_a_region_outside_the_frame_is_told(size: tuple[int, int], caplog: pytest.LogCaptureFixture) -> None:
     """A camera set to a smaller size than the region was drawn for gives a patch and a line in the log, no error."""
-    fields = FieldExtractor([Options("a", (400, 300, 100, 50))])
+    fields = FieldExtractor([FieldRegion("a", (400, 300, 100, 50))])
     for i in range(3):
         (patch,) = fields.cut(replace(frame_with((0, 0, 5, 5), size), seq=i), {"a"})
         assert patch.pixels.shape == (50, 100)
@@ -117,7 +117,7 @@ def test_a_field_follows_its_paper() -> None:
     desk = np.random.default_rng(0).integers(60, 120, (480, 640)).astype(np.uint8)
     desk = cv2.GaussianBlur(desk, (0, 0), 3).astype(np.uint8)
     sheet, corners = page([("2021", 80, 60)], size=(320, 200)), []
-    fields = FieldExtractor([Options("number", (190.0, 150.0, 250.0, 90.0))])
+    fields = FieldExtractor([FieldRegion("number", (190.0, 150.0, 250.0, 90.0))])
     for i in range(20):
         pixels, slip = desk.copy(), 0 if i < 10 else 8
         pixels[120 + slip : 320 + slip, 160:480] = sheet

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_daemon.domain import Frame, Status
-from edge_daemon.fields.extract import FieldExtractor, Options
+from edge_daemon.fields.extract import FieldExtractor, FieldRegion
 from edge_daemon.fields.monitor import ACCEPT_AFTER
 from edge_daemon.sources.simulated.camera import Options as Camera
 from edge_daemon.sources.simulated.camera import SimulatedCamera
@@ -61,7 +61,7 @@ def test_black_ink_on_white_is_not_too_bright() -> None:
     """A scan, all white but for its ink, is read, with a field and without."""
     pixels = np.full((480, 640), 255, np.uint8)
     pixels[220:250, 200:206] = 0
-    for fields in (FieldExtractor([]), FieldExtractor([Options("number", REGION)])):
+    for fields in (FieldExtractor([]), FieldExtractor([FieldRegion("number", REGION)])):
         (patch,) = fields.cut(Frame(0, 0.0, 0.0, pixels), ())
         assert patch.status is OK
 
@@ -194,7 +194,7 @@ def test_without_fields_only_light_is_judged() -> None:
     assert {p.status for p in stage.fields.cut(stage.frame(night), {"auto"})} == {Status.TOO_DARK}
 
 
-def regions(camera: SimulatedCamera) -> list[Options]:
+def regions(camera: SimulatedCamera) -> list[FieldRegion]:
     """A loose box around all that each of the camera's numbers will be."""
     found = []
     for i, slot in enumerate(camera._slots):
@@ -203,7 +203,7 @@ def regions(camera: SimulatedCamera) -> list[Options]:
         right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
         margin = 0.2 * (bottom - top)
         box = (max(0.0, left - margin), max(0.0, top - margin), right - left + 2 * margin, bottom - top + 2 * margin)
-        found.append(Options(f"number-{i}", tuple(map(float, box))))  # type: ignore[arg-type]
+        found.append(FieldRegion(f"number-{i}", tuple(map(float, box))))  # type: ignore[arg-type]
     return found
 
 

@@ -9,9 +9,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from edge_daemon.decision.rules import FieldOptions
 from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.domain import Frame, Message, Patch, Reading, ReceivedMessage, Status
-from edge_daemon.fields.extract import Options
 from edge_daemon.mqtt.payloads import LARGEST_PICTURE, Answer, Question
 from edge_daemon.second_opinion import messages
 from edge_daemon.second_opinion.budget import Budget
@@ -26,7 +26,7 @@ TOPIC = "edge_daemon/bench/opinion/response"
 class Device(VoterRun):
     """A scene whose doubtful numbers somebody else is asked about."""
 
-    def __init__(self, folder: Path, *options: Options, per_day: int = 10) -> None:
+    def __init__(self, folder: Path, *options: FieldOptions, per_day: int = 10) -> None:
         super().__init__(*options)
         self.last_values, self.online = LastValueCache(), True
         self.budget = Budget(folder / "opinions.json", per_day)

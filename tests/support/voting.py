@@ -6,9 +6,9 @@ from functools import cache
 
 import numpy as np
 
+from edge_daemon.decision.rules import FieldOptions
 from edge_daemon.decision.voter import Voter
 from edge_daemon.domain import Box, Digit, Event, Frame, Grey, Number, Patch, Reading, Status
-from edge_daemon.fields.extract import Options
 
 FPS = 5.0
 """Frames in a second."""
@@ -28,7 +28,7 @@ def pixels_of(written: str) -> Grey:
 class VoterRun:
     """Feeds a voter frame by frame and keeps its readings and events."""
 
-    def __init__(self, *options: Options) -> None:
+    def __init__(self, *options: FieldOptions) -> None:
         self.voter = Voter(options, "digits@1", "cpu")
         self.field = options[0].name if options else None
         self.seq = 0
@@ -50,6 +50,6 @@ class VoterRun:
         return self.said[before:]
 
 
-def units(**keys: object) -> Options:
+def units(**keys: object) -> FieldOptions:
     """A field named `units` that covers the whole frame."""
-    return Options("units", (0, 0, 640, 480), **keys)  # type: ignore[arg-type]
+    return FieldOptions("units", (0, 0, 640, 480), **keys)  # type: ignore[arg-type]

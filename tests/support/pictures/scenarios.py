@@ -14,9 +14,10 @@ import cv2
 import numpy as np
 
 from edge_daemon.app import read_frame
+from edge_daemon.decision.rules import FieldOptions
 from edge_daemon.decision.voter import Voter
 from edge_daemon.domain import Event, Frame, Grey, Number, Patch, Reading, Record, Status
-from edge_daemon.fields.extract import FieldExtractor, Options
+from edge_daemon.fields.extract import FieldExtractor
 from edge_daemon.inference.classifier import Options as Model
 from edge_daemon.recognition.reader import Reader, open_reader
 from edge_daemon.sources.simulated.handwriting import Writer
@@ -61,7 +62,7 @@ def rows_at(rows: Sequence[tuple[float, Words]], time: float) -> Words:
 
 def play(scenario: Scenario) -> list[str]:
     """What the voter says of a scenario, told as the table tells it."""
-    options = [Options(name, (0, 0, 64, 32), **{"settle": 1.0, **scenario.keys}) for name in scenario.fields]  # type: ignore[arg-type]
+    options = [FieldOptions(name, (0, 0, 64, 32), **{"settle": 1.0, **scenario.keys}) for name in scenario.fields]  # type: ignore[arg-type]
     now: Words = ""
 
     def read(patch: Patch) -> list[Number]:
@@ -116,9 +117,10 @@ class Filmed:
 def film(scenario: Filmed, seed: int = 5) -> list[Reading]:
     """All readings of a filmed scenario."""
     scene = Scene(seed, "whiteboard", SIZE)
-    fields = FieldExtractor([Options("units", REGION, **{"settle": 1.0, **scenario.keys})])  # type: ignore[arg-type]
+    options = [FieldOptions("units", REGION, **{"settle": 1.0, **scenario.keys})]  # type: ignore[arg-type]
+    fields = FieldExtractor(options)
     reader = eyes()
-    voter = Voter(fields.options, "digits@1", "cpu", reader.read)
+    voter = Voter(options, "digits@1", "cpu", reader.read)
     written, said = "", []
     for seq in range(round(scenario.until * FPS) + 1):
         mono = seq / FPS

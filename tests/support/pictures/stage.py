@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from edge_daemon.decision.rules import FieldOptions
 from edge_daemon.domain import Box, Frame, Patch, Status
-from edge_daemon.fields.extract import FieldExtractor, Options
+from edge_daemon.fields.extract import FieldExtractor
 from edge_daemon.sources.simulated.disturbances import CLEAR, Conditions
 from edge_daemon.sources.simulated.handwriting import Writer
 from edge_daemon.sources.simulated.scene import Pen, Scene
@@ -25,7 +26,8 @@ class Stage:
     def __init__(self, seed: int = 3, surface: str = "paper", region: Box | tuple[float, ...] = REGION) -> None:
         self.scene = Scene(seed, surface, SIZE)
         self.pen = self.scene.pen(np.random.default_rng(seed))
-        self.fields = FieldExtractor([Options("number", region)])  # type: ignore[arg-type]
+        self.options = [FieldOptions("number", region)]  # type: ignore[arg-type]
+        self.fields = FieldExtractor(self.options)
         self.seq = 0
         self._left = LOOKS
 
