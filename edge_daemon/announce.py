@@ -1,4 +1,4 @@
-"""What a daemon says of itself when it begins: to subscribers, and to Home Assistant."""
+"""Published once at the start: `info`, a change of the model, and Home Assistant discovery."""
 
 from __future__ import annotations
 
@@ -15,18 +15,21 @@ from edge_daemon.mqtt.payloads import InfoPayload
 from edge_daemon.system.folders import state_folder
 
 
-def introduce(
+def announce(
     config: Config, classifier: Classifier, before: str | None, outbox: Outbox, last_values: LastValueCache
 ) -> None:
-    """Say who we are; where another model ran `before`, that is an event. Raises OutboxError."""
+    """Publish what this daemon is. `before` is the model that ran before, where it was another one: that is an event.
+
+    Raises OutboxError.
+    """
     if before:
         detail: dict[str, str | int | float | None] = {"model": classifier.name, "before": before}
         outbox.put(Event("model_changed", None, time.time(), detail))
-    tell_home_assistant(config, last_values)
-    last_values.set(messages.info(config.device, facts(config, classifier)))
+    announce_to_home_assistant(config, last_values)
+    last_values.set(messages.info(config.device, info(config, classifier)))
 
 
-def facts(config: Config, classifier: Classifier) -> InfoPayload:
+def info(config: Config, classifier: Classifier) -> InfoPayload:
     """The payload of `info`; no secrets."""
     return InfoPayload(
         version=__version__,
@@ -44,8 +47,8 @@ def facts(config: Config, classifier: Classifier) -> InfoPayload:
     )
 
 
-def tell_home_assistant(config: Config, last_values: LastValueCache) -> None:
-    """Tell Home Assistant what there is, and to forget what there no longer is."""
+def announce_to_home_assistant(config: Config, last_values: LastValueCache) -> None:
+    """Publish the discovery of all entities, and remove those that exist no longer."""
     mode, path = config.mqtt.home_assistant, state_folder() / "discovery.json"
     fields = [home_assistant.Field(field.name, field.unit, field.text) for field in config.fields]
     raw, updates = config.mqtt.detail != "value", bool(config.updates.url)
@@ -53,5 +56,5 @@ def tell_home_assistant(config: Config, last_values: LastValueCache) -> None:
     owned = home_assistant.load_owned(path)
     for message in home_assistant.messages(config.device, __version__, found, mode, owned):
         last_values.set(message)
-    with suppress(OSError):  # not remembered: `edge-daemon mqtt clean` takes back whatever was told
+    with suppress(OSError):  # then `edge-daemon mqtt clean` still removes all entities
         home_assistant.save_owned(path, owned)

@@ -1,7 +1,8 @@
 """The daemon: build(config) puts it together, run(app) is THE PATH.
 
-A frame travels one way, source -> fields -> segment -> read -> vote -> outbox, through plain calls in one thread. A
-second thread, the courier, carries what is due from the outbox to the broker.
+A frame travels one way, source -> fields -> recognition -> decision -> outbox, through plain calls in one thread. A
+second thread, the courier, carries the records from the outbox to the broker. Everything else listens to the path
+(domain.Listener).
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from types import FrameType
 
-from edge_daemon.announce import introduce
-from edge_daemon.commands.controls import DaemonControls, Inbox, enqueue
+from edge_daemon.announce import announce
+from edge_daemon.commands.controls import DaemonControls, Inbox, ReadingSwitch, enqueue
 from edge_daemon.commands.dispatcher import CommandDispatcher
 from edge_daemon.commands.on_demand import OnDemandReader
 from edge_daemon.commands.transactions import Transactions
@@ -39,7 +40,7 @@ from edge_daemon.on_device.explain_log import ReadingLog
 from edge_daemon.on_device.frame_share import FrameShare
 from edge_daemon.on_device.samples import open_samples
 from edge_daemon.recognition.reader import Reader
-from edge_daemon.reuse import Kept
+from edge_daemon.reuse import ReusedResources
 from edge_daemon.second_opinion.budget import Budget
 from edge_daemon.second_opinion.client import SecondOpinionClient
 from edge_daemon.sources.reconnecting import SILENT, Camera
@@ -60,7 +61,7 @@ NO_RESTART = 600.0
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The parts, wired."""
+    """The parts of the daemon, connected."""
 
     camera: Camera
     fields: FieldExtractor
@@ -74,6 +75,7 @@ class App:
     report: HealthReport
     systemd: Systemd
     inbox: Inbox
+    switch: ReadingSwitch
     controls: DaemonControls
     dispatcher: CommandDispatcher
     listeners: tuple[Listener, ...]
@@ -92,7 +94,7 @@ def run(app: App) -> Request:
             return request
         if frame is not None:
             app.frame_share.show(frame)
-        if app.controls.enabled:
+        if app.switch.is_on:
             if frame is not None:
                 process(app, frame)
             publish(app, app.voter.due(frame.mono if frame else time.monotonic()))
@@ -153,24 +155,24 @@ def must_rebuild(app: App) -> Request | None:
 
 
 def main(configuration: Configuration) -> None:
-    """Run the daemon until SIGTERM or SIGINT, or until a file camera has shown its last picture.
+    """Run the daemon until SIGTERM or SIGINT, or until a source of files has no further picture.
 
-    SIGHUP, and the command `reload`: read the configuration again; a wrong one is told, and the old one goes on, as at
-    the start the last good one does. Raises CameraHangsError, PictureError, ModelError, OutboxError, CourierError or
-    ConfigError.
+    SIGHUP and the command `reload` read the configuration again. A configuration that cannot be used is reported, and
+    the present one is kept; at the start, the last good copy is used. Raises CameraHangsError, PictureError,
+    ModelError, OutboxError, CourierError or ConfigError.
     """
     config, wrong = configuration.boot()
     inbox: Inbox = SimpleQueue()
-    with signals(inbox), closing(Kept()) as kept:
+    with signals(inbox), closing(ReusedResources(partial(enqueue, inbox))) as reused:
         while True:
-            with build(config, kept, inbox, configuration.load, wrong) as app:
+            with build(config, reused, inbox, configuration.load, wrong) as app:
                 classifier = app.reader.classifier
-                told = (config.device, classifier.name, classifier.backend)
-                log.info("%s: reading with %s on %s", *told, extra=event("start"))
+                start = (config.device, classifier.name, classifier.backend)
+                log.info("%s: reading with %s on %s", *start, extra=event("start"))
                 if not wrong:
                     configuration.keep()
                 request = run(app)
-                tell_systemd(app.systemd, request)
+                app.systemd.reloading() if request is Request.RELOAD else app.systemd.stopping()
             log.info("leaving: %s", request.value)
             if request is not Request.RELOAD:
                 break
@@ -178,65 +180,68 @@ def main(configuration: Configuration) -> None:
                 config, wrong = configuration.load(), ""
             except ConfigError as error:
                 wrong = str(error)
-                log.error("going on as before: %s", wrong, extra=event("config"))
-            if kept.needs_new_process(config):
+                log.error("the present configuration is kept: %s", wrong, extra=event("config"))
+            if reused.needs_new_process(config):
                 request = Request.RESTART
                 break
     if request is Request.RESTART:
-        os.execv(sys.executable, sys.orig_argv)  # the same process for who waits for it, and nothing of it left
+        os.execv(sys.executable, sys.orig_argv)  # the same process id, as systemd expects; everything else is new
 
 
 @contextmanager
-def build(config: Config, kept: Kept, inbox: Inbox, load: Callable[[], Config], wrong: str = "") -> Iterator[App]:
-    """Put the daemon together, with what `kept` has of it; on the way out release what is not kept."""
+def build(
+    config: Config, reused: ReusedResources, inbox: Inbox, load: Callable[[], Config], wrong: str = ""
+) -> Iterator[App]:
+    """Put the daemon together from what can be reused and what is new; at the end close what cannot be reused.
+
+    `load` reads the configuration again. `wrong` is why the newest configuration cannot be used, if so.
+    """
     with ExitStack() as stack:
-        store = Store(state_folder() / "models")
+        device, state, runtime = config.device, state_folder(), runtime_folder()
+        store = Store(state / "models")
         model = stack.enter_context(chosen_model(config, store, inbox))
         reader, classifier = model.reader, model.reader.classifier
         systemd = stack.enter_context(closing(Systemd()))
-        delivery, camera = kept.delivery(config), kept.camera(config)
+        delivery, camera = reused.delivery(config), reused.camera(config)
         outbox, last_values, courier = delivery.outbox, delivery.last_values, delivery.courier
-        introduce(config, classifier, store.noticed(classifier.name), outbox, last_values)
-        courier.on_message = partial(enqueue, inbox)
+        announce(config, classifier, store.noticed(classifier.name), outbox, last_values)
 
-        folder = state_folder() / "updates"
-        updates = UpdateScheduler(config.device, last_values, config.updates, folder, store, inbox.put)
-        updating = stack.enter_context(closing(updates))
-        files = stack.enter_context(closing(HealthFiles(config.device, config.health, runtime_folder())))
         fields = FieldExtractor(config.fields)
         voter = Voter(config.fields, classifier.name, classifier.backend, reader.read, outbox.accepted())
+        switch = ReadingSwitch(state / "disabled")
+
+        reading_log = ReadingLog(runtime / "explain")
+        collector = HardSampleCollector(open_samples(state, runtime, config.samples))
+        frame_share = stack.enter_context(closing(FrameShare(runtime / "preview")))
         second_opinion = None
         if config.opinion.per_day:
-            budget = Budget(state_folder() / "opinions.json", config.opinion.per_day)
+            budget = Budget(state / "opinions.json", config.opinion.per_day)
             second_opinion = SecondOpinionClient(
-                config.device, last_values, voter, budget, lambda: courier.connected and controls.enabled
+                device, last_values, voter, budget, connected=lambda: courier.connected and switch.is_on
             )
-        bare, others = config.mqtt.bare_value, lambda: model.problems() | updating.problems()
+        scheduler = UpdateScheduler(device, last_values, config.updates, state / "updates", store, inbox.put)
+        updating = stack.enter_context(closing(scheduler))
+
         report = HealthReport(
-            config.device,
+            device,
             last_values,
             outbox,
             courier,
             camera,
-            files,
-            bare,
+            stack.enter_context(closing(HealthFiles(device, config.health, runtime))),
+            config.mqtt.bare_value,
             wrong,
-            others=others,
+            others=lambda: model.problems() | updating.problems(),
             status=systemd.status,
-            second_opinions=lambda: second_opinion.counts() if second_opinion else None,
+            second_opinions=second_opinion.counts if second_opinion else lambda: None,
         )
-
-        on_demand = OnDemandReader(config.device, last_values, fields, voter, config.mqtt.snapshots)
-        switch, replay = state_folder() / "disabled", courier.replay
+        on_demand = OnDemandReader(device, last_values, fields, voter, config.mqtt.snapshots)
         controls = DaemonControls(
-            config.device, last_values, outbox, report, inbox, switch, load, on_demand, replay, updating
+            device, last_values, outbox, report, inbox, switch, load, on_demand, courier.replay, updating
         )
-        transactions = Transactions(state_folder() / "transactions")
-        dispatcher = stack.enter_context(closing(CommandDispatcher(config.device, last_values, controls, transactions)))
+        commands = CommandDispatcher(device, last_values, controls, Transactions(state / "transactions"))
+        dispatcher = stack.enter_context(closing(commands))
 
-        reading_log = ReadingLog(runtime_folder() / "explain")
-        collector = HardSampleCollector(open_samples(state_folder(), runtime_folder(), config.samples))
-        frame_share = stack.enter_context(closing(FrameShare(runtime_folder() / "preview")))
         listeners = (reading_log, on_demand, collector, second_opinion, report, controls, dispatcher, updating)
         courier.start()
         yield App(
@@ -251,6 +256,7 @@ def build(config: Config, kept: Kept, inbox: Inbox, load: Callable[[], Config], 
             report=report,
             systemd=systemd,
             inbox=inbox,
+            switch=switch,
             controls=controls,
             dispatcher=dispatcher,
             listeners=tuple(listener for listener in listeners if listener is not None),
@@ -260,26 +266,21 @@ def build(config: Config, kept: Kept, inbox: Inbox, load: Callable[[], Config], 
 
 @contextmanager
 def chosen_model(config: Config, store: Store, inbox: Inbox) -> Iterator[Selected]:
-    """The model to read with, on a Coral where there is one; another one asks for a reload."""
-    device, again = Device(state_folder(), config.model.delegate == "edgetpu"), partial(inbox.put, Request.RELOAD)
-    with closing(device), selected(config.model, store, device, again) as model:
+    """The reader with the configured model, on a Coral where there is one. Another model asks for a reload."""
+    device, reload = Device(state_folder(), config.model.delegate == "edgetpu"), partial(inbox.put, Request.RELOAD)
+    with closing(device), selected(config.model, store, device, reload) as model:
         yield model
 
 
-def tell_systemd(systemd: Systemd, request: Request) -> None:
-    """What comes next."""
-    systemd.reloading() if request is Request.RELOAD else systemd.stopping()
-
-
 def next_request(app: App) -> Request | None:
-    """Answer what has arrived, up to the first that asks to leave the path."""
+    """Handle the messages in the inbox, up to the first request to leave the path."""
     with suppress(Empty):
         while True:
-            asked = app.inbox.get_nowait()
-            if isinstance(asked, Request):
-                return asked
-            if not (app.second_opinion and app.second_opinion.on_answer(asked)):
-                app.dispatcher.handle(asked)
+            item = app.inbox.get_nowait()
+            if isinstance(item, Request):
+                return item
+            if not (app.second_opinion and app.second_opinion.on_answer(item)):
+                app.dispatcher.handle(item)
     return None
 
 
@@ -304,19 +305,16 @@ def best_candidate(reading: Reading) -> str:
 
 @contextmanager
 def signals(inbox: Inbox) -> Iterator[None]:
-    """SIGTERM and SIGINT ask the path to stop; a second one ends the process at once, as people expect.
+    """SIGTERM and SIGINT request a stop, a second one ends the process at once; SIGHUP requests a reload."""
 
-    SIGHUP asks for a reload, as daemons have it.
-    """
-
-    def ask(number: int, _stack: FrameType | None) -> None:
+    def request(number: int, _stack: FrameType | None) -> None:
         if number == signal.SIGHUP:
             inbox.put(Request.RELOAD)
             return
         inbox.put(Request.STOP)
         signal.signal(number, signal.SIG_DFL)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    before = {number: signal.signal(number, request) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     try:
         yield
     finally:

@@ -1,11 +1,12 @@
-"""What a reload leaves running, where nothing of it has changed: the camera, and the way to the broker.
+"""Resources reused across a reload when their settings are unchanged: the camera, and the delivery to the broker.
 
-So a field that was added makes no subscriber see us offline, and no camera is opened twice.
+So a reload that adds a field does not make the device offline for subscribers, and does not open the camera again.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,10 +14,11 @@ from edge_daemon.config.schema import Config
 from edge_daemon.delivery.courier import Courier
 from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.delivery.outbox import Outbox
+from edge_daemon.domain import ReceivedMessage
 from edge_daemon.mqtt import address, home_assistant
-from edge_daemon.mqtt import messages as wire
+from edge_daemon.mqtt import messages as mqtt_messages
 from edge_daemon.mqtt.sink import MqttSink
-from edge_daemon.second_opinion import messages
+from edge_daemon.second_opinion import messages as opinion_messages
 from edge_daemon.sources.kinds import ONCE
 from edge_daemon.sources.reconnecting import Camera
 from edge_daemon.system.backoff import Backoff
@@ -27,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """All between the path and the broker."""
+    """Everything between the path and the broker."""
 
     settings: tuple[object, ...]
     outbox: Outbox
@@ -35,50 +37,47 @@ class Delivery:
     courier: Courier
 
 
-class Kept:
-    """The camera and the delivery, from one build to the next."""
+class ReusedResources:
+    """Holds the camera and the delivery between one build of the daemon and the next."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_message: Callable[[ReceivedMessage], None]) -> None:
+        """`on_message` is called by the courier's thread with each message for the daemon."""
+        self._on_message = on_message
         self._camera: Camera | None = None
         self._delivery: Delivery | None = None
 
     def camera(self, config: Config) -> Camera:
-        """The camera that is wanted: the one there is, if it is that."""
-        wanted = (config.camera.kind, config.camera.options)
-        if self._camera is None or self._camera.settings != wanted:
+        """The camera of this configuration: the present one if its settings are the same, else a new one."""
+        settings = (config.camera.kind, config.camera.options)
+        if self._camera is None or self._camera.settings != settings:
             self._close_camera()
-            self._camera = Camera(*wanted)
+            self._camera = Camera(*settings)
         return self._camera
 
     def delivery(self, config: Config) -> Delivery:
-        """A running courier and what belongs to it: those there are, if nothing that concerns them has changed.
+        """The delivery of this configuration: the present one if its settings are the same, else a new one.
 
+        An outbox that works in memory only, and is empty, is replaced: the disk may be usable again.
         Raises ConfigError or OutboxError.
         """
-        wanted = (
-            config.device,
-            config.mqtt,
-            config.outbox,
-            bool(config.opinion.per_day),
-            address.file_stamps(config.mqtt),
-        )
-        there = self._delivery
-        # memory instead of a disk: a new one may find the disk well
-        if there is None or there.settings != wanted or (there.outbox.volatile and not there.outbox.waiting):
-            self._close_delivery()
-            self._delivery = _deliver(config, wanted)
-        assert self._delivery is not None
+        opinions = bool(config.opinion.per_day)
+        settings = (config.device, config.mqtt, config.outbox, opinions, address.file_stamps(config.mqtt))
+        present = self._delivery
+        if present and present.settings == settings and (present.outbox.waiting or not present.outbox.volatile):
+            return present
+        self._close_delivery()
+        self._delivery = self._open_delivery(config, settings)
         return self._delivery
 
     def needs_new_process(self, config: Config) -> bool:
-        """Whether another camera is wanted than the one there is, and a process can have only one of its kind."""
+        """Whether the configuration wants another camera, of a kind that a process can open only once."""
         if self._camera is None:
             return False
         kind = self._camera.settings[0]
         return kind in ONCE and self._camera.settings != (config.camera.kind, config.camera.options)
 
     def close(self) -> None:
-        """Deliver what can be delivered, say offline, release everything."""
+        """Deliver what can be delivered, publish `offline`, release everything."""
         try:
             self._close_delivery()
         finally:
@@ -90,21 +89,21 @@ class Kept:
         self._camera = None
 
     def _close_delivery(self) -> None:
-        there, self._delivery = self._delivery, None
-        if there is None:
+        present, self._delivery = self._delivery, None
+        if present is None:
             return
-        if not there.courier.stop():
-            log.warning("the broker did not take leave in time; what is in the outbox is delivered at the next start")
-        there.outbox.close()
+        if not present.courier.stop():
+            log.warning("could not disconnect from the broker in time; the outbox is delivered at the next start")
+        present.outbox.close()
 
-
-def _deliver(config: Config, settings: tuple[object, ...]) -> Delivery:
-    topics = [*wire.request_topics(config.device), home_assistant.BIRTH]
-    if config.opinion.per_day:
-        topics.append(messages.answer_topic(config.device))
-    availability = partial(wire.availability, config.device)
-    sink = MqttSink(config.mqtt, f"edge_daemon-{config.device}", availability, topics)
-    outbox, last_values = Outbox(state_folder(), config.device, config.outbox), LastValueCache()
-    encode = partial(wire.encode_record, config.device, config.mqtt.detail)
-    courier = Courier(outbox, sink, last_values, encode, Backoff(longest=config.mqtt.longest_wait))
-    return Delivery(settings, outbox, last_values, courier)
+    def _open_delivery(self, config: Config, settings: tuple[object, ...]) -> Delivery:
+        topics = [*mqtt_messages.request_topics(config.device), home_assistant.BIRTH]
+        if config.opinion.per_day:
+            topics.append(opinion_messages.answer_topic(config.device))
+        availability = partial(mqtt_messages.availability, config.device)
+        sink = MqttSink(config.mqtt, f"edge_daemon-{config.device}", availability, topics)
+        outbox, last_values = Outbox(state_folder(), config.device, config.outbox), LastValueCache()
+        encode = partial(mqtt_messages.encode_record, config.device, config.mqtt.detail)
+        backoff = Backoff(longest=config.mqtt.longest_wait)
+        courier = Courier(outbox, sink, last_values, encode, backoff, self._on_message)
+        return Delivery(settings, outbox, last_values, courier)

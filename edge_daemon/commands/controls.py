@@ -29,15 +29,29 @@ _ROOM = 64
 """So many requests wait at most; the rest of a flood is not even looked at."""
 
 
+class ReadingSwitch:
+    """Whether frames are read. It survives a restart: while it is off, a file is there."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.is_on = not file.exists()
+
+    def turn(self, on: bool) -> None:
+        """Switch on or off. On a disk that is full the switch is on again at the next start."""
+        self.is_on = on
+        with suppress(OSError):
+            self._file.unlink(missing_ok=True) if on else self._file.touch()
+
+
 class DaemonControls(Listener):
     """The daemon's levers. Called from the path's thread."""
 
     def __init__(
         self, device: str, last_values: LastValueCache, outbox: Outbox, report: HealthReport, inbox: Inbox,
-        switch: Path, validate: Callable[[], object], on_demand: OnDemandReader,
+        switch: ReadingSwitch, validate: Callable[[], object], on_demand: OnDemandReader,
         replay: Callable[[Sequence[Entry]], None], models: Models,
     ) -> None:  # fmt: skip
-        """`switch` is a file that is there while reading is switched off; `validate` loads the configuration."""
+        """`validate` loads the configuration."""
         self._device = device
         self._last_values = last_values
         self._outbox = outbox
@@ -49,10 +63,8 @@ class DaemonControls(Listener):
         self._replay = replay
         self.models = models
         self._latest: dict[str, Reading] = {}
-        self.enabled = not switch.exists()
-        """Whether the camera's frames are read."""
         self._stale = False
-        last_values.set(messages.enabled(device, self.enabled))
+        last_values.set(messages.enabled(device, switch.is_on))
 
     def on_record(self, seq: int, record: Record) -> None:
         """This goes out: it is what each field says again when reading is switched off."""
@@ -83,7 +95,7 @@ class DaemonControls(Listener):
         return said | ({"next_seq": found[_REPLAYED].seq} if found[_REPLAYED:] else {})
 
     def _must_be_enabled(self) -> None:
-        if not self.enabled:
+        if not self._switch.is_on:
             raise CommandError("reading is switched off")
 
     def validate(self) -> None:
@@ -91,9 +103,8 @@ class DaemonControls(Listener):
 
     def enable(self, on: bool) -> None:
         """Switched off, each field says `disabled`; switched on, everything is looked at afresh."""
-        changed, self.enabled = on is not self.enabled, on
-        with suppress(OSError):  # a disk that is full: it holds until the next start
-            self._switch.unlink(missing_ok=True) if on else self._switch.touch()
+        changed = on is not self._switch.is_on
+        self._switch.turn(on)
         self._last_values.set(messages.enabled(self._device, on))
         if changed and on:
             self.ask(Request.RELOAD)
@@ -104,7 +115,7 @@ class DaemonControls(Listener):
     def blind(self, now: bool) -> None:
         """Whether the camera has given nothing for long: each field says `stale` then, and afterwards everything is
         looked at afresh."""
-        if now and not self._stale and self.enabled:
+        if now and not self._stale and self._switch.is_on:
             self._outbox.put_all([replace(reading, status=Status.STALE) for reading in self._latest.values()])
         elif self._stale and not now:
             self.ask(Request.RELOAD)

@@ -53,7 +53,9 @@ class Courier:
         last_values: LastValueCache,
         encode: Encode,
         backoff: Backoff | None = None,
+        on_message: Callable[[ReceivedMessage], None] = lambda message: None,
     ) -> None:
+        """`on_message` is called by the courier's thread with each message for the daemon."""
         self._outbox = outbox
         self._sink = sink
         self._encode = encode
@@ -72,8 +74,7 @@ class Courier:
         self._sender = LastValueSender(last_values)
         self._again_at = math.inf
         self._asked: deque[Entry] = deque()
-        self.on_message: Callable[[ReceivedMessage], None] = lambda _: None
-        """Called by the courier's thread with what arrived for the daemon."""
+        self._on_message = on_message
         outbox.on_put = last_values.on_set = sink.wake
 
     def start(self) -> None:
@@ -203,7 +204,7 @@ class Courier:
             if home_assistant.is_birth(received.topic, received.payload):
                 self._again_at = time.monotonic() + random.uniform(*_BIRTH)
             else:
-                self.on_message(received)
+                self._on_message(received)
 
     def _settle(self, lane: Queue | ReplayQueue, entry: Entry, outcome: Outcome) -> None:
         if outcome is Outcome.KEEP:

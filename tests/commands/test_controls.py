@@ -7,7 +7,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import cast
 
-from edge_daemon.commands.controls import DaemonControls, Inbox
+from edge_daemon.commands.controls import DaemonControls, Inbox, ReadingSwitch
 from edge_daemon.commands.dispatcher import Models
 from edge_daemon.commands.on_demand import OnDemandReader
 from edge_daemon.delivery.last_value import LastValueCache
@@ -22,7 +22,7 @@ def test_readings_of_a_camera_that_gives_nothing_are_stale(tmp_path: Path) -> No
     inbox: Inbox = SimpleQueue()
     with closing(Outbox(tmp_path, "dock3")) as outbox:
         report = cast(HealthReport, None)
-        switch, on_demand, models = tmp_path / "disabled", cast(OnDemandReader, None), cast(Models, None)
+        switch, on_demand, models = ReadingSwitch(tmp_path / "disabled"), cast(OnDemandReader, None), cast(Models, None)
         controls = DaemonControls(
             "dock3", LastValueCache(), outbox, report, inbox, switch, lambda: None, on_demand, lambda _: None, models
         )
