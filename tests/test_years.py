@@ -101,7 +101,8 @@ def test_a_broken_configuration_at_the_start(tmp_path: Path, broker: Mosquitto, 
 @pytest.mark.skipif(machine.resident_bytes() is None, reason="this system does not tell the memory of a process")
 def test_too_much_memory_is_a_clean_restart(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
     """A daemon that holds more than it may starts anew as the same process, offline in between, and loses nothing."""
-    program = "from edge_daemon import app, cli; app.NO_RESTART = 0; hog = bytearray(b'x') * (250 << 20); cli.main()"
+    imports = "from edge_daemon import app; from edge_daemon.cli.main import main"
+    program = f"{imports}; app.NO_RESTART = 0; hog = bytearray(b'x') * (250 << 20); main()"
     config = tmp_path / "edge.toml"
     text = f'[device]\nid = "bench"\n[camera]\n{SIMULATED}\n[mqtt]\nurl = "{broker.url}"\n'
     config.write_text(text + '[health]\nmax_memory = "300MB"\n')
