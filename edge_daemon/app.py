@@ -141,7 +141,7 @@ def publish(app: App, records: Sequence[Record]) -> None:
 def check_camera(app: App) -> None:
     """Publish that the camera has failed or is back; without frames for long, readings become stale."""
     publish(app, app.camera.news())
-    app.controls.blind(app.camera.age > SILENT)
+    app.controls.set_camera_silent(app.camera.age > SILENT)
 
 
 def must_rebuild(app: App) -> Request | None:

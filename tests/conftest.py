@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.brokers.mosquitto import broker, recorder
 from tests.support.model_publisher import published, states
@@ -15,6 +16,10 @@ __all__ = ["broker", "published", "recorder", "states"]  # fixtures for all test
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 """A shell's background job ignores Ctrl-C, and so would every process that a test starts and sends one."""
+
+# no time limit for an example: CI machines pause; the same examples in each run, and no folder .hypothesis
+settings.register_profile("edge_daemon", deadline=None, database=None, derandomize=True)
+settings.load_profile("edge_daemon")
 
 ALLOWED_SKIPS = Path(__file__).with_name("allowed_skips.txt")
 

@@ -1,12 +1,14 @@
 """Commands that arrive over MQTT: parsed, run at most once each, answered.
 
-Received messages come in, calls of what the daemon offers and answers go out. Only the daemon's wiring (app) uses
-this room.
+In: received messages. Out: calls of the daemon's parts, and responses. Only the daemon's wiring (app) uses this room. A
+new command is a function and its row in table.py.
 """
 
 __all__ = [
     "controls",
     "dispatcher",
     "on_demand",
+    "parsing",
+    "table",
     "transactions",
 ]

@@ -1,14 +1,14 @@
-"""Looks again because somebody asked: the commands read_now, snapshot and set_value.
+"""The commands read_now, snapshot and set_value: they read fields again because somebody requested it.
 
-What takes a few frames is answered later: the function that is returned is asked each round until it has the answer.
+Some take a few frames. They return a Deferred, which is called in each round until it returns the result.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from edge_daemon.commands.dispatcher import Data, Later
 from edge_daemon.decision.voter import Voter
 from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.domain import Grey, Listener, Number, Patch
@@ -17,20 +17,23 @@ from edge_daemon.fields.extract import FieldExtractor, FieldRegion
 from edge_daemon.images import encode_jpeg, shrink
 from edge_daemon.mqtt import messages
 
-pass
+Data = dict[str, Any]
+"""The data of a successful response, as JSON can hold it."""
+Deferred = Callable[[], Data | None]
+"""A result that takes a few frames; None: not there yet. Raises EdgeDaemonError."""
 
 PATIENCE = 8.0
-"""Seconds until what has not been decided is answered as undecided; who calls waits ten."""
+"""Seconds until undecided fields are answered as they are; `edge-daemon call` waits for ten."""
 LONGEST = 640
-"""Pixels on the longer side of a snapshot, at most,"""
+"""Pixels on the longer side of a snapshot, at most."""
 LARGEST = 64 * 1024
-"""and bytes."""
+"""Bytes of a snapshot, at most, where the lowest quality allows it."""
 QUALITIES = (80, 60, 40, 20, 5)
-"""Of JPEG; the first that makes it small enough."""
+"""JPEG qualities of a snapshot; the first that makes it small enough is used."""
 
 
 class OnDemandReader(Listener):
-    """Called from the path's thread."""
+    """Makes fields due for reading, and waits for their result. Called from the path's thread."""
 
     def __init__(
         self,
@@ -41,60 +44,63 @@ class OnDemandReader(Listener):
         snapshots: bool = False,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`snapshots`: pictures of fields may leave the device."""
+        """`snapshots`: pictures of fields may be published."""
         self._device = device
         self._last_values = last_values
         self._fields = fields
         self._voter = voter
         self._snapshots = snapshots
         self._now = now
-        self._looks = 0
+        self._patches_seen = 0
         self._patches: dict[str | None, tuple[int, Patch]] = {}
 
     def on_patch(self, patch: Patch, numbers: Sequence[Number]) -> None:
-        """A field has been looked at."""
-        self._looks += 1
-        self._patches[patch.field] = self._looks, patch
+        """Keep the newest patch of each field, with its number."""
+        self._patches_seen += 1
+        self._patches[patch.field] = self._patches_seen, patch
 
-    def read_now(self) -> Later:
-        """All fields are read anew, whether they have changed or not, until their frames agree."""
+    def read_now(self) -> Deferred:
+        """Read all fields again, changed or not, until their frames agree."""
         self._fields.make_due()
         self._voter.look_again()
-        before, until = self._looks, self._now() + PATIENCE
+        before, until = self._patches_seen, self._now() + PATIENCE
 
-        def answer() -> Data | None:
-            looked, late = self._looks > before, self._now() > until
-            if late and not looked:
-                raise CommandError(f"the camera has shown nothing for {PATIENCE:.0f} s")
-            if late or (looked and not self._voter.undecided):
+        def result() -> Data | None:
+            read, late = self._patches_seen > before, self._now() > until
+            if late and not read:
+                raise CommandError(f"the camera has given no frame for {PATIENCE:.0f} s")
+            if late or (read and not self._voter.undecided):
                 return {"readings": [messages.current_reading(reading) for reading in self._voter.current()]}
             return None
 
-        return answer
+        return result
 
-    def snapshot(self, field: str) -> Later:
-        """A picture of the field as it looks now, and nothing around it, to its topic. Raises CommandError."""
+    def snapshot(self, field: str) -> Deferred:
+        """Publish a picture of the field, without what is around it, from the next frame. Raises CommandError."""
         if not self._snapshots:
-            raise CommandError("pictures do not leave this device: [mqtt] snapshots = true would allow it")
+            raise CommandError("pictures do not leave this device; [mqtt] snapshots = true allows it")
         check_field(self._fields.options, field)
         self._fields.make_due()
-        before, until = self._looks, self._now() + PATIENCE
+        before, until = self._patches_seen, self._now() + PATIENCE
 
-        def answer() -> Data | None:
+        def result() -> Data | None:
             seq, patch = self._patches.get(field, (0, None))
             if patch is None or seq <= before:
                 if self._now() > until:
-                    raise CommandError(f"the camera has shown nothing for {PATIENCE:.0f} s")
+                    raise CommandError(f"the camera has given no frame for {PATIENCE:.0f} s")
                 return None
             picture = jpeg_within(patch.pixels)
             message = messages.snapshot(self._device, field, picture)
             self._last_values.send_once(message)
             return {"topic": message.topic, "bytes": len(picture), "status": patch.status.value}
 
-        return answer
+        return result
 
     def set_value(self, field: str, value: str | int | float, at: float, mono: float) -> Data:
-        """What a person says is written in a field is believed. Raises CommandError."""
+        """Accept the value that a person gives for a field. Raises CommandError.
+
+        `at` is the wall clock in seconds since 1970, `mono` the monotonic clock in seconds.
+        """
         check_field(self._fields.options, field)
         try:
             text = self._voter.set_value(field, value, at, mono)
@@ -104,7 +110,7 @@ class OnDemandReader(Listener):
 
 
 def check_field(options: Sequence[FieldRegion], field: str) -> None:
-    """Raises CommandError where no field is called so."""
+    """Raises CommandError if there is no field of this name."""
     names = [option.name for option in options]
     if field not in names:
         known = f"known are {', '.join(names)}" if names else "none is configured"
@@ -112,7 +118,7 @@ def check_field(options: Sequence[FieldRegion], field: str) -> None:
 
 
 def jpeg_within(pixels: Grey) -> bytes:
-    """A picture (h, w), shrunk until it is small enough to be sent."""
+    """A picture (h, w) as JPEG, at most LONGEST px on a side, of the best quality that fits into LARGEST bytes."""
     pixels = shrink(pixels, LONGEST)
     for quality in QUALITIES:
         picture = encode_jpeg(pixels, quality)

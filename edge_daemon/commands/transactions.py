@@ -1,7 +1,7 @@
-"""Which requests have been carried out: so that none is carried out twice, also across a restart.
+"""Remembers requests that were carried out, so that none is carried out twice, also across a restart.
 
-One line of JSON for each beginning and each answer, on disk before anything is done. A request that was begun and
-never answered was interrupted: nobody knows how far it came, so it is not begun again.
+The file has one line of JSON for each begin and each answer, on disk before anything is done. A request that was begun
+and not answered was interrupted: how much of it was done is unknown, so it is not begun again.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import msgspec
 from edge_daemon.system import atomic
 
 REMEMBERED = 600.0
-"""Seconds. What an earlier process left counts from our start: no clock has to be believed."""
-MOST = 2000
-"""So many are remembered at most; more than the rate limit lets through in that time."""
+"""Seconds. What an earlier process left counts from the start of this one: then no wall clock is needed."""
+MAX_COUNT = 2000
+"""Transactions that are remembered, at most: more than the rate limit allows in that time."""
 LARGEST = 1_000_000
-"""Bytes of the file, after which it is written anew without what is forgotten."""
+"""Bytes of the file above which it is written again without what is forgotten."""
 
 
 class _Line(msgspec.Struct):
@@ -29,10 +29,10 @@ class _Line(msgspec.Struct):
 
 
 class Transactions:
-    """What was asked, and what was answered. Called from one thread."""
+    """The requests of the last minutes and their answers. Called from one thread."""
 
     def __init__(self, path: Path, now: Callable[[], float] = time.monotonic) -> None:
-        """Nothing that the file may hold, or that the disk may say, raises."""
+        """Reads the file. Damaged lines are skipped; an unreadable file is empty."""
         self._path = path
         self._now = now
         self._known: dict[str, tuple[float, str | None]] = {}
@@ -40,27 +40,27 @@ class Transactions:
             self._note(line)
 
     def __contains__(self, key: str) -> bool:
-        """Whether this has been begun within the time that is remembered."""
+        """Whether it was begun within the time that is remembered."""
         self._forget()
         return key in self._known
 
     def answer(self, key: str) -> str | None:
-        """What was answered; None: it was begun, and nobody knows how it ended."""
+        """Its answer; None: it was begun and not answered."""
         return self._known[key][1]
 
     def begin(self, key: str) -> None:
-        """From now on it has been done. Raises OSError where that cannot be remembered."""
-        self._keep(_Line(key, None))
+        """Durably record that the request has started. Raises OSError where that is not possible."""
+        self._append(_Line(key, None))
 
     def finish(self, key: str, answer: str) -> None:
-        """This is what was answered. Raises OSError."""
-        self._keep(_Line(key, answer))
+        """Durably record the answer. Raises OSError."""
+        self._append(_Line(key, answer))
 
-    def _keep(self, line: _Line) -> None:
+    def _append(self, line: _Line) -> None:
         if self._path.exists() and self._path.stat().st_size > LARGEST:
             self._rewrite()
         with self._path.open("ab") as file:
-            # a line break in front: what a power cut left of the last line must not spoil this one
+            # starts with a line break: what a power cut left of the last line must not damage this one
             file.write(b"\n" + msgspec.json.encode(line) + b"\n")
             file.flush()
             os.fsync(file.fileno())
@@ -72,10 +72,10 @@ class Transactions:
         self._forget()
 
     def _forget(self) -> None:
-        """The oldest come first."""
+        """Remove the oldest, which come first."""
         while self._known:
             key, (at, _) = next(iter(self._known.items()))
-            if len(self._known) <= MOST and self._now() - at < REMEMBERED:
+            if len(self._known) <= MAX_COUNT and self._now() - at < REMEMBERED:
                 return
             del self._known[key]
 
@@ -86,7 +86,7 @@ class Transactions:
 
 
 def _lines(path: Path) -> list[_Line]:
-    """What of the file can be read."""
+    """The intact lines of the file."""
     try:
         data = path.read_bytes()
     except OSError:
@@ -95,6 +95,6 @@ def _lines(path: Path) -> list[_Line]:
     for line in data.split(b"\n"):
         try:
             found.append(msgspec.json.decode(line, type=_Line))
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except ValueError:  # damaged; also UnicodeDecodeError
             continue
     return found

@@ -17,6 +17,7 @@ import msgspec
 from edge_daemon.delivery import row_format
 from edge_daemon.delivery.row_format import Row
 from edge_daemon.domain import Entry, Reading
+from edge_daemon.system import json_text
 
 FILES = 8
 """At most so many; the oldest goes as a whole."""
@@ -87,4 +88,4 @@ class DeliveredLog:
 def _row(entry: Entry) -> Row:
     epoch = int(entry.id.split("/")[1], 16)
     lane = entry.record.field or ""
-    return Row(entry.seq, epoch, 0.0, entry.synced, lane, msgspec.json.encode(entry.record))
+    return Row(entry.seq, epoch, 0.0, entry.synced, lane, json_text.encode(entry.record))

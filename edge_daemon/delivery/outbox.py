@@ -47,7 +47,7 @@ from edge_daemon.delivery.retention import EVENT_ROWS, EVENTS, READING_ROWS, Ret
 from edge_daemon.delivery.row_format import Row
 from edge_daemon.domain import Entry, Event, Reading, Record
 from edge_daemon.errors import OutboxError
-from edge_daemon.system import clock
+from edge_daemon.system import clock, json_text
 from edge_daemon.system.units import Duration, Size
 
 log = logging.getLogger(__name__)
@@ -230,7 +230,7 @@ class Outbox:
             self._settle(entries)
         self.refused += len(entries)
 
-    def past(self, from_seq: int, limit: int) -> list[Entry]:
+    def delivered(self, from_seq: int, limit: int) -> list[Entry]:
         """Delivered readings numbered from `from_seq` on, oldest first, as far as they are still kept."""
         with self._mutex:
             return self._past.readings(from_seq, limit)
@@ -266,7 +266,7 @@ class Outbox:
     def _row(self, record: Record) -> Row:
         self._seq += 1  # also when it then fails: a gap is harmless, a number given twice is not
         synced = clock.is_synced()
-        json = msgspec.json.encode(record)
+        json = json_text.encode(record)
         return Row(self._seq, self._file.epoch, self._now(), synced, _lane(record), json)
 
     def _waiting(self, which: str, after: int, until: int, limit: int) -> list[Entry]:

@@ -23,6 +23,7 @@ from edge_daemon.mqtt.payloads import (
     SuccessPayload,
     UpdatePayload,
 )
+from edge_daemon.system import json_text
 
 Detail = Literal["value", "candidates", "digits"]
 """How much a reading contains: only the accepted value, also the candidates, or every digit as well."""
@@ -54,28 +55,28 @@ def availability(device: str, online: bool, session: int = 0) -> Message:
 
 def info(device: str, facts: InfoPayload) -> Message:
     """What runs there: version, model, fields. `facts` must hold no secrets."""
-    return Message(f"{base(device)}/info", msgspec.json.encode(facts), retain=True)
+    return Message(f"{base(device)}/info", json_text.encode(facts), retain=True)
 
 
 def health(device: str, facts: HealthPayload) -> Message:
     """Health figures; published every minute, so that a lost one does no harm."""
-    return Message(f"{base(device)}/health", msgspec.json.encode(facts), qos=0, retain=True)
+    return Message(f"{base(device)}/health", json_text.encode(facts), qos=0, retain=True)
 
 
 def problem(device: str, problems: Mapping[str, str]) -> Message:
     """What is wrong, as code -> text for a person; empty: nothing."""
     payload = ProblemPayload("ON" if problems else "OFF", list(problems), "; ".join(problems.values()))
-    return Message(f"{base(device)}/problem", msgspec.json.encode(payload), retain=True)
+    return Message(f"{base(device)}/problem", json_text.encode(payload), retain=True)
 
 
 def update(device: str, facts: UpdatePayload) -> Message:
     """The active model, the newest one, and the progress of an update."""
-    return Message(f"{base(device)}/update", msgspec.json.encode(facts), retain=True)
+    return Message(f"{base(device)}/update", json_text.encode(facts), retain=True)
 
 
 def bare_value(device: str, reading: Reading) -> Message:
     """The value alone, for consumers that cannot read JSON. Empty, which clears the topic, when it is gone."""
-    payload = b"" if reading.gone else msgspec.json.encode(reading.value)
+    payload = b"" if reading.gone else json_text.encode(reading.value)
     return Message(f"{base(device)}/reading/{reading.field}/value", payload, retain=True)
 
 
@@ -109,12 +110,12 @@ def command_topics(device: str, command: str) -> tuple[str, str]:
 
 
 def success(data: Mapping[str, Any], transaction: str | int | None = None) -> str:
-    """A response's payload. Raises UnicodeEncodeError for a lone surrogate."""
+    """A response's payload."""
     return _response(SuccessPayload(dict(data), UNSET if transaction is None else transaction))
 
 
 def failure(why: str, transaction: str | int | None = None) -> str:
-    """A response's payload. Raises UnicodeEncodeError for a lone surrogate."""
+    """A response's payload."""
     return _response(FailurePayload(why, UNSET if transaction is None else transaction))
 
 
@@ -205,8 +206,8 @@ def _digits(reading: Reading) -> list[DigitPayload]:
 
 def _reading_message(device: str, field: str, payload: ReadingPayload) -> Message:
     if payload.replayed:
-        return Message(f"{base(device)}/history", msgspec.json.encode(payload))
-    return Message(f"{base(device)}/reading/{field}", msgspec.json.encode(payload), retain=True)
+        return Message(f"{base(device)}/history", json_text.encode(payload))
+    return Message(f"{base(device)}/reading/{field}", json_text.encode(payload), retain=True)
 
 
 def _drop_detail(payload: ReadingPayload) -> bool:
@@ -228,11 +229,11 @@ def _event(device: str, event: Event, entry: Entry) -> Message:
         seq=entry.seq,
     )
     merged = event.detail | msgspec.to_builtins(payload)
-    return Message(f"{base(device)}/event", msgspec.json.encode(merged), expiry=EVENT_EXPIRY)
+    return Message(f"{base(device)}/event", json_text.encode(merged), expiry=EVENT_EXPIRY)
 
 
 def _response(payload: SuccessPayload | FailurePayload) -> str:
-    return msgspec.json.encode(payload).decode()
+    return json_text.encode(payload).decode()
 
 
 def _time_quality(entry: Entry) -> Literal["synced", "estimated"]:

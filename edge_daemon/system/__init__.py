@@ -12,6 +12,7 @@ __all__ = [
     "file_lock",
     "folders",
     "journal",
+    "json_text",
     "log_setup",
     "machine",
     "systemd",

@@ -54,7 +54,7 @@ class Systemd:
 
     def _send(self, message: str) -> None:
         if self._socket:
-            self._socket.sendto(message.encode(), self._address)
+            self._socket.sendto(message.encode(errors="replace"), self._address)
 
 
 def _address(name: str) -> str:

@@ -7,8 +7,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import cast
 
-from edge_daemon.commands.controls import DaemonControls, Inbox, ReadingSwitch
-from edge_daemon.commands.dispatcher import Models
+from edge_daemon.commands.controls import DaemonControls, Inbox, Models, ReadingSwitch
 from edge_daemon.commands.on_demand import OnDemandReader
 from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.delivery.outbox import Outbox
@@ -29,7 +28,7 @@ def test_readings_of_a_camera_that_gives_nothing_are_stale(tmp_path: Path) -> No
         for field in ("units", "tank"):
             controls.on_record(0, reading(7, field=field))
         for now in (False, True, True, False, False):
-            controls.blind(now)
+            controls.set_camera_silent(now)
         said = [entry.record for entry in outbox.readings(0)]
         assert {(r.field, r.status, r.value) for r in said if isinstance(r, Reading)} == {
             ("units", Status.STALE, 7),

@@ -3,25 +3,62 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from edge_daemon.commands import dispatcher
-from edge_daemon.commands.dispatcher import BURST, CommandDispatcher, Later
+from edge_daemon.commands.controls import DaemonControls, ReadingSwitch
+from edge_daemon.commands.dispatcher import BURST, CommandDispatcher
+from edge_daemon.commands.on_demand import Deferred
+from edge_daemon.commands.table import COMMANDS
 from edge_daemon.commands.transactions import Transactions
 from edge_daemon.delivery.last_value import LastValueCache
-from edge_daemon.domain import ReceivedMessage, Request
+from edge_daemon.domain import Entry, ReceivedMessage, Request
 from edge_daemon.errors import CommandError, ConfigError
 from tests.support import schema_check
 
+anything = st.text(st.characters(), max_size=80)
+"""Any code points, halves of surrogate pairs included."""
 
-class Models:
-    """Models that only remember what was done with them."""
+
+class Parts:
+    """Every part of the daemon that commands use; it only records what was called."""
 
     def __init__(self, done: list[Any]) -> None:
         self.done = done
+        self.wrong: Exception | None = None
+        self.deferred: Deferred | None = None
+        self.figures: dict[str, Any] = {"frames": 7}
+
+    def health(self) -> dict[str, Any]:
+        return self.figures
+
+    def read_now(self) -> Deferred:
+        if self.wrong:
+            raise self.wrong
+        self.done.append("read_now")
+        return self.deferred or (lambda: {"readings": 1})
+
+    def snapshot(self, field: str) -> Deferred:
+        self.done.append(("snapshot", field))
+        return lambda: {"bytes": 7}
+
+    def set_value(self, field: str, value: str | int | float, at: float, mono: float) -> dict[str, Any]:
+        self.done.append((field, value))
+        return {"text": str(value)}
+
+    def delivered(self, from_seq: int, limit: int) -> list[Entry]:
+        self.done.append(("history", from_seq))
+        return []
+
+    def validate(self) -> None:
+        if self.wrong:
+            raise self.wrong
 
     def check(self) -> dict[str, Any]:
         self.done.append("check")
@@ -36,69 +73,48 @@ class Models:
         return {"installed_version": "0.3.0"}
 
 
-class Levers:
-    """Controls that only remember what was done with them."""
+class RecordingControls(DaemonControls):
+    """The daemon's controls over these parts; switching and leaving the path are only recorded."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         self.done: list[Any] = []
-        self.models = Models(self.done)
-        self.wrong: Exception | None = None
-        self.later: Later | None = None
-
-    def health(self) -> dict[str, Any]:
-        return {"frames": 7}
-
-    def read_now(self) -> Later:
-        if self.wrong:
-            raise self.wrong
-        self.done.append("read_now")
-        return self.later or (lambda: {"readings": 1})
-
-    def snapshot(self, field: str) -> Later:
-        self.done.append(("snapshot", field))
-        return lambda: {"bytes": 7}
-
-    def set_value(self, field: str, value: str | int | float) -> dict[str, Any]:
-        self.done.append((field, value))
-        return {"text": str(value)}
-
-    def history(self, from_seq: int) -> dict[str, Any]:
-        self.done.append(("history", from_seq))
-        return {"readings": 0}
-
-    def validate(self) -> None:
-        if self.wrong:
-            raise self.wrong
+        self.parts = Parts(self.done)
+        parts: Any = self.parts
+        super().__init__(
+            "dock3", LastValueCache(), parts, parts, SimpleQueue(), ReadingSwitch(folder / "disabled"),
+            parts.validate, parts, lambda _: None, parts,
+        )  # fmt: skip
 
     def enable(self, on: bool) -> None:
         self.done.append(on)
 
-    def ask(self, request: Request) -> None:
+    def request(self, request: Request) -> None:
         self.done.append(request)
 
 
 class Bench:
-    """A dispatcher, its levers, a clock, and what it answers."""
+    """A dispatcher, its controls, a clock, and its responses."""
 
     def __init__(self, folder: Path) -> None:
         self.time = 0.0
-        self.levers, self.last_values, self.path = Levers(), LastValueCache(), folder / "transactions"
+        self.controls, self.last_values = RecordingControls(folder), LastValueCache()
+        self.parts, self.path = self.controls.parts, folder / "transactions"
         self.dispatcher = self.another()
 
     def another(self) -> CommandDispatcher:
         """As after a restart."""
         memory = Transactions(self.path, now=lambda: self.time)
-        return CommandDispatcher("dock3", self.last_values, self.levers, memory, now=lambda: self.time)
+        return CommandDispatcher("dock3", self.last_values, self.controls, memory, now=lambda: self.time)
 
     def ask(self, command: str, payload: object = b"", **how: Any) -> dict[str, Any] | None:
-        """The answer to a request; None: there was none."""
+        """The response to a request; None: there was none."""
         data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         self.dispatcher.handle(ReceivedMessage(f"edge_daemon/dock3/request/{command}", data, **how))
         self.dispatcher.on_tick()
         return self.answered()
 
     def answered(self) -> dict[str, Any] | None:
-        """What has been said since; None: nothing."""
+        """The response since the last call; None: none."""
         answers = self.last_values.queued()
         if not answers:
             return None
@@ -128,12 +144,12 @@ def test_every_command_is_answered(bench: Bench) -> None:
     """The known ones do what they are for, after which they are answered; reload and restart come after the answer."""
     arguments: dict[str, dict[str, Any]] = {"history": {"from_seq": 7}}
     arguments |= {"set_value": {"field": "tank", "value": "0038"}, "snapshot": {"field": "tank"}}
-    for name in dispatcher.COMMANDS:
+    for name in COMMANDS:
         answer = bench.ask(name, arguments.get(name, {}))
         assert answer is not None
         assert answer["status"] == "ok"
     models = ["check", "install", "rollback"]
-    done = bench.levers.done
+    done = bench.controls.done
     assert done == [
         ("history", 7), *models, "read_now", ("tank", "0038"), ("snapshot", "tank"), Request.RELOAD, Request.RESTART,
     ]  # fmt: skip
@@ -142,7 +158,7 @@ def test_every_command_is_answered(bench: Bench) -> None:
 def test_an_answer_may_take_its_time(bench: Bench) -> None:
     """Nothing is said before it is there; who asks again meanwhile gets that one answer; then it is remembered."""
     found: list[Any] = []
-    bench.levers.later = lambda: {"readings": found} if found else None
+    bench.parts.deferred = lambda: {"readings": found} if found else None
     assert bench.ask("read_now", {"transaction": "t"}) is None
     assert bench.ask("read_now", {"transaction": "t"}) is None
     found.append("38")
@@ -150,7 +166,7 @@ def test_an_answer_may_take_its_time(bench: Bench) -> None:
     first = bench.answered()
     assert first == {"status": "ok", "data": {"readings": ["38"]}, "transaction": "t"}
     assert bench.ask("read_now", {"transaction": "t"}) == first
-    assert bench.levers.done == ["read_now"]
+    assert bench.controls.done == ["read_now"]
 
 
 def test_what_waits_is_answered_at_the_end(bench: Bench) -> None:
@@ -159,9 +175,9 @@ def test_what_waits_is_answered_at_the_end(bench: Bench) -> None:
     def fail() -> None:
         raise CommandError("the camera has shown nothing")
 
-    bench.levers.later = fail
+    bench.parts.deferred = fail
     assert bench.ask("read_now") == {"status": "error", "error": "the camera has shown nothing"}
-    bench.levers.later = lambda: None
+    bench.parts.deferred = lambda: None
     assert bench.ask("read_now", {"transaction": 7}) is None
     bench.dispatcher.close()
     answer = bench.answered()
@@ -184,7 +200,7 @@ def test_refusals(bench: Bench) -> None:
     """Retained, no JSON, arguments that it does not take: refused with the reason, and not done."""
     for command, payload, how, told in (
         ("restart", b"", {"retain": True}, "retained"),
-        ("restart", b"{", {}, "no JSON"),
+        ("restart", b"{", {}, "not JSON"),
         ("restart", {"force": True}, {}, "unknown field `force`"),
         ("set_value", {"field": "tank"}, {}, "missing required field `value`"),
         ("set_value", {"field": "tank", "value": True}, {}, "Expected `"),
@@ -193,39 +209,39 @@ def test_refusals(bench: Bench) -> None:
         answer = bench.ask(command, payload, **how)
         assert answer is not None
         assert told in answer["error"]
-    assert bench.levers.done == []
+    assert bench.controls.done == []
 
 
 def test_wrong_configuration_is_not_reloaded(bench: Bench) -> None:
     """The refusal says what is wrong with it."""
-    bench.levers.wrong = ConfigError("c.toml:3: [camera] size: expected ...")
+    bench.parts.wrong = ConfigError("c.toml:3: [camera] size: expected ...")
     answer = bench.ask("reload", {"transaction": "r"})
     assert answer == {"status": "error", "error": "c.toml:3: [camera] size: expected ...", "transaction": "r"}
-    assert bench.levers.done == []
+    assert bench.controls.done == []
 
 
 def test_a_transaction_is_carried_out_once(bench: Bench) -> None:
     """The second time it is answered from memory; another transaction, or another command, is another matter."""
     first = bench.ask("read_now", {"transaction": "t"})
     assert bench.ask("read_now", {"transaction": "t"}) == first
-    assert bench.levers.done == ["read_now"]
+    assert bench.controls.done == ["read_now"]
     bench.ask("read_now", {"transaction": "u"})
     bench.ask("restart", {"transaction": "t"})
-    assert bench.levers.done == ["read_now", "read_now", Request.RESTART]
+    assert bench.controls.done == ["read_now", "read_now", Request.RESTART]
     bench.time += 601
     bench.ask("read_now", {"transaction": "t"})
-    assert len(bench.levers.done) == 4
+    assert len(bench.controls.done) == 4
 
 
 def test_a_transaction_is_carried_out_once_across_a_restart(bench: Bench) -> None:
     """Also one that was refused then; and one that was interrupted is not begun again, but told."""
     bench.ask("restart", {"transaction": "t"})
-    bench.levers.wrong = CommandError("reading is switched off")
+    bench.parts.wrong = CommandError("reading is switched off")
     refused = bench.ask("read_now", {"transaction": "u"})
-    bench.levers.wrong = KeyboardInterrupt()  # type: ignore[assignment]
+    bench.parts.wrong = KeyboardInterrupt()  # type: ignore[assignment]
     with pytest.raises(KeyboardInterrupt):
         bench.ask("read_now", {"transaction": "v"})
-    bench.levers.wrong = None
+    bench.parts.wrong = None
     bench.dispatcher = bench.another()
     answer = bench.ask("restart", {"transaction": "t"})
     assert answer == {"status": "ok", "data": {}, "transaction": "t"}
@@ -233,7 +249,7 @@ def test_a_transaction_is_carried_out_once_across_a_restart(bench: Bench) -> Non
     answer = bench.ask("read_now", {"transaction": "v"})
     assert answer is not None
     assert "interrupted" in answer["error"]
-    assert bench.levers.done == [Request.RESTART]
+    assert bench.controls.done == [Request.RESTART]
 
 
 def test_a_transaction_that_cannot_be_remembered_is_not_begun(bench: Bench) -> None:
@@ -242,17 +258,51 @@ def test_a_transaction_that_cannot_be_remembered_is_not_begun(bench: Bench) -> N
     answer = bench.ask("restart", {"transaction": "t"})
     assert answer is not None
     assert answer["status"] == "error"
-    assert bench.levers.done == []
+    assert bench.controls.done == []
 
 
 def test_a_flood(bench: Bench) -> None:
     """A thousand requests in a second: as many as a burst allows are done, one more is answered, and it goes on."""
     answers = [bench.ask("read_now") for _ in range(1000)]
-    assert len(bench.levers.done) == BURST
+    assert len(bench.controls.done) == BURST
     assert [answer["status"] for answer in answers if answer] == ["ok"] * BURST + ["error"]
     assert bench.dispatcher.refused == 1000 - BURST
     bench.time += 1
     assert bench.ask("read_now") == {"status": "ok", "data": {"readings": 1}}
+
+
+@given(transaction=anything | st.integers(), field=anything, value=anything, raw=st.booleans())
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_text_of_any_kind_is_answered(
+    tmp_path: Path, transaction: str | int, field: str, value: str, raw: bool
+) -> None:
+    """Parse, answer, encode over all Unicode, halves of surrogate pairs too: always a valid response."""
+    (tmp_path / "transactions").unlink(missing_ok=True)
+    bench = Bench(tmp_path)
+    request = {"transaction": transaction, "field": field, "value": value}
+    data = json.dumps(request, ensure_ascii=not raw).encode(errors="surrogatepass")
+    answer = bench.ask("set_value", data)
+    assert answer is not None
+    if answer["status"] == "ok":
+        assert answer["transaction"] == transaction
+    assert bench.ask("read_now") == {"status": "ok", "data": {"readings": 1}}
+
+
+def test_half_a_surrogate_pair_is_refused(bench: Bench) -> None:
+    """The payload that ended version 0.1.0; no response can repeat it."""
+    answer = bench.ask("health_check", b'{"transaction":"\\ud800"}')
+    assert answer == {"status": "error", "error": "text with half a surrogate pair is not Unicode"}
+
+
+def test_an_answer_of_bytes_that_are_not_text_is_sent(bench: Bench) -> None:
+    """A file's name that is not UTF-8, in an error or in the data, is readable but for those bytes."""
+    name = os.fsdecode(b"caf\xe9.toml")
+    bench.parts.wrong = ConfigError(f"{name}:3: expected ...")
+    assert bench.ask("reload") == {"status": "error", "error": "caf?.toml:3: expected ..."}
+    bench.parts.figures = {"camera": name}
+    assert bench.ask("health_check", {"transaction": 1}) == {
+        "status": "ok", "data": {"camera": "caf?.toml"}, "transaction": 1
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -282,7 +332,7 @@ def test_switch(bench: Bench) -> None:
     topic = "edge_daemon/dock3/enabled/set"
     for payload, retain in ((b"OFF", False), (b"ON", False), (b"ON", True), (b"off", False), (b"", False)):
         bench.dispatcher.handle(ReceivedMessage(topic, payload, retain))
-    assert bench.levers.done == [False, True]
+    assert bench.controls.done == [False, True]
     assert bench.last_values.queued() == []
 
 
@@ -290,5 +340,5 @@ def test_what_is_not_for_us(bench: Bench) -> None:
     """Another device's request, and our own topics, are left alone."""
     for topic in ("edge_daemon/dock4/request/restart", "edge_daemon/dock3/info", "edge_daemon/dock3/request"):
         bench.dispatcher.handle(ReceivedMessage(topic, b""))
-    assert bench.levers.done == []
+    assert bench.controls.done == []
     assert bench.last_values.queued() == []

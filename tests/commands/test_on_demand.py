@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_daemon.commands.dispatcher import Later
-from edge_daemon.commands.on_demand import LARGEST, LONGEST, PATIENCE, OnDemandReader, jpeg_within
+from edge_daemon.commands.on_demand import LARGEST, LONGEST, PATIENCE, Deferred, OnDemandReader, jpeg_within
 from edge_daemon.decision.voter import Voter
 from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.domain import Number, Status
@@ -43,7 +42,7 @@ class Site:
             self.voter.due(frame.mono)
         return looks
 
-    def wait_for(self, later: Later) -> dict[str, Any]:
+    def wait_for(self, later: Deferred) -> dict[str, Any]:
         """Frame by frame."""
         while (answer := later()) is None:
             self.show(0.2)
@@ -86,7 +85,7 @@ def test_a_camera_that_shows_nothing(site: Site) -> None:
     assert [later() for later in waiting] == [None, None]
     site.time += PATIENCE + 1
     for later in waiting:
-        with pytest.raises(CommandError, match="shown nothing"):
+        with pytest.raises(CommandError, match="given no frame"):
             later()
 
 

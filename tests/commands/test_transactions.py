@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_daemon.commands import transactions
-from edge_daemon.commands.transactions import MOST, REMEMBERED, Transactions
+from edge_daemon.commands.transactions import MAX_COUNT, REMEMBERED, Transactions
 
 
 def test_remembered_across_a_restart(tmp_path: Path) -> None:
@@ -75,11 +75,11 @@ def test_disk_that_refuses(tmp_path: Path) -> None:
 def test_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither memory nor file grow for ever; the newest are kept."""
     monkeypatch.setattr(transactions, "LARGEST", 4000)
-    monkeypatch.setattr(transactions, "MOST", 20)
+    monkeypatch.setattr(transactions, "MAX_COUNT", 20)
     known = Transactions(tmp_path / "t")
     for number in range(300):
         known.begin(f"key-{number}")
     assert (tmp_path / "t").stat().st_size < 6000
     assert "key-299" in Transactions(tmp_path / "t")
     assert "key-200" not in known
-    assert MOST > 1200  # what the rate limit lets through in ten minutes
+    assert MAX_COUNT > 1200  # what the rate limit lets through in ten minutes

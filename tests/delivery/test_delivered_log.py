@@ -76,7 +76,7 @@ def test_said_again_on_history(tmp_path: Path, broker: Mosquitto, recorder: Reco
             outbox.put(reading(number))
             recorder.wait_for(lambda _: recorder.count("/units") == outbox.last)
         first = recorder.payloads("/units")
-        delivery.courier.replay(outbox.past(first[1]["seq"], 3))
+        delivery.courier.replay(outbox.delivered(first[1]["seq"], 3))
         outbox.put(reading(9))
         recorder.wait_for(lambda _: recorder.count("/history") == 3 and recorder.count("/units") == 6)
     again = recorder.payloads("/history")

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from edge_daemon.commands.dispatcher import COMMANDS
 from edge_daemon.commands.parsing import match_arguments, parse
+from edge_daemon.commands.table import COMMANDS
 from edge_daemon.delivery import courier
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Message, ReceivedMessage

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_daemon.commands.dispatcher import COMMANDS
+from edge_daemon.commands.table import COMMANDS
 from edge_daemon.domain import Message
 from tests.support import schema_check
 from tests.support.brokers.mosquitto import Mosquitto, Recorder, free_port
