@@ -48,8 +48,8 @@ def preview(config: Path | None, how_long: str, host: str, port: int) -> None:
 
     try:
         from edge_daemon.preview import server
-        from edge_daemon.preview.api import Desk
-        from edge_daemon.preview.auth import Guard
+        from edge_daemon.preview.api import PreviewApi
+        from edge_daemon.preview.auth import Sessions
     except ModuleNotFoundError as error:
         raise PreviewError(f"the page needs more packages ({error}): pip install 'edge-daemon[preview]'") from error
 
@@ -60,19 +60,19 @@ def preview(config: Path | None, how_long: str, host: str, port: int) -> None:
     except ValueError:
         raise click.BadParameter(f'{how_long!r}: write a time up to a day, such as "30m"', param_hint="--for") from None
     log_setup.setup(verbose=False)
-    desk = Desk(config, state_folder(), runtime_folders())
+    api = PreviewApi(config, state_folder(), runtime_folders())
     sock = server.listen(host, port)
     address = f"{'[' + host + ']' if ':' in host else host}:{sock.getsockname()[1]}"
-    guard = Guard(_announcer(address))
+    sessions = Sessions(_announcer(address))
     if host not in ("127.0.0.1", "::1", "localhost"):
         say("Everybody on the network can read along, also this address: nothing is encrypted.")
     else:
         say(f"From another machine, first:  ssh -L {address.rsplit(':')[-1]}:{address} {_login()}")
     say(f"It ends by itself after {how_long}; Ctrl-C ends it now.")
     try:
-        server.serve(server.application(desk, guard, time.monotonic() + lasts), sock, lasts)
+        server.serve(server.application(api, sessions, time.monotonic() + lasts), sock, lasts)
     finally:
-        desk.close()
+        api.close()
 
 
 def _announcer(address: str) -> Callable[[str], None]:

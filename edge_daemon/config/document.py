@@ -97,7 +97,7 @@ class Document:
             return None
         said = len(self._problems)
         hints = get_type_hints(into, include_extras=True)
-        defaults = _defaults(into)
+        defaults = defaults_of(into)
         values: Table = {}
         for key, value in table.items():
             if key in besides:
@@ -254,7 +254,7 @@ def _leaves(value: object) -> Iterator[object]:
         yield value
 
 
-def _defaults(into: type[Any]) -> dict[str, Any]:
+def defaults_of(into: type[Any]) -> dict[str, Any]:
     """What each key is when it is not given; MISSING: it must be given."""
     missing = dataclasses.MISSING
     return {

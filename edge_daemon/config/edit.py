@@ -1,24 +1,50 @@
-"""Change keys of a TOML file and leave all else in it, comments too, as a person wrote it."""
+"""Changes keys of a TOML file and keeps everything else as a person wrote it: comments, order and spacing."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import tomlkit
+
+from edge_daemon.config.document import statements
 
 
-def with_keys(text: str, section: str, keys: Mapping[str, str]) -> str:
-    """`text` with each key of [section] set: its new line (`key = value`) stands where the old one stood, or else at
-    the end of the section, or of the text. A value that goes on over several lines must not be there already."""
+def set_keys(text: str, section: str, values: Mapping[str, Any]) -> str:
+    """`text` with these keys of [section]: in place, or else at the end of the section, or of the text."""
     lines = text.split("\n")
-    start = next((i for i, line in enumerate(lines) if re.match(rf"\s*\[{section}\]", line)), None)
-    if start is None:
-        return "\n".join([text.rstrip("\n"), "", f"[{section}]", *keys.values(), ""]).lstrip("\n")
-    end = next((i for i in range(start + 1, len(lines)) if lines[i].lstrip().startswith("[")), len(lines))
-    last = start
-    left = dict(keys)
-    for i in range(start + 1, end):
-        key = re.match(r"\s*([A-Za-z0-9_-]+)\s*=", lines[i])
-        if key:
-            last = i
-            lines[i] = left.pop(key[1], lines[i])
-    return "\n".join([*lines[: last + 1], *left.values(), *lines[last + 1 :]])
+    there = next(blocks(text, {section: {}}), None)
+    if there is None:
+        return "\n".join([text.rstrip("\n"), "", edit_block(f"[{section}]\n", values)]).lstrip("\n")
+    first, end = there
+    lines[first:end] = edit_block("\n".join(lines[first:end]) + "\n", values).rstrip("\n").split("\n")
+    return "\n".join(lines)
+
+
+def blocks(text: str, header: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
+    """The sections with one header, as TOML reads it: {"camera": {}} for [camera], {"field": [{}]} for [[field]].
+
+    Of each the index of its first line, and of the line after its last key: comments that follow belong to no section.
+    """
+    first = end = None
+    for line, words, tables in statements(text):
+        if words.lstrip().startswith("["):
+            if first is not None and end is not None:
+                yield first, end
+            first = line - 1 if tables == header else None
+        end = line - 1 + words.count("\n")
+    if first is not None and end is not None:
+        yield first, end
+
+
+def edit_block(block: str, values: Mapping[str, Any]) -> str:
+    """One section as TOML text, with these keys; None removes a key. A key that has its value stays as it is."""
+    document = tomlkit.parse(block)
+    [section] = document.values()
+    table: Any = section[0] if isinstance(section, list) else section
+    for key, value in values.items():
+        if value is None:
+            table.pop(key, None)
+        elif key not in table or table[key] != value:
+            table[key] = value
+    return tomlkit.dumps(document)

@@ -73,20 +73,20 @@ class FieldOptions(FieldRegion):
     text: Annotated[bool, Meta(title="An identifier, not a number")] = False
     """Leading zeros matter: it is published as text and has no value."""
     settle: Annotated[
-        float, Duration("0s", "1h"), Meta(title="Stands for", description="so long unchanged, such as 2s")
+        float, Duration("0s", "1h"), Meta(title="Settle time", description="a new value must stay for so long")
     ] = 2.0
     """Seconds for which a new value must stand unchanged before it is published."""
     unit: Annotated[str, Meta(title="Unit", examples=["kWh"])] = ""
     """Published with the value as it is."""
     min: Annotated[
         float | None,
-        Meta(title="Lowest"),
+        Meta(title="Lowest value"),
         Rule(Status.OUT_OF_RANGE, "it is below `min`", of_value=lambda lowest, value: value < lowest),
     ] = None
     """The lowest value there can be."""
     max: Annotated[
         float | None,
-        Meta(title="Highest"),
+        Meta(title="Highest value"),
         Rule(Status.OUT_OF_RANGE, "it is above `max`", of_value=lambda highest, value: value > highest),
     ] = None
     """The highest value there can be."""
@@ -116,13 +116,13 @@ class FieldOptions(FieldRegion):
     accept_after: Annotated[
         float,
         Duration("1s", "365d"),
-        Meta(title="Accept after", description="a value that breaks a rule, when it is read for so long"),
+        Meta(title="Accept after", description="a value that breaks a rule, if it is read for so long"),
     ] = 600.0
     """Seconds for which a value that breaks a rule must be read until it is accepted all the same."""
     heartbeat: Annotated[
         float,
         Duration("0s", "30d"),
-        Meta(title="Heartbeat", description="how often it is published unchanged; 0s: never"),
+        Meta(title="Heartbeat", description="an unchanged value is published so often; 0s: never"),
     ] = 600.0
     """Seconds after which an unchanged reading is published again; 0: never."""
     deadband: Annotated[float, Meta(ge=0, title="Deadband", description="a smaller change waits for the heartbeat")] = (

@@ -43,7 +43,7 @@ class FieldRegion:
     """[x, y, width, height], or four corners clockwise from the top left. All numbers within 0..1: fractions of the
     frame; otherwise pixels."""
     rotation: Annotated[
-        Literal[0, 90, 180, 270], msgspec.Meta(title="Turned", description="degrees clockwise until it stands upright")
+        Literal[0, 90, 180, 270], msgspec.Meta(title="Rotation", description="degrees clockwise until it is upright")
     ] = 0
     """Degrees to turn the region clockwise until the number stands upright."""
 

@@ -1,4 +1,4 @@
-"""What the page can ask for, as plain functions: looks, drafts, saving, samples."""
+"""What the page can request, as plain functions: the live view, drafts of fields, saving, samples."""
 
 from __future__ import annotations
 
@@ -10,110 +10,118 @@ from threading import Lock
 from typing import Any
 
 from edge_daemon.config import file, schema
+from edge_daemon.config.form import field_form
 from edge_daemon.errors import ConfigError, SampleError
 from edge_daemon.images import data_url, encode_png
 from edge_daemon.on_device import samples
 from edge_daemon.preview import field_editor
-from edge_daemon.preview.draft_view import Told, Trial
+from edge_daemon.preview.draft_view import DraftView, Json
 from edge_daemon.preview.field_editor import Draft
-from edge_daemon.preview.frames import Eye
+from edge_daemon.preview.frames import LiveFrames
 
-PAGE = 50
-"""Samples that are handed out at once."""
+SAMPLES = 50
+"""The most samples that are sent at once."""
 
 
-class Desk:
-    """One camera, one trial, one file. Asked from several threads: one at a time gets through."""
+class PreviewApi:
+    """One camera, one draft of the fields, one configuration file. Called from several threads; runs one call at a
+    time. Each answer is a JSON object."""
 
     def __init__(self, path: Path | None, state: Path, runtimes: Sequence[Path]) -> None:
-        """Raises ConfigError, or ModelError."""
+        """`path` is the configuration (None: the defaults), `state` the state folder, `runtimes` the runtime folders
+        of daemons on this machine. Raises ConfigError or ModelError."""
         self._path = path
         self._state, self._runtimes = state, runtimes
         self._config = schema.load(path)
-        self._trial = Trial(self._config)
-        self._eye = Eye(self._config.camera, runtimes)
+        self._view = DraftView(self._config)
+        self._frames = LiveFrames(self._config.camera, runtimes)
         self._lock = Lock()
 
-    def look(self, chosen: str | None) -> Told:
-        """A new frame and all that is to be said of it. Raises CameraError."""
+    def look(self, chosen: str | None) -> Json:
+        """A new frame and what is read in it; focus is measured in the field named `chosen`. Raises CameraError."""
         with self._lock:
-            told = self._trial.look(self._eye.look(), chosen)
-            told["camera"] = "daemon" if self._eye.daemon else "own"
-            return told
+            answer = self._view.look(self._frames.next(), chosen)
+            answer["camera"] = "daemon" if self._frames.daemon else "own"
+            return answer
 
-    def fields(self) -> Told:
-        """The fields in the file, to begin with."""
+    def fields(self) -> Json:
+        """The fields in the file, and the form of a field (JSON Schema)."""
         with self._lock:
-            text = self._text()
-            there = schema.parse(self._name, text).written["fields"]
-            return {"fields": [field_editor.of(field) for field in there], "path": str(self._path or "")}
+            written = schema.parse(self._name, self._text()).written["fields"]
+            drafts = [field_editor.draft_of(field) for field in written]
+            return {"fields": drafts, "form": field_form(), "path": str(self._path or "")}
 
-    def draft(self, fields: list[Draft]) -> Told:
-        """Try these fields from now on; what is wrong with them is answered, and then the last good ones stay."""
+    def draft(self, fields: list[Draft]) -> Json:
+        """Use these fields from now on. If they are wrong the answer says why, and the last good ones stay."""
         with self._lock:
             try:
-                tried = schema.parse(self._name, field_editor.written(self._text(), fields))
+                config = schema.parse(self._name, field_editor.with_fields(self._text(), fields))
             except ConfigError as error:
                 return {"problems": problems(error)}
-            if tried.fields != self._trial.config.fields:
-                self._trial.begin(tried)
+            if config.fields != self._view.config.fields:
+                self._view.begin(config)
             return {"problems": []}
 
-    def save(self, fields: list[Draft]) -> Told:
+    def save(self, fields: list[Draft]) -> Json:
         """Write these fields into the file. Raises ConfigError."""
         if self._path is None:
-            raise ConfigError("there is no file to save to. Start anew with: edge-daemon preview --config FILE")
+            raise ConfigError("there is no file to save to. Start again with: edge-daemon preview --config FILE")
         with self._lock:
-            field_editor.save(self._path, field_editor.written(self._text(), fields))
-            self._eye.find_daemon()
-            return {"path": str(self._path), "daemon": bool(self._eye.daemon)}
+            field_editor.save(self._path, field_editor.with_fields(self._text(), fields))
+            self._frames.find_daemon()
+            return {"path": str(self._path), "daemon": bool(self._frames.daemon)}
 
-    def reload(self) -> Told:
-        """Have the daemon read the file anew."""
+    def reload(self) -> Json:
+        """Make the daemon read the file again."""
         with self._lock:
-            self._eye.find_daemon()
-            if not self._eye.daemon:
+            self._frames.find_daemon()
+            if not self._frames.daemon:
                 return {"error": "no daemon runs here; start it with: edge-daemon run --config FILE"}
             try:
-                os.kill(self._eye.daemon, signal.SIGHUP)
+                os.kill(self._frames.daemon, signal.SIGHUP)
             except OSError as error:
                 return {"error": f"{error.strerror}: run sudo systemctl reload edge-daemon"}
             return {}
 
-    def samples(self) -> Told:
-        """The next ones to label, and how far one has come."""
+    def samples(self) -> Json:
+        """The next samples to label, and how many are labelled and left."""
         try:
             store = samples.find_samples(self._state, self._runtimes)
         except SampleError as error:
             return {"samples": [], "labelled": 0, "left": 0, "note": str(error)}
         left, done = store.paths(labelled=False), store.paths(labelled=True)
-        new = [_shown(name, sample) for (name, sample), _ in zip(store.all(labelled=False), range(PAGE), strict=False)]
-        return {"samples": new, "labelled": len(done), "left": len(left)}
+        new = zip(store.all(labelled=False), range(SAMPLES), strict=False)
+        return {
+            "samples": [_with_picture(name, sample) for (name, sample), _ in new],
+            "labelled": len(done),
+            "left": len(left),
+        }
 
-    def label(self, name: str, label: str | None) -> Told:
-        """Raises SampleError."""
+    def label(self, name: str, label: str | None) -> Json:
+        """Label a sample; None takes its label back. Raises SampleError."""
         samples.find_samples(self._state, self._runtimes).label(name, label)
         return {}
 
     def close(self) -> None:
+        """Release the camera."""
         with self._lock:
-            self._eye.close()
+            self._frames.close()
 
     @property
     def _name(self) -> str:
         return str(self._path or "defaults")
 
     def _text(self) -> str:
-        """What the file holds now. Raises ConfigError where it is not valid."""
+        """The text of the file. Raises ConfigError if it is not valid."""
         text = file.text_of(self._path) if self._path else ""
         schema.parse(self._name, text)
         return text
 
 
 def problems(error: ConfigError) -> list[str]:
-    """Its lines, without the file and line that the page does not show."""
+    """The lines of the error without file and line number, which the page does not show."""
     return [line.split(": ", 1)[-1] for line in str(error).splitlines()]
 
 
-def _shown(name: str, sample: samples.Sample) -> dict[str, Any]:
+def _with_picture(name: str, sample: samples.Sample) -> dict[str, Any]:
     return sample.as_json() | {"name": name, "picture": data_url(encode_png(sample.pixels), "png")}

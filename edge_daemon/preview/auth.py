@@ -1,4 +1,4 @@
-"""Who may see the page: whoever opened the address that stands in the terminal. Each address opens it once."""
+"""Access to the page: the address printed in the terminal holds a token that opens one session, once."""
 
 from __future__ import annotations
 
@@ -6,32 +6,34 @@ import hmac
 import secrets
 from collections.abc import Callable
 
-KEY = 24
-"""Random bytes of a token."""
+TOKEN_BYTES = 24
+"""Random bytes in a token, and in the secret of a session: 192 bits cannot be guessed."""
 
 
-class Guard:
-    """Tokens, each of which buys one session. Safe from any thread: what is shared are single dict operations."""
+class Sessions:
+    """One valid token at a time, and the sessions that tokens have opened. Safe from any thread: set operations are
+    atomic."""
 
     def __init__(self, announce: Callable[[str], None]) -> None:
-        """`announce` is told each token; a new one when the last one has been used."""
+        """`announce` is called with each new token: now, and whenever the last one has been used."""
         self._announce = announce
-        self._sessions: set[str] = set()
+        self._secrets: set[str] = set()
         self._token = ""
         self._renew()
 
-    def enter(self, token: str) -> str | None:
-        """The new session's secret for a token that is good; it is spent with that."""
+    def open(self, token: str) -> str | None:
+        """The secret of a new session if the token is valid, else None. The token cannot be used again."""
         if not hmac.compare_digest(token.encode(), self._token.encode()):
             return None
-        session = secrets.token_urlsafe(KEY)
-        self._sessions.add(session)
+        secret = secrets.token_urlsafe(TOKEN_BYTES)
+        self._secrets.add(secret)
         self._renew()
-        return session
+        return secret
 
-    def knows(self, session: str) -> bool:
-        return any(hmac.compare_digest(session.encode(), known.encode()) for known in tuple(self._sessions))
+    def is_open(self, secret: str) -> bool:
+        """Whether this is the secret of a session."""
+        return any(hmac.compare_digest(secret.encode(), known.encode()) for known in tuple(self._secrets))
 
     def _renew(self) -> None:
-        self._token = secrets.token_urlsafe(KEY)
+        self._token = secrets.token_urlsafe(TOKEN_BYTES)
         self._announce(self._token)

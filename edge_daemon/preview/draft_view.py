@@ -1,4 +1,4 @@
-"""What the daemon would make of the picture with these fields: the same stages, in the page's own process."""
+"""Shows what the daemon would read and publish with the drafted fields: the same stages, in the page's own process."""
 
 from __future__ import annotations
 
@@ -25,39 +25,40 @@ from edge_daemon.recognition.reader import Reader, open_reader
 from edge_daemon.tools.explain import WHY
 
 WIDEST = 1280
-"""Pixels on the longer side of the picture that goes to the page."""
+"""Pixels on the longer side of the picture that is sent to the page."""
 
-Told = dict[str, Any]
+Json = dict[str, Any]
+"""A JSON object."""
 
 
-class Trial:
-    """A configuration tried on frames. Nothing of it is published."""
+class DraftView:
+    """Reads frames with a drafted configuration. Nothing is published."""
 
     def __init__(self, config: Config) -> None:
-        """Raises ModelError."""
+        """Opens the model of the configuration. Raises ModelError."""
         self.reader: Reader = open_reader(config.model)
         self.begin(config)
 
     def begin(self, config: Config) -> None:
-        """Anew, with the fields of this configuration; the model stays."""
+        """Start again with the fields of this configuration; the model stays."""
         classifier = self.reader.classifier
         self.config = config
         self._fields = FieldExtractor(config.fields)
         self._voter = Voter(config.fields, classifier.name, classifier.backend, self.reader.read)
         self._settle = {field["name"]: field["settle"] for field in config.written["fields"]}
-        self._newest: dict[str, Told] = {}
-        self._said: dict[str, Reading] = {}
+        self._newest: dict[str, Json] = {}
+        self._published: dict[str, Reading] = {}
         self._found: list[Number] = []
-        self._find_at = 0.0
+        self._search_at = 0.0
 
-    def look(self, frame: Frame, chosen: str | None = None) -> Told:
-        """All that the page shows of a frame; focus is measured in the field that is `chosen`."""
+    def look(self, frame: Frame, chosen: str | None = None) -> Json:
+        """All that the page shows of a frame; focus is measured in the field named `chosen`."""
         if self.config.fields:
             for patch, numbers in app.read_frame(frame, self._fields, self.reader, self._voter):
-                self._saw(patch, numbers)
+                self._note(patch, numbers)
         for record in self._voter.due(frame.mono):
             if isinstance(record, Reading):
-                self._said[record.field] = record
+                self._published[record.field] = record
         found = self._search(frame)
         height, width = frame.pixels.shape
         return {
@@ -70,46 +71,46 @@ class Trial:
         }
 
     def _search(self, frame: Frame) -> list[Number]:
-        """The numbers of the whole frame; on a slow machine they take at most half of the time, the picture goes on."""
+        """The numbers of the whole frame. At most half of the time is spent on them, so that the picture stays live."""
         began = time.monotonic()
-        if began >= self._find_at:
+        if began >= self._search_at:
             self._found = self.reader.read(whole_frame(frame))
             now = time.monotonic()
-            self._find_at = now + (now - began)
+            self._search_at = now + (now - began)
         return self._found
 
-    def _saw(self, patch: Patch, numbers: Sequence[Number]) -> None:
-        """What the newest look at a field says by itself."""
+    def _note(self, patch: Patch, numbers: Sequence[Number]) -> None:
+        """Keep what the newest patch of a field shows by itself."""
         options = next(field for field in self.config.fields if field.name == patch.field)
-        opinion = observation_of(numbers, Format(options.format), patch)
-        status = patch.status if patch.status is not Status.OK else opinion.status
-        self._newest[options.name] = {"status": status, "candidates": _shares(opinion.candidates)}
+        observation = observation_of(numbers, Format(options.format), patch)
+        status = patch.status if patch.status is not Status.OK else observation.status
+        self._newest[options.name] = {"status": status, "candidates": _shares(observation.candidates)}
 
     def _cut(self, frame: Frame, chosen: str | None) -> Grey | None:
-        """The pixels of a field; None where there is none of that name."""
+        """The pixels (h, w) of the field with this name; None if there is none."""
         for options in self.config.fields:
             if options.name == chosen:
                 height, width = frame.pixels.shape
                 return perspective.cut(frame.pixels, extract.field_corners(options, width, height))[0]
         return None
 
-    def _field(self, options: FieldOptions, width: int, height: int) -> Told:
-        """Where a field lies, what it says now, and what would be published, or why not."""
+    def _field(self, options: FieldOptions, width: int, height: int) -> Json:
+        """Where a field lies, what is read there now, and what would be published, or why not."""
         corners = perspective.corners(options.region, 0, (width, height)) / np.array([width, height])
-        said, newest = self._said.get(options.name), self._newest.get(options.name)
-        told: Told = {"name": options.name, "region": corners.round(4).tolist(), "now": newest, "published": None}
-        told["why"] = f"waiting: it must be read alike for {self._settle[options.name]} before it is published"
-        if said is not None:
-            told["published"] = {"status": said.status, "text": said.text, "unit": said.unit, "votes": said.votes}
-            told["why"] = WHY[said.status]
-            entry = Entry(1, f"{self.config.device}/00000000/1", True, said)
-            told["message"] = messages.encode_record(
+        reading, newest = self._published.get(options.name), self._newest.get(options.name)
+        answer: Json = {"name": options.name, "region": corners.round(4).tolist(), "now": newest, "published": None}
+        answer["why"] = f"waiting: it must be read the same for {self._settle[options.name]} before it is published"
+        if reading is not None:
+            answer["published"] = {key: getattr(reading, key) for key in ("status", "text", "unit", "votes")}
+            answer["why"] = WHY[reading.status]
+            entry = Entry(1, f"{self.config.device}/00000000/1", True, reading)
+            answer["message"] = messages.encode_record(
                 self.config.device, self.config.mqtt.detail, entry, False
             ).payload.decode()
-        return told
+        return answer
 
 
-def _number(number: Number, width: int, height: int) -> Told:
+def _number(number: Number, width: int, height: int) -> Json:
     x, y, w, h = number.box
     box = [round(x / width, 4), round(y / height, 4), round(w / width, 4), round(h / height, 4)]
     return {"box": box, "candidates": _shares(number.candidates)}

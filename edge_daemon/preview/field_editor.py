@@ -1,133 +1,101 @@
-"""Fields as a person draws them on the page -> the configuration file, everything else in it left as it is."""
+"""The fields on the page -> the configuration file; everything else in the file stays as it is."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import tomlkit
 
-from edge_daemon.config import document as tables
 from edge_daemon.config import schema
+from edge_daemon.config.edit import blocks, edit_block
+from edge_daemon.config.form import DRAWN, field_form
 from edge_daemon.errors import ConfigError
-from edge_daemon.fields import extract
 from edge_daemon.system import atomic
 
-KEYS = (
-    "region", "rotation", "format", "text", "settle", "unit", "min", "max", "monotone", "max_rate", "wrap",
-)  # fmt: skip
-"""What the page sets, besides the name; other keys stay as they are in the file."""
-_DEFAULTS = tables.as_written(extract.FieldRegion("field", (0, 0, 1, 1)), {})
-DEFAULTS = {key: _DEFAULTS[key] for key in KEYS if key != "region"}
-PLACES = 4
-"""Decimals of a fraction of the frame: less than half a pixel."""
+FIELD: Mapping[str, Any] = {"field": [{}]}
+"""The header [[field]], as TOML reads it."""
+DECIMALS = 4
+"""Of a fraction of the frame: less than half a pixel."""
+
+Corners = list[list[float]]
+"""Four corners [x, y] as fractions of the frame, clockwise from the top left."""
 
 
 class Draft(msgspec.Struct, forbid_unknown_fields=True):
-    """A field on the page. It is checked where everything is: by config.parse."""
+    """A field on the page. Its keys are checked where all keys are: by schema.parse."""
 
-    name: str
+    keys: dict[str, str | int | float | bool | None]
+    """All keys but the region, as TOML writes them; None: not set."""
     was: str | None = None
     """Its name in the file; None: it is new."""
-    region: list[list[float]] | None = None
-    """Four corners as fractions of the frame; None: as the file has it."""
-    rotation: int = 0
-    format: str = ""
-    text: bool = False
-    settle: str = DEFAULTS["settle"]
-    unit: str = ""
-    min: float | None = None
-    max: float | None = None
-    monotone: bool = False
-    max_rate: str = ""
-    wrap: bool = False
+    region: Corners | None = None
+    """None: as the file has it."""
 
 
-def of(field: Mapping[str, Any]) -> Draft:
-    """A field that stands in the file, as the configuration holds what is written."""
-    return Draft(field["name"], field["name"], None, **{key: field[key] for key in DEFAULTS})
+def draft_of(field: Mapping[str, Any]) -> Draft:
+    """The draft of a field in the file, one of schema.Config.written["fields"]."""
+    return Draft({key: value for key, value in field.items() if key != DRAWN}, field["name"])
 
 
-def written(text: str, drafts: list[Draft]) -> str:
-    """The configuration `text` with these fields in it and no others; comments and other keys stay.
+def with_fields(text: str, drafts: list[Draft]) -> str:
+    """The configuration `text` with these fields and no others; comments, and keys that do not change, stay.
 
-    Raises ConfigError when `text` has its fields in another form than [[field]] sections.
+    Raises ConfigError if `text` has its fields in another form than [[field]] sections.
     """
-    lines = text.split("\n")
-    blocks = list(_blocks(text))
-    if len(blocks) != len(tomllib.loads(text).get("field", ())):
+    lines, there, places = text.split("\n"), names(text), list(blocks(text, FIELD))
+    if len(places) != len(there):
         raise ConfigError("the fields are written in another form than [[field]] sections; edit the file by hand")
     kept = {draft.was: draft for draft in drafts if draft.was is not None}
-    there = names(text)
-    added = [_filled("[[field]]\n", draft) for draft in drafts if draft.was not in there]
-    end = blocks[-1][1] if blocks else len(text.rstrip("\n").split("\n"))
-    lines[end:end] = [line for block in added for line in ("", *block.rstrip("\n").split("\n"))]
-    for (first, last), name in reversed(list(zip(blocks, there, strict=True))):
-        block = "\n".join(lines[first:last]) + "\n"
+    added = [_block("[[field]]\n", draft) for draft in drafts if draft.was not in there]
+    end = places[-1][1] if places else len(text.rstrip("\n").split("\n"))
+    lines[end:end] = [line for block in added for line in ("", *block)]
+    for (first, last), name in reversed(list(zip(places, there, strict=True))):
         if name in kept:
-            lines[first:last] = _filled(block, kept[name]).rstrip("\n").split("\n")
+            lines[first:last] = _block("\n".join(lines[first:last]) + "\n", kept[name])
         else:
             del lines[first - (first > 0 and not lines[first - 1].strip()) : last]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def names(text: str) -> list[str]:
-    """Of the fields in a configuration that is valid."""
+    """The names of the fields in a valid configuration."""
     return [str(table["name"]) for table in tomllib.loads(text).get("field", ())]
 
 
-def _blocks(text: str) -> Iterator[tuple[int, int]]:
-    """First line of each [[field]], from 0, and the one after its last key; comments that follow belong to nobody."""
-    first = end = None
-    for line, words, said in tables.statements(text):
-        if words.lstrip().startswith("["):
-            if first is not None and end is not None:
-                yield first, end
-            first = line - 1 if said.get("field") == [{}] else None
-        end = line - 1 + words.count("\n")
-    if first is not None and end is not None:
-        yield first, end
-
-
-def _filled(block: str, draft: Draft) -> str:
-    """One [[field]] as TOML, with what the draft says."""
-    document = tomlkit.parse(block)
-    table: Any = document["field"][0]
-    _put(table, "name", draft.name)
+def _block(block: str, draft: Draft) -> list[str]:
+    """The lines of one [[field]] with the keys of the draft."""
+    defaults = {key: option.get("default") for key, option in field_form()["properties"].items()}
+    [there] = tomllib.loads(block)["field"]
+    changed = {key: value for key, value in draft.keys.items() if value != there.get(key, defaults.get(key))}
+    values = {key: None if value == defaults.get(key) else _plain(value) for key, value in changed.items()}
     if draft.region is not None:
-        _put(table, "region", region(draft.region))
-    for key, default in DEFAULTS.items():
-        value = getattr(draft, key)
-        if value != default:
-            _put(table, key, value)
-        elif key in table:
-            del table[key]
-    return tomlkit.dumps(document)
+        values[DRAWN] = region_of(draft.region)
+    first = {key: values[key] for key in ("name", DRAWN) if key in values}
+    return edit_block(block, first | values).rstrip("\n").split("\n")
 
 
-def _put(table: Any, key: str, value: Any) -> None:
-    """Only what changes is written anew."""
-    if key not in table or table[key] != value:
-        table[key] = int(value) if isinstance(value, float) and value.is_integer() else value
+def _plain(value: Any) -> Any:
+    """A number without a fraction as a whole number: min = 0, not 0.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def region(corners: list[list[float]]) -> list[Any]:
-    """[x, y, width, height] where the four corners are those of an upright rectangle, otherwise the corners."""
-    points = [[round(min(1.0, max(0.0, side)), PLACES) for side in corner] for corner in corners]
+def region_of(corners: Corners) -> list[Any]:
+    """[x, y, width, height] if the corners are those of an upright rectangle, else the corners; rounded to DECIMALS."""
+    points = [[round(min(1.0, max(0.0, side)), DECIMALS) for side in corner] for corner in corners]
     if len(points) == 4 and all(len(point) == 2 for point in points):
         (left, top), (right, _), (_, bottom), _ = points
         if points == [[left, top], [right, top], [right, bottom], [left, bottom]]:
-            return [left, top, round(right - left, PLACES), round(bottom - top, PLACES)]
+            return [left, top, round(right - left, DECIMALS), round(bottom - top, DECIMALS)]
     return points
 
 
 def save(path: Path, text: str) -> None:
-    """Put `text` in the place of the file, whole or not at all; mode and owner stay. Raises ConfigError."""
+    """Replace the file, completely or not at all; mode and owner stay. Raises ConfigError."""
     schema.parse(str(path), text)
     try:
         atomic.rewrite(path, text.encode())
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be saved: {error.strerror}. Is it yours to change?") from None
+        raise ConfigError(f"{path}: cannot be saved: {error.strerror}. Have you the right to change it?") from None

@@ -1,4 +1,4 @@
-"""The page over HTTP: routes, who may enter, and the end after a set time. Bottle and waitress: pure Python, 0.7 MB."""
+"""Serves the page over HTTP: routes, access, and the end after a set time. Bottle and waitress: pure Python, 0.7 MB."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ import msgspec
 import waitress
 
 from edge_daemon.errors import EdgeDaemonError, PreviewError
-from edge_daemon.preview.api import Desk
-from edge_daemon.preview.auth import Guard
-from edge_daemon.preview.draft_view import Told
+from edge_daemon.preview.api import PreviewApi
+from edge_daemon.preview.auth import Sessions
+from edge_daemon.preview.draft_view import Json
 from edge_daemon.preview.field_editor import Draft
 
 T = TypeVar("T")
 
 THREADS = 4
-LARGEST = 64 * 1024
-"""Bytes of a request's body."""
+"""Of the server: the live view, the speaker and a second browser do not wait for each other."""
+MAX_BODY = 64 * 1024
+"""Bytes of the largest request body."""
 PAGES = {"": "aim.html", "teach": "teach.html"}
+"""Path -> its file."""
 FILES = {
     "page.css": "text/css",
     "aim.js": "text/javascript",
@@ -44,80 +46,80 @@ HEADERS = {
 }
 
 
-class Labelled(msgspec.Struct, forbid_unknown_fields=True):
-    """What a person says of a sample."""
+class Label(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a request that labels a sample."""
 
     name: str
     label: str | None
 
 
 class Fields(msgspec.Struct, forbid_unknown_fields=True):
-    """All fields on the page."""
+    """The body of a request with all fields on the page."""
 
     fields: list[Draft]
 
 
-def application(desk: Desk, guard: Guard, ends: float, now: Callable[[], float] = time.monotonic) -> Any:
+def application(api: PreviewApi, sessions: Sessions, ends: float, now: Callable[[], float] = time.monotonic) -> Any:
     """The WSGI application; `ends` is on the clock of `now`."""
     app = bottle.Bottle()
     app.default_error_handler = _explain
-    app.add_hook("before_request", partial(_let_in, guard))
+    app.add_hook("before_request", partial(_check_access, sessions))
     for name, file in PAGES.items():
         app.route(f"/{name}", callback=partial(_file, file, "text/html"))
     for name, kind in FILES.items():
         app.route(f"/{name}", callback=partial(_file, name, kind))
 
-    def timed(told: Told) -> Told:
-        return told | {"ends_in": max(0, round(ends - now()))}
+    def timed(answer: Json) -> Json:
+        return answer | {"ends_in": max(0, round(ends - now()))}
 
-    answers: dict[str, Callable[[], Told]] = {
-        "GET look": lambda: timed(desk.look(bottle.request.query.getunicode("field"))),
-        "GET fields": desk.fields,
-        "POST draft": lambda: desk.draft(_body(Fields).fields),
-        "POST save": lambda: desk.save(_body(Fields).fields),
-        "POST reload": desk.reload,
-        "GET samples": lambda: timed(desk.samples()),
-        "POST label": lambda: desk.label(*msgspec.structs.astuple(_body(Labelled))),
+    answers: dict[str, Callable[[], Json]] = {
+        "GET look": lambda: timed(api.look(bottle.request.query.getunicode("field"))),
+        "GET fields": api.fields,
+        "POST draft": lambda: api.draft(_body(Fields).fields),
+        "POST save": lambda: api.save(_body(Fields).fields),
+        "POST reload": api.reload,
+        "GET samples": lambda: timed(api.samples()),
+        "POST label": lambda: api.label(*msgspec.structs.astuple(_body(Label))),
     }
     for what, answer in answers.items():
         method, name = what.split()
-        app.route(f"/api/{name}", method, partial(_told, answer))
+        app.route(f"/api/{name}", method, partial(_as_json, answer))
     return _protected(app)
 
 
-def _let_in(guard: Guard) -> None:
-    """Before each request: raises what bottle answers with where it is not one of a session."""
-    asked = bottle.request
-    if asked.query.token and (session := guard.enter(asked.query.token)):
-        bottle.response.set_cookie(_cookie(), session, path="/", httponly=True, samesite="strict")
+def _check_access(sessions: Sessions) -> None:
+    """Runs before each request: raises the answer if the request belongs to no session."""
+    request = bottle.request
+    if request.query.token and (secret := sessions.open(request.query.token)):
+        bottle.response.set_cookie(_cookie(), secret, path="/", httponly=True, samesite="strict")
         answer = bottle.response.copy(cls=bottle.HTTPResponse)  # with the cookie; without the token in the history
         answer.status = 303
-        answer.set_header("Location", asked.path)
+        answer.set_header("Location", request.path)
         raise answer
-    if not guard.knows(asked.get_cookie(_cookie()) or ""):
-        bottle.abort(403, "Open the address that stands in the terminal. Each opens one browser, once.")
+    if not sessions.is_open(request.get_cookie(_cookie()) or ""):
+        bottle.abort(403, "Open the address that is printed in the terminal. Each address opens one browser, once.")
     # other pages of this machine may send forms here, but not JSON
-    if asked.method == "POST" and asked.content_type.split(";")[0] != "application/json":
-        bottle.abort(415, "JSON is expected.")
+    if request.method == "POST" and request.content_type.split(";")[0] != "application/json":
+        bottle.abort(415, "The server accepts only JSON.")
 
 
-def _told(answer: Callable[[], Told]) -> bytes:
-    """As JSON; a foreseen failure is told as such."""
+def _as_json(answer: Callable[[], Json]) -> bytes:
+    """The answer as JSON; an expected error as {"error": its message}."""
     bottle.response.content_type = "application/json"
-    said: Told
+    content: Json
     try:
-        said = answer()
+        content = answer()
     except EdgeDaemonError as error:
         bottle.response.status = 409
-        said = {"error": str(error)}
+        content = {"error": str(error)}
     except msgspec.ValidationError as error:
         bottle.response.status = 400
-        said = {"error": str(error)}
-    return msgspec.json.encode(said)
+        content = {"error": str(error)}
+    return msgspec.json.encode(content)
 
 
 def _protected(app: Any) -> Any:
-    """The application with HEADERS on all that it answers, also on errors."""
+    """The application with HEADERS on every answer, also on errors."""
 
     def protected(environ: dict[str, Any], start: Callable[..., Any]) -> Any:
         def begin(status: str, headers: list[tuple[str, str]], failed: Any = None) -> Any:
@@ -135,9 +137,9 @@ def _explain(error: bottle.HTTPError) -> str:
 
 def _body(kind: type[T]) -> T:
     """The request's JSON. Raises msgspec.ValidationError."""
-    data = bottle.request.body.read(LARGEST + 1)
-    if len(data) > LARGEST:
-        raise msgspec.ValidationError("too much")
+    data = bottle.request.body.read(MAX_BODY + 1)
+    if len(data) > MAX_BODY:
+        raise msgspec.ValidationError("the request is too large")
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.DecodeError as error:
@@ -145,7 +147,7 @@ def _body(kind: type[T]) -> T:
 
 
 def _cookie() -> str:
-    """Cookies know no ports: two previews on one machine each have their own."""
+    """The name of the cookie. Browsers share cookies between ports, so two previews on one machine need two names."""
     return f"edge_daemon_{bottle.request.environ['SERVER_PORT']}"
 
 
@@ -155,7 +157,7 @@ def _file(name: str, kind: str) -> bytes:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that is bound: its port is known. Raises PreviewError."""
+    """A bound socket, so that its port is known. Raises PreviewError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -164,12 +166,12 @@ def listen(host: str, port: int) -> socket.socket:
         sock.listen(64)
     except OSError as error:
         sock.close()
-        raise PreviewError(f"{host}:{port}: cannot be listened on: {error.strerror}; try --port 0") from None
+        raise PreviewError(f"{host}:{port}: cannot listen there: {error.strerror}; try --port 0") from None
     return sock
 
 
 def serve(app: bottle.Bottle, sock: socket.socket, seconds: float) -> None:
-    """Until the time is over, Ctrl-C or SIGTERM. In the main thread."""
+    """Serve until `seconds` are over, Ctrl-C or SIGTERM. Runs in the main thread."""
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
     def end(_number: int, _stack: Any) -> None:
@@ -183,7 +185,7 @@ def serve(app: bottle.Bottle, sock: socket.socket, seconds: float) -> None:
         sockets=[sock],
         threads=THREADS,
         ident=None,
-        max_request_body_size=LARGEST,
+        max_request_body_size=MAX_BODY,
         clear_untrusted_proxy_headers=True,
     )
     try:

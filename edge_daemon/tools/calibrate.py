@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from edge_daemon.config import schema
-from edge_daemon.config.edit import with_keys
+from edge_daemon.config.edit import set_keys
 from edge_daemon.config.schema import Camera
 from edge_daemon.errors import CameraError, ConfigError
 from edge_daemon.sources import kinds as sources
@@ -72,7 +72,7 @@ def store(path: Path, keys: Mapping[str, Any]) -> None:
     Raises ConfigError when the file cannot be written, or would be wrong afterwards: it is as before then.
     """
     try:
-        text = with_keys(path.read_text(encoding="utf-8"), "camera", dict(zip(keys, lines(keys), strict=True)))
+        text = set_keys(path.read_text(encoding="utf-8"), "camera", keys)
         schema.parse(str(path), text)
         atomic.rewrite(path, text.encode())
     except OSError as error:

@@ -24,11 +24,11 @@ from edge_daemon.errors import CameraError, ConfigError
 from edge_daemon.on_device import frame_share
 from edge_daemon.on_device.frame_share import FrameShare
 from edge_daemon.preview import field_editor
-from edge_daemon.preview.api import Desk
-from edge_daemon.preview.auth import Guard
+from edge_daemon.preview.api import PreviewApi
+from edge_daemon.preview.auth import Sessions
 from edge_daemon.preview.camera_meters import measure
 from edge_daemon.preview.field_editor import Draft
-from edge_daemon.preview.frames import Eye
+from edge_daemon.preview.frames import LiveFrames
 from tests.support.pictures.paper import page
 from tests.support.program import preview
 
@@ -65,7 +65,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def read(text: str) -> list[Draft]:
-    return [field_editor.of(field) for field in schema.parse("my.toml", text).written["fields"]]
+    return [field_editor.draft_of(field) for field in schema.parse("my.toml", text).written["fields"]]
 
 
 def changes(before: str, after: str) -> list[str]:
@@ -125,14 +125,15 @@ def test_tilt(angle: float) -> None:
 
 def test_nothing_changed_is_nothing_changed() -> None:
     """Read and written, the file is the same to the byte."""
-    assert field_editor.written(FILE, read(FILE)) == FILE
+    assert field_editor.with_fields(FILE, read(FILE)) == FILE
 
 
 def test_what_is_changed_is_changed_where_it_stands() -> None:
     """One key each: added, altered, removed; comments and the keys that the page does not know stay."""
     [units, rest] = read(FILE)
-    units.format, units.min, rest.region = "####", None, QUAD
-    assert changes(FILE, field_editor.written(FILE, [units, rest])) == [
+    units.keys |= {"format": "####", "min": None}
+    rest.region = QUAD
+    assert changes(FILE, field_editor.with_fields(FILE, [units, rest])) == [
         "- min = 0           # never below",
         '+ format = "####"',
         "- region = [0.1, 0.65, 0.6, 0.2]",
@@ -143,8 +144,8 @@ def test_what_is_changed_is_changed_where_it_stands() -> None:
 def test_fields_come_and_go() -> None:
     """A new one stands after the others, one that was removed takes no comment of others along."""
     [units, _] = read(FILE)
-    new = Draft("new", region=[[0.1, 0.2], [0.5, 0.2], [0.5, 0.4], [0.1, 0.4]], unit="pcs")
-    text = field_editor.written(FILE, [units, new])
+    new = Draft({"name": "new", "unit": "pcs"}, region=[[0.1, 0.2], [0.5, 0.2], [0.5, 0.4], [0.1, 0.4]])
+    text = field_editor.with_fields(FILE, [units, new])
     assert [field.name for field in schema.parse("", text).fields] == ["units", "new"]
     assert text.count("#") == FILE.count("#")
     assert 'region = [0.1, 0.2, 0.4, 0.2]\nunit = "pcs"' in text
@@ -153,17 +154,17 @@ def test_fields_come_and_go() -> None:
 def test_the_configuration_to_start_from_takes_fields() -> None:
     """What `edge-daemon config` prints, hundreds of comments and not one field, gets one at its end."""
     text = files("edge_daemon").joinpath("default.toml").read_text(encoding="utf-8")
-    new = Draft("new", region=QUAD, format="##")
-    added = field_editor.written(text, [new])
+    new = Draft({"name": "new", "format": "##"}, region=QUAD)
+    added = field_editor.with_fields(text, [new])
     assert added.startswith(text.rstrip("\n"))
-    assert field_editor.written(added, []).rstrip("\n") == text.rstrip("\n")
+    assert field_editor.with_fields(added, []).rstrip("\n") == text.rstrip("\n")
 
 
 def test_fields_in_another_form_are_left_alone() -> None:
     """`field = [{...}]` is valid, and told rather than spoiled."""
     text = 'field = [{name = "a", region = [0.1, 0.1, 0.2, 0.2]}]\n'
     with pytest.raises(ConfigError, match="by hand"):
-        field_editor.written(text, read(text))
+        field_editor.with_fields(text, read(text))
 
 
 def test_saving_keeps_mode_and_link(file: Path, tmp_path: Path) -> None:
@@ -189,31 +190,31 @@ def test_what_is_wrong_is_not_saved(file: Path) -> None:
 
 
 @pytest.fixture
-def desk(file: Path, tmp_path: Path) -> Iterator[Desk]:
-    made = Desk(file, tmp_path / "state", [tmp_path / "run"])
+def api(file: Path, tmp_path: Path) -> Iterator[PreviewApi]:
+    made = PreviewApi(file, tmp_path / "state", [tmp_path / "run"])
     yield made
     made.close()
 
 
-def test_what_would_be_published_and_why_not(desk: Desk) -> None:
+def test_what_would_be_published_and_why_not(api: PreviewApi) -> None:
     """A field waits, then says its number, as replay would; with a format that does not fit it says why not."""
-    fields = [Draft("units", "units", None, format="####", settle="0s")]
-    assert desk.draft(fields) == {"problems": []}
-    first = desk.look("units")["fields"][0]
+    fields = [Draft({"name": "units", "format": "####", "settle": "0s"}, "units")]
+    assert api.draft(fields) == {"problems": []}
+    first = api.look("units")["fields"][0]
     assert (first["published"], first["why"][:7]) == (None, "waiting")
-    said = [desk.look("units")["fields"][0] for _ in range(3)][-1]
+    said = [api.look("units")["fields"][0] for _ in range(3)][-1]
     assert said["published"]["status"] == "ok"
     assert said["published"]["text"] == said["now"]["candidates"][0][0]
     assert json.loads(said["message"])["status"] == "ok"
-    desk.draft([Draft("units", "units", None, format="##", settle="0s")])
-    said = [desk.look("units")["fields"][0] for _ in range(4)][-1]
+    api.draft([Draft({"name": "units", "format": "##", "settle": "0s"}, "units")])
+    said = [api.look("units")["fields"][0] for _ in range(4)][-1]
     assert said["published"]["status"] == "wrong_format"
     assert "format" in said["why"]
 
 
-def test_numbers_and_meters_of_a_frame(desk: Desk) -> None:
+def test_numbers_and_meters_of_a_frame(api: PreviewApi) -> None:
     """The page gets the picture, the numbers with up to three candidates, and where the fields lie."""
-    told = desk.look(None)
+    told = api.look(None)
     assert told["picture"].startswith("data:image/jpeg;base64,")
     assert told["numbers"]
     assert all(1 <= len(number["candidates"]) <= 3 for number in told["numbers"])
@@ -222,11 +223,11 @@ def test_numbers_and_meters_of_a_frame(desk: Desk) -> None:
     assert told["camera"] == "own"
 
 
-def test_a_wrong_draft_is_told_and_the_last_good_one_stays(desk: Desk) -> None:
+def test_a_wrong_draft_is_told_and_the_last_good_one_stays(api: PreviewApi) -> None:
     """Problems come without file and line, which the page does not show."""
-    told = desk.draft([Draft("a b", "units")])
+    told = api.draft([Draft({"name": "a b"}, "units")])
     assert told["problems"][0].startswith("[[field]] name: expected")
-    assert [field["name"] for field in desk.look(None)["fields"]] == ["units", "rest"]
+    assert [field["name"] for field in api.look(None)["fields"]] == ["units", "rest"]
 
 
 # Whose camera
@@ -235,18 +236,18 @@ def test_a_wrong_draft_is_told_and_the_last_good_one_stays(desk: Desk) -> None:
 def test_the_daemon_s_frames_are_seen_while_it_runs(tmp_path: Path) -> None:
     """The camera is left to the daemon; once it has gone the page opens the camera itself."""
     camera = schema.parse("", FILE).camera
-    eye = Eye(camera, [tmp_path])
+    frames = LiveFrames(camera, [tmp_path])
     there = FrameShare(tmp_path / "preview")
     folder = tmp_path / "preview"
     frame_share.request_frames(folder)
     frame = next(f for f in _frames(camera) if f is not None)
     there.show(frame)
-    assert eye.look().mono == frame.mono
-    assert eye.daemon == os.getpid()
+    assert frames.next().mono == frame.mono
+    assert frames.daemon == os.getpid()
     there.close()
-    assert eye.look().pixels.shape == frame.pixels.shape
-    assert eye.daemon is None
-    eye.close()
+    assert frames.next().pixels.shape == frame.pixels.shape
+    assert frames.daemon is None
+    frames.close()
 
 
 def _frames(camera: schema.Camera) -> Iterator[Any]:
@@ -257,10 +258,10 @@ def _frames(camera: schema.Camera) -> Iterator[Any]:
 
 def test_a_daemon_without_frames_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It runs and shows nothing: what to do is said, the camera is not taken from it."""
-    monkeypatch.setattr("edge_daemon.preview.frames.PATIENCE", 0.1)
+    monkeypatch.setattr("edge_daemon.preview.frames.TIMEOUT", 0.1)
     there = FrameShare(tmp_path / "preview")
     with pytest.raises(CameraError, match="the daemon shows no frames"):
-        Eye(schema.parse("", FILE).camera, [tmp_path]).look()
+        LiveFrames(schema.parse("", FILE).camera, [tmp_path]).next()
     there.close()
 
 
@@ -270,14 +271,14 @@ def test_a_daemon_without_frames_is_told(tmp_path: Path, monkeypatch: pytest.Mon
 def test_each_token_opens_once() -> None:
     """Spent with its use; the next one is announced then."""
     told: list[str] = []
-    guard = Guard(told.append)
-    assert guard.enter("wrong") is None
-    session = guard.enter(told[0])
-    assert session is not None
-    assert guard.knows(session)
-    assert guard.enter(told[0]) is None
+    sessions = Sessions(told.append)
+    assert sessions.open("wrong") is None
+    secret = sessions.open(told[0])
+    assert secret is not None
+    assert sessions.is_open(secret)
+    assert sessions.open(told[0]) is None
     assert len(told) == 2
-    assert not guard.knows("")
+    assert not sessions.is_open("")
 
 
 def test_who_has_no_cookie_sees_nothing(file: Path) -> None:
@@ -293,7 +294,7 @@ def test_who_has_no_cookie_sees_nothing(file: Path) -> None:
         assert cookie.has_nonstandard_attr("HttpOnly")
         answer = browser.open(base + "api/fields")
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-        assert [field["name"] for field in json.load(answer)["fields"]] == ["units", "rest"]
+        assert [field["was"] for field in json.load(answer)["fields"]] == ["units", "rest"]
         with pytest.raises(urllib.error.HTTPError, match="415"):
             browser.open(base + "api/save", b'{"fields": []}')
         with pytest.raises(urllib.error.HTTPError, match="403"):

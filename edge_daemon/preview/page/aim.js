@@ -1,19 +1,22 @@
-// Aim: the live picture with its meters, the fields and what would be published of them.
+// Aim: the live picture with its measurements, the fields, and what would be published of them.
 
-import { $, ask, complain, percent, show, showLeft, sleep } from "./common.js";
+import { $, ask, showError, percent, show, showLeft, sleep } from "./common.js";
 import { Boxes, draw, isUpright, rectangle } from "./boxes.js";
 
-const PACE = 220, PAUSE = 1500, SPEAK = 5000, SETTLE = 350, TREMBLES = 5, NEAR = 3;
-const SENT = ["name", "was", "rotation", "format", "text", "settle", "unit", "min", "max", "monotone", "max_rate", "wrap"];
-const FRESH = { was: null, rotation: 0, format: "", text: false, settle: "2s", unit: "", min: null, max: null,
-  monotone: false, max_rate: "", wrap: false, upright: true };
+const PACE = 220; // milliseconds from one live picture to the next
+const PAUSE = 1500; // after an error, and while the page is hidden
+const SPEAK = 5000; // between two readings aloud
+const SETTLE = 350; // from the last change of a field until it is tried
+const MEDIAN_OF = 5; // pictures
+const NEAR = 3; // a focus less than this below the best counts as the best
 
-let fields = [], chosen = null, latest = null, recent = [], best = 0, spoke = 0, path = "", timer = 0;
+let fields = []; // {was, keys, corners, moved, upright}; `keys` are those of the form
+let form = {}; // key -> JSON Schema of its value
+let chosen = null, latest = null, recent = [], best = 0, spoke = 0, path = "", timer = 0;
 const boxes = new Boxes(() => changed());
 
-const drafts = () => ({ fields: fields.map((f) => ({
-  ...Object.fromEntries(SENT.map((key) => [key, f[key]])), region: f.moved ? f.corners : null,
-})) });
+const drafts = () => ({ fields: fields.map(({ was, keys, corners, moved }) => ({ was, keys, region: moved ? corners : null })) });
+const defaults = () => Object.fromEntries(Object.entries(form).map(([key, option]) => [key, option.default ?? null]));
 
 function changed() {
   boxes.show(fields, chosen);
@@ -25,13 +28,13 @@ function changed() {
 
 async function tryOut() {
   try {
-    tell((await ask("api/draft", drafts())).problems);
+    showProblems((await ask("api/draft", drafts())).problems);
   } catch (error) {
-    tell([error.message]);
+    showProblems([error.message]);
   }
 }
 
-function tell(problems) {
+function showProblems(problems) {
   const list = $("problems");
   list.replaceChildren(...problems.map((problem) => Object.assign(document.createElement("li"), { textContent: problem })));
   list.hidden = !problems.length;
@@ -39,10 +42,11 @@ function tell(problems) {
 }
 
 function addField(corners, format = "") {
-  const taken = new Set(fields.map((f) => f.name));
+  const taken = new Set(fields.map((f) => f.keys.name));
   let n = 1;
   while (taken.has(`field-${n}`)) n++;
-  fields.push({ ...FRESH, name: `field-${n}`, corners, moved: true, format });
+  const keys = { ...defaults(), name: `field-${n}`, format };
+  fields.push({ was: null, keys, corners, moved: true, upright: true });
   choose(fields.at(-1));
   cards();
   changed();
@@ -56,7 +60,7 @@ function choose(field) {
   chosen = field;
   boxes.show(fields, chosen);
   for (const card of $("cards").children) card.classList.toggle("chosen", card.field === chosen);
-  show($("focus-of"), chosen ? `in ${chosen.name}` : "in the middle");
+  show($("focus-of"), chosen ? `in ${chosen.keys.name}` : "in the middle");
 }
 
 function cards() {
@@ -65,31 +69,69 @@ function cards() {
   choose(chosen);
 }
 
+const isNumber = (option) => option.type === "number" || option.anyOf?.some(({ type }) => type === "number");
+
+/** A label with the input for one key; `option` is the JSON Schema of its value. */
+function labelled(key, option) {
+  const label = document.createElement("label");
+  const input = Object.assign(document.createElement(option.enum ? "select" : "input"), { name: key });
+  if (option.enum) input.append(...option.enum.map((value) => new Option(value, value)));
+  else if (option.type === "boolean") input.type = "checkbox";
+  else if (isNumber(option)) Object.assign(input, { type: "number", step: "any" });
+  else Object.assign(input, { autocomplete: "off", autocapitalize: "off", spellcheck: false, placeholder: option.examples?.[0] ?? "" });
+  if (option.type === "boolean") {
+    label.className = "check";
+    label.append(input, ` ${option.title}`);
+  } else {
+    label.append(`${option.title} `, input);
+  }
+  if (option.description) label.append(Object.assign(document.createElement("span"), { className: "quiet", textContent: option.description }));
+  return label;
+}
+
+/** The value of an input, as TOML has it; null: not set. */
+function valueOf(input, option) {
+  if (option.enum) return option.enum[input.selectedIndex];
+  if (option.type === "boolean") return input.checked;
+  if (!isNumber(option)) return input.value;
+  return input.value === "" ? null : Number(input.value);
+}
+
+/** Corners of the upright rectangle around a field. */
+function straighten(field) {
+  const xs = field.corners.map((p) => p[0]), ys = field.corners.map((p) => p[1]);
+  const left = Math.min(...xs), top = Math.min(...ys);
+  field.corners = rectangle(left, top, Math.max(...xs) - left, Math.max(...ys) - top);
+  field.moved = true;
+}
+
 function card(field) {
   const article = $("card").content.cloneNode(true).firstElementChild;
   article.field = field;
-  const naming = () => {
-    show(article.querySelector("h3"), field.name);
-    show(article.querySelector(".remove"), `Remove ${field.name}`);
+  const showName = () => {
+    show(article.querySelector("h3"), field.keys.name);
+    show(article.querySelector(".remove"), `Remove ${field.keys.name}`);
   };
-  naming();
-  for (const input of article.querySelectorAll("input, select")) {
-    const key = input.name, box = input.type === "checkbox";
-    if (box) input.checked = field[key]; else input.value = field[key] ?? "";
+  showName();
+  const isCheck = ([, option]) => option.type === "boolean";
+  const options = Object.entries(form).sort((a, b) => isCheck(a) - isCheck(b)); // checkboxes last
+  article.querySelector(".settings").prepend(...options.map(([key, option]) => {
+    const label = labelled(key, option), input = label.querySelector("input, select");
+    if (option.type === "boolean") input.checked = field.keys[key]; else input.value = field.keys[key] ?? "";
     input.addEventListener("input", () => {
-      if (box) field[key] = input.checked;
-      else if (input.type === "number") field[key] = input.value === "" ? null : Number(input.value);
-      else field[key] = key === "rotation" ? Number(input.value) : input.value;
-      if (key === "upright" && field.upright && field.corners && !isUpright(field.corners)) {
-        const xs = field.corners.map((p) => p[0]), ys = field.corners.map((p) => p[1]);
-        const left = Math.min(...xs), top = Math.min(...ys);
-        field.corners = rectangle(left, top, Math.max(...xs) - left, Math.max(...ys) - top);
-        field.moved = true;
-      }
-      naming();
+      field.keys[key] = valueOf(input, option);
+      showName();
       changed();
     });
-  }
+    return label;
+  }));
+  const upright = article.querySelector("[name=upright]");
+  upright.checked = field.upright;
+  upright.addEventListener("input", () => {
+    field.upright = upright.checked;
+    if (field.upright && field.corners && !isUpright(field.corners)) straighten(field);
+    changed();
+  });
   article.addEventListener("focusin", () => choose(field));
   article.addEventListener("pointerdown", () => choose(field));
   article.querySelector(".remove").addEventListener("click", () => {
@@ -106,44 +148,44 @@ function render(look) {
   latest = look;
   $("picture").src = look.picture;
   showLeft(look.ends_in);
-  show($("whose"), look.camera === "daemon" ? "what the daemon sees" : "no daemon runs here: this page has the camera");
+  show($("whose"), look.camera === "daemon" ? "what the daemon sees" : "no daemon runs here: this page uses the camera");
   meters(look.meters);
-  for (const told of look.fields) {
-    const field = fields.find((f) => f.name === told.name);
+  for (const view of look.fields) {
+    const field = fields.find((f) => f.keys.name === view.name);
     if (!field) continue;
     if (!field.corners) {
-      field.corners = told.region;
-      field.upright = isUpright(told.region);
+      field.corners = view.region;
+      field.upright = isUpright(view.region);
       const box = [...$("cards").children].find((c) => c.field === field)?.querySelector("[name=upright]");
       if (box) box.checked = field.upright;
     }
-    renderField(field, told);
+    renderField(field, view);
   }
   boxes.show(fields, chosen);
   renderFound(look.numbers);
 }
 
-/** The middle one of the last few: single pictures tremble. */
-function steady(focus) {
-  recent = focus === null ? [] : [...recent, focus].slice(-TREMBLES);
+/** The median of the last few pictures: the focus of single ones varies. */
+function median(focus) {
+  recent = focus === null ? [] : [...recent, focus].slice(-MEDIAN_OF);
   return recent.length ? [...recent].sort((a, b) => a - b)[recent.length >> 1] : null;
 }
 
 function meters(m) {
-  const focus = steady(m.focus);
-  if (recent.length === TREMBLES) best = Math.max(best, focus);
+  const focus = median(m.focus);
+  if (recent.length === MEDIAN_OF) best = Math.max(best, focus);
   const isBest = focus !== null && focus >= best - NEAR;
   show($("focus"), focus === null ? "–" : String(focus));
   $("focus").classList.toggle("best", isBest);
   $("focus-bar").style.width = `${focus ?? 0}%`;
   $("focus-best").style.left = `min(${best}%, 100% - 4px)`;
-  show($("focus-hint"), focus === null ? "Hold something written into view."
+  show($("focus-hint"), focus === null ? "Hold some writing in front of the camera."
     : isBest ? "The best so far, of 100." : `The best was ${best}: turn the lens back.`);
   const hints = { dim: "dim: more light would help", good: "good", "too dark": "too dark to read", "too bright": "too bright: everything is white" };
   meter("light", `${m.light} of 100, ${hints[m.verdict]}`, m.verdict === "good");
-  meter("glare", m.glare ? `${m.glare} % of the picture: move the lamp, or tilt the camera` : "none", m.glare === 0);
+  meter("glare", m.glare ? `${m.glare} % of the picture: move the lamp, or turn the camera` : "none", m.glare === 0);
   const askew = m.tilt === null ? 0 : Math.abs(m.tilt);
-  meter("tilt", m.tilt === null ? "nothing straight to measure it by"
+  meter("tilt", m.tilt === null ? "no straight edge to measure it by"
     : `${askew.toFixed(0)}° ${m.tilt > 0 ? "clockwise" : m.tilt < 0 ? "anticlockwise" : ""}`, m.tilt === null ? null : askew < 8);
   if ($("speak").checked && Date.now() - spoke > SPEAK) {
     spoke = Date.now();
@@ -156,21 +198,21 @@ function meter(id, text, good) {
   $(id).className = good === null ? "" : good ? "good" : "bad";
 }
 
-function renderField(field, told) {
+function renderField(field, view) {
   const article = [...$("cards").children].find((c) => c.field === field);
   if (!article) return;
-  const said = told.published, line = article.querySelector(".published");
-  const value = said?.text == null ? null : `${said.text}${said.unit ? ` ${said.unit}` : ""}`;
-  const state = !said ? "waiting" : said.status === "ok" ? "" : "withheld";
+  const reading = view.published, line = article.querySelector(".published");
+  const value = reading?.text == null ? null : `${reading.text}${reading.unit ? ` ${reading.unit}` : ""}`;
+  const state = !reading ? "waiting" : reading.status === "ok" ? "" : "withheld";
   line.className = `published ${state}`;
-  show(line, !said ? "Nothing yet" : state ? `Withheld: ${said.status.replaceAll("_", " ")}${value ? `; it stays ${value}` : ""}` : value);
-  show(article.querySelector(".why"), told.why[0].toUpperCase() + told.why.slice(1).replaceAll("`", "") + ".");
-  const now = told.now;
+  show(line, !reading ? "Nothing yet" : state ? `Withheld: ${reading.status.replaceAll("_", " ")}${value ? `; it stays ${value}` : ""}` : value);
+  show(article.querySelector(".why"), view.why[0].toUpperCase() + view.why.slice(1).replaceAll("`", "") + ".");
+  const now = view.now;
   show(article.querySelector(".now"), !now ? "" : now.candidates.length
     ? `Seen now: ${now.candidates.map(([text, sure]) => `${text} ${percent(sure)}`).join(", ")}${now.status === "ok" ? "" : ` (${now.status.replaceAll("_", " ")})`}`
     : `Seen now: ${now.status.replaceAll("_", " ")}`);
-  article.querySelector(".message").hidden = !told.message;
-  if (told.message) show(article.querySelector("pre"), told.message);
+  article.querySelector(".message").hidden = !view.message;
+  if (view.message) show(article.querySelector("pre"), view.message);
 }
 
 function renderFound(numbers) {
@@ -182,7 +224,7 @@ function renderFound(numbers) {
     return span;
   });
   for (const field of fields.filter((f) => f.corners)) {
-    const span = Object.assign(document.createElement("span"), { textContent: field.name, className: "field" });
+    const span = Object.assign(document.createElement("span"), { textContent: field.keys.name, className: "field" });
     span.style.left = `${100 * field.corners[3][0]}%`;
     span.style.top = `${100 * field.corners[3][1]}%`;
     labels.push(span);
@@ -243,14 +285,14 @@ $("forget").addEventListener("click", forget);
 $("save").addEventListener("click", async () => {
   try {
     const { daemon } = await ask("api/save", drafts());
-    for (const field of fields) Object.assign(field, { was: field.name, moved: false });
+    for (const field of fields) Object.assign(field, { was: field.keys.name, moved: false });
     $("save").disabled = true;
     $("reload").hidden = !daemon;
-    show($("saved"), `Saved to ${path}.${daemon ? " The daemon reads it when it is reloaded." : ""}`);
-    tell([]);
+    show($("saved"), `Saved to ${path}.${daemon ? " The daemon uses it after a reload." : ""}`);
+    showProblems([]);
   } catch (error) {
     show($("saved"), "");
-    tell(error.message.split("\n"));
+    showProblems(error.message.split("\n"));
     $("save").disabled = false;
   }
 });
@@ -258,29 +300,30 @@ $("reload").addEventListener("click", async () => {
   try {
     await ask("api/reload", {});
     $("reload").hidden = true;
-    show($("saved"), "The daemon reads the file anew.");
+    show($("saved"), "The daemon reads the file again.");
   } catch (error) {
     show($("saved"), error.message);
   }
 });
 
 async function begin() {
-  const told = await ask("api/fields");
-  path = told.path;
-  fields = told.fields.map((field) => ({ ...FRESH, ...field, corners: null, moved: false }));
+  const answer = await ask("api/fields");
+  path = answer.path;
+  form = answer.form.properties;
+  fields = answer.fields.map(({ was, keys }) => ({ was, keys, corners: null, moved: false, upright: true }));
   cards();
   for (;;) {
     const began = Date.now();
     try {
-      render(await ask(`api/look?field=${encodeURIComponent(chosen?.name ?? "")}`));
-      complain(null);
+      render(await ask(`api/look?field=${encodeURIComponent(chosen?.keys.name ?? "")}`));
+      showError(null);
       await sleep(Math.max(20, PACE - (Date.now() - began)));
     } catch (error) {
-      complain(error);
+      showError(error);
       await sleep(PAUSE);
     }
     while (document.hidden) await sleep(PAUSE);
   }
 }
 
-begin().catch(complain);
+begin().catch(showError);

@@ -43,7 +43,7 @@ function at(event) {
   return [clip((event.clientX - box.left) / box.width), clip((event.clientY - box.top) / box.height)];
 }
 
-/** The next drag on the picture draws a rectangle; `done` is given its corners, or null. */
+/** The next drag on the picture draws a rectangle; calls `done` with its corners, or null if it was cancelled. */
 export function draw(done) {
   const stage = $("stage");
   const preview = document.createElementNS(SVG, "polygon");
@@ -78,7 +78,7 @@ export function draw(done) {
   return () => end(null);
 }
 
-/** Shows the fields and, of the chosen one, its handles; `changed(field)` is told when one has been moved. */
+/** Shows the fields, and the handles of the chosen one; calls `changed(field)` when one has been moved. */
 export class Boxes {
   constructor(changed) {
     this.changed = changed;
@@ -109,7 +109,7 @@ export class Boxes {
     [...chosen.corners, middle].forEach(([x, y], i) => {
       this.handles[i].style.left = `${100 * x}%`;
       this.handles[i].style.top = `${100 * y}%`;
-      const label = `${chosen.name}: ${[...NAMES, "position"][i]}, arrow keys move it`;
+      const label = `${chosen.keys.name}: ${[...NAMES, "position"][i]}, arrow keys move it`;
       if (this.handles[i].ariaLabel !== label) this.handles[i].ariaLabel = label;
     });
   }

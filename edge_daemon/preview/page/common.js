@@ -1,6 +1,6 @@
-// What both pages need: asking the server, and the time that is left.
+// What both pages use: requests to the server, and the time that is left.
 
-const ENDED = "The preview has ended, or cannot be reached. Start it anew: edge-daemon preview";
+const ENDED = "The preview has ended, or cannot be reached. Start it again: edge-daemon preview";
 
 export const $ = (id) => document.getElementById(id);
 
@@ -18,10 +18,10 @@ export async function ask(path, body) {
     throw new Error(ENDED);
   }
   if (answer.status === 403) throw new Error(await answer.text());
-  const said = await answer.json();
+  const content = await answer.json();
   $("ended").hidden = true;
-  if (said.error) throw new Error(said.error);
-  return said;
+  if (content.error) throw new Error(content.error);
+  return content;
 }
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -31,17 +31,17 @@ export function showLeft(seconds) {
   show($("left"), `ends in ${minutes}:${String(seconds % 60).padStart(2, "0")}`);
 }
 
-/** Only where it changes: screen readers and selections are left alone. */
+/** Sets the text only if it changes, so that screen readers and selections are not disturbed. */
 export function show(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-export function complain(error) {
+export function showError(error) {
   show($("trouble"), error ? error.message : "");
   $("trouble").hidden = !error;
 }
 
-/** "98 %", "<1 %": nothing is quite sure, and nothing that is listed is ruled out. */
+/** "98 %", "<1 %", ">99 %": no candidate is certain, and none that is listed is impossible. */
 export function percent(share) {
   const whole = Math.round(100 * share);
   return `${whole < 1 ? "<1" : whole > 99 ? ">99" : whole}\u202f%`;

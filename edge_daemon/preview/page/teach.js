@@ -1,28 +1,28 @@
-// Teach: one hard number after the other, one key each.
+// Teach: one hard sample after the other, each labelled with one key.
 
-import { $, ask, complain, percent, show, showLeft } from "./common.js";
+import { $, ask, showError, percent, show, showLeft } from "./common.js";
 
 const WHY = {
-  unsure: "It was read, but not surely.",
-  contradicted: "One look said otherwise than the rest.",
+  unsure: "It was read with low confidence.",
+  contradicted: "One frame was read differently from the others.",
   rejected: "It broke a rule of its field.",
-  corrected: "A person said that something else is written there.",
+  corrected: "A person corrected it.",
 };
 const KEYS = ["a", "b", "c"];
 
 let waiting = [], skipped = new Set(), done = [], labelled = 0, left = 0, busy = false;
 
 async function fetchMore() {
-  const told = await ask("api/samples");
-  labelled = told.labelled;
-  left = told.left;
-  showLeft(told.ends_in);
-  waiting = told.samples.filter((sample) => !skipped.has(sample.name));
+  const answer = await ask("api/samples");
+  labelled = answer.labelled;
+  left = answer.left;
+  showLeft(answer.ends_in);
+  waiting = answer.samples.filter((sample) => !skipped.has(sample.name));
   if (!waiting.length && skipped.size) {
-    waiting = told.samples;
+    waiting = answer.samples;
     skipped.clear();
   }
-  display(told.note);
+  display(answer.note);
 }
 
 function display(note) {
@@ -38,26 +38,26 @@ function display(note) {
     const button = document.createElement("button");
     button.type = "button";
     button.append(text, Object.assign(document.createElement("small"), { textContent: `${percent(share)} · ${KEYS[i]}` }));
-    button.addEventListener("click", () => say(text));
+    button.addEventListener("click", () => label(text));
     return button;
   }));
   $("typed").value = "";
   if (matchMedia("(pointer: fine)").matches) $("typed").focus(); // on a phone the keyboard would cover the picture
 }
 
-async function say(label) {
+async function label(text) {
   const sample = waiting[0];
   if (!sample || busy) return;
   busy = true;
   try {
-    await ask("api/label", { name: sample.name, label });
-    complain(null);
+    await ask("api/label", { name: sample.name, label: text });
+    showError(null);
     done.push(waiting.shift());
     labelled++;
     left--;
     if (waiting.length) display(); else await fetchMore();
   } catch (error) {
-    complain(error);
+    showError(error);
   } finally {
     busy = false;
   }
@@ -65,7 +65,7 @@ async function say(label) {
 
 function skip() {
   skipped.add(waiting.shift().name);
-  if (waiting.length) display(); else fetchMore().catch(complain);
+  if (waiting.length) display(); else fetchMore().catch(showError);
 }
 
 async function back() {
@@ -78,7 +78,7 @@ async function back() {
     left++;
     display();
   } catch (error) {
-    complain(error);
+    showError(error);
   }
 }
 
@@ -86,20 +86,20 @@ $("form").addEventListener("submit", (event) => {
   event.preventDefault();
   const typed = $("typed").value.replace(/[^0-9]/g, "");
   const first = waiting[0]?.candidates[0]?.[0];
-  if (typed || first) say(typed || first);
+  if (typed || first) label(typed || first);
 });
 $("form").addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const choice = KEYS.indexOf(event.key);
-  if (choice >= 0 && waiting[0].candidates[choice]) say(waiting[0].candidates[choice][0]);
-  else if (event.key === "n") say("");
+  if (choice >= 0 && waiting[0].candidates[choice]) label(waiting[0].candidates[choice][0]);
+  else if (event.key === "n") label("");
   else if (event.key === "s") skip();
   else if (event.key === "z") back();
   else if (event.key.length > 1 || /[0-9]/.test(event.key) || event.key === " ") return;
   event.preventDefault();
 });
-$("none").addEventListener("click", () => say(""));
+$("none").addEventListener("click", () => label(""));
 $("skip").addEventListener("click", skip);
 $("back").addEventListener("click", back);
 
-fetchMore().catch(complain);
+fetchMore().catch(showError);

@@ -1,0 +1,34 @@
+"""Keys of a TOML file are changed; everything else in it stays."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge_daemon.config.edit import set_keys
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "[camera]\na = 1\n"),
+        ("[mqtt]\nx = 2", "[mqtt]\nx = 2\n\n[camera]\na = 1\n"),
+        ("[camera]\n# only this\n\n[mqtt]\na = 3\n", "[camera]\na = 1\n# only this\n\n[mqtt]\na = 3\n"),
+        ("[camera]\nb = 2\n\n\n[[field]]\n", "[camera]\nb = 2\na = 1\n\n\n[[field]]\n"),
+    ],
+    ids=["empty", "no section", "empty section", "another key"],
+)
+def test_where_a_new_key_goes(before: str, after: str) -> None:
+    """Into its section; a section that is missing comes last; keys of the same name elsewhere stay."""
+    assert set_keys(before, "camera", {"a": 1}) == after
+
+
+def test_an_old_value_is_replaced_in_its_place() -> None:
+    """Also one over several lines; comments, spacing and the other keys stay."""
+    before = "[camera]  # mine\na = [\n  1,\n]\nb   = 2  # two\n# c\n"
+    assert set_keys(before, "camera", {"a": (3, 4), "b": 5}) == "[camera]  # mine\na = [3, 4]\nb   = 5  # two\n# c\n"
+
+
+def test_a_value_that_does_not_change_stays_as_it_was_written() -> None:
+    """To the byte."""
+    before = "[camera]\na = 0x10\nb = 'x'\n"
+    assert set_keys(before, "camera", {"a": 16, "b": "x"}) == before
