@@ -1,6 +1,6 @@
 """The configuration: a TOML file in, a frozen `Config` out, or all that is wrong with the file at once.
 
-It knows the options of every room below and no room below knows it: they receive plain values. The daemon, the tools,
+It knows the options of every room below, and no room below knows it: they receive plain values. The daemon, the tools,
 the checks and the page use it.
 """
 
@@ -8,6 +8,7 @@ __all__ = [
     "document",
     "edit",
     "file",
+    "form",
     "last_good",
     "schema",
 ]
