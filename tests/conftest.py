@@ -1,14 +1,17 @@
-"""Shared by all tests: a real broker, and the rule that CI skips nothing silently."""
+"""Shared by all tests: folders of their own, a real broker, and the rule that CI skips nothing silently."""
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from edge_daemon.system import credentials
 from tests.support.brokers.mosquitto import broker, recorder
 from tests.support.model_publisher import published, states
 
@@ -21,6 +24,17 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("edge_daemon", deadline=None, database=None, derandomize=True)
 settings.load_profile("edge_daemon")
 
+OF_THE_MACHINE = (
+    "XDG_RUNTIME_DIR",
+    "CREDENTIALS_DIRECTORY",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_USEC",
+    "WATCHDOG_PID",
+    "JOURNAL_STREAM",
+    "INVOCATION_ID",
+)
+"""Variables by which a service manager or a login session would reach into a test."""
+
 ALLOWED_SKIPS = Path(__file__).with_name("allowed_skips.txt")
 
 
@@ -28,6 +42,40 @@ def _allowed_skips() -> dict[str, str]:
     """Test id -> reason, from lines `tests/test_x.py::test_y: reason`."""
     lines = [line for line in ALLOWED_SKIPS.read_text().splitlines() if line and not line.startswith("#")]
     return dict(line.split(": ", 1) for line in lines)
+
+
+def _isolate(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """This process, and the programs that it starts, see no daemon and no user of this machine; only `folder`."""
+    for name in OF_THE_MACHINE:
+        patch.delenv(name, raising=False)
+    for name, place in {"STATE_DIRECTORY": "state", "RUNTIME_DIRECTORY": "run", "HOME": "home"}.items():
+        patch.setenv(name, str(folder / place))
+    (folder / "home").mkdir(parents=True)
+    patch.setattr(credentials, "CREDENTIALS", folder / "credentials")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def session_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For fixtures that several tests share."""
+    with pytest.MonkeyPatch.context() as patch:
+        _isolate(patch, tmp_path_factory.mktemp("session"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def own_folders(session_folders: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """State, runtime and home folders of each test's own, beside its tmp_path."""
+    _isolate(monkeypatch, tmp_path.with_name(f"{tmp_path.name}-own"))
+
+
+@pytest.fixture(autouse=True)
+def log_levels() -> Iterator[None]:
+    """A test that sets up logging changes nothing for the next one."""
+    loggers = [logging.getLogger(), logging.getLogger("edge_daemon")]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -21,7 +21,7 @@ import numpy as np
 from edge_daemon.domain import Candidate, Digit, Grey
 from edge_daemon.errors import SampleError
 from edge_daemon.images import decode_grey
-from edge_daemon.system import atomic
+from edge_daemon.system import atomic, folders
 from edge_daemon.system.units import Size
 
 log = logging.getLogger(__name__)
@@ -187,8 +187,8 @@ def open_samples(state: Path, runtime: Path, options: SampleOptions) -> Samples:
 
 def find_samples(state: Path, runtimes: Sequence[Path]) -> Samples:
     """A person's: where a daemon on this machine keeps them. Raises SampleError where there are none."""
-    for folder in (state / "samples", Path("/var/lib/edge-daemon/samples"), *(r / "samples" for r in runtimes)):
-        found = Samples(folder, 0, 0)
+    for folder in (state, *folders.state_folders(), *runtimes):
+        found = Samples(folder / "samples", 0, 0)
         if found.paths():
             return found
     raise SampleError(f"no samples are kept in {state / 'samples'}: the daemon has been sure of all that it read")

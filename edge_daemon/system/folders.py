@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+SERVICE_STATE = Path("/var/lib/edge-daemon")
+"""The service's state folder (StateDirectory= in its unit)."""
+SERVICE_RUNTIME = Path("/run/edge-daemon")
+"""The service's runtime folder (RuntimeDirectory= in its unit)."""
+
 
 def state_folder() -> Path:
     """Where the outbox lives: what systemd made for the service; by hand, root's place or the person's own."""
     if given := os.environ.get("STATE_DIRECTORY"):
         return Path(given.split(":")[0])
-    return Path("/var/lib/edge-daemon") if os.geteuid() == 0 else Path.home() / ".local/state/edge-daemon"
-
-
-RUNTIME = "/run/edge-daemon"
-"""What systemd makes for the service; RuntimeDirectory= there, RUNTIME_DIRECTORY in its environment."""
+    return SERVICE_STATE if os.geteuid() == 0 else Path.home() / ".local/state/edge-daemon"
 
 
 def runtime_folder() -> Path:
@@ -26,6 +27,12 @@ def runtime_folder() -> Path:
     return state_folder() / "runtime"
 
 
+def state_folders() -> list[Path]:
+    """The folders in which a daemon may keep its state: STATE_DIRECTORY alone, or the usual place and the service's."""
+    return [state_folder()] if os.environ.get("STATE_DIRECTORY") else [state_folder(), SERVICE_STATE]
+
+
 def runtime_folders() -> list[Path]:
-    """Where a daemon may have kept it, also one that systemd started and not this shell."""
-    return [runtime_folder(), Path(RUNTIME)]
+    """The folders in which a daemon may keep runtime files: RUNTIME_DIRECTORY alone, or the usual place and the
+    service's."""
+    return [runtime_folder()] if os.environ.get("RUNTIME_DIRECTORY") else [runtime_folder(), SERVICE_RUNTIME]

@@ -106,7 +106,7 @@ def test_what_is_published_of_a_recording(scenario: Recorded, tmp_path: Path) ->
 def test_a_film_of_a_day(tmp_path: Path) -> None:
     """The simulated camera filmed as motion JPEG: the number and the one after it, on the film's time stamps."""
     path, scene = tmp_path / "day.avi", Scene(5, "whiteboard", SIZE)
-    film = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, SIZE)
+    film = cv2.VideoWriter(str(path), cv2.CAP_OPENCV_MJPEG, cv2.VideoWriter.fourcc(*"MJPG"), 10.0, SIZE)
     for seq in range(80):
         if seq in (0, 40):
             write(scene, "2856" if seq else "2847")

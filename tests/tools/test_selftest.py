@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import edge_daemon
 from edge_daemon.errors import ModelError
 from edge_daemon.inference.classifier import Options
 from edge_daemon.inference.interpreter import models_folder, usual_kind
@@ -26,7 +27,7 @@ MODELS = [
 def copy(tmp_path: Path) -> Path:
     """The program and its models, to be damaged."""
     package = tmp_path / "edge_daemon"
-    shutil.copytree(Path(selftest.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__", "models"))
+    shutil.copytree(Path(edge_daemon.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__", "models"))
     shutil.copytree(models_folder(), tmp_path / "models")
     return tmp_path
 
