@@ -31,7 +31,6 @@ import msgspec
 
 from edge_daemon.delivery import row_format as rows
 from edge_daemon.delivery.delivered_log import DeliveredLog
-from edge_daemon.delivery.lock import hold
 from edge_daemon.delivery.outbox_file import (
     ACCEPTED,
     KEEP_ACCEPTED,
@@ -46,8 +45,8 @@ from edge_daemon.delivery.outbox_file import (
 from edge_daemon.delivery.retention import EVENT_ROWS, EVENTS, READING_ROWS, RetentionLimit
 from edge_daemon.delivery.row_format import Row
 from edge_daemon.domain import Entry, Event, Reading, Record
-from edge_daemon.errors import OutboxError
-from edge_daemon.system import clock, json_text
+from edge_daemon.errors import OutboxError, OutboxInUseError
+from edge_daemon.system import clock, file_lock, json_text
 from edge_daemon.system.units import Duration, Size
 
 log = logging.getLogger(__name__)
@@ -104,7 +103,7 @@ class Outbox:
         try:
             with as_outbox_error(folder):
                 folder.mkdir(parents=True, exist_ok=True)
-            self._lock_file = hold(folder / "outbox.lock")
+            self._lock_file = _lock(folder)
             self._file = open_file(folder, now())
         except OutboxError as error:
             if not refuses_writing(error):
@@ -403,6 +402,19 @@ class Outbox:
         if seqs and not self.dropped:
             log.warning("outbox: records are too many or too old; the oldest are being dropped")
         self.dropped += len(seqs)
+
+
+def _lock(folder: Path) -> int:
+    """Lock the folder for this process; returns the lock's descriptor. Raises OutboxInUseError or OutboxError."""
+    path = folder / "outbox.lock"
+    with as_outbox_error(path):
+        try:
+            return file_lock.acquire(path)
+        except BlockingIOError:
+            holder = file_lock.holder(path) or "unknown"
+            raise OutboxInUseError(
+                f"{folder}: in use by another daemon (pid {holder}); stop it, or give each its own folder"
+            ) from None
 
 
 def _said_of(record: Reading) -> _Said:

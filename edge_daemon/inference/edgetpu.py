@@ -182,7 +182,7 @@ class Device:
             self._pair.tpu = None
 
     def _read(self) -> _Mark:
-        with suppress(OSError, msgspec.MsgspecError):
+        with suppress(OSError, ValueError):
             return msgspec.json.decode(self._path.read_bytes(), type=_Mark)
         return _Mark()
 

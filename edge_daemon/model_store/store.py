@@ -14,8 +14,6 @@ owner's, as dock-2, stays.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -30,6 +28,7 @@ from edge_daemon.inference.interpreter import bundled, read_file
 from edge_daemon.model_store import version as files
 from edge_daemon.model_store.acceptance import tried
 from edge_daemon.system import atomic
+from edge_daemon.system.file_lock import locked
 
 KEPT = 4
 """So many versions stay at most, the oldest that nobody needs goes first."""
@@ -156,14 +155,14 @@ class Store:
 
     def noticed(self, name: str) -> str | None:
         """Note which model reads. Returns the one that did at the last start, where it was another."""
-        path = self.folder / "reads"
-        with suppress(OSError):
-            before = path.read_text() if path.exists() else name
-            if before != name or not path.exists():
+        path, before = self.folder / "reads", ""
+        with suppress(OSError, ValueError):  # ValueError: it is damaged, and not UTF-8
+            before = path.read_text(encoding="utf-8")
+        if before != name:
+            with suppress(OSError):
                 self.folder.mkdir(parents=True, exist_ok=True)
-                path.write_text(name)
-            return before if before != name else None
-        return None
+                path.write_text(name, encoding="utf-8")
+        return before if before not in ("", name) else None
 
     def deaths(self) -> int:
         """How many processes have died in a row with the present version on probation."""
@@ -228,7 +227,7 @@ class Store:
 
     def refusals(self) -> dict[str, str]:
         """Version -> why it was left."""
-        with suppress(OSError, msgspec.MsgspecError):
+        with suppress(OSError, ValueError):
             return msgspec.json.decode((self.folder / "refused").read_bytes(), type=dict[str, str])
         return {}
 
@@ -278,7 +277,7 @@ class Store:
 
     def _written(self) -> Pointer:
         """What cannot be read points to the bundled model."""
-        with suppress(OSError, msgspec.MsgspecError):
+        with suppress(OSError, ValueError):
             return msgspec.json.decode((self.folder / "active").read_bytes(), type=Pointer)
         return Pointer()
 
@@ -293,9 +292,5 @@ class Store:
     def _locked(self, name: str = ".lock") -> Iterator[None]:
         """One at a time changes the store, the others wait. Who adds a model takes long, and holds up nobody else."""
         self._versions.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with locked(self.folder / name):
             yield
-        finally:
-            os.close(handle)

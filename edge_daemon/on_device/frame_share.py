@@ -1,39 +1,42 @@
-"""A window through which a person on this machine sees what the camera sees: the daemon's frames for `preview`.
+"""Shares the daemon's newest frame with the preview page, which runs in another process.
 
-Only one process can have the camera. So the daemon puts its newest frame into its runtime folder, which systemd lays
-in memory, while somebody asks for it there, and takes it away afterwards. Nothing of it goes over the network.
+Only one process can use the camera. So while a page requests frames, the daemon writes its newest one into its runtime
+folder, which systemd keeps in memory, and removes it afterwards. Nothing of it goes over the network.
 """
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from edge_daemon.domain import Frame
-from edge_daemon.system import atomic
+from edge_daemon.system import atomic, file_lock
 
 log = logging.getLogger(__name__)
 
 FRESH = 5.0
-"""Seconds for which a request holds."""
+"""Seconds for which a request is valid."""
 INTERVAL = 0.2
-"""Seconds between two frames at least."""
-LATE = 0.05
-"""Seconds by which a frame may come early: cameras tremble."""
-FRAME, REQUEST, HELD = "frame", "request", "daemon"
+"""Seconds between two shared frames, at least."""
+JITTER = 0.05
+"""Seconds by which a frame may come before INTERVAL is over: cameras are not exact."""
+FRAME = "frame"
+"""File with the newest frame."""
+REQUEST = "request"
+"""File whose time says when frames were requested last."""
+DAEMON = "daemon"
+"""File that the running daemon has locked."""
 MODE = 0o770
-"""Of the folder: the daemon's group may look in, and ask."""
+"""Permissions of the folder: the daemon's group may read frames and request them."""
 
 
-class _Shown(msgspec.Struct, frozen=True, array_like=True):
-    """A frame as it lies in the folder."""
+class _SharedFrame(msgspec.Struct, frozen=True, array_like=True):
+    """A frame as it is stored (MessagePack)."""
 
     seq: int
     at: float
@@ -46,95 +49,84 @@ class FrameShare:
     """The daemon's side. Called from the path's thread."""
 
     def __init__(self, folder: Path) -> None:
-        """Makes `folder`, and holds the file in it by which others know that the daemon runs."""
+        """Makes `folder` and locks the file in it that shows that the daemon runs."""
         self._folder = folder
         self._lock = -1
         self._next = 0.0
-        self._shows = False
+        self._shares = False
         try:
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(MODE)
+            self._lock = file_lock.acquire(folder / DAEMON)
             (folder / FRAME).unlink(missing_ok=True)
-            self._lock = os.open(folder / HELD, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-            with suppress(BlockingIOError):  # two daemons share a folder: the first is seen
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.ftruncate(self._lock, 0)
-                os.write(self._lock, str(os.getpid()).encode())
+        except BlockingIOError:
+            log.info("%s: another daemon shares its frames there", folder)
         except OSError as error:
             self._give_up(error)
 
     @property
     def is_wanted(self) -> bool:
-        """Whether somebody has asked a moment ago."""
+        """Whether frames were requested within the last FRESH seconds."""
         try:
             return self._lock >= 0 and abs(time.time() - (self._folder / REQUEST).stat().st_mtime) < FRESH
         except OSError:
             return False
 
     def show(self, frame: Frame) -> None:
-        """To those who have asked, at most one frame each INTERVAL."""
+        """Write the frame, if frames are requested, at most one each INTERVAL."""
         if not self.is_wanted:
-            self._draw_curtain()
+            self._remove()
         elif frame.mono >= self._next:
-            self._next = frame.mono + INTERVAL - LATE
+            self._next = frame.mono + INTERVAL - JITTER
             shape = frame.pixels.shape
-            shown = _Shown(frame.seq, frame.at, frame.mono, (shape[0], shape[1]), frame.pixels.tobytes())
+            shared = _SharedFrame(frame.seq, frame.at, frame.mono, (shape[0], shape[1]), frame.pixels.tobytes())
             try:
-                atomic.replace_unsynced(self._folder / FRAME, msgspec.msgpack.encode(shown), mode=0o640)
-                self._shows = True
+                atomic.replace_unsynced(self._folder / FRAME, msgspec.msgpack.encode(shared), mode=0o640)
+                self._shares = True
             except OSError as error:
                 self._give_up(error)
 
     def close(self) -> None:
-        self._draw_curtain()
+        self._remove()
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
 
-    def _draw_curtain(self) -> None:
-        if self._shows:
+    def _remove(self) -> None:
+        if self._shares:
             (self._folder / FRAME).unlink(missing_ok=True)
-            self._shows = False
+            self._shares = False
 
     def _give_up(self, error: OSError) -> None:
-        """The picture is for people; readings go on without it."""
+        """Readings matter more than the page."""
         self.close()
-        log.warning("%s: the picture cannot be shown there for `preview`: %s", self._folder, error.strerror)
+        log.warning("%s: frames cannot be written there for `preview`: %s", self._folder, error.strerror)
 
 
 def daemon_pid(folder: Path) -> int | None:
-    """The process id of the daemon that runs with this folder; None: none does. Raises PermissionError."""
-    try:
-        handle = os.open(folder / HELD, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return int(os.read(handle, 20) or 0)
-    else:
-        return None
-    finally:
-        os.close(handle)
+    """The process id of the daemon that uses this folder, 0 if unknown; None: no daemon. Raises PermissionError."""
+    return file_lock.holder(folder / DAEMON)
 
 
 def request_frames(folder: Path) -> None:
-    """For frames, during the next FRESH seconds. Raises OSError."""
+    """Request frames for the next FRESH seconds. Raises OSError."""
     path = folder / REQUEST
     try:
         os.utime(path)
     except FileNotFoundError:
         path.touch(0o660)
-    except PermissionError:  # another person's
+    except PermissionError:  # another user's
         path.unlink()
         path.touch(0o660)
 
 
 def newest_frame(folder: Path) -> Frame | None:
-    """The frame that lies there; None where there is none. Raises PermissionError."""
+    """The shared frame; None if there is none. Raises PermissionError."""
     try:
-        shown = msgspec.msgpack.decode((folder / FRAME).read_bytes(), type=_Shown)
-        pixels = np.frombuffer(shown.pixels, np.uint8).reshape(shown.shape)
-    except (FileNotFoundError, ValueError):
+        shared = msgspec.msgpack.decode((folder / FRAME).read_bytes(), type=_SharedFrame)
+        pixels = np.frombuffer(shared.pixels, np.uint8).reshape(shared.shape)
+    except PermissionError:
+        raise
+    except (OSError, ValueError):
         return None
-    return Frame(shown.seq, shown.at, shown.mono, pixels)
+    return Frame(shared.seq, shared.at, shared.mono, pixels)

@@ -1,27 +1,60 @@
-"""Locks a file for one process at a time (flock); the kernel frees it when the process ends, however it ends."""
+"""Locks a file for one process at a time (flock). The kernel releases the lock when the process ends in any way."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 MODE = 0o640
-"""Of a lock file that is made; it stays empty."""
+"""Permissions of a new lock file."""
 
 
-@contextmanager
-def locked(path: Path, wait: bool = True) -> Iterator[None]:
-    """Hold the lock on the file `path`, which is made where it is missing; its folder must exist.
+def acquire(path: Path, wait: bool = False) -> int:
+    """Lock the file, which is made where it is missing; its folder must exist. Returns its descriptor.
 
-    While another process has it this waits, or with `wait` False raises BlockingIOError. Raises OSError where the file
-    cannot be opened.
+    The lock holds until the descriptor is closed or the process ends. The file then contains the process id. While
+    another process has it, this raises BlockingIOError, or waits. Raises OSError where the file cannot be opened.
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        os.close(handle)
+        raise
+    with suppress(OSError):  # the disk is full: then the file does not say who has the lock
+        os.ftruncate(handle, 0)
+        os.write(handle, f"{os.getpid()}\n".encode())
+    return handle
+
+
+@contextmanager
+def locked(path: Path, wait: bool = True) -> Iterator[None]:
+    """Hold the lock within a block. Raises as `acquire`."""
+    handle = acquire(path, wait)
+    try:
         yield
+    finally:
+        os.close(handle)
+
+
+def holder(path: Path) -> int | None:
+    """The id of the process that has the lock, 0 if the file does not say it; None: no process has it.
+
+    Raises PermissionError where the file cannot be read.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        text = os.read(handle, 20).strip()
+        return int(text) if text.isdigit() else 0
+    else:
+        return None
     finally:
         os.close(handle)

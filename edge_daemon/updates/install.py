@@ -71,7 +71,7 @@ class UpdateState(msgspec.Struct, frozen=True):
 
 def load_state(folder: Path) -> UpdateState:
     """What the last run left; the defaults where that cannot be read."""
-    with suppress(OSError, msgspec.MsgspecError):
+    with suppress(OSError, ValueError):
         return msgspec.json.decode((folder / STATE_FILE).read_bytes(), type=UpdateState)
     return UpdateState()
 

@@ -1,0 +1,51 @@
+"""A lock that one process has at a time, and that says which one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge_daemon.system import file_lock
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from edge_daemon.system import file_lock
+file_lock.acquire(Path(sys.argv[1]))
+print("locked", flush=True)
+time.sleep(60)
+"""
+
+
+def test_another_process_has_it(tmp_path: Path) -> None:
+    """It is refused, and its holder named, for as long as that process lives; a killed one has it no more."""
+    path = tmp_path / "lock"
+    assert file_lock.holder(path) is None
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"locked\n"
+        with pytest.raises(BlockingIOError):
+            file_lock.acquire(path)
+        assert file_lock.holder(path) == other.pid
+        other.kill()
+    assert file_lock.holder(path) is None
+    os.close(file_lock.acquire(path))
+
+
+def test_within_a_block(tmp_path: Path) -> None:
+    """It is released at the end of the block."""
+    with file_lock.locked(tmp_path / "lock"):
+        assert file_lock.holder(tmp_path / "lock") == os.getpid()
+    assert file_lock.holder(tmp_path / "lock") is None
+
+
+@pytest.mark.parametrize("text", [b"", b"-1\n", b"abc", b"\xff\xfe"])
+def test_a_file_that_does_not_say_who_has_it(tmp_path: Path, text: bytes) -> None:
+    """Only digits are a process id."""
+    with file_lock.locked(tmp_path / "lock"):
+        (tmp_path / "lock").write_bytes(text)
+        assert file_lock.holder(tmp_path / "lock") == 0

@@ -1,0 +1,111 @@
+"""A damaged file in the state or runtime folder never stops the daemon: each reader of one copes with any content."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from edge_daemon.commands.controls import ReadingSwitch
+from edge_daemon.commands.transactions import Transactions
+from edge_daemon.delivery.delivered_log import DeliveredLog
+from edge_daemon.domain import Entry
+from edge_daemon.inference.edgetpu import Device
+from edge_daemon.model_store.store import Pointer, Store
+from edge_daemon.mqtt import home_assistant
+from edge_daemon.on_device import explain_log, frame_share
+from edge_daemon.on_device.samples import Sample, Samples
+from edge_daemon.second_opinion.budget import Budget
+from edge_daemon.system import file_lock
+from edge_daemon.telemetry import exporters
+from edge_daemon.updates import install
+from tests.support.records import reading
+
+SAMPLE = Sample(1.5, "tank", "unsure", [("12", 0.5)], [], "digits@1", b"\x89PNG")
+READERS: dict[str, tuple[str, bytes, Callable[[Path], object]]] = {
+    "model that read last": ("reads", b"digits@0.4.0", lambda f: Store(f).noticed("digits@0.5.0")),
+    "active model": ("active", msgspec.json.encode(Pointer("9.0.0", "8.0.0", True)), lambda f: Store(f).sound()),
+    "deaths on probation": ("deaths", b"2", lambda f: Store(f).deaths()),
+    "refused models": ("refused", b'{"9.0.0": "too slow"}', lambda f: Store(f).refused()),
+    "Coral": ("edgetpu", b'{"crashes": 1}', lambda f: Device(f, False)),
+    "updates": (install.STATE_FILE, msgspec.json.encode(install.UpdateState()), install.load_state),
+    "transactions": (
+        "transactions", b'\n{"key":"restart/7","answer":null}\n', lambda f: "a" in Transactions(f / "transactions")
+    ),
+    "budget": ("opinions.json", b'{"day":"2026-11-24","count":7}', lambda f: Budget(f / "opinions.json", 9).spend()),
+    "discovery": (
+        "discovery.json", b'{"homeassistant/device/a/config":{"problem":"binary_sensor"}}',
+        lambda f: home_assistant.load_owned(f / "discovery.json"),
+    ),
+    "switch": ("disabled", b"", lambda f: ReadingSwitch(f / "disabled").is_on),
+    "frame": ("frame", b"\x95\x01\xcb?\xf8\0\0\0\0\0\0\x02\x92\x01\x01\xc4\x01\x07", frame_share.newest_frame),
+    "lock": ("daemon", b"4711\n", lambda f: frame_share.FrameShare(f).close()),
+    "explain log": ("7.json", b"{}", lambda f: explain_log.ReadingLog(f).on_record(8, reading())),
+    "sample": ("0-0.json", msgspec.json.encode(SAMPLE), lambda f: list(Samples(f, 9, 9999).all())),
+}  # fmt: skip
+"""What the file is -> its name, its content, and the function that reads it in a folder."""
+
+
+def damages(content: bytes) -> Iterator[bytes]:
+    """Each bit flipped, cut at each byte, emptied, and garbage."""
+    for place in range(len(content)):
+        for bit in range(8):
+            yield content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :]
+        yield content[:place]
+    yield from (b"", b"\0" * 100, b"\xff\xfe" * 50, b"[]", b"null", b'"\\ud800"')
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_any_damage_to_a_state_file(tmp_path: Path, name: str) -> None:
+    """Whatever became of it, reading it raises nothing."""
+    file, content, read = READERS[name]
+    for damaged in (content, *damages(content)):
+        for old in tmp_path.iterdir():
+            if old.is_file():
+                old.unlink()
+        (tmp_path / file).write_bytes(damaged)
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_something_else_in_place_of_a_state_file(tmp_path: Path, name: str) -> None:
+    """A folder, or a link that leads nowhere: nothing raises, what cannot be stored is not stored."""
+    file, _, read = READERS[name]
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+    (tmp_path / "a" / file).mkdir()
+    (tmp_path / "b" / file).symlink_to("nowhere/at/all")
+    read(tmp_path / "a")
+    read(tmp_path / "b")
+
+
+def test_health_for_programs(tmp_path: Path) -> None:
+    """Its readers are other processes: they get nothing from a damaged file."""
+    for damaged in damages(b'{"frames": 7, "problems": {}}'):
+        (tmp_path / exporters.FILE).write_bytes(damaged)
+        exporters.read(tmp_path)
+
+
+def test_a_locked_file_that_does_not_name_its_process(tmp_path: Path) -> None:
+    """The daemon is there all the same."""
+    with file_lock.locked(tmp_path / "daemon"):
+        for damaged in damages(b"4711\n"):
+            (tmp_path / "daemon").write_bytes(damaged)
+            assert frame_share.daemon_pid(tmp_path) is not None
+
+
+def test_delivered_readings_in_a_damaged_log(tmp_path: Path) -> None:
+    """A flipped bit costs at most the reading it is in."""
+    log = DeliveredLog(tmp_path, "dock3", 10**6, 1e9)
+    log.keep(Entry(number, f"dock3/00000001/{number}", True, reading(number)) for number in (1, 2))
+    log.flush()
+    [file] = tmp_path.glob("past-*.log")
+    content = file.read_bytes()
+    for damaged in damages(content[:200]):
+        file.write_bytes(damaged + content[200:] if len(damaged) == 200 else damaged)
+        found = [entry.seq for entry in DeliveredLog(tmp_path, "dock3", 10**6, 1e9).readings(0, 10)]
+        assert {*found} <= {1, 2}
+        if len(damaged) == 200:
+            assert 2 in found
