@@ -89,12 +89,12 @@ def read_all(camera: SimulatedCamera) -> list[tuple[str, str | None]]:
     from edge_daemon.decision.voter import Voter
     from edge_daemon.fields.extract import FieldExtractor
     from edge_daemon.inference import classifier as classifiers
-    from edge_daemon.inference.classifier import Options as Model
+    from edge_daemon.inference.options import ModelOptions
     from edge_daemon.recognition.line_recognizer import StripReader
     from edge_daemon.recognition.reader import Reader
     from edge_daemon.recognition.sieve import Sieve
 
-    classifier, fields = classifiers.load(Model()), FieldExtractor([])
+    classifier, fields = classifiers.load(ModelOptions()), FieldExtractor([])
     reader = Reader(Sieve(), classifier, StripReader())
     voter = Voter([], classifier.name, classifier.backend)
     found: list[tuple[str, str | None]] = []

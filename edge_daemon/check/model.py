@@ -12,7 +12,7 @@ from edge_daemon.inference import classifier as classifiers
 from edge_daemon.inference.edgetpu import NO_FILE, PATIENCE
 from edge_daemon.inference.edgetpu_probe import UNPLUG
 from edge_daemon.inference.interpreter import find_interpreter
-from edge_daemon.inference.options import AUTO
+from edge_daemon.inference.options import AUTO, ModelOptions
 from edge_daemon.model_store.acceptance import first_run
 from edge_daemon.model_store.selection import settled
 from edge_daemon.model_store.store import Store
@@ -40,7 +40,7 @@ def check(config: Config) -> Iterator[Found]:
         yield Level.OK, f"it is fed with {classifier.diet}"
 
 
-def _edgetpu(model: classifiers.Options) -> Iterator[Found]:
+def _edgetpu(model: ModelOptions) -> Iterator[Found]:
     """Whether a Coral could run it. One that the running daemon has is not asked: that tells itself."""
     file = classifiers.compiled(model)
     if model.delegate == "none" or (file is None and model.delegate == "auto"):

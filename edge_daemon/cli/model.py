@@ -13,7 +13,7 @@ import click
 from edge_daemon.cli.shared import EXIT_FAILED, json_option, say
 
 if TYPE_CHECKING:
-    from edge_daemon.inference.classifier import Options
+    from edge_daemon.inference.options import ModelOptions
     from edge_daemon.model_store.store import Store, Version
 
 RELOAD = "A running daemon takes it at its next start, or now: edge-daemon call reload"
@@ -25,7 +25,7 @@ def model() -> None:
 
 
 def model_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The keys of [model] that a foreign file may need, as options; passed on as one Options."""
+    """The keys of [model] that a foreign file may need, as options; passed on as one ModelOptions."""
 
     @click.argument("file", metavar="FILE")
     @click.option("--labels", default="", metavar="FILE", help="A line for each score, where they are not 0 to 9.")
@@ -44,9 +44,9 @@ def model_options(command: Callable[..., None]) -> Callable[..., None]:
     def with_options(
         file: str, labels: str, ink: Any, scale: Any, temperature: float, runtime: Any, **others: Any
     ) -> None:
-        from edge_daemon.inference.classifier import Options
+        from edge_daemon.inference.options import ModelOptions
 
-        chosen = Options(file, labels=labels, ink=ink, scale=scale, temperature=temperature, runtime=runtime)
+        chosen = ModelOptions(file, labels=labels, ink=ink, scale=scale, temperature=temperature, runtime=runtime)
         command(chosen, **others)
 
     return with_options
@@ -54,7 +54,7 @@ def model_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @model.command()
 @model_options
-def check(options: Options) -> None:
+def check(options: ModelOptions) -> None:
     """Tell what a model file is, and whether it runs here.
 
     Also whether it reads the golden digits, how fast, and on which interpreters.
@@ -74,7 +74,7 @@ def check(options: Options) -> None:
 @click.argument("crops", metavar="SET.npz|FOLDER", type=click.Path(path_type=Path))
 @click.option("--picture", type=click.Path(path_type=Path), metavar="FILE", help="Also draw the confusion matrix.")
 @json_option
-def evaluate(options: Options, crops: Path, picture: Path | None, as_json: bool) -> None:
+def evaluate(options: ModelOptions, crops: Path, picture: Path | None, as_json: bool) -> None:
     """Measure how well a model reads labelled crops.
 
     Accuracy, top-3, each class, calibration.

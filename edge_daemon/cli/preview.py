@@ -126,11 +126,11 @@ def samples_export(folder: Path) -> None:
     scripts/train digits --from bundled --extra DIR --out mine/   the bundled model learns them, in minutes
     scripts/train digits --data SETS --extra DIR                  a model is trained anew with them, in an hour
     """
-    from edge_daemon.inference.classifier import Options
+    from edge_daemon.inference.options import ModelOptions
     from edge_daemon.recognition.reader import open_reader
     from edge_daemon.tools import training_set
 
-    done = training_set.export(_labelled(), folder, open_reader(Options()))
+    done = training_set.export(_labelled(), folder, open_reader(ModelOptions()))
     say(f"{done.glyphs} glyphs of {done.numbers} numbers are in {folder}")
     if done.lost:
         complain(f"{len(done.lost)} could not be taken apart into the digits of their label: {', '.join(done.lost)}")
@@ -147,11 +147,11 @@ def samples_compare(model: str, present: str, sets: tuple[Path, ...], report: Pa
 
     On what was labelled, and on what it should not forget: digits that the program draws, and each --set.
     """
-    from edge_daemon.inference.classifier import Options
+    from edge_daemon.inference.options import ModelOptions
     from edge_daemon.recognition.reader import open_reader
     from edge_daemon.tools import compare_models, training_set
 
-    readers = open_reader(Options(present)), open_reader(Options(model))
+    readers = open_reader(ModelOptions(present)), open_reader(ModelOptions(model))
     labelled = _labelled()
     found = training_set.compare(labelled, *readers)
     networks = readers[0].classifier, readers[1].classifier

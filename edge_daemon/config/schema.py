@@ -19,8 +19,7 @@ from edge_daemon.config.validators import CHECKS
 from edge_daemon.decision.rules import FieldOptions, contradictions
 from edge_daemon.delivery import outbox
 from edge_daemon.fields.extract import Name
-from edge_daemon.inference import classifier
-from edge_daemon.inference.options import AUTO
+from edge_daemon.inference.options import AUTO, ModelOptions
 from edge_daemon.mqtt import sink as mqtt
 from edge_daemon.on_device import samples
 from edge_daemon.second_opinion import budget
@@ -62,7 +61,7 @@ class Config:
     camera: Camera
     fields: tuple[FieldOptions, ...]
     """Empty: the whole frame is searched."""
-    model: classifier.Options
+    model: ModelOptions
     mqtt: mqtt.MqttOptions
     outbox: outbox.OutboxOptions
     health: health.HealthOptions
@@ -99,7 +98,7 @@ def parse(name: str, text: str) -> Config:
 
 TABLES: Mapping[str, type[Any]] = {
     "device": Device,
-    "model": classifier.Options,
+    "model": ModelOptions,
     "mqtt": mqtt.MqttOptions,
     "outbox": outbox.OutboxOptions,
     "health": health.HealthOptions,
@@ -177,7 +176,7 @@ def _fields(document: Document) -> Iterator[FieldOptions]:
 
 
 def _refuse_unused_updates(
-    document: Document, updates: client.UpdateOptions | None, model: classifier.Options | None
+    document: Document, updates: client.UpdateOptions | None, model: ModelOptions | None
 ) -> None:
     if updates and updates.url and model and model.path != AUTO:
         problem = f'expected [model] path = "{AUTO}" beside it, or nothing that is downloaded runs'

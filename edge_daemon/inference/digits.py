@@ -32,7 +32,7 @@ from edge_daemon.inference.interpreter import (
     softmax,
     usual_kind,
 )
-from edge_daemon.inference.options import AUTO, BUNDLED, Options
+from edge_daemon.inference.options import AUTO, BUNDLED, ModelOptions
 
 _INPUT = (normalise.SIDE, normalise.SIDE, normalise.VIEWS)
 _CLASSES = len(LABELS)
@@ -109,7 +109,7 @@ def digit_network(interpreter: Any, content: bytes, name: str) -> Network:
 class TfliteClassifier:
     """domain.Classifier of a network of ours."""
 
-    def __init__(self, options: Options, device: Device | None = None) -> None:
+    def __init__(self, options: ModelOptions, device: Device | None = None) -> None:
         """Load, check and try the model; where it has a file compiled for it, `device` may run it.
 
         Raises ModelError, or RuntimeMissingError without an interpreter.

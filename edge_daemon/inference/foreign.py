@@ -22,7 +22,7 @@ from edge_daemon.errors import ModelError
 from edge_daemon.inference import digits, foreign_network, normalise
 from edge_daemon.inference.edgetpu import Device, Pair
 from edge_daemon.inference.interpreter import bundled, find_interpreter, read_file, softmax
-from edge_daemon.inference.options import BUNDLED, Options, Scale
+from edge_daemon.inference.options import BUNDLED, ModelOptions, Scale
 
 LEAST = 10
 """Of the 20 golden digits so many must be read right, or it is no digit classifier (by chance: 2)."""
@@ -76,7 +76,7 @@ class ForeignClassifier:
     strips = False
     """Who brings a digit network of their own wants it to read."""
 
-    def __init__(self, options: Options, device: Device | None = None) -> None:
+    def __init__(self, options: ModelOptions, device: Device | None = None) -> None:
         """Load, find out and try. Raises ModelError, or RuntimeMissingError without an interpreter."""
         path = twin(Path(options.path).expanduser())
         try:
@@ -89,7 +89,7 @@ class ForeignClassifier:
         self.labels = foreign_network.labels(options.labels, content, path, self.network.scores)
         self._columns = foreign_network.columns(self.labels)
         self._temperature = options.temperature
-        self._judge = None if NOT_A_DIGIT in self._columns else digits.TfliteClassifier(Options(BUNDLED))
+        self._judge = None if NOT_A_DIGIT in self._columns else digits.TfliteClassifier(ModelOptions(BUNDLED))
         self.diet, self.probabilities, self.golden = self._find_out(golden_digits(), options)
         if self.golden < LEAST:
             raise ModelError(
@@ -136,7 +136,7 @@ class ForeignClassifier:
         if right < self.golden - 1:
             raise ModelError(f"it reads {right} of the golden digits, the CPU {self.golden}: compile the file anew")
 
-    def _find_out(self, inks: Sequence[Grey], options: Options) -> tuple[Diet, bool, int]:
+    def _find_out(self, inks: Sequence[Grey], options: ModelOptions) -> tuple[Diet, bool, int]:
         """How it reads the golden digits best, whether it gives probabilities, and how many it then reads right.
 
         Polarity and scale are told by worn digits: a network that has seen both reads clean ones either way.
@@ -168,7 +168,7 @@ class ForeignClassifier:
         right = int((raw.argmax(axis=1) == truth)[:clean].sum())
         return _Found(float(fit[:clean].mean()), float(fit.mean()), diet, probabilities, right)
 
-    def _diets(self, view: View, options: Options) -> Iterator[Diet]:
+    def _diets(self, view: View, options: ModelOptions) -> Iterator[Diet]:
         """The customary one, MNIST's, first."""
         scale = options.scale if options.scale != "auto" else self.network.scale
         scales = list(foreign_network.SCALES) if scale == "auto" else [scale]

@@ -18,7 +18,7 @@ Runtime = Literal["auto", "ai-edge-litert", "tflite-runtime"]
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ModelOptions:
     """The table [model]."""
 
     path: str = AUTO

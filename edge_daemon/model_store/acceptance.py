@@ -15,7 +15,7 @@ from edge_daemon.domain import Classifier, Glyph
 from edge_daemon.errors import ChildError, ModelError
 from edge_daemon.inference.digits import TfliteClassifier, golden_inks, read_manifest
 from edge_daemon.inference.interpreter import bundled, read_file
-from edge_daemon.inference.options import AUTO, BUNDLED, Options, Precision
+from edge_daemon.inference.options import AUTO, BUNDLED, ModelOptions, Precision
 from edge_daemon.recognition.reader import open_reader
 from edge_daemon.system.child_process import call
 
@@ -44,7 +44,7 @@ def tried(manifest: Path) -> Tried:
     return done
 
 
-def first_run(options: Options) -> None:
+def first_run(options: ModelOptions) -> None:
     """Load what the table [model] names in a process of its own, unless it came with the program or lies in the store.
 
     Raises ModelError where it is not fit to be used.
@@ -65,22 +65,22 @@ def ended(name: str, trial: Callable[[], T]) -> T:
 
 def load(options: str) -> str:
     """In the child. Raises ModelError."""
-    return open_reader(msgspec.json.decode(options, type=Options)).classifier.name
+    return open_reader(msgspec.json.decode(options, type=ModelOptions)).classifier.name
 
 
 def run(manifest: str) -> Tried:
     """In the child. Raises ModelError."""
     path = Path(manifest)
     facts = read_manifest(path)
-    models = {kind: TfliteClassifier(Options(str(path), precision=kind)) for kind in KINDS if kind in facts.files}
+    models = {kind: TfliteClassifier(ModelOptions(str(path), precision=kind)) for kind in KINDS if kind in facts.files}
     if not models:
         raise ModelError(f"{path.name} names no network")
     for kind in models:
-        open_reader(Options(manifest, precision=kind))  # what it brings besides
+        open_reader(ModelOptions(manifest, precision=kind))  # what it brings besides
     shown = golden_inks(read_file(path.parent, facts.files["golden"]), len(facts.golden))
     glyphs = [Glyph((0, 0, ink.shape[1], ink.shape[0]), ink) for ink in shown]
     took = min(pace(model, glyphs) for model in models.values())
-    usual = pace(TfliteClassifier(Options(str(bundled("digits")))), glyphs)
+    usual = pace(TfliteClassifier(ModelOptions(str(bundled("digits")))), glyphs)
     if took > max(GRACE, SLOWER * usual):
         raise ModelError(
             f"{path.name} takes {took * 1000:.1f} ms for a digit, the bundled model {usual * 1000:.1f} ms;"

@@ -11,7 +11,7 @@ from edge_daemon.errors import ModelError
 from edge_daemon.inference import classifier
 from edge_daemon.inference.digits import read_manifest
 from edge_daemon.inference.edgetpu import Device
-from edge_daemon.inference.options import AUTO, BUNDLED, Options
+from edge_daemon.inference.options import AUTO, BUNDLED, ModelOptions
 from edge_daemon.model_store.acceptance import first_run
 from edge_daemon.model_store.probation import Probation
 from edge_daemon.model_store.store import Store, Version
@@ -36,7 +36,7 @@ class Selected:
 
 
 @contextmanager
-def selected(wanted: Options, store: Store, device: Device, again: Callable[[], None]) -> Iterator[Selected]:
+def selected(wanted: ModelOptions, store: Store, device: Device, again: Callable[[], None]) -> Iterator[Selected]:
     """The reader to run with. What cannot be used gives way to what can, down to the bundled model.
 
     `again` is called when another model should be selected: one on probation was left. Raises ModelError only where
@@ -77,7 +77,7 @@ def selected(wanted: Options, store: Store, device: Device, again: Callable[[], 
         yield Selected(reader, trouble, device)
 
 
-def _configured(wanted: Options, store: Store, device: Device) -> Selected:
+def _configured(wanted: ModelOptions, store: Store, device: Device) -> Selected:
     """What the configuration names."""
     try:
         first_run(wanted)
@@ -88,7 +88,7 @@ def _configured(wanted: Options, store: Store, device: Device) -> Selected:
         return Selected(_floor(wanted), f"the bundled model runs instead of {wanted.path}: {error}", device)
 
 
-def _active(wanted: Options, version: Version, trouble: str, store: Store, device: Device) -> Selected:
+def _active(wanted: ModelOptions, version: Version, trouble: str, store: Store, device: Device) -> Selected:
     try:
         return Selected(open_reader(_options(wanted, version), device=device), trouble, device)
     except ModelError as error:
@@ -97,15 +97,15 @@ def _active(wanted: Options, version: Version, trouble: str, store: Store, devic
         return Selected(_floor(wanted), f"the bundled model runs instead of {version.name}: {error}", device)
 
 
-def _floor(wanted: Options) -> Reader:
+def _floor(wanted: ModelOptions) -> Reader:
     return open_reader(replace(wanted, path=BUNDLED))
 
 
-def _options(wanted: Options, version: Version) -> Options:
+def _options(wanted: ModelOptions, version: Version) -> ModelOptions:
     return replace(wanted, path=BUNDLED if version.bundled else str(version.manifest))
 
 
-def settled(wanted: Options, store: Store) -> Options:
+def settled(wanted: ModelOptions, store: Store) -> ModelOptions:
     """`wanted` with the path of the version that would run now; changes nothing."""
     return _options(wanted, store.sound()[0]) if wanted.path == AUTO else wanted
 

@@ -15,6 +15,7 @@ from edge_daemon.inference import classifier as classifiers
 from edge_daemon.inference import digits as tflite
 from edge_daemon.inference.edgetpu import Device
 from edge_daemon.inference.interpreter import usual_kind
+from edge_daemon.inference.options import ModelOptions
 from edge_daemon.recognition.fusion import borne_out, jointly, may_be_one, rejoined, strip_of
 from edge_daemon.recognition.ink import Blob, contrast
 from edge_daemon.recognition.isolation import credible
@@ -139,9 +140,7 @@ class Reader:
         return [turned_back(n, patch.pixels.shape, turn) for n in numbers if n.confidence >= LEAST]
 
 
-def open_reader(
-    model: classifiers.Options, look_round_every: float = LOOK_ROUND, device: Device | None = None
-) -> Reader:
+def open_reader(model: ModelOptions, look_round_every: float = LOOK_ROUND, device: Device | None = None) -> Reader:
     """With all three networks, the digits' as configured. Raises ModelError, or RuntimeMissingError.
 
     Strips are left out where the digit network is somebody's own, or was taught a hand that they do not know.

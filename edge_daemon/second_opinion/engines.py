@@ -11,8 +11,7 @@ from edge_daemon.decision.observations import main_line, merge_line
 from edge_daemon.decision.perturbation import views
 from edge_daemon.domain import Candidate, Grey
 from edge_daemon.fields.extract import patch_of_sample
-from edge_daemon.inference import classifier
-from edge_daemon.inference.options import BUNDLED
+from edge_daemon.inference.options import BUNDLED, ModelOptions
 from edge_daemon.recognition.reader import Reader, open_reader
 
 
@@ -48,6 +47,6 @@ def open_ensemble(models: Sequence[str]) -> Ensemble:
     return Ensemble([open_reader(classifier_options(path)) for path in models or [BUNDLED]])
 
 
-def classifier_options(path: str) -> classifier.Options:
+def classifier_options(path: str) -> ModelOptions:
     """A manifest's float32 network is its largest; a single .tflite file has only one."""
-    return classifier.Options(path, precision="auto" if path.endswith(".tflite") else "float32")
+    return ModelOptions(path, precision="auto" if path.endswith(".tflite") else "float32")

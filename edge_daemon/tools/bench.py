@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import Frame, Grey
 from edge_daemon.fields import extract, perspective
-from edge_daemon.inference import classifier as classifiers
 from edge_daemon.inference.interpreter import ModelFile, Network, find_interpreter, models_folder, read_file
+from edge_daemon.inference.options import ModelOptions
 from edge_daemon.recognition.ink import Blob
 from edge_daemon.recognition.lattice import read
 from edge_daemon.recognition.reader import Reader, open_reader
@@ -107,7 +107,7 @@ def measure(rounds: Iterable[int] = range(ROUNDS)) -> Result:
     """
     cv2.setNumThreads(1)
     start = process_time()
-    reader = open_reader(classifiers.Options())
+    reader = open_reader(ModelOptions())
     floor = floor_network()
     kinds = [(size, digits) for size in SIZES for digits in PAGES]
     cameras = [(frames(*kind), replace(reader), resting()) for kind in kinds]

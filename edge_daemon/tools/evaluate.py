@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from edge_daemon.domain import LABELS, NOT_A_DIGIT, Grey
 from edge_daemon.errors import PictureError
 from edge_daemon.images import decode_grey
-from edge_daemon.inference.classifier import Options, load
+from edge_daemon.inference.classifier import load
 from edge_daemon.inference.interpreter import softmax
+from edge_daemon.inference.options import ModelOptions
 
 BINS = 10
 """Of confidence, for the calibration error."""
@@ -54,7 +55,7 @@ Crops = tuple[list[Grey], NDArray[np.int64]]
 """Ink, light on black; the labels as columns of a domain.Classifier."""
 
 
-def evaluate(options: Options, path: Path) -> Result:
+def evaluate(options: ModelOptions, path: Path) -> Result:
     """Raises ModelError, or PictureError where the set is none."""
     model = load(options)
     inks, truth = crops(path)

@@ -13,10 +13,11 @@ import msgspec
 
 from edge_daemon.domain import DIGITS, Glyph
 from edge_daemon.errors import ChildError, ModelError
-from edge_daemon.inference.classifier import Options, is_foreign, load
+from edge_daemon.inference.classifier import is_foreign, load
 from edge_daemon.inference.digits import locate, read_manifest
 from edge_daemon.inference.foreign import ForeignClassifier, golden_digits, twin
 from edge_daemon.inference.interpreter import INTERPRETERS, find_interpreter, read_file, usual_kind
+from edge_daemon.inference.options import ModelOptions
 from edge_daemon.model_store.acceptance import pace
 from edge_daemon.system.child_process import call
 
@@ -29,7 +30,7 @@ TPU_OPS = frozenset(
 """What the Edge TPU compiler maps where all is int8 or uint8: https://coral.ai/docs/edgetpu/models-intro/"""
 
 
-def check(options: Options) -> tuple[list[str], bool]:
+def check(options: ModelOptions) -> tuple[list[str], bool]:
     """Lines for a person, and whether the model runs on any interpreter here. Raises ModelError where there is none."""
     file, content = network_file(options)
     lines = [f"file      {file.name}, {len(content)} bytes, sha256 {hashlib.sha256(content).hexdigest()}"]
@@ -56,7 +57,7 @@ def check(options: Options) -> tuple[list[str], bool]:
     return lines, fit
 
 
-def network_file(options: Options) -> tuple[Path, bytes]:
+def network_file(options: ModelOptions) -> tuple[Path, bytes]:
     """The .tflite file that `options` mean, and its bytes. Raises ModelError."""
     if is_foreign(options):
         file = Path(options.path).expanduser()
@@ -77,7 +78,7 @@ def network_file(options: Options) -> tuple[Path, bytes]:
 
 def structure(given: str) -> list[str]:
     """What goes in, what comes out, which ops lie between. Raises ModelError."""
-    options = msgspec.json.decode(given, type=Options)
+    options = msgspec.json.decode(given, type=ModelOptions)
     file, content = network_file(options)
     runtime = find_interpreter(options.runtime)
     plain = runtime.module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
@@ -101,7 +102,7 @@ def structure(given: str) -> list[str]:
 
 def performance(given: str) -> list[str]:
     """How it reads the golden digits, and how fast. Raises ModelError."""
-    options = msgspec.json.decode(given, type=Options)
+    options = msgspec.json.decode(given, type=ModelOptions)
     model = load(options)
     inks = golden_digits()
     glyphs = [Glyph((0, 0, ink.shape[1], ink.shape[0]), ink) for ink in inks]

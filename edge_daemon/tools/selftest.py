@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from edge_daemon.domain import Frame
 from edge_daemon.fields.extract import whole_frame
-from edge_daemon.inference import classifier
+from edge_daemon.inference.options import ModelOptions
 from edge_daemon.recognition.reader import Reader, open_reader
 from edge_daemon.sources.simulated.camera import Options, SimulatedCamera
 
@@ -29,7 +29,7 @@ class Sample(NamedTuple):
         return self.read == self.written
 
 
-def samples(model: classifier.Options) -> Iterator[Sample]:
+def samples(model: ModelOptions) -> Iterator[Sample]:
     """Draw and read page after page. Raises ModelError, or RuntimeMissingError."""
     reader = open_reader(model)
     for seed in range(1, SAMPLES + 1):

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from edge_daemon.inference.classifier import Options, load
+from edge_daemon.inference.classifier import load
+from edge_daemon.inference.options import ModelOptions
 from edge_daemon.tools.evaluate import calibration_gap
 from scripts.evaluation import causes, drawn, readers, scores, sheets, video
 from scripts.training.digits import evaluate as crops
@@ -94,7 +95,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     if (args.data / "video").is_dir():
         report["video"] = video.figures(args.data / "video")
     if args.crops_data and (args.data / "crops").is_dir():
-        report["crops"] = crops.evaluate(load(Options(precision="int8")), args.data / "crops", args.crops_data)
+        report["crops"] = crops.evaluate(load(ModelOptions(precision="int8")), args.data / "crops", args.crops_data)
     if args.peers:
         report["peers"] = peers([result.folder for result in results.values()], args.peer_pictures)
     return report

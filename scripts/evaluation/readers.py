@@ -40,11 +40,11 @@ Progress = Callable[[int], None]
 def ours() -> Read:
     """The daemon's own eyes, each picture for itself."""
     from edge_daemon.fields.extract import whole_frame
-    from edge_daemon.inference.classifier import Options
+    from edge_daemon.inference.options import ModelOptions
     from edge_daemon.recognition.reader import open_reader
 
     cv2.setNumThreads(1)
-    fresh = open_reader(Options())
+    fresh = open_reader(ModelOptions())
 
     def read(picture: Grey) -> Reading:
         reader = replace(fresh)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from edge_daemon.inference.classifier import Options
+from edge_daemon.inference.options import ModelOptions
 from edge_daemon.recognition.reader import open_reader
 from edge_daemon.tools.read import Answer, answers
 
 
 def figures(folder: Path) -> dict[str, Any]:
     """By file: frames, those in which all numbers were read, those in which they were read and nothing else."""
-    reader = open_reader(Options())
+    reader = open_reader(ModelOptions())
     found = {}
     for path in sorted(folder.glob("*.mp4")):
         written = sorted(part for part in path.stem.split("_") if part.isdigit())

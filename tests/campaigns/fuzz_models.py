@@ -21,7 +21,7 @@ from edge_daemon.errors import ChildError, ModelError
 from edge_daemon.inference.digits import TfliteClassifier
 from edge_daemon.inference.interpreter import bundled
 from edge_daemon.inference.normalise import normalise
-from edge_daemon.inference.options import BUNDLED, Options
+from edge_daemon.inference.options import BUNDLED, ModelOptions
 from edge_daemon.model_store.acceptance import KINDS
 from edge_daemon.model_store.store import Store
 from edge_daemon.sources.simulated.handwriting import Writer, coverage
@@ -130,7 +130,7 @@ def inks(count: int) -> list[Grey]:
 def read(manifest: str, of: str) -> list[list[int]]:
     """In the child that plays the daemon: for each of the two networks the class of each crop."""
     shown = [normalise(ink) for ink in (crops(Path(of))[0][:CROPS] if of else inks(CROPS))]
-    models = [TfliteClassifier(Options(manifest, precision=kind)) for kind in KINDS]
+    models = [TfliteClassifier(ModelOptions(manifest, precision=kind)) for kind in KINDS]
     return [model.of(shown).argmax(axis=1).tolist() for model in models]
 
 

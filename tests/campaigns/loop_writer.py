@@ -14,7 +14,7 @@ import numpy as np
 from edge_daemon.domain import DIGITS, Box, Grey
 from edge_daemon.geometry import bounding_box
 from edge_daemon.images import crop_number
-from edge_daemon.inference.classifier import Options as Model
+from edge_daemon.inference.options import ModelOptions
 from edge_daemon.on_device.samples import Sample
 from edge_daemon.recognition.reader import open_reader
 from edge_daemon.sources.simulated.camera import Options, SimulatedCamera
@@ -107,7 +107,7 @@ class Held:
 
     @classmethod
     def of(cls, held: list[tuple[str, Grey]], model: str) -> Held:
-        reader, judge = open_reader(Model(model)), open_reader(Model("bundled"))
+        reader, judge = open_reader(ModelOptions(model)), open_reader(ModelOptions("bundled"))
         right = sum(training_set.reads(reader, pixels) == text for text, pixels in held)
         found = [pair for text, pixels in held for pair in training_set.taken_apart(pixels, text, judge)]
         said = reader.classifier.classify([glyph for _, glyph in found]).argmax(axis=1)

@@ -28,7 +28,7 @@ from edge_daemon.decision.observations import main_line, merge_line
 from edge_daemon.domain import Candidate, Number, Patch, Status
 from edge_daemon.fields.extract import patch_of_sample
 from edge_daemon.images import crop_number
-from edge_daemon.inference import classifier
+from edge_daemon.inference.options import ModelOptions
 from edge_daemon.mqtt.address import BrokerAddress
 from edge_daemon.mqtt.connection import Link, Timeouts, connect
 from edge_daemon.mqtt.payloads import Question
@@ -164,7 +164,7 @@ class StripsAlone:
 
 def ensembles() -> dict[str, Ensemble]:
     """What a server could be made of."""
-    small, large = (open_reader(classifier.Options("bundled", precision=kind)) for kind in ("int8", "float32"))
+    small, large = (open_reader(ModelOptions("bundled", precision=kind)) for kind in ("int8", "float32"))
     strips, alone = StripsAlone(small), replace(large, strips=None)
     made: dict[str, tuple[Sequence[Any], bool]] = {
         "int8, one view": ([small], False),
@@ -212,7 +212,7 @@ def sets(args: argparse.Namespace) -> dict[str, list[Look]]:
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     report: dict[str, Any] = {}
-    device = open_reader(classifier.Options("bundled", precision="int8"))
+    device = open_reader(ModelOptions("bundled", precision="int8"))
     server = open_ensemble(args.model)
     for name, looks in sets(args).items():
         cases = [read(look, device) for look in looks]

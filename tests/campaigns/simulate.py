@@ -24,7 +24,7 @@ from edge_daemon.decision.voter import Voter
 from edge_daemon.domain import Reading, Status
 from edge_daemon.fields.extract import FieldExtractor
 from edge_daemon.geometry import bounding_box, overlap
-from edge_daemon.inference.classifier import Options as Model
+from edge_daemon.inference.options import ModelOptions
 from edge_daemon.recognition.reader import open_reader
 from edge_daemon.sources.simulated.camera import Options, SimulatedCamera, Truth
 from edge_daemon.sources.simulated.disturbances import Trouble
@@ -89,7 +89,7 @@ class Seen:
 
 def watched(options: Options) -> Iterator[Seen]:
     """All frames of one page."""
-    reader = open_reader(Model())
+    reader = open_reader(ModelOptions())
     classifier = reader.classifier
     fields, voter = FieldExtractor([]), Voter([], classifier.name, classifier.backend, reader.read)
     for frame in filter(None, SimulatedCamera(options).frames(1.0)):

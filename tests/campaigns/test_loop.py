@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from edge_daemon.domain import DIGITS
-from edge_daemon.inference.classifier import Options, load
+from edge_daemon.inference.classifier import load
+from edge_daemon.inference.options import ModelOptions
 from edge_daemon.model_store.store import Store
 from edge_daemon.sources.simulated.handwriting import Writer, alone
 from edge_daemon.sources.simulated.unusual import UNUSUAL
@@ -30,7 +31,7 @@ ASKED = "EDGE_DAEMON_LOOP"
 
 def test_the_person_is_one_and_unusual() -> None:
     """On every page the same hand, never twice the same strokes; the model that reads other writers errs on it."""
-    model = load(Options("bundled"))
+    model = load(ModelOptions("bundled"))
     one, other = (Writer(WRITER, occasion, UNUSUAL).digit("4")[0] for occasion in (1, 2))
     assert one.shape != other.shape or not np.array_equal(one, other)
     usual, unusual = (

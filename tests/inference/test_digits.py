@@ -15,7 +15,7 @@ from edge_daemon.errors import ModelError
 from edge_daemon.inference import classifier
 from edge_daemon.inference.digits import TfliteClassifier, locate
 from edge_daemon.inference.interpreter import find_interpreter, models_folder, usual_kind
-from edge_daemon.inference.options import Options
+from edge_daemon.inference.options import ModelOptions
 from edge_daemon.sources.simulated.handwriting import Writer, coverage
 
 
@@ -27,7 +27,7 @@ def glyph(char: str, seed: int) -> Glyph:
 
 @pytest.fixture(scope="module")
 def shipped() -> TfliteClassifier:
-    return TfliteClassifier(Options())
+    return TfliteClassifier(ModelOptions())
 
 
 def test_it_reads_handwriting(shipped: TfliteClassifier) -> None:
@@ -51,9 +51,9 @@ def test_it_gives_probabilities_in_order_and_is_pure(shipped: TfliteClassifier) 
 def test_both_networks_agree() -> None:
     """int8 and float32 read the same digits."""
     manifest, _ = locate("bundled")
-    wide = TfliteClassifier(Options(str(manifest.with_name(f"{manifest.stem}.float32.tflite"))))
+    wide = TfliteClassifier(ModelOptions(str(manifest.with_name(f"{manifest.stem}.float32.tflite"))))
     glyphs = [glyph(char, seed) for seed in range(8) for char in DIGITS]
-    narrow = classifier.load(Options())
+    narrow = classifier.load(ModelOptions())
     assert np.mean(wide.classify(glyphs).argmax(axis=1) == narrow.classify(glyphs).argmax(axis=1)) >= 0.98
 
 
@@ -88,7 +88,7 @@ def test_a_damaged_network_is_refused_before_it_is_parsed(tmp_path: Path, damage
     damage(network)
     (manifest,) = model.glob("digits-*.json")
     with pytest.raises(ModelError, match=rf"{network.name}.*reinstall"):
-        TfliteClassifier(Options(str(manifest)))
+        TfliteClassifier(ModelOptions(str(manifest)))
 
 
 def test_a_network_that_reads_its_golden_pictures_wrong_is_refused(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_network_that_reads_its_golden_pictures_wrong_is_refused(tmp_path: Pat
     said["golden"] = said["golden"][1:] + said["golden"][:1]
     manifest.write_text(json.dumps(said))
     with pytest.raises(ModelError, match="golden"):
-        TfliteClassifier(Options(str(manifest)))
+        TfliteClassifier(ModelOptions(str(manifest)))
 
 
 @pytest.mark.parametrize("change", [{"labels": ["a", "b"]}, {"normaliser": 999}, {"files": {}}])
@@ -109,10 +109,10 @@ def test_a_manifest_of_something_else_is_refused(tmp_path: Path, change: dict[st
     (manifest,) = model.glob("digits-*.json")
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | change))
     with pytest.raises(ModelError, match=manifest.name):
-        TfliteClassifier(Options(str(manifest)))
+        TfliteClassifier(ModelOptions(str(manifest)))
 
 
 def test_a_path_to_nothing_says_what_is_wanted(tmp_path: Path) -> None:
     """A typo in [model] path is told with what may stand there."""
     with pytest.raises(ModelError, match="bundled"):
-        TfliteClassifier(Options(str(tmp_path / "nowhere.json")))
+        TfliteClassifier(ModelOptions(str(tmp_path / "nowhere.json")))

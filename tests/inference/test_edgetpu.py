@@ -19,9 +19,9 @@ import pytest
 from edge_daemon.domain import DIGITS
 from edge_daemon.errors import ModelError
 from edge_daemon.inference import classifier
-from edge_daemon.inference.classifier import Options
 from edge_daemon.inference.edgetpu import Device
 from edge_daemon.inference.edgetpu_probe import IDS, LIBRARY, why_none
+from edge_daemon.inference.options import ModelOptions
 from edge_daemon.model_store.store import Store
 from scripts import compile_edgetpu
 from tests.support import tflite_files
@@ -167,14 +167,14 @@ from pathlib import Path
 import numpy as np
 from edge_daemon.inference import classifier
 from edge_daemon.inference.edgetpu import FIRST_WAIT, PROVEN, Device
-from edge_daemon.inference.options import Options
+from edge_daemon.inference.options import ModelOptions
 import os
 from edge_daemon.domain import DIGITS
 from tests.support import tflite_files
 INKS = [tflite_files.ink(digit, 5) for digit in DIGITS]
 clock = [0.0]
 device = Device(Path(sys.argv[2]), now=lambda: clock[0])
-model = classifier.load(Options(sys.argv[1]), device)
+model = classifier.load(ModelOptions(sys.argv[1]), device)
 def read():
     assert (model.own(INKS).argmax(axis=1) == np.arange(10)).all()
     return model.backend
@@ -238,7 +238,7 @@ def test_without_the_library_it_is_told_what_to_install(tmp_path: Path, compiled
     """In this process there is no library: a device that is wanted is missed, one that may be there is not."""
     for wanted in (True, False):
         device = Device(tmp_path / "state", wanted)
-        model = classifier.load(Options(str(compiled)), device)
+        model = classifier.load(ModelOptions(str(compiled)), device)
         assert ("libedgetpu1-std" in device.trouble) is wanted
         assert model.backend == "cpu"
         assert (model.own(INKS).argmax(axis=1) == np.arange(10)).all()
@@ -254,7 +254,7 @@ def test_a_library_without_the_entrance_is_too_old(
     subprocess.run(command, check=True)
     monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
     device = Device(tmp_path / "state", wanted=True)
-    classifier.load(Options(str(compiled)), device)
+    classifier.load(ModelOptions(str(compiled)), device)
     assert "too old" in device.trouble
     device.close()
 
@@ -282,11 +282,11 @@ def test_no_device_no_permission_and_no_answer_are_told_apart(usb: Path) -> None
 
 def test_the_compiled_file_and_its_twin_are_one_model(compiled: Path) -> None:
     """Whichever is named, the other is found; alone the compiled one is refused with what to do."""
-    named = classifier.load(Options(str(compiled.with_name("mine_edgetpu.tflite"))))
-    assert named.name == classifier.load(Options(str(compiled))).name
+    named = classifier.load(ModelOptions(str(compiled.with_name("mine_edgetpu.tflite"))))
+    assert named.name == classifier.load(ModelOptions(str(compiled))).name
     compiled.unlink()
     with pytest.raises(ModelError, match="name the file it was compiled from"):
-        classifier.load(Options(str(compiled.with_name("mine_edgetpu.tflite"))))
+        classifier.load(ModelOptions(str(compiled.with_name("mine_edgetpu.tflite"))))
 
 
 COMPILER = """#!/bin/sh
@@ -312,7 +312,7 @@ def test_the_compiled_bundled_model_is_one_that_the_store_takes(
     store.activate(version)
     assert version.endswith("+edgetpu")
     device = Device(tmp_path / "state", wanted=True)
-    model = classifier.load(Options(str(store.active().manifest)), device)
+    model = classifier.load(ModelOptions(str(store.active().manifest)), device)
     assert model.backend == "cpu"
     assert LIBRARY in device.trouble
     device.close()

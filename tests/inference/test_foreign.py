@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from edge_daemon.domain import DIGITS, NOT_A_DIGIT, Glyph
 from edge_daemon.errors import ModelError
 from edge_daemon.inference import classifier
-from edge_daemon.inference.classifier import Options
 from edge_daemon.inference.foreign import ForeignClassifier
 from edge_daemon.inference.foreign_network import ForeignNetwork
 from edge_daemon.inference.interpreter import find_interpreter
-from edge_daemon.inference.options import Scale
+from edge_daemon.inference.options import ModelOptions, Scale
 from edge_daemon.recognition.reader import open_reader
 from tests.support import tflite_files
 
@@ -28,7 +27,7 @@ SLASH = np.asarray(np.eye(60)[::-1] * 255, np.uint8).repeat(3, axis=1)
 def opened(folder: Path, content: bytes, **options: Any) -> ForeignClassifier:
     file = folder / "mine.tflite"
     file.write_bytes(content)
-    found = classifier.load(Options(str(file), **options))
+    found = classifier.load(ModelOptions(str(file), **options))
     assert isinstance(found, ForeignClassifier)
     return found
 
@@ -86,7 +85,7 @@ def test_what_is_no_digit_stays_none_to_a_network_that_knows_digits_only(tmp_pat
 def test_a_reader_with_a_foreign_network_lets_it_read(tmp_path: Path) -> None:
     """The bundled network of whole lines would read most fields before it: it is left out."""
     opened(tmp_path, tflite_files.linear())
-    assert open_reader(Options(str(tmp_path / "mine.tflite"))).strips is None
+    assert open_reader(ModelOptions(str(tmp_path / "mine.tflite"))).strips is None
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from edge_daemon.domain import DIGITS, Glyph
-from edge_daemon.inference.classifier import Options
 from edge_daemon.inference.digits import TfliteClassifier, golden_inks, read_manifest
 from edge_daemon.inference.edgetpu import Device
 from edge_daemon.inference.interpreter import bundled, read_file
+from edge_daemon.inference.options import ModelOptions
 from edge_daemon.model_store import selection
 from edge_daemon.model_store import store as store_module
 from edge_daemon.model_store.probation import INSPECTED, Probation
@@ -28,7 +28,7 @@ from tests.support.received import readings
 
 BUNDLED = bundled("digits").stem.removeprefix("digits-")
 GLYPHS = [Glyph((0, 0, 80, 80), tflite_files.ink(digit, 5)) for digit in DIGITS]
-WANTED = Options(precision="int8")
+WANTED = ModelOptions(precision="int8")
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def unsure(folder: Path, version: str) -> Path:
     made = model(folder, version, temperature=warm, golden=[[0.0] * 11] * len(facts.golden))
     manifest = made / f"digits-{version}.json"
     classifier = object.__new__(TfliteClassifier)
-    plain = TfliteClassifier(Options(str(source), precision="int8"))
+    plain = TfliteClassifier(ModelOptions(str(source), precision="int8"))
     classifier._networks, classifier._temperature = plain._networks, warm["int8"]
     said = classifier.own(golden_inks(read_file(source.parent, facts.files["golden"]), len(facts.golden)))
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"golden": said.astype(float).tolist()}))
@@ -128,7 +128,7 @@ def test_a_configured_file_that_cannot_be_used_is_told_and_the_bundled_model_rea
     file = tmp_path / "mine.tflite"
     if content is not None:
         file.write_bytes(content)
-    with selected(Options(str(file), precision="int8"), store, Device(tmp_path), lambda: None) as now:
+    with selected(ModelOptions(str(file), precision="int8"), store, Device(tmp_path), lambda: None) as now:
         assert now.reader.classifier.name == f"digits@{BUNDLED}"
         assert "the bundled model runs instead of" in now.problems()["model"]
 

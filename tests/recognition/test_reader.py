@@ -11,7 +11,7 @@ import pytest
 from edge_daemon.domain import Classifier, Frame, Grey, Patch
 from edge_daemon.geometry import unrotate_box
 from edge_daemon.inference import classifier
-from edge_daemon.inference.classifier import Options
+from edge_daemon.inference.options import ModelOptions
 from edge_daemon.recognition.line_recognizer import StripReader
 from edge_daemon.recognition.reader import Reader
 from edge_daemon.recognition.sieve import Sieve
@@ -22,7 +22,7 @@ PAGE = [("2357", 40, 60), ("4946", 360, 200), ("7234", 60, 340)]
 
 @cache
 def networks() -> tuple[Sieve, Classifier, StripReader]:
-    return Sieve(), classifier.load(Options()), StripReader()
+    return Sieve(), classifier.load(ModelOptions()), StripReader()
 
 
 def reader() -> Reader:

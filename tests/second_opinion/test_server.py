@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 
 from edge_daemon.domain import Candidate, Grey, Message, Patch, ReceivedMessage
-from edge_daemon.inference import classifier as classifiers
 from edge_daemon.inference.interpreter import models_folder
+from edge_daemon.inference.options import ModelOptions
 from edge_daemon.mqtt.address import BrokerAddress
 from edge_daemon.mqtt.payloads import Question
 from edge_daemon.recognition.reader import open_reader
@@ -209,7 +209,7 @@ def test_the_bundled_ensemble_reads_a_cut_out() -> None:
 
 def test_chances_are_averaged_over_readers_and_views() -> None:
     """Of two readers where one sees a number and one none, each text gets half."""
-    reader = open_reader(classifiers.Options())
+    reader = open_reader(ModelOptions())
     picture = page([("42", 40, 40)], height=50)[:130, :200]
     alone = dict(Ensemble([reader], perturb=False).read(picture))
 

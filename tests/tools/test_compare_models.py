@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from edge_daemon.cli.main import cli
 from edge_daemon.domain import Glyph
-from edge_daemon.inference.classifier import Options, load
+from edge_daemon.inference.classifier import load
+from edge_daemon.inference.options import ModelOptions
 from edge_daemon.tools import compare_models
 from tests.support.models import model
 
@@ -65,7 +66,7 @@ def test_the_drawn_digits_are_read_by_the_shipped_model(monkeypatch: pytest.Monk
     """The standing set that needs no data, here by a few of its writers: nearly all read right."""
     monkeypatch.setattr(compare_models, "WRITERS", range(2000, 2010))
     inks, truth = compare_models.drawn()
-    shipped = load(Options("bundled"))
+    shipped = load(ModelOptions("bundled"))
     found = compare_models.gains("drawn", (inks, truth), shipped, shipped)
     assert found.crops == len(inks) > 100
     assert found.right[0] / found.crops > 0.98

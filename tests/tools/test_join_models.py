@@ -10,8 +10,8 @@ import pytest
 
 from edge_daemon.errors import ModelError
 from edge_daemon.inference import digits
-from edge_daemon.inference.classifier import Options
 from edge_daemon.inference.interpreter import bundled
+from edge_daemon.inference.options import ModelOptions
 from edge_daemon.model_store import acceptance
 from edge_daemon.model_store import store as store_module
 from edge_daemon.model_store.store import Store
@@ -30,7 +30,7 @@ def test_the_store_takes_them_in_as_one_version_and_all_three_read(tmp_path: Pat
     active = store.active().manifest
     brought = digits.companions(str(active))
     assert {name: path.parent for name, path in brought.items()} == dict.fromkeys(("sieve", "strips"), active.parent)
-    assert open_reader(Options(str(active))).strips is not None
+    assert open_reader(ModelOptions(str(active))).strips is not None
     assert digits.companions(str(DIGITS)) == {}
 
 

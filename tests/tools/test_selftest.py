@@ -11,8 +11,8 @@ import pytest
 
 import edge_daemon
 from edge_daemon.errors import ModelError
-from edge_daemon.inference.classifier import Options
 from edge_daemon.inference.interpreter import models_folder, usual_kind
+from edge_daemon.inference.options import ModelOptions
 from edge_daemon.sources.simulated.camera import SimulatedCamera, Truth
 from edge_daemon.tools import selftest
 
@@ -59,10 +59,10 @@ def test_a_damaged_model_fails(copy: Path, name: str) -> None:
 def test_a_wrong_reading_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is not what was written is not counted as read."""
     monkeypatch.setattr(SimulatedCamera, "_truth_at", lambda *_: [Truth("1234567", (0, 0, 1, 1), 0)])
-    assert not any(found.is_right for found in selftest.samples(Options()))
+    assert not any(found.is_right for found in selftest.samples(ModelOptions()))
 
 
 def test_a_model_of_ones_own_is_tested() -> None:
     """The configured model is the one that is tried."""
     with pytest.raises(ModelError, match="nowhere"):
-        list(selftest.samples(Options("nowhere.json")))
+        list(selftest.samples(ModelOptions("nowhere.json")))

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from edge_daemon.cli.main import cli
 from edge_daemon.domain import Glyph
 from edge_daemon.errors import SampleError
-from edge_daemon.inference.classifier import Options
+from edge_daemon.inference.options import ModelOptions
 from edge_daemon.on_device.samples import Samples
 from edge_daemon.recognition.reader import Reader, open_reader
 from edge_daemon.tools import training_set
@@ -22,7 +22,7 @@ from tests.support.samples import sample
 
 @pytest.fixture(scope="module")
 def reader() -> Reader:
-    return open_reader(Options())
+    return open_reader(ModelOptions())
 
 
 LABELLED = [(f"{i}-{i}", sample(text, text, i)) for i, text in enumerate(["4207", "31", "9865"])]
@@ -93,5 +93,5 @@ def test_the_commands_export_and_compare(tmp_path: Path, monkeypatch: pytest.Mon
 def test_what_was_taught_a_hand_reads_without_strips(tmp_path: Path) -> None:
     """A manifest that says so opens a reader of digits only: strips would outvote what it has learnt."""
     taught = model(tmp_path, "9.9.2", strips=False) / "digits-9.9.2.json"
-    assert open_reader(Options(str(taught))).strips is None
-    assert open_reader(Options("bundled")).strips is not None
+    assert open_reader(ModelOptions(str(taught))).strips is None
+    assert open_reader(ModelOptions("bundled")).strips is not None

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from edge_daemon.domain import Frame, Grey, Patch
-from edge_daemon.inference import classifier as classifiers
+from edge_daemon.inference.options import ModelOptions
 from edge_daemon.recognition.reader import open_reader
 from edge_daemon.sources.simulated import handwriting
 
@@ -18,7 +18,7 @@ REGION = (40, 30, 240, 70)
 
 def doubtful_pages() -> Iterator[Grey]:
     """Pages with a number in REGION that the device reads with a confidence between 0.4 and 0.75."""
-    reader = open_reader(classifiers.Options())
+    reader = open_reader(ModelOptions())
     x, y, w, h = REGION
     for seed in range(2000):
         rng = np.random.default_rng(seed)

@@ -18,7 +18,7 @@ from edge_daemon.decision.rules import FieldOptions
 from edge_daemon.decision.voter import Voter
 from edge_daemon.domain import Event, Frame, Grey, Number, Patch, Reading, Record, Status
 from edge_daemon.fields.extract import FieldExtractor
-from edge_daemon.inference.classifier import Options as Model
+from edge_daemon.inference.options import ModelOptions
 from edge_daemon.recognition.reader import Reader, open_reader
 from edge_daemon.sources.simulated.handwriting import Writer
 from edge_daemon.sources.simulated.scene import Pen, Scene
@@ -137,7 +137,7 @@ def film(scenario: Filmed, seed: int = 5) -> list[Reading]:
 
 @cache
 def eyes() -> Reader:
-    return open_reader(Model())
+    return open_reader(ModelOptions())
 
 
 def write(scene: Scene, text: str) -> None:
