@@ -32,7 +32,7 @@ from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Event, Frame, Listener, Number, Patch, Reading, Record, Request, Status
 from edge_daemon.errors import ConfigError
 from edge_daemon.fields.extract import FieldExtractor
-from edge_daemon.inference.edgetpu import Device
+from edge_daemon.inference.edgetpu import EdgeTpu
 from edge_daemon.model_store.selection import Selected, selected
 from edge_daemon.model_store.store import Store
 from edge_daemon.on_device.collector import HardSampleCollector
@@ -267,7 +267,7 @@ def build(
 @contextmanager
 def chosen_model(config: Config, store: Store, inbox: Inbox) -> Iterator[Selected]:
     """The reader with the configured model, on a Coral where there is one. Another model asks for a reload."""
-    device, reload = Device(state_folder(), config.model.delegate == "edgetpu"), partial(inbox.put, Request.RELOAD)
+    device, reload = EdgeTpu(state_folder(), config.model.delegate == "edgetpu"), partial(inbox.put, Request.RELOAD)
     with closing(device), selected(config.model, store, device, reload) as model:
         yield model
 

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from edge_daemon.inference.edgetpu import TPU
-from edge_daemon.inference.interpreter import bundled
+from edge_daemon.inference.edgetpu import EDGETPU
+from edge_daemon.inference.manifest import bundled
 from scripts.training.common.manifest import file_facts
 
 COMPILER = "edgetpu_compiler"
@@ -32,7 +32,7 @@ def model(folder: Path) -> None:
         shutil.copy(source.with_name(file["name"]), folder)
     made = compiled(folder / manifest["files"]["int8"]["name"], folder)
     manifest["version"] += "+edgetpu"
-    manifest["files"][TPU] = file_facts(made.name, made.read_bytes())
+    manifest["files"][EDGETPU] = file_facts(made.name, made.read_bytes())
     (folder / f"{manifest['name']}-{manifest['version']}.json").write_text(json.dumps(manifest, indent=1) + "\n")
 
 

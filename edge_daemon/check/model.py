@@ -9,10 +9,10 @@ from edge_daemon.check.finding import Found, Level
 from edge_daemon.config.schema import Config
 from edge_daemon.errors import ChildError, ModelError
 from edge_daemon.inference import classifier as classifiers
-from edge_daemon.inference.edgetpu import NO_FILE, PATIENCE
-from edge_daemon.inference.edgetpu_probe import UNPLUG
-from edge_daemon.inference.interpreter import find_interpreter
+from edge_daemon.inference.edgetpu import NO_FILE, PROBE_SECONDS
+from edge_daemon.inference.edgetpu_probe import RECONNECT
 from edge_daemon.inference.options import AUTO, ModelOptions
+from edge_daemon.inference.runtime import find_runtime
 from edge_daemon.model_store.acceptance import first_run
 from edge_daemon.model_store.selection import settled
 from edge_daemon.model_store.store import Store
@@ -37,12 +37,12 @@ def check(config: Config) -> Iterator[Found]:
     yield Level.OK, f"{classifier.name} on {classifier.backend}: undamaged, and reads its golden pictures right"
     yield from _edgetpu(model)
     if isinstance(classifier, classifiers.ForeignClassifier):
-        yield Level.OK, f"it is fed with {classifier.diet}"
+        yield Level.OK, f"it is fed with {classifier.input_format}"
 
 
 def _edgetpu(model: ModelOptions) -> Iterator[Found]:
     """Whether a Coral could run it. One that the running daemon has is not asked: that tells itself."""
-    file = classifiers.compiled(model)
+    file = classifiers.compiled_file(model)
     if model.delegate == "none" or (file is None and model.delegate == "auto"):
         return
     if file is None:
@@ -53,13 +53,13 @@ def _edgetpu(model: ModelOptions) -> Iterator[Found]:
     try:
         call(
             "edge_daemon.inference.edgetpu_probe:probe",
-            find_interpreter(model.runtime).package,
+            find_runtime(model.runtime).package,
             str(file),
-            seconds=PATIENCE,
+            seconds=PROBE_SECONDS,
         )
     except (ModelError, ChildError) as error:
         wanted = model.delegate == "edgetpu"
-        why = str(error) if isinstance(error, ModelError) else f"Edge TPU: the process that tried it {error}. {UNPLUG}"
+        why = str(error) if isinstance(error, ModelError) else f"Edge TPU: its process {error}. {RECONNECT}"
         yield Level.WARN if wanted else Level.OK, f"{why}; the CPU reads", WITHOUT if wanted else ""
     else:
         yield Level.OK, f"the Edge TPU runs {file.name}"

@@ -11,7 +11,7 @@ import numpy as np
 
 from edge_daemon.check.finding import Found, Level
 from edge_daemon.config.schema import Config
-from edge_daemon.inference.interpreter import find_interpreter
+from edge_daemon.inference.runtime import find_runtime
 
 PATIENCE = 30.0
 """Seconds for picamera2 to load: on a Pi Zero it takes ten."""
@@ -19,7 +19,7 @@ PATIENCE = 30.0
 
 def check(config: Config) -> Iterator[Found]:
     yield Level.OK, f"numpy {np.__version__}, OpenCV {cv2.__version__}"
-    yield Level.OK, find_interpreter().why
+    yield Level.OK, find_runtime().why
     if config.camera.kind == "picamera":
         yield _picamera2()
 

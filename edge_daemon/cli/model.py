@@ -44,10 +44,10 @@ def model_options(command: Callable[..., None]) -> Callable[..., None]:
     def with_options(
         file: str, labels: str, ink: Any, scale: Any, temperature: float, runtime: Any, **others: Any
     ) -> None:
-        from edge_daemon.inference.options import ModelOptions
+        from edge_daemon.inference.options import ForeignOptions, ModelOptions
 
-        chosen = ModelOptions(file, labels=labels, ink=ink, scale=scale, temperature=temperature, runtime=runtime)
-        command(chosen, **others)
+        foreign = ForeignOptions(labels, ink, scale, temperature)
+        command(ModelOptions(file, runtime=runtime, foreign=foreign), **others)
 
     return with_options
 

@@ -66,6 +66,8 @@ class Document:
         """[camera] size, or [[field]] region, or a key outside of any section."""
         keys = [key for key in place[1:] if isinstance(key, str)]
         match self.tables.get(str(place[0]), {}):
+            case dict() as table if len(keys) > 1 and isinstance(table.get(keys[0]), dict):
+                return " ".join([f"[{place[0]}.{keys[0]}]", *keys[1:]])
             case dict():
                 return " ".join([f"[{place[0]}]", *keys])
             case [dict(), *_]:
@@ -93,7 +95,8 @@ class Document:
         `homes` tells of keys that are unknown here where they belong. `besides` are keys that the caller reads.
         """
         if not isinstance(table, dict):
-            self.say(place, f"expected a section [{place[0]}], in one bracket; got {show(table)}")
+            name = ".".join(part for part in place if isinstance(part, str))
+            self.say(place, f"expected a section [{name}], in one bracket; got {show(table)}")
             return None
         said = len(self._problems)
         hints = get_type_hints(into, include_extras=True)

@@ -19,7 +19,7 @@ from edge_daemon.config.validators import CHECKS
 from edge_daemon.decision.rules import FieldOptions, contradictions
 from edge_daemon.delivery import outbox
 from edge_daemon.fields.extract import Name
-from edge_daemon.inference.options import AUTO, ModelOptions
+from edge_daemon.inference.options import AUTO, ForeignOptions, ModelOptions
 from edge_daemon.mqtt import sink as mqtt
 from edge_daemon.on_device import samples
 from edge_daemon.second_opinion import budget
@@ -106,6 +106,8 @@ TABLES: Mapping[str, type[Any]] = {
     "samples": samples.SampleOptions,
     "opinion": budget.SecondOpinionOptions,
 }
+INNER: Mapping[str, tuple[str, type[Any]]] = {"model": ("foreign", ForeignOptions)}
+"""Section -> the name and the options of a table inside it: [model.foreign]."""
 SECTIONS = ("camera", "field", *TABLES)
 
 
@@ -119,6 +121,7 @@ CAMERAS = {kind: options_type(kind) for kind in KINDS}
 HOMES = {key: "[camera]" for options in CAMERAS.values() for key in keys(options)}
 HOMES |= dict.fromkeys(keys(FieldOptions), "[[field]]")
 HOMES |= {key: f"[{section}]" for section, options in TABLES.items() for key in keys(options)}
+HOMES |= {key: f"[{section}.{name}]" for section, (name, options) in INNER.items() for key in keys(options)}
 """Where each key belongs, for those that are found elsewhere."""
 CAMERA_HOMES = HOMES | {key: f'source = "{kind}"' for kind, options in CAMERAS.items() for key in keys(options)}
 
@@ -137,7 +140,13 @@ def _refuse_unknown_sections(document: Document) -> None:
 
 def _table(document: Document, section: str, options: type[Any]) -> Any:
     table = document.tables.get(section, {})
-    return document.fill((section,), table, options, CHECKS.get(section, {}), HOMES)
+    inner = INNER.get(section)
+    filled = document.fill((section,), table, options, CHECKS.get(section, {}), HOMES, [inner[0]] if inner else [])
+    if inner is None or filled is None:
+        return filled
+    name, inner_options = inner
+    inner_filled = document.fill((section, name), table.get(name, {}), inner_options, {}, HOMES)
+    return filled if inner_filled is None else dataclasses.replace(filled, **{name: inner_filled})
 
 
 def _camera(document: Document) -> Camera | None:

@@ -10,6 +10,9 @@ __all__ = [
     "edgetpu_probe",
     "foreign",
     "interpreter",
+    "manifest",
+    "network",
     "normalise",
     "options",
+    "runtime",
 ]

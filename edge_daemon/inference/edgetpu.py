@@ -1,9 +1,9 @@
-"""A Coral Edge TPU that may be there or not: it takes over from the CPU, and the CPU takes over from it.
+"""Runs a network on a Coral Edge TPU while that works, and on the CPU otherwise.
 
-Before this process touches the device, a child has (coral_probe.py). An error that the device raises is caught, and the
-same glyphs are read on the CPU at once. A hang or an abort is not caught by anything: the watchdog or the kernel ends
-the process, and a mark on the disk tells the next one, which begins on the CPU. In both cases the device is tried
-again, at growing distances.
+A child process uses the device before this process does (edgetpu_probe.py). When the device raises an error, the same
+glyphs are read on the CPU at once. A hang or an abort cannot be caught: the watchdog or the kernel ends the process;
+the next one learns it from a state file, and starts on the CPU. In both cases the device is tried again after a time
+that grows with each failure.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from edge_daemon.errors import ChildError, ModelError
-from edge_daemon.inference.edgetpu_probe import LIBRARY, UNPLUG
-from edge_daemon.inference.interpreter import find_interpreter
+from edge_daemon.inference.edgetpu_probe import LIBRARY, RECONNECT
+from edge_daemon.inference.interpreter import Runtime
+from edge_daemon.inference.runtime import find_runtime
 from edge_daemon.system.child_process import ChildProcess
 
 log = logging.getLogger(__name__)
@@ -28,167 +28,175 @@ log = logging.getLogger(__name__)
 N = TypeVar("N")
 T = TypeVar("T")
 
-FIRST_WAIT, LONGEST_WAIT = 60.0, 3600.0
-"""Seconds from a failure to the next try; each further failure doubles them."""
-PROVEN = 600.0
-"""Seconds of use without a failure after which earlier ones are forgotten."""
-PATIENCE = 20.0
-"""Seconds that a probe may take."""
+FIRST_WAIT = 60.0
+"""Seconds from a failure to the next try; doubled by each further failure in a row."""
+LONGEST_WAIT = 3600.0
+"""Seconds to the next try at most."""
+STABLE = 600.0
+"""Seconds of use without a failure after which earlier failures are forgotten."""
+PROBE_SECONDS = 20.0
+"""Time limit of a probe."""
 NO_FILE = "Edge TPU: the model has no file compiled for it. Make one: scripts/compile-edgetpu (models/README.md)"
-CPU, TPU = "cpu", "edgetpu"
+CPU, EDGETPU = "cpu", "edgetpu"
+"""Names of the two backends; EDGETPU is also the kind of the compiled file in a manifest."""
 
 
-class Pair(Generic[N]):
-    """One network twice: on the CPU, and while that works on the Edge TPU."""
+class SwitchedNetwork(Generic[N]):
+    """One network on the CPU, and while that works the same network on the Edge TPU."""
 
-    def __init__(self, cpu: N) -> None:
-        self.cpu = cpu
-        self.tpu: N | None = None
-        self.device: Device | None = None
+    def __init__(self, on_cpu: N) -> None:
+        self.on_cpu = on_cpu
+        self.on_edgetpu: N | None = None
+        self.edgetpu: EdgeTpu | None = None
 
     @property
     def backend(self) -> str:
-        return CPU if self.tpu is None else TPU
+        """CPU or EDGETPU, as it is now."""
+        return CPU if self.on_edgetpu is None else EDGETPU
 
-    def do(self, what: Callable[[N], T]) -> T:
-        """`what` of the network that works."""
-        if self.device is not None:
-            self.device.look_after()
-        if self.tpu is not None:
+    def run(self, work: Callable[[N], T]) -> T:
+        """`work` done with the network on the Edge TPU; where that fails, or there is none, on the CPU."""
+        if self.edgetpu is not None:
+            self.edgetpu.poll()
+        if self.on_edgetpu is not None:
             try:
-                return what(self.tpu)
+                return work(self.on_edgetpu)
             except (RuntimeError, ValueError) as error:
-                assert self.device is not None
-                self.device.failed(f"Edge TPU: it failed in use ({' '.join(str(error).split())[-200:]}). {UNPLUG}")
-        return what(self.cpu)
+                assert self.edgetpu is not None
+                message = " ".join(str(error).split())[-200:]
+                self.edgetpu.report_failure(f"Edge TPU: it failed in use ({message}). {RECONNECT}")
+        return work(self.on_cpu)
 
 
-class _Mark(msgspec.Struct):
-    """What outlives the process."""
+class _State(msgspec.Struct):
+    """What the state file holds for the next process."""
 
     failures: int = 0
     """In a row."""
     in_use: bool = False
+    """Still true at a start: the process before died while it used the device."""
 
 
-class Device:
-    """The Edge TPU. Called from one thread."""
+class EdgeTpu:
+    """The device. Called from one thread."""
 
-    def __init__(self, folder: Path, wanted: bool = False, now: Callable[[], float] = time.monotonic) -> None:
-        """`folder` is where the mark lies. `wanted`: that there is none is a trouble, too, or nothing for it to run."""
-        self.trouble = f"{NO_FILE}; the CPU reads" if wanted else ""
-        """Why the CPU has to do what the device should, in a sentence with a remedy; empty: nothing is wrong."""
+    def __init__(self, folder: Path, required: bool = False, now: Callable[[], float] = time.monotonic) -> None:
+        """`folder` holds the state file. `required`: it is a problem when the device or the file for it is missing."""
+        self.problem = f"{NO_FILE}; the CPU reads" if required else ""
+        """Why the CPU does the device's work, in a sentence with a remedy; empty: nothing is wrong."""
         self._path = folder / "edgetpu"
-        self._wanted = wanted
+        self._required = required
         self._now = now
-        self._child: ChildProcess | None = None
-        self._next: float | None = None
-        self._since = 0.0
-        self._pair: Pair[Any] | None = None
-        self._mark = self._read()
+        self._probe: ChildProcess | None = None
+        self._next_try: float | None = None
+        self._in_use_since = 0.0
+        self._networks: SwitchedNetwork[Any] | None = None
+        self._state = self._read_state()
 
-    def serve(
-        self, pair: Pair[N], package: str, file: Path, load: Callable[[Any], N], check: Callable[[], None]
+    def attach(
+        self,
+        networks: SwitchedNetwork[N],
+        package: str,
+        file: Path,
+        load: Callable[[Runtime], N],
+        check: Callable[[], None],
     ) -> None:
-        """From now on run the `file` that was compiled for it, whenever that works; `pair` changes as it does.
+        """Run the compiled `file` on the device from now on, whenever that works, as `networks.on_edgetpu`.
 
-        `load` makes a network with a class Interpreter; `check` raises ModelError where `pair` reads wrong.
+        `load` makes a network with a runtime; `check` raises ModelError where `networks` reads wrong.
         """
-        self.trouble = ""
-        self._pair, self._file, self._load, self._check = pair, file, load, check
-        self._package = find_interpreter(package).package
-        pair.device = self
-        if self._mark.in_use:
-            self.failed(f"Edge TPU: the program died while it used the device. {UNPLUG}")
+        self.problem = ""
+        self._networks, self._file, self._load, self._check = networks, file, load, check
+        self._package = find_runtime(package).package
+        networks.edgetpu = self
+        if self._state.in_use:
+            self.report_failure(f"Edge TPU: the program died while it used the device. {RECONNECT}")
         else:
-            self._begin()
-            self._end()  # at the start there is time to wait for the answer
+            self._start_probe()
+            self._finish_probe()  # at the start there is time to wait for it
 
-    def look_after(self) -> None:
-        """Try again when it is time, without waiting; forget failures that are long past."""
+    def poll(self) -> None:
+        """Try the device again when it is time, without waiting; forget failures that are long past."""
         now = self._now()
-        if self._child is not None:
-            if self._child.is_over():
-                self._end()
-        elif self._next is not None and now >= self._next:
-            self._begin()
-        elif self._mark.failures and self._mark.in_use and now - self._since > PROVEN:
-            self._write(_Mark(0, in_use=True))
+        if self._probe is not None:
+            if self._probe.is_over():
+                self._finish_probe()
+        elif self._next_try is not None and now >= self._next_try:
+            self._start_probe()
+        elif self._state.failures and self._state.in_use and now - self._in_use_since > STABLE:
+            self._write_state(_State(0, in_use=True))
 
-    def failed(self, why: str) -> None:
-        """Back to the CPU, for a while."""
-        failures = self._mark.failures + 1
+    def report_failure(self, why: str) -> None:
+        """Switch to the CPU for a while. `why` is a sentence with a remedy."""
+        failures = self._state.failures + 1
         wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(failures - 1, 10))
-        self._release()
-        self._write(_Mark(failures))
-        self._next = self._now() + wait
-        self.trouble = f"{why}; the CPU reads, and it is tried again in {wait:.0f} s"
-        log.error("%s", self.trouble)
+        self._detach()
+        self._write_state(_State(failures))
+        self._next_try = self._now() + wait
+        self.problem = f"{why}; the CPU reads, and the device is tried again in {wait:.0f} s"
+        log.error("%s", self.problem)
 
     def close(self) -> None:
-        """Give the device back, in peace."""
-        if self._child is not None:
-            self._child.end()
-            self._child = None
-        if self._mark.in_use:
-            self._release()
-            self._write(_Mark(self._mark.failures))
+        """Release the device; the next start may use it at once."""
+        if self._probe is not None:
+            self._probe.end()
+            self._probe = None
+        if self._state.in_use:
+            self._detach()
+            self._write_state(_State(self._state.failures))
 
-    def _begin(self) -> None:
-        self._next = None
-        self._child = ChildProcess(
-            "edge_daemon.inference.edgetpu_probe:probe", self._package, str(self._file), seconds=PATIENCE
-        )
+    def _start_probe(self) -> None:
+        self._next_try = None
+        job = "edge_daemon.inference.edgetpu_probe:probe"
+        self._probe = ChildProcess(job, self._package, str(self._file), seconds=PROBE_SECONDS)
 
-    def _end(self) -> None:
-        """The probe is over: use the device, or not yet."""
-        child, self._child = self._child, None
-        assert child is not None
+    def _finish_probe(self) -> None:
+        """Wait for the probe; use the device if that succeeded."""
+        probe, self._probe = self._probe, None
+        assert probe is not None
         try:
-            child.answer()
+            probe.answer()
         except ModelError as error:
-            self._absent(str(error))
+            self._report_missing(str(error))
         except ChildError as error:
-            self.failed(f"Edge TPU: the process that tried it {error}. {UNPLUG}")
+            self.report_failure(f"Edge TPU: the process that tried it {error}. {RECONNECT}")
         else:
-            self._take()
+            self._activate()
 
-    def _absent(self, why: str) -> None:
-        """There is nothing to use. Only who asked for it, or had it, is told."""
-        self._next = self._now() + LONGEST_WAIT
-        if self._wanted or self._mark.failures:
-            self.trouble = f"{why}; the CPU reads"
+    def _report_missing(self, why: str) -> None:
+        """There is no usable device. It is a problem only where it is required, or was there before."""
+        self._next_try = self._now() + LONGEST_WAIT
+        if self._required or self._state.failures:
+            self.problem = f"{why}; the CPU reads"
         log.info("%s", why)
 
-    def _take(self) -> None:
-        assert self._pair is not None
-        self._write(_Mark(self._mark.failures, in_use=True))  # from here on only the mark tells of a hang
-        self._since = self._now()
+    def _activate(self) -> None:
+        assert self._networks is not None
+        self._write_state(_State(self._state.failures, in_use=True))  # from here on only this reveals a hang
+        self._in_use_since = self._now()
         try:
-            runtime = find_interpreter(self._package)
-            delegate = runtime.module.load_delegate(LIBRARY)
-            self._pair.tpu = self._load(partial(runtime.interpreter, experimental_delegates=[delegate]))
+            self._networks.on_edgetpu = self._load(find_runtime(self._package).with_delegate(LIBRARY))
             self._check()
         except (ModelError, RuntimeError, ValueError, OSError, AttributeError) as error:
-            self.failed(f"Edge TPU: {error}")
+            self.report_failure(f"Edge TPU: {error}")
             return
-        if self._pair.tpu is None:  # the check ran into a failure, which has told it
+        if self._networks.on_edgetpu is None:  # the check met a failure, which was reported there
             return
-        self.trouble = ""
-        log.info("the Edge TPU reads")
+        self.problem = ""
+        log.info("the Edge TPU runs the digit network")
 
-    def _release(self) -> None:
-        if self._pair is not None:
-            self._pair.tpu = None
+    def _detach(self) -> None:
+        if self._networks is not None:
+            self._networks.on_edgetpu = None
 
-    def _read(self) -> _Mark:
+    def _read_state(self) -> _State:
         with suppress(OSError, ValueError):
-            return msgspec.json.decode(self._path.read_bytes(), type=_Mark)
-        return _Mark()
+            return msgspec.json.decode(self._path.read_bytes(), type=_State)
+        return _State()
 
-    def _write(self, mark: _Mark) -> None:
-        """Not synced: a hang ends in a killed process, not in a power cut."""
-        self._mark = mark
+    def _write_state(self, state: _State) -> None:
+        """Not synced to the disk: a hang ends in a killed process, not in a power cut."""
+        self._state = state
         with suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.write_bytes(msgspec.json.encode(mark))
+            self._path.write_bytes(msgspec.json.encode(state))

@@ -1,6 +1,6 @@
-"""What any digit classifier must be to be driven: one picture in, one score for each label out.
+"""Runs any digit classifier: one picture in, one score for each label out.
 
-Nothing here knows who trained it. What does not fit is refused with a sentence that names the file and both sides.
+A file that does not fit is refused with a message that names the file, what it has and what is expected.
 """
 
 from __future__ import annotations
@@ -16,92 +16,92 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import DIGITS, NOT, NOT_A_DIGIT
 from edge_daemon.errors import ModelError
+from edge_daemon.inference.interpreter import Runtime, Tensor
 from edge_daemon.inference.options import Scale
 
 LARGEST_SIDE = 1024
+"""Pixels of an input's width or height: more is not a digit classifier."""
 MOST_LABELS = 1000
+"""Scores of a network at most."""
 LARGEST_LABELS = 64 * 1024
-"""Bytes of a file of labels."""
+"""Bytes of a labels file that are read."""
+DTYPES = (np.float32, np.uint8, np.int8)
+"""Types of inputs and outputs that can be used."""
 SCALES: dict[Scale, tuple[float, float]] = {
     "0..1": (0.0, 1.0),
     "0..255": (0.0, 255.0),
     "-1..1": (-1.0, 1.0),
     "-128..127": (-128.0, 127.0),
 }
-"""What black and white are."""
+"""Scale -> the numbers of black and white."""
 
 
 class ForeignNetwork:
-    """A loaded .tflite file that keeps the contract: pictures in, a row of logits each."""
+    """A loaded .tflite file: pictures in, a row of scores each out."""
 
-    def __init__(self, runtime: Any, content: bytes, name: str) -> None:
-        """`runtime` is the class Interpreter; `content` must be trusted. Raises ModelError."""
+    def __init__(self, runtime: Runtime, content: bytes, name: str) -> None:
+        """`content` must be trusted. `name` stands in messages. Raises ModelError."""
         self.name = name
         try:
-            self._interpreter = runtime(model_content=content, num_threads=1)
-            takes = self._single("input", self._interpreter.get_input_details())
-            self._shape = self._picture(takes)
-            if self._shape != tuple(takes["shape"]):
-                self._interpreter.resize_tensor_input(takes["index"], self._shape)
-            self._interpreter.allocate_tensors()
+            self._interpreter = runtime.open(content)
+            self._takes = self._single("input", self._interpreter.inputs())
+            self._shape = self._picture_shape(self._takes)
+            self._interpreter.prepare(self._shape if self._shape != self._takes.shape else None)
+        except ModelError:
+            raise
         except (RuntimeError, ValueError) as error:
             if "edgetpu-custom-op" in str(error):
                 raise ModelError(
                     f"{name} is compiled for the Edge TPU and runs on no CPU; name the file it was compiled from"
                 ) from error
-            if isinstance(error, ModelError):
-                raise
             raise ModelError(f"{name} does not load: {' '.join(str(error).split())}") from error
-        gives = self._single("output", self._interpreter.get_output_details())
-        self.scores = self._scores(gives)
-        self.takes, self.gives = takes, gives
+        self._gives = self._single("output", self._interpreter.outputs())
+        self.scores = self._count_scores(self._gives)
         self.height, self.width = self._shape[1:3]
         self.scale: Scale = "auto"
-        """What its quantisation says that black and white are; "auto" where it says nothing."""
-        if takes["dtype"] != np.float32 and takes["quantization"][0] > 0:
-            self.scale = _range(takes)
+        """The numbers of black and white that its quantisation implies; "auto" where it has none."""
+        if self._takes.dtype != np.float32 and self._takes.scale > 0:
+            self.scale = _scale(self._takes)
 
     def raw(self, pictures: NDArray[np.uint8], scale: Scale, dark: bool) -> NDArray[np.float32]:
-        """(n, height, width) uint8, light ink on black -> (n, scores) as they come, dequantised.
+        """The scores (n, scores) of pictures (n, height, width) uint8, light ink on black; dequantised.
 
-        A recurrent network forgets the picture before.
+        The network sees them in `scale`, and where `dark` as dark ink on white. A recurrent network is reset before
+        each picture.
         """
         rows = np.zeros((len(pictures), self.scores), np.float32)
-        fed = self._fed(np.asarray(255 - pictures, np.uint8) if dark else pictures, scale)
-        for row, picture in zip(rows, fed, strict=True):
-            self._interpreter.reset_all_variables()
-            self._interpreter.set_tensor(self.takes["index"], picture)
-            self._interpreter.invoke()
-            row[:] = self._interpreter.get_tensor(self.gives["index"]).reshape(-1)
-        step, zero = self.gives["quantization"]
-        if self.gives["dtype"] == np.float32:
+        inputs = self._inputs(np.asarray(255 - pictures, np.uint8) if dark else pictures, scale)
+        for row, picture in zip(rows, inputs, strict=True):
+            self._interpreter.reset()
+            row[:] = self._interpreter.run(picture).reshape(-1)
+        step, zero = self._gives.quantization
+        if self._gives.dtype == np.float32:
             return rows
-        if step == 0:  # it does not say what its numbers are: shares of the whole range
-            step, zero = 1 / 255, np.iinfo(self.gives["dtype"]).min
+        if step == 0:  # not told: take the scores as shares of the whole range
+            step, zero = 1 / 255, np.iinfo(self._gives.dtype).min
         return (rows - np.float32(zero)) * np.float32(step)
 
-    def _fed(self, pictures: NDArray[np.uint8], scale: Scale) -> NDArray[Any]:
-        """As the network takes them: its shape, its scale, its dtype."""
+    def _inputs(self, pictures: NDArray[np.uint8], scale: Scale) -> NDArray[Any]:
+        """The pictures in the shape, scale and dtype of the network's input."""
         black, white = SCALES[scale]
-        fed = pictures.astype(np.float32) * np.float32((white - black) / 255) + np.float32(black)
+        inputs = pictures.astype(np.float32) * np.float32((white - black) / 255) + np.float32(black)
         if len(self._shape) == 4:
-            fed = np.repeat(fed[..., None], self._shape[3], axis=3)
-        dtype, (step, zero) = self.takes["dtype"], self.takes["quantization"]
+            inputs = np.repeat(inputs[..., None], self._shape[3], axis=3)
+        dtype, (step, zero) = self._takes.dtype, self._takes.quantization
         if dtype != np.float32:
-            room = np.iinfo(dtype)
-            fed = np.round(fed / np.float32(step) + zero) if step > 0 else np.round(fed)
-            fed = np.clip(fed, room.min, room.max)
-        return fed.astype(dtype)[:, None]
+            limits = np.iinfo(dtype)
+            inputs = np.round(inputs / np.float32(step) + zero) if step > 0 else np.round(inputs)
+            inputs = np.clip(inputs, limits.min, limits.max)
+        return inputs.astype(dtype)[:, None]
 
-    def _single(self, what: str, tensors: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    def _single(self, what: str, tensors: Sequence[Tensor]) -> Tensor:
         if len(tensors) != 1:
             raise ModelError(f"{self.name} has {len(tensors)} {what}s; a digit classifier has one {what}")
         return tensors[0]
 
-    def _picture(self, takes: dict[str, Any]) -> tuple[int, ...]:
-        """The shape of one picture, batch and all. Raises ModelError."""
-        shape = (1, *(int(n) for n in takes["shape"][1:]))
-        signature = [int(n) for n in takes.get("shape_signature", shape)[1:]]
+    def _picture_shape(self, takes: Tensor) -> tuple[int, ...]:
+        """The shape of a batch of one picture. Raises ModelError."""
+        shape, signature = (1, *takes.shape[1:]), takes.signature[1:]
         sides, channels = shape[1:3], shape[3:]
         if (
             len(shape) not in (3, 4)
@@ -109,46 +109,44 @@ class ForeignNetwork:
             or -1 in signature
             or not 4 <= min(sides) <= max(sides) <= LARGEST_SIDE
         ):
-            said = ", ".join(map(str, [1, *signature]))
+            found = ", ".join(map(str, [1, *signature]))
             raise ModelError(
-                f"{self.name} takes ({said}); a digit classifier takes one picture: (1, height, width), with 1 or 3"
-                " channels behind where it wants them"
+                f"{self.name} takes ({found}); a digit classifier takes one picture: (1, height, width), or"
+                " (1, height, width, channels) with 1 or 3 channels"
             )
-        if takes["dtype"] not in (np.float32, np.uint8, np.int8):
+        if takes.dtype not in DTYPES:
             raise ModelError(
-                f"{self.name} takes {np.dtype(takes['dtype']).name}; expected float32, uint8 or int8: convert it anew"
+                f"{self.name} takes {np.dtype(takes.dtype).name}; expected float32, uint8 or int8: convert it again"
             )
         return shape
 
-    def _scores(self, gives: dict[str, Any]) -> int:
-        shape = tuple(int(n) for n in gives["shape"])
-        count = int(np.prod(shape))
-        if max(shape, default=0) != count or not len(DIGITS) <= count <= MOST_LABELS:
-            raise ModelError(f"{self.name} gives {shape}; ten digits need a row of at least 10 scores")
-        if gives["dtype"] not in (np.float32, np.uint8, np.int8):
-            raise ModelError(f"{self.name} gives {np.dtype(gives['dtype']).name}; expected float32, uint8 or int8")
+    def _count_scores(self, gives: Tensor) -> int:
+        count = int(np.prod(gives.shape))
+        if max(gives.shape, default=0) != count or not len(DIGITS) <= count <= MOST_LABELS:
+            raise ModelError(f"{self.name} gives {gives.shape}; ten digits need a row of at least 10 scores")
+        if gives.dtype not in DTYPES:
+            raise ModelError(f"{self.name} gives {np.dtype(gives.dtype).name}; expected float32, uint8 or int8")
         return count
 
 
-def _range(takes: dict[str, Any]) -> Scale:
-    """What a quantised input can stand for tells what black and white are."""
-    step, zero = takes["quantization"]
-    room = np.iinfo(takes["dtype"])
-    low, high = (room.min - zero) * step, (room.max - zero) * step
+def _scale(takes: Tensor) -> Scale:
+    """The numbers of black and white, from the range that a quantised input can hold."""
+    limits = np.iinfo(takes.dtype)
+    low, high = (limits.min - takes.zero) * takes.scale, (limits.max - takes.zero) * takes.scale
     if high > 16:
         return "-128..127" if low < -16 else "0..255"
     return "-1..1" if low < -0.4 else "0..1"
 
 
 def labels(given: str, content: bytes, beside: Path, scores: int) -> list[str]:
-    """A label for each score: of the file that is given, of the metadata, or 0 to 9. Raises ModelError."""
+    """A label for each score: from the file `given`, from the metadata in `content`, else 0 to 9. Raises ModelError."""
     found, whose = _labels(given, content)
     if not found:
-        found, whose = [*DIGITS, *[NOT][: max(0, scores - len(DIGITS))]], "without a file of labels, 0 to 9"
+        found, whose = [*DIGITS, *[NOT][: max(0, scores - len(DIGITS))]], "without a labels file: 0 to 9"
     if len(found) != scores:
         raise ModelError(
             f"{beside.name}: {len(found)} labels for {scores} outputs ({whose});"
-            " name a file with a line for each output: [model] labels"
+            " name a file with one line for each output: [model.foreign] labels"
         )
     missing = [digit for digit in DIGITS if found.count(digit) != 1]
     if missing:
@@ -163,15 +161,15 @@ def _labels(given: str, content: bytes) -> tuple[list[str], str]:
                 return _lines(file.read(LARGEST_LABELS)), given
         except (OSError, UnicodeDecodeError) as error:
             raise ModelError(f"{given}: expected a file with a label in each line; got: {error}") from None
-    return _packed(content), "of its metadata"
+    return _labels_in_metadata(content), "from its metadata"
 
 
 def _lines(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def _packed(content: bytes) -> list[str]:
-    """TFLite metadata pack the file of labels behind the network, as a ZIP archive; [] where there is none."""
+def _labels_in_metadata(content: bytes) -> list[str]:
+    """The labels in a TFLite file's metadata, a ZIP archive after the network; [] where there are none."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for entry in archive.infolist():
@@ -183,5 +181,5 @@ def _packed(content: bytes) -> list[str]:
 
 
 def columns(names: Sequence[str]) -> NDArray[np.intp]:
-    """For each score the column of a domain.Classifier that it counts for."""
+    """For each score the column of domain.Classifier's result to which it is added."""
     return np.array([DIGITS.index(name) if name in DIGITS else NOT_A_DIGIT for name in names])

@@ -1,4 +1,4 @@
-"""The table [model]."""
+"""The tables [model] and [model.foreign]."""
 
 from __future__ import annotations
 
@@ -8,13 +8,29 @@ from typing import Annotated, Literal
 import msgspec
 
 AUTO = "auto"
+"""As path: the version that is active in the model store."""
 BUNDLED = "bundled"
+"""As path: the model that came with the program."""
 
 Ink = Literal["auto", "light", "dark"]
 Scale = Literal["auto", "0..1", "0..255", "-1..1", "-128..127"]
 Delegate = Literal["auto", "edgetpu", "none"]
 Precision = Literal["auto", "int8", "float32"]
-Runtime = Literal["auto", "ai-edge-litert", "tflite-runtime"]
+RuntimeName = Literal["auto", "ai-edge-litert", "tflite-runtime"]
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignOptions:
+    """The table [model.foreign]: how to feed a .tflite file that has no manifest."""
+
+    labels: str = ""
+    """A file with one line for each score. Empty: the labels in the file's metadata, or else 0 to 9."""
+    ink: Ink = "auto"
+    """Light ink on black, or dark ink on white. "auto": found by testing."""
+    scale: Scale = "auto"
+    """The numbers of black and white. "auto": found by testing."""
+    temperature: Annotated[float, msgspec.Meta(gt=0, le=100)] = 1.0
+    """The number by which its logits are divided. `edge-daemon model evaluate` prints the right one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +38,12 @@ class ModelOptions:
     """The table [model]."""
 
     path: str = AUTO
-    """"auto": the version that is active in the store, "bundled": the model that came with the program; or a manifest
-    (.json) beside its .tflite files, or any .tflite digit classifier."""
+    """AUTO, BUNDLED, a manifest (.json) beside its .tflite files, or any .tflite digit classifier."""
     delegate: Delegate = "auto"
     """Whether a Coral Edge TPU may run it."""
-    runtime: Runtime = "auto"
-    """Which interpreter runs it."""
+    runtime: RuntimeName = "auto"
+    """The library that runs it."""
     precision: Precision = "auto"
-    """Which of the networks that a manifest names."""
-    labels: str = ""
-    """Of a foreign classifier: a file with a line for each score. Empty: what its metadata say, or 0 to 9."""
-    ink: Ink = "auto"
-    """Of a foreign classifier: how it wants to see ink."""
-    scale: Scale = "auto"
-    """Of a foreign classifier: what black and white are to it."""
-    temperature: Annotated[float, msgspec.Meta(gt=0, le=100)] = 1.0
-    """Of a foreign classifier: its logits are divided by it. `edge-daemon model evaluate` says which is right."""
+    """Which of the networks in a manifest runs."""
+    foreign: ForeignOptions = ForeignOptions()
+    """Used only for a .tflite file without a manifest."""

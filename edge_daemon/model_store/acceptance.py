@@ -13,8 +13,8 @@ import numpy as np
 
 from edge_daemon.domain import Classifier, Glyph
 from edge_daemon.errors import ChildError, ModelError
-from edge_daemon.inference.digits import TfliteClassifier, golden_inks, read_manifest
-from edge_daemon.inference.interpreter import bundled, read_file
+from edge_daemon.inference.digits import DigitClassifier, golden_inks, read_manifest
+from edge_daemon.inference.manifest import bundled, read_file
 from edge_daemon.inference.options import AUTO, BUNDLED, ModelOptions, Precision
 from edge_daemon.recognition.reader import open_reader
 from edge_daemon.system.child_process import call
@@ -72,7 +72,7 @@ def run(manifest: str) -> Tried:
     """In the child. Raises ModelError."""
     path = Path(manifest)
     facts = read_manifest(path)
-    models = {kind: TfliteClassifier(ModelOptions(str(path), precision=kind)) for kind in KINDS if kind in facts.files}
+    models = {kind: DigitClassifier(ModelOptions(str(path), precision=kind)) for kind in KINDS if kind in facts.files}
     if not models:
         raise ModelError(f"{path.name} names no network")
     for kind in models:
@@ -80,7 +80,7 @@ def run(manifest: str) -> Tried:
     shown = golden_inks(read_file(path.parent, facts.files["golden"]), len(facts.golden))
     glyphs = [Glyph((0, 0, ink.shape[1], ink.shape[0]), ink) for ink in shown]
     took = min(pace(model, glyphs) for model in models.values())
-    usual = pace(TfliteClassifier(ModelOptions(str(bundled("digits")))), glyphs)
+    usual = pace(DigitClassifier(ModelOptions(str(bundled("digits")))), glyphs)
     if took > max(GRACE, SLOWER * usual):
         raise ModelError(
             f"{path.name} takes {took * 1000:.1f} ms for a digit, the bundled model {usual * 1000:.1f} ms;"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from edge_daemon.errors import ModelError
 from edge_daemon.inference import classifier
 from edge_daemon.inference.digits import read_manifest
-from edge_daemon.inference.edgetpu import Device
+from edge_daemon.inference.edgetpu import EdgeTpu
 from edge_daemon.inference.options import AUTO, BUNDLED, ModelOptions
 from edge_daemon.model_store.acceptance import first_run
 from edge_daemon.model_store.probation import Probation
@@ -27,16 +27,16 @@ class Selected:
     reader: Reader
     trouble: str
     """Why it is not the model that was wanted, in a sentence; empty: it is."""
-    device: Device
+    device: EdgeTpu
 
     def problems(self) -> dict[str, str]:
         """Code -> text, as `problem` tells it."""
-        found = {"model": self.trouble, "edgetpu": self.device.trouble}
+        found = {"model": self.trouble, "edgetpu": self.device.problem}
         return {code: text for code, text in found.items() if text}
 
 
 @contextmanager
-def selected(wanted: ModelOptions, store: Store, device: Device, again: Callable[[], None]) -> Iterator[Selected]:
+def selected(wanted: ModelOptions, store: Store, device: EdgeTpu, again: Callable[[], None]) -> Iterator[Selected]:
     """The reader to run with. What cannot be used gives way to what can, down to the bundled model.
 
     `again` is called when another model should be selected: one on probation was left. Raises ModelError only where
@@ -77,7 +77,7 @@ def selected(wanted: ModelOptions, store: Store, device: Device, again: Callable
         yield Selected(reader, trouble, device)
 
 
-def _configured(wanted: ModelOptions, store: Store, device: Device) -> Selected:
+def _configured(wanted: ModelOptions, store: Store, device: EdgeTpu) -> Selected:
     """What the configuration names."""
     try:
         first_run(wanted)
@@ -88,7 +88,7 @@ def _configured(wanted: ModelOptions, store: Store, device: Device) -> Selected:
         return Selected(_floor(wanted), f"the bundled model runs instead of {wanted.path}: {error}", device)
 
 
-def _active(wanted: ModelOptions, version: Version, trouble: str, store: Store, device: Device) -> Selected:
+def _active(wanted: ModelOptions, version: Version, trouble: str, store: Store, device: EdgeTpu) -> Selected:
     try:
         return Selected(open_reader(_options(wanted, version), device=device), trouble, device)
     except ModelError as error:

@@ -24,7 +24,7 @@ import msgspec
 
 from edge_daemon.errors import ModelError
 from edge_daemon.inference.digits import DigitManifest
-from edge_daemon.inference.interpreter import bundled, read_file
+from edge_daemon.inference.manifest import bundled, read_file
 from edge_daemon.model_store import version as files
 from edge_daemon.model_store.acceptance import tried
 from edge_daemon.system import atomic

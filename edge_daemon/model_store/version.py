@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge_daemon.errors import ModelError
 from edge_daemon.inference.digits import DigitManifest, read_manifest
-from edge_daemon.inference.interpreter import LARGEST_MODEL, read_file
+from edge_daemon.inference.manifest import LARGEST_MODEL, read_file
 
 
 def is_version(name: str) -> bool:

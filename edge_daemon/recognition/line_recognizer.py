@@ -24,17 +24,9 @@ from edge_daemon.domain import DIGITS, Box, Candidate, Grey
 from edge_daemon.errors import ModelError
 from edge_daemon.geometry import clip_box
 from edge_daemon.images import decode_grey
-from edge_daemon.inference.interpreter import (
-    ANY,
-    Manifest,
-    Network,
-    bundled,
-    compare,
-    decode,
-    open_network,
-    read_file,
-    softmax,
-)
+from edge_daemon.inference.manifest import Manifest, bundled, decode, read_file
+from edge_daemon.inference.network import Network, check_golden, open_network, softmax
+from edge_daemon.inference.runtime import ANY
 
 VERSION = 1
 """Goes up whenever `cut` changes: a network only works with the version that it was trained with."""
@@ -90,7 +82,7 @@ class StripReader:
         self._temperature = facts.temperature[kind]
         shown = golden_strips(read_file(path.parent, facts.files["golden"]), len(facts.golden))
         said = np.array([self.probabilities(strip).max(axis=0) for strip in shown], np.float32)
-        compare(path, said, facts.golden)
+        check_golden(path, said, facts.golden)
 
     def read(self, ink: Grey, box: Box) -> Spelled | None:
         """The line in `box` of a contrast map; None where `cut` finds none. What is not sure is looked at narrower and

@@ -13,9 +13,9 @@ from edge_daemon.geometry import bounding_box, unrotate_box
 from edge_daemon.images import rotate_left, shrink
 from edge_daemon.inference import classifier as classifiers
 from edge_daemon.inference import digits as tflite
-from edge_daemon.inference.edgetpu import Device
-from edge_daemon.inference.interpreter import usual_kind
+from edge_daemon.inference.edgetpu import EdgeTpu
 from edge_daemon.inference.options import ModelOptions
+from edge_daemon.inference.runtime import default_kind
 from edge_daemon.recognition.fusion import borne_out, jointly, may_be_one, rejoined, strip_of
 from edge_daemon.recognition.ink import Blob, contrast
 from edge_daemon.recognition.isolation import credible
@@ -140,14 +140,14 @@ class Reader:
         return [turned_back(n, patch.pixels.shape, turn) for n in numbers if n.confidence >= LEAST]
 
 
-def open_reader(model: ModelOptions, look_round_every: float = LOOK_ROUND, device: Device | None = None) -> Reader:
+def open_reader(model: ModelOptions, look_round_every: float = LOOK_ROUND, device: EdgeTpu | None = None) -> Reader:
     """With all three networks, the digits' as configured. Raises ModelError, or RuntimeMissingError.
 
     Strips are left out where the digit network is somebody's own, or was taught a hand that they do not know.
     """
     classifier = classifiers.load(model, device)
     brought = {} if classifiers.is_foreign(model) else tflite.companions(model.path)
-    kind = usual_kind(model.runtime) if model.precision == "auto" else model.precision
+    kind = default_kind(model.runtime) if model.precision == "auto" else model.precision
     sieve = Sieve(brought.get("sieve"), kind, model.runtime)
     strips = StripReader(brought.get("strips"), runtime=model.runtime) if classifier.strips else None
     return Reader(sieve, classifier, strips, look_round_every)

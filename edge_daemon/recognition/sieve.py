@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import Grey
 from edge_daemon.errors import ModelError
-from edge_daemon.inference.interpreter import ANY, Manifest, Network, bundled, compare, decode, open_network, read_file
+from edge_daemon.inference.manifest import Manifest, bundled, decode, read_file
+from edge_daemon.inference.network import Network, check_golden, open_network
+from edge_daemon.inference.runtime import ANY
 from edge_daemon.recognition.ink import Blob
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ class Sieve:
         self._network = open_network(path, facts, kind, network, runtime)
         self._temperature = np.float32(facts.temperature[kind])
         shown = golden_views(read_file(path.parent, facts.files["golden"]), len(facts.golden))
-        compare(path, self._probabilities(shown), facts.golden)
+        check_golden(path, self._probabilities(shown), facts.golden)
 
     def sift(self, ink: Grey, blobs: Sequence[Blob]) -> NDArray[np.float32]:
         """For each piece of ink the probability that it is a digit, a good part of one, or several that touch.

@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import Frame, Grey
 from edge_daemon.fields import extract, perspective
-from edge_daemon.inference.interpreter import ModelFile, Network, find_interpreter, models_folder, read_file
+from edge_daemon.inference.manifest import ModelFile, models_folder, read_file
+from edge_daemon.inference.network import Network
 from edge_daemon.inference.options import ModelOptions
+from edge_daemon.inference.runtime import find_runtime
 from edge_daemon.recognition.ink import Blob
 from edge_daemon.recognition.lattice import read
 from edge_daemon.recognition.reader import Reader, open_reader
@@ -120,7 +122,7 @@ def measure(rounds: Iterable[int] = range(ROUNDS)) -> Result:
             break
     invoke = middle((lap for row in laps for lap in row), "invoke") / MANY
     views = [view(*kind, column, invoke) for kind, column in zip(kinds, zip(*laps, strict=True), strict=True)]
-    return Result(processor(), find_interpreter().why, reader.classifier.name, len(laps), invoke, views)
+    return Result(processor(), find_runtime().why, reader.classifier.name, len(laps), invoke, views)
 
 
 def frames(size: tuple[int, int], digits: int) -> Iterator[Frame]:
@@ -175,7 +177,7 @@ def middle(laps: Iterable[Lap], name: str) -> float:
 def floor_network() -> Network:
     """The network of one op: the brightest pixel of a picture. Raises ModelError, or RuntimeMissingError."""
     content = read_file(models_folder(), FLOOR)
-    return Network(find_interpreter().interpreter, content, FLOOR.name, FLOOR_PICTURE, 1)
+    return Network(find_runtime(), content, FLOOR.name, FLOOR_PICTURE, 1)
 
 
 def processor() -> str:

@@ -14,7 +14,7 @@ from edge_daemon.domain import DIGITS, LABELS, Classifier, Glyph, Grey
 from edge_daemon.errors import SampleError
 from edge_daemon.images import data_url, encode_png
 from edge_daemon.inference.digits import golden_inks, read_manifest
-from edge_daemon.inference.interpreter import bundled, read_file
+from edge_daemon.inference.manifest import bundled, read_file
 from edge_daemon.sources.simulated.handwriting import Writer, alone
 from edge_daemon.tools import evaluate
 from edge_daemon.tools.evaluate import Crops

@@ -17,7 +17,7 @@ from edge_daemon.domain import LABELS, NOT_A_DIGIT, Grey
 from edge_daemon.errors import PictureError
 from edge_daemon.images import decode_grey
 from edge_daemon.inference.classifier import load
-from edge_daemon.inference.interpreter import softmax
+from edge_daemon.inference.network import softmax
 from edge_daemon.inference.options import ModelOptions
 
 BINS = 10
@@ -60,7 +60,7 @@ def evaluate(options: ModelOptions, path: Path) -> Result:
     model = load(options)
     inks, truth = crops(path)
     start = time.perf_counter()
-    said = model.own(inks)
+    said = model.classify_inks(inks)
     took = time.perf_counter() - start
     order = np.argsort(-said, axis=1, kind="stable")
     confusion = np.zeros((len(LABELS), len(LABELS)), np.int64)

@@ -7,17 +7,18 @@ import importlib.metadata
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from edge_daemon.domain import DIGITS, Glyph
 from edge_daemon.errors import ChildError, ModelError
 from edge_daemon.inference.classifier import is_foreign, load
-from edge_daemon.inference.digits import locate, read_manifest
-from edge_daemon.inference.foreign import ForeignClassifier, golden_digits, twin
-from edge_daemon.inference.interpreter import INTERPRETERS, find_interpreter, read_file, usual_kind
+from edge_daemon.inference.digits import find_model, read_manifest
+from edge_daemon.inference.foreign import ForeignClassifier, cpu_file, golden_digits
+from edge_daemon.inference.interpreter import Tensor
+from edge_daemon.inference.manifest import read_file
 from edge_daemon.inference.options import ModelOptions
+from edge_daemon.inference.runtime import RUNTIMES, default_kind, find_runtime
 from edge_daemon.model_store.acceptance import pace
 from edge_daemon.system.child_process import call
 
@@ -35,7 +36,7 @@ def check(options: ModelOptions) -> tuple[list[str], bool]:
     file, content = network_file(options)
     lines = [f"file      {file.name}, {len(content)} bytes, sha256 {hashlib.sha256(content).hexdigest()}"]
     told, fit = False, False
-    for package in INTERPRETERS:
+    for package in RUNTIMES:
         try:
             version = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
@@ -65,8 +66,8 @@ def network_file(options: ModelOptions) -> tuple[Path, bytes]:
             return file, file.read_bytes()
         except OSError as error:
             raise ModelError(f"{file} cannot be read: {error.strerror}") from error
-    manifest, kind = locate(options.path)
-    kind = kind or usual_kind(options.runtime)
+    manifest, kind = find_model(options.path)
+    kind = kind or default_kind(options.runtime)
     facts = read_manifest(manifest)
     if kind not in facts.files:
         raise ModelError(f"{manifest} names no {kind} network")
@@ -80,19 +81,17 @@ def structure(given: str) -> list[str]:
     """What goes in, what comes out, which ops lie between. Raises ModelError."""
     options = msgspec.json.decode(given, type=ModelOptions)
     file, content = network_file(options)
-    runtime = find_interpreter(options.runtime)
-    plain = runtime.module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    runtime = find_runtime(options.runtime)
     try:
-        interpreter = runtime.interpreter(model_content=content, num_threads=1, experimental_op_resolver_type=plain)
+        interpreter = runtime.open(content, plain=True)
     except (RuntimeError, ValueError) as error:
         raise ModelError(f"{file.name} does not load: {' '.join(str(error).split())}") from error
-    lines = [f"takes     {_tensor(tensor)}" for tensor in interpreter.get_input_details()]
-    lines += [f"gives     {_tensor(tensor)}" for tensor in interpreter.get_output_details()]
-    # the one way to ask, in both packages; nothing but these lines depends on it
-    ops = Counter(op["op_name"] for op in interpreter._get_ops_details())
+    lines = [f"takes     {_tensor(tensor)}" for tensor in interpreter.inputs()]
+    lines += [f"gives     {_tensor(tensor)}" for tensor in interpreter.outputs()]
+    ops = Counter(interpreter.operators())
     lines.append("ops       " + ", ".join(f"{name} {count}" for name, count in sorted(ops.items())))
     if "edgetpu-custom-op" in ops:
-        lines.append(f"Edge TPU  compiled for it; what is measured on the CPU is its twin, {twin(file).name}")
+        lines.append(f"Edge TPU  compiled for it; measured on the CPU is {cpu_file(file).name}")
     elif foreign := sorted(ops.keys() - TPU_OPS):
         lines.append(f"Edge TPU  stays on the CPU from the first of {', '.join(foreign)} on")
     else:
@@ -106,15 +105,14 @@ def performance(given: str) -> list[str]:
     model = load(options)
     inks = golden_digits()
     glyphs = [Glyph((0, 0, ink.shape[1], ink.shape[0]), ink) for ink in inks]
-    right = sum(int(row.argmax()) == i % len(DIGITS) for i, row in enumerate(model.own(inks)))
+    right = sum(int(row.argmax()) == i % len(DIGITS) for i, row in enumerate(model.classify_inks(inks)))
     lines = [f"{right} of {len(inks)} golden digits right, {1e6 * pace(model, glyphs):.0f} us a digit"]
     if isinstance(model, ForeignClassifier):
         says = "probabilities" if model.probabilities else "logits"
-        lines.append(f"fed with {model.diet}; gives {says} of {' '.join(model.labels)}")
+        lines.append(f"fed with {model.input_format}; gives {says} of {' '.join(model.labels)}")
     return lines
 
 
-def _tensor(tensor: dict[str, Any]) -> str:
-    shape = tuple(int(n) for n in tensor.get("shape_signature", tensor["shape"]))
-    step, zero = tensor["quantization"]
-    return f"{tensor['dtype'].__name__} {shape}" + (f", quantised by {step:.6g} from {zero}" if step else "")
+def _tensor(tensor: Tensor) -> str:
+    quantised = f", quantised with scale {tensor.scale:.6g} and zero point {tensor.zero}" if tensor.scale else ""
+    return f"{tensor.dtype.__name__} {tensor.signature}{quantised}"

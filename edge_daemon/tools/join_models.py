@@ -13,7 +13,7 @@ from pathlib import Path
 
 from edge_daemon.errors import ModelError
 from edge_daemon.inference.digits import read_manifest
-from edge_daemon.inference.interpreter import COMPANIONS, Manifest, decode, read_file
+from edge_daemon.inference.manifest import COMPANIONS, Manifest, decode, read_file
 
 SUFFIX = ".manifest"
 """Of a companion's manifest: a version has one .json."""

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from edge_daemon import __version__
 from edge_daemon.errors import DistrustError, ModelError, UpdateError
-from edge_daemon.inference.interpreter import LARGEST_MODEL, Manifest, decode
+from edge_daemon.inference.manifest import LARGEST_MODEL, Manifest, decode
 from edge_daemon.system import atomic
 from edge_daemon.system.units import Duration
 

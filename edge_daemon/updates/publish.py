@@ -23,7 +23,7 @@ from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Tar
 from tuf.api.serialization.json import JSONSerializer
 
 from edge_daemon.errors import PublishError
-from edge_daemon.inference.interpreter import Manifest, decode, read_file
+from edge_daemon.inference.manifest import Manifest, decode, read_file
 from edge_daemon.model_store.acceptance import tried
 from edge_daemon.system import atomic
 from edge_daemon.updates.client import MODEL, check_names

@@ -18,8 +18,8 @@ import numpy as np
 
 from edge_daemon.domain import DIGITS, Grey
 from edge_daemon.errors import ChildError, ModelError
-from edge_daemon.inference.digits import TfliteClassifier
-from edge_daemon.inference.interpreter import bundled
+from edge_daemon.inference.digits import DigitClassifier
+from edge_daemon.inference.manifest import bundled
 from edge_daemon.inference.normalise import normalise
 from edge_daemon.inference.options import BUNDLED, ModelOptions
 from edge_daemon.model_store.acceptance import KINDS
@@ -130,8 +130,8 @@ def inks(count: int) -> list[Grey]:
 def read(manifest: str, of: str) -> list[list[int]]:
     """In the child that plays the daemon: for each of the two networks the class of each crop."""
     shown = [normalise(ink) for ink in (crops(Path(of))[0][:CROPS] if of else inks(CROPS))]
-    models = [TfliteClassifier(ModelOptions(manifest, precision=kind)) for kind in KINDS]
-    return [model.of(shown).argmax(axis=1).tolist() for model in models]
+    models = [DigitClassifier(ModelOptions(manifest, precision=kind)) for kind in KINDS]
+    return [model.classify_normalised(shown).argmax(axis=1).tolist() for model in models]
 
 
 def fuzz(count: int, seed: int, of: str = "", tell: Callable[[str], None] = print) -> Outcome:

@@ -35,7 +35,14 @@ def test_the_person_is_one_and_unusual() -> None:
     one, other = (Writer(WRITER, occasion, UNUSUAL).digit("4")[0] for occasion in (1, 2))
     assert one.shape != other.shape or not np.array_equal(one, other)
     usual, unusual = (
-        np.mean([model.own([ink]).argmax() == int(d) for s in range(8) for d in DIGITS for ink in [drawn(s, d, ways)]])
+        np.mean(
+            [
+                model.classify_inks([ink]).argmax() == int(d)
+                for s in range(8)
+                for d in DIGITS
+                for ink in [drawn(s, d, ways)]
+            ]
+        )
         for ways in (None, UNUSUAL)
     )
     assert usual > 0.97

@@ -15,8 +15,9 @@ from edge_daemon.check import camera, run
 from edge_daemon.check.run import Finding, Level, checks
 from edge_daemon.cli.daemon import SECTIONS
 from edge_daemon.domain import Frame
-from edge_daemon.inference import interpreter
-from edge_daemon.inference.interpreter import models_folder, usual_kind
+from edge_daemon.inference import manifest as manifests
+from edge_daemon.inference.manifest import models_folder
+from edge_daemon.inference.runtime import default_kind
 from edge_daemon.system import machine
 from edge_daemon.telemetry import exporters
 from edge_daemon.telemetry.exporters import HealthFiles
@@ -65,7 +66,7 @@ def test_model_that_is_damaged(tmp_path: Path) -> None:
         shutil.copy(file, tmp_path)
     text = f'[model]\npath = "{tmp_path / manifest.name}"\n'
     assert [finding.level for finding in found(tmp_path, "model", text)] == [Level.OK]
-    [network] = tmp_path.glob(f"digits-*.{usual_kind()}.tflite")
+    [network] = tmp_path.glob(f"digits-*.{default_kind()}.tflite")
     damaged = bytearray(network.read_bytes())
     damaged[len(damaged) // 2] ^= 1
     network.write_bytes(damaged)
@@ -77,9 +78,9 @@ def test_model_that_is_damaged(tmp_path: Path) -> None:
 def test_sieve_that_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The daemon would not start with it, so the model is not sound: told with the file's name."""
     models = Path(shutil.copytree(models_folder(), tmp_path / "models"))
-    [network] = models.glob(f"sieve-*.{usual_kind()}.tflite")
+    [network] = models.glob(f"sieve-*.{default_kind()}.tflite")
     network.write_bytes(network.read_bytes()[:1000])
-    monkeypatch.setattr(interpreter, "models_folder", lambda: models)
+    monkeypatch.setattr(manifests, "models_folder", lambda: models)
     [finding] = found(tmp_path, "model", "")
     assert finding.level is Level.FAIL
     assert str(network) in finding.what

@@ -13,9 +13,10 @@ import pytest
 from edge_daemon.domain import DIGITS, Glyph
 from edge_daemon.errors import ModelError
 from edge_daemon.inference import classifier
-from edge_daemon.inference.digits import TfliteClassifier, locate
-from edge_daemon.inference.interpreter import find_interpreter, models_folder, usual_kind
+from edge_daemon.inference.digits import DigitClassifier, find_model
+from edge_daemon.inference.manifest import models_folder
 from edge_daemon.inference.options import ModelOptions
+from edge_daemon.inference.runtime import default_kind, find_runtime
 from edge_daemon.sources.simulated.handwriting import Writer, coverage
 
 
@@ -26,18 +27,18 @@ def glyph(char: str, seed: int) -> Glyph:
 
 
 @pytest.fixture(scope="module")
-def shipped() -> TfliteClassifier:
-    return TfliteClassifier(ModelOptions())
+def shipped() -> DigitClassifier:
+    return DigitClassifier(ModelOptions())
 
 
-def test_it_reads_handwriting(shipped: TfliteClassifier) -> None:
+def test_it_reads_handwriting(shipped: DigitClassifier) -> None:
     """Ten digits by thirty writers: at least 97 % right."""
     glyphs = [glyph(char, seed) for seed in range(30) for char in DIGITS]
     found = shipped.classify(glyphs).argmax(axis=1)
     assert np.mean(found == np.tile(np.arange(10), 30)) >= 0.97
 
 
-def test_it_gives_probabilities_in_order_and_is_pure(shipped: TfliteClassifier) -> None:
+def test_it_gives_probabilities_in_order_and_is_pure(shipped: DigitClassifier) -> None:
     """Rows sum to 1, come in the order of the glyphs, and are the same when asked again alone."""
     glyphs = [glyph(char, 1) for char in DIGITS]
     together = shipped.classify(glyphs)
@@ -50,8 +51,8 @@ def test_it_gives_probabilities_in_order_and_is_pure(shipped: TfliteClassifier) 
 
 def test_both_networks_agree() -> None:
     """int8 and float32 read the same digits."""
-    manifest, _ = locate("bundled")
-    wide = TfliteClassifier(ModelOptions(str(manifest.with_name(f"{manifest.stem}.float32.tflite"))))
+    manifest, _ = find_model("bundled")
+    wide = DigitClassifier(ModelOptions(str(manifest.with_name(f"{manifest.stem}.float32.tflite"))))
     glyphs = [glyph(char, seed) for seed in range(8) for char in DIGITS]
     narrow = classifier.load(ModelOptions())
     assert np.mean(wide.classify(glyphs).argmax(axis=1) == narrow.classify(glyphs).argmax(axis=1)) >= 0.98
@@ -59,7 +60,7 @@ def test_both_networks_agree() -> None:
 
 def test_the_interpreter_says_which_it_is_and_why() -> None:
     """A sentence for `edge-daemon check`."""
-    assert any(name in find_interpreter().why for name in ("ai-edge-litert", "tflite-runtime"))
+    assert any(name in find_runtime().why for name in ("ai-edge-litert", "tflite-runtime"))
 
 
 def truncate(file: Path) -> None:
@@ -84,11 +85,11 @@ def empty(file: Path) -> None:
 def test_a_damaged_network_is_refused_before_it_is_parsed(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     """Truncated, one bit flipped, a web page, empty, gone: a ModelError that names the file and the remedy."""
     model = Path(shutil.copytree(models_folder(), tmp_path / "models"))
-    (network,) = model.glob(f"digits-*.{usual_kind()}.tflite")
+    (network,) = model.glob(f"digits-*.{default_kind()}.tflite")
     damage(network)
     (manifest,) = model.glob("digits-*.json")
     with pytest.raises(ModelError, match=rf"{network.name}.*reinstall"):
-        TfliteClassifier(ModelOptions(str(manifest)))
+        DigitClassifier(ModelOptions(str(manifest)))
 
 
 def test_a_network_that_reads_its_golden_pictures_wrong_is_refused(tmp_path: Path) -> None:
@@ -99,7 +100,7 @@ def test_a_network_that_reads_its_golden_pictures_wrong_is_refused(tmp_path: Pat
     said["golden"] = said["golden"][1:] + said["golden"][:1]
     manifest.write_text(json.dumps(said))
     with pytest.raises(ModelError, match="golden"):
-        TfliteClassifier(ModelOptions(str(manifest)))
+        DigitClassifier(ModelOptions(str(manifest)))
 
 
 @pytest.mark.parametrize("change", [{"labels": ["a", "b"]}, {"normaliser": 999}, {"files": {}}])
@@ -109,10 +110,10 @@ def test_a_manifest_of_something_else_is_refused(tmp_path: Path, change: dict[st
     (manifest,) = model.glob("digits-*.json")
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | change))
     with pytest.raises(ModelError, match=manifest.name):
-        TfliteClassifier(ModelOptions(str(manifest)))
+        DigitClassifier(ModelOptions(str(manifest)))
 
 
 def test_a_path_to_nothing_says_what_is_wanted(tmp_path: Path) -> None:
     """A typo in [model] path is told with what may stand there."""
     with pytest.raises(ModelError, match="bundled"):
-        TfliteClassifier(ModelOptions(str(tmp_path / "nowhere.json")))
+        DigitClassifier(ModelOptions(str(tmp_path / "nowhere.json")))

@@ -19,8 +19,8 @@ import pytest
 from edge_daemon.domain import DIGITS
 from edge_daemon.errors import ModelError
 from edge_daemon.inference import classifier
-from edge_daemon.inference.edgetpu import Device
-from edge_daemon.inference.edgetpu_probe import IDS, LIBRARY, why_none
+from edge_daemon.inference.edgetpu import EdgeTpu
+from edge_daemon.inference.edgetpu_probe import IDS, LIBRARY, why_unusable
 from edge_daemon.inference.options import ModelOptions
 from edge_daemon.model_store.store import Store
 from scripts import compile_edgetpu
@@ -96,7 +96,7 @@ def test_a_device_that_works_reads(tmp_path: Path, plays: Any, broker: Mosquitto
     ("does", "after", "told"),
     [
         ("absent", 0, "none is attached. Plug it in"),
-        ("prepare", 0, "compile it anew"),
+        ("prepare", 0, "compile it again"),
         ("invoke", 0, "it fails when it runs"),
         ("abort", 0, "the process that tried it was killed by SIGABRT"),
     ],
@@ -166,20 +166,20 @@ import sys
 from pathlib import Path
 import numpy as np
 from edge_daemon.inference import classifier
-from edge_daemon.inference.edgetpu import FIRST_WAIT, PROVEN, Device
+from edge_daemon.inference.edgetpu import FIRST_WAIT, STABLE, EdgeTpu
 from edge_daemon.inference.options import ModelOptions
 import os
 from edge_daemon.domain import DIGITS
 from tests.support import tflite_files
 INKS = [tflite_files.ink(digit, 5) for digit in DIGITS]
 clock = [0.0]
-device = Device(Path(sys.argv[2]), now=lambda: clock[0])
+device = EdgeTpu(Path(sys.argv[2]), now=lambda: clock[0])
 model = classifier.load(ModelOptions(sys.argv[1]), device)
 def read():
-    assert (model.own(INKS).argmax(axis=1) == np.arange(10)).all()
+    assert (model.classify_inks(INKS).argmax(axis=1) == np.arange(10)).all()
     return model.backend
 def settled():
-    while device._child is not None:
+    while device._probe is not None:
         read()
 """
 
@@ -200,26 +200,26 @@ assert read() == "edgetpu"
 assert read() == "cpu"
 os.environ["EDGETPU_DOES"] = "absent"
 clock[0] += FIRST_WAIT - 1
-assert read() == "cpu" and device._child is None
+assert read() == "cpu" and device._probe is None
 clock[0] += 2
-assert read() == "cpu" and device._child is not None
+assert read() == "cpu" and device._probe is not None
 settled()
-assert "none is attached" in device.trouble
+assert "none is attached" in device.problem
 os.environ["EDGETPU_DOES"] = "works"
 clock[0] += 3600
 read()
 settled()
-assert read() == "edgetpu" and device.trouble == ""
-device.failed("test")
-assert "in 120 s" in device.trouble
+assert read() == "edgetpu" and device.problem == ""
+device.report_failure("test")
+assert "in 120 s" in device.problem
 clock[0] += 121
 read()
 settled()
 assert read() == "edgetpu"
-clock[0] += PROVEN + 1
+clock[0] += STABLE + 1
 read()
-device.failed("test")
-assert "in 60 s" in device.trouble
+device.report_failure("test")
+assert "in 60 s" in device.problem
 device.close()
 """
     played(code, compiled, tmp_path / "state")
@@ -231,17 +231,17 @@ def test_a_clean_end_leaves_no_mark(tmp_path: Path, plays: Any, compiled: Path) 
     plays("works")
     played('assert read() == "edgetpu"; device.close()', compiled, tmp_path / "state")
     played('assert read() == "edgetpu"; os.kill(os.getpid(), 9)', compiled, tmp_path / "state", ending=-9)
-    played('assert read() == "cpu" and "died" in device.trouble; device.close()', compiled, tmp_path / "state")
+    played('assert read() == "cpu" and "died" in device.problem; device.close()', compiled, tmp_path / "state")
 
 
 def test_without_the_library_it_is_told_what_to_install(tmp_path: Path, compiled: Path) -> None:
     """In this process there is no library: a device that is wanted is missed, one that may be there is not."""
     for wanted in (True, False):
-        device = Device(tmp_path / "state", wanted)
+        device = EdgeTpu(tmp_path / "state", wanted)
         model = classifier.load(ModelOptions(str(compiled)), device)
-        assert ("libedgetpu1-std" in device.trouble) is wanted
+        assert ("libedgetpu1-std" in device.problem) is wanted
         assert model.backend == "cpu"
-        assert (model.own(INKS).argmax(axis=1) == np.arange(10)).all()
+        assert (model.classify_inks(INKS).argmax(axis=1) == np.arange(10)).all()
         device.close()
 
 
@@ -253,9 +253,9 @@ def test_a_library_without_the_entrance_is_too_old(
     command = ["gcc", "-shared", "-fPIC", "-o", str(tmp_path / LIBRARY), str(tmp_path / "empty.c")]
     subprocess.run(command, check=True)
     monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
-    device = Device(tmp_path / "state", wanted=True)
+    device = EdgeTpu(tmp_path / "state", required=True)
     classifier.load(ModelOptions(str(compiled)), device)
-    assert "too old" in device.trouble
+    assert "too old" in device.problem
     device.close()
 
 
@@ -274,10 +274,10 @@ def usb(tmp_path: Path) -> Path:
 def test_no_device_no_permission_and_no_answer_are_told_apart(usb: Path) -> None:
     """By what the system shows of it."""
     node = usb / "dev/bus/usb/001/004"
-    assert "no permission for" in why_none(usb / "usb", usb / "dev")  # no node that this user may open
+    assert "no permission for" in why_unusable(usb / "usb", usb / "dev")  # no node that this user may open
     node.touch()
-    assert "does not answer" in why_none(usb / "usb", usb / "dev")
-    assert "none is attached" in why_none(usb / "nothing", usb / "dev")
+    assert "does not answer" in why_unusable(usb / "usb", usb / "dev")
+    assert "none is attached" in why_unusable(usb / "nothing", usb / "dev")
 
 
 def test_the_compiled_file_and_its_twin_are_one_model(compiled: Path) -> None:
@@ -311,8 +311,8 @@ def test_the_compiled_bundled_model_is_one_that_the_store_takes(
     version = store.add(tmp_path / "made")
     store.activate(version)
     assert version.endswith("+edgetpu")
-    device = Device(tmp_path / "state", wanted=True)
+    device = EdgeTpu(tmp_path / "state", required=True)
     model = classifier.load(ModelOptions(str(store.active().manifest)), device)
     assert model.backend == "cpu"
-    assert LIBRARY in device.trouble
+    assert LIBRARY in device.problem
     device.close()

@@ -14,8 +14,8 @@ from edge_daemon.errors import ModelError
 from edge_daemon.inference import classifier
 from edge_daemon.inference.foreign import ForeignClassifier
 from edge_daemon.inference.foreign_network import ForeignNetwork
-from edge_daemon.inference.interpreter import find_interpreter
-from edge_daemon.inference.options import ModelOptions, Scale
+from edge_daemon.inference.options import ForeignOptions, ModelOptions, Scale
+from edge_daemon.inference.runtime import find_runtime
 from edge_daemon.recognition.reader import open_reader
 from tests.support import tflite_files
 
@@ -27,7 +27,7 @@ SLASH = np.asarray(np.eye(60)[::-1] * 255, np.uint8).repeat(3, axis=1)
 def opened(folder: Path, content: bytes, **options: Any) -> ForeignClassifier:
     file = folder / "mine.tflite"
     file.write_bytes(content)
-    found = classifier.load(ModelOptions(str(file), **options))
+    found = classifier.load(ModelOptions(str(file), foreign=ForeignOptions(**options)))
     assert isinstance(found, ForeignClassifier)
     return found
 
@@ -47,8 +47,8 @@ def opened(folder: Path, content: bytes, **options: Any) -> ForeignClassifier:
 def test_it_reads_whatever_its_shape_dtype_scale_and_polarity(tmp_path: Path, kind: dict[str, Any]) -> None:
     """What the network wants is found out by the golden digits: at least 95 % of drawn digits are then read right."""
     model = opened(tmp_path, tflite_files.linear(**kind))
-    assert model.diet.dark is kind.get("dark", False)
-    assert (model.own(INKS).argmax(axis=1) == TRUTH).mean() >= 0.95
+    assert model.input_format.dark is kind.get("dark", False)
+    assert (model.classify_inks(INKS).argmax(axis=1) == TRUTH).mean() >= 0.95
 
 
 def test_a_network_that_knows_both_polarities_gets_the_one_it_reads_better(
@@ -64,7 +64,7 @@ def test_a_network_that_knows_both_polarities_gets_the_one_it_reads_better(
         return rows
 
     monkeypatch.setattr(ForeignNetwork, "raw", either)
-    assert opened(tmp_path, tflite_files.linear()).diet.dark
+    assert opened(tmp_path, tflite_files.linear()).input_format.dark
 
 
 def test_it_gives_probabilities_of_eleven_classes(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_what_is_no_digit_stays_none_to_a_network_that_knows_digits_only(tmp_pat
     """A cross: the linear network must call it a digit, the daemon does not."""
     cross = np.maximum(SLASH, SLASH[:, ::-1])
     model = opened(tmp_path, tflite_files.linear())
-    assert model.own([cross])[0, NOT_A_DIGIT] == 0
+    assert model.classify_inks([cross])[0, NOT_A_DIGIT] == 0
     assert model.classify([Glyph((0, 0, 180, 60), cross)])[0].argmax() == NOT_A_DIGIT
 
 
@@ -129,13 +129,14 @@ def test_what_the_configuration_says_is_not_found_out(tmp_path: Path) -> None:
     """A polarity and scale that are given hold, also where they are wrong: then the golden digits are not read."""
     with pytest.raises(ModelError, match="golden digits"):
         opened(tmp_path, tflite_files.linear(), ink="dark")
-    assert opened(tmp_path, tflite_files.linear(), ink="light", scale="0..1").diet.scale == "0..1"
+    assert opened(tmp_path, tflite_files.linear(), ink="light", scale="0..1").input_format.scale == "0..1"
 
 
 def test_a_temperature_makes_it_less_sure(tmp_path: Path) -> None:
     """Logits are divided by it."""
     cold, warm = (
-        opened(tmp_path, tflite_files.linear(), temperature=t).own(INKS).max(axis=1).mean() for t in (1.0, 5.0)
+        opened(tmp_path, tflite_files.linear(), temperature=t).classify_inks(INKS).max(axis=1).mean()
+        for t in (1.0, 5.0)
     )
     assert warm < cold - 0.1
 
@@ -144,15 +145,16 @@ def test_a_recurrent_network_forgets_the_picture_before(tmp_path: Path) -> None:
     """Its state is reset before each picture, not only at the start."""
     model = opened(tmp_path, tflite_files.linear())
     resets = []
-    inner = model.network._interpreter
+    adapter: Any = model.network._interpreter
+    inner = adapter._interpreter
 
     class Counting:
         def __getattr__(self, name: str) -> Any:
             resets.append(name)
             return getattr(inner, name)
 
-    model.network._interpreter = Counting()
-    model.own(INKS[:3])
+    adapter._interpreter = Counting()
+    model.classify_inks(INKS[:3])
     assert resets.count("reset_all_variables") == resets.count("invoke") == 3
 
 
@@ -160,4 +162,4 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
     """A web page and an empty file, which do not crash the runtime, are told as what does not load."""
     for content in (b"<html>404</html>", b""):
         with pytest.raises(ModelError, match="does not load"):
-            ForeignNetwork(find_interpreter().interpreter, content, "mine.tflite")
+            ForeignNetwork(find_runtime(), content, "mine.tflite")

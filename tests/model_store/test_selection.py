@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from edge_daemon.domain import DIGITS, Glyph
-from edge_daemon.inference.digits import TfliteClassifier, golden_inks, read_manifest
-from edge_daemon.inference.edgetpu import Device
-from edge_daemon.inference.interpreter import bundled, read_file
+from edge_daemon.inference.digits import DigitClassifier, golden_inks, read_manifest
+from edge_daemon.inference.edgetpu import EdgeTpu
+from edge_daemon.inference.manifest import bundled, read_file
 from edge_daemon.inference.options import ModelOptions
 from edge_daemon.model_store import selection
 from edge_daemon.model_store import store as store_module
@@ -46,10 +46,10 @@ def unsure(folder: Path, version: str) -> Path:
     warm = {kind: 8 * t for kind, t in facts.temperature.items()}
     made = model(folder, version, temperature=warm, golden=[[0.0] * 11] * len(facts.golden))
     manifest = made / f"digits-{version}.json"
-    classifier = object.__new__(TfliteClassifier)
-    plain = TfliteClassifier(ModelOptions(str(source), precision="int8"))
+    classifier = object.__new__(DigitClassifier)
+    plain = DigitClassifier(ModelOptions(str(source), precision="int8"))
     classifier._networks, classifier._temperature = plain._networks, warm["int8"]
-    said = classifier.own(golden_inks(read_file(source.parent, facts.files["golden"]), len(facts.golden)))
+    said = classifier.classify_inks(golden_inks(read_file(source.parent, facts.files["golden"]), len(facts.golden)))
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"golden": said.astype(float).tolist()}))
     return made
 
@@ -58,7 +58,7 @@ def test_a_new_model_speaks_on_probation(store: Store, tmp_path: Path) -> None:
     """Its name stands in what is read; the mark of its use is gone afterwards."""
     store.add(model(tmp_path, "9.0.0"))
     store.activate("9.0.0")
-    with selected(WANTED, store, Device(tmp_path), lambda: None) as now:
+    with selected(WANTED, store, EdgeTpu(tmp_path), lambda: None) as now:
         assert isinstance(now.reader.classifier, Probation)
         assert now.reader.classifier.name == "digits@9.0.0"
         assert now.problems() == {}
@@ -71,7 +71,7 @@ def test_a_worse_model_is_left_and_the_one_before_comes_back(store: Store, tmp_p
     store.add(unsure(tmp_path, "9.0.0"))
     store.activate("9.0.0")
     asked: list[bool] = []
-    with selected(WANTED, store, Device(tmp_path), lambda: asked.append(True)) as now:
+    with selected(WANTED, store, EdgeTpu(tmp_path), lambda: asked.append(True)) as now:
         for _ in range(INSPECTED):
             now.reader.classifier.classify(GLYPHS)
         assert now.reader.classifier.name == f"digits@{BUNDLED}"
@@ -85,7 +85,7 @@ def test_a_model_that_keeps_killing_the_program_is_left(store: Store, tmp_path: 
     store.add(model(tmp_path, "9.0.0"))
     store.activate("9.0.0")
     (store.folder / "deaths").write_text("3")
-    with selected(WANTED, store, Device(tmp_path), lambda: None) as now:
+    with selected(WANTED, store, EdgeTpu(tmp_path), lambda: None) as now:
         assert now.reader.classifier.name == f"digits@{BUNDLED}"
         assert "9.0.0 was left" in now.problems()["model"]
     assert store.refused() == {"9.0.0"}
@@ -103,7 +103,7 @@ def test_on_a_disk_that_cannot_be_written_a_model_that_fails_is_left_all_the_sam
 
     monkeypatch.setattr(atomic, "write", full)
     for _ in range(2):
-        with selected(WANTED, store, Device(tmp_path), lambda: None) as now:
+        with selected(WANTED, store, EdgeTpu(tmp_path), lambda: None) as now:
             assert now.reader.classifier.name == f"digits@{BUNDLED}"
             assert "9.0.0 was left" in now.problems()["model"]
     assert store.active().name == "9.0.0"
@@ -115,7 +115,7 @@ def test_a_damaged_model_is_told_and_something_reads(store: Store, tmp_path: Pat
     store.activate("9.0.0")
     [network] = (store.folder / "versions/9.0.0").glob("*int8.tflite")
     network.write_bytes(network.read_bytes()[:-1])
-    with selected(WANTED, store, Device(tmp_path), lambda: None) as now:
+    with selected(WANTED, store, EdgeTpu(tmp_path), lambda: None) as now:
         assert (now.reader.classifier.classify(GLYPHS).argmax(axis=1) == np.arange(10)).all()
         assert "9.0.0 cannot be used" in now.problems()["model"]
 
@@ -128,7 +128,7 @@ def test_a_configured_file_that_cannot_be_used_is_told_and_the_bundled_model_rea
     file = tmp_path / "mine.tflite"
     if content is not None:
         file.write_bytes(content)
-    with selected(ModelOptions(str(file), precision="int8"), store, Device(tmp_path), lambda: None) as now:
+    with selected(ModelOptions(str(file), precision="int8"), store, EdgeTpu(tmp_path), lambda: None) as now:
         assert now.reader.classifier.name == f"digits@{BUNDLED}"
         assert "the bundled model runs instead of" in now.problems()["model"]
 

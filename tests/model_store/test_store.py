@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge_daemon.errors import ModelError
-from edge_daemon.inference.interpreter import bundled
+from edge_daemon.inference.manifest import bundled
 from edge_daemon.model_store import acceptance
 from edge_daemon.model_store import store as module
 from edge_daemon.model_store.store import Store

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import Grey
 from edge_daemon.errors import ModelError
-from edge_daemon.inference import interpreter
+from edge_daemon.inference import manifest as manifests
 from edge_daemon.recognition import line_recognizer
 from edge_daemon.recognition.line_recognizer import NONE, StripReader
 from edge_daemon.sources.simulated.handwriting import Writer
@@ -168,7 +168,7 @@ def cut(ink: Grey, wide: float = 1.0) -> Grey:
 
 def test_a_network_that_reads_its_golden_strips_wrong_is_refused(tmp_path: Path) -> None:
     """Whole, yet with other answers than the manifest's: it may not read."""
-    models = Path(shutil.copytree(interpreter.models_folder(), tmp_path / "models"))
+    models = Path(shutil.copytree(manifests.models_folder(), tmp_path / "models"))
     (manifest,) = models.glob("strips-*.json")
     said = json.loads(manifest.read_text())
     manifest.write_text(json.dumps(said | {"golden": said["golden"][::-1]}))
@@ -178,7 +178,7 @@ def test_a_network_that_reads_its_golden_strips_wrong_is_refused(tmp_path: Path)
 
 def test_a_damaged_network_is_refused(tmp_path: Path) -> None:
     """One bit flipped: a ModelError that names the file."""
-    models = Path(shutil.copytree(interpreter.models_folder(), tmp_path / "models"))
+    models = Path(shutil.copytree(manifests.models_folder(), tmp_path / "models"))
     (manifest,), (network,) = models.glob("strips-*.json"), models.glob("strips-*.int8.tflite")
     content = bytearray(network.read_bytes())
     content[len(content) // 2] ^= 1
@@ -189,7 +189,7 @@ def test_a_damaged_network_is_refused(tmp_path: Path) -> None:
 
 def test_a_manifest_of_another_cut_is_refused(tmp_path: Path) -> None:
     """A network that was trained on other strips than these would read nonsense."""
-    models = Path(shutil.copytree(interpreter.models_folder(), tmp_path / "models"))
+    models = Path(shutil.copytree(manifests.models_folder(), tmp_path / "models"))
     (manifest,) = models.glob("strips-*.json")
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"strip": line_recognizer.VERSION + 1}))
     with pytest.raises(ModelError, match="reinstall"):

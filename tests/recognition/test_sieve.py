@@ -12,7 +12,7 @@ import pytest
 
 from edge_daemon.domain import Grey
 from edge_daemon.errors import ModelError
-from edge_daemon.inference import interpreter
+from edge_daemon.inference import manifest as manifests
 from edge_daemon.recognition.ink import contrast, find_blobs
 from edge_daemon.recognition.segment import MAY_BE
 from edge_daemon.recognition.sieve import Sieve
@@ -61,7 +61,7 @@ def test_no_ink_is_no_question(sieve: Sieve) -> None:
 
 def test_a_sieve_that_judges_its_golden_pictures_wrong_is_refused(tmp_path: Path) -> None:
     """Whole, yet with other answers than the manifest's (digits for lines, lines for digits): it may not judge."""
-    models = Path(shutil.copytree(interpreter.models_folder(), tmp_path / "models"))
+    models = Path(shutil.copytree(manifests.models_folder(), tmp_path / "models"))
     (manifest,) = models.glob("sieve-*.json")
     said = json.loads(manifest.read_text())
     manifest.write_text(json.dumps(said | {"golden": said["golden"][::-1]}))
@@ -71,7 +71,7 @@ def test_a_sieve_that_judges_its_golden_pictures_wrong_is_refused(tmp_path: Path
 
 def test_a_damaged_sieve_is_refused(tmp_path: Path) -> None:
     """One bit flipped in its network: a ModelError that names the file."""
-    models = Path(shutil.copytree(interpreter.models_folder(), tmp_path / "models"))
+    models = Path(shutil.copytree(manifests.models_folder(), tmp_path / "models"))
     (manifest,), (network,) = models.glob("sieve-*.json"), models.glob("sieve-*.int8.tflite")
     content = bytearray(network.read_bytes())
     content[len(content) // 2] ^= 1

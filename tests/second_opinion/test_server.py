@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from edge_daemon.domain import Candidate, Grey, Message, Patch, ReceivedMessage
-from edge_daemon.inference.interpreter import models_folder
+from edge_daemon.inference.manifest import models_folder
 from edge_daemon.inference.options import ModelOptions
 from edge_daemon.mqtt.address import BrokerAddress
 from edge_daemon.mqtt.payloads import Question

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tuf.api.metadata import Metadata
 
-from edge_daemon.inference.interpreter import bundled
+from edge_daemon.inference.manifest import bundled
 from edge_daemon.model_store.store import Store
 from edge_daemon.updates.client import MODEL, Limits, UpdateOptions
 from edge_daemon.updates.install import UpdateResult, UpdateState, load_state, update

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edge_daemon.inference.interpreter import bundled
+from edge_daemon.inference.manifest import bundled
 
 
 def model(folder: Path, version: str, change: Callable[[bytes], bytes] = bytes, **facts: Any) -> Path:

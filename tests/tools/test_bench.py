@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_daemon.inference.interpreter import INTERPRETERS
+from edge_daemon.inference.runtime import RUNTIMES
 from edge_daemon.sources.simulated.camera import SimulatedCamera
 from edge_daemon.tools import bench
 from edge_daemon.tools.stopwatch import Stopwatch
@@ -34,7 +34,7 @@ def test_all_stages_are_measured_on_all_frames(measured: bench.Result) -> None:
         assert view.digits == 0 or took == set(view.stages)
     assert measured.rounds == 2
     assert measured.model.startswith("digits@")
-    assert any(measured.interpreter.startswith(package) for package in INTERPRETERS)
+    assert any(measured.interpreter.startswith(package) for package in RUNTIMES)
     assert measured.processor
 
 

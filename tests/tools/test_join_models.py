@@ -10,7 +10,7 @@ import pytest
 
 from edge_daemon.errors import ModelError
 from edge_daemon.inference import digits
-from edge_daemon.inference.interpreter import bundled
+from edge_daemon.inference.manifest import bundled
 from edge_daemon.inference.options import ModelOptions
 from edge_daemon.model_store import acceptance
 from edge_daemon.model_store import store as store_module
@@ -50,7 +50,7 @@ def test_damage_to_one_is_damage_to_all(tmp_path: Path, monkeypatch: pytest.Monk
     ("change", "told"),
     [
         (lambda facts: facts | {"views": 99}, "trained with views 99"),
-        (lambda facts: facts | {"name": "strips"}, "as its sieve is a 'strips'"),
+        (lambda facts: facts | {"name": "strips"}, "as its sieve is of 'strips'"),
         (lambda facts: facts | {"files": facts["files"] | {"int8": facts["files"]["golden"]}}, "does not load"),
         (lambda facts: facts | {"golden": facts["golden"][::-1]}, "golden pictures"),
     ],

@@ -11,14 +11,15 @@ import pytest
 
 import edge_daemon
 from edge_daemon.errors import ModelError
-from edge_daemon.inference.interpreter import models_folder, usual_kind
+from edge_daemon.inference.manifest import models_folder
 from edge_daemon.inference.options import ModelOptions
+from edge_daemon.inference.runtime import default_kind
 from edge_daemon.sources.simulated.camera import SimulatedCamera, Truth
 from edge_daemon.tools import selftest
 
 MODELS = [
     path.name
-    for name, kind in (("digits", usual_kind()), ("sieve", usual_kind()), ("strips", "int8"))
+    for name, kind in (("digits", default_kind()), ("sieve", default_kind()), ("strips", "int8"))
     for path in models_folder().glob(f"{name}-*.{kind}.tflite")
 ]
 

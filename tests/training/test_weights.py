@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_daemon.inference.interpreter import bundled, read_file
+from edge_daemon.inference.manifest import bundled, read_file
 from edge_daemon.recognition.line_recognizer import read_manifest
 from scripts.training.common import weights
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.inference.interpreter import softmax
+from edge_daemon.inference.network import softmax
 from scripts.training.digits import evaluate
 from scripts.training.digits.sets import Labels
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
-from edge_daemon.inference.interpreter import models_folder
+from edge_daemon.inference.manifest import models_folder
 from edge_daemon.tools.bench import FLOOR, FLOOR_PICTURE
 
 

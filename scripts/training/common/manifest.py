@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from edge_daemon.domain import LABELS, Grey
 from edge_daemon.inference import normalise
 from edge_daemon.inference.digits import digit_network
-from edge_daemon.inference.interpreter import find_interpreter, softmax
+from edge_daemon.inference.network import softmax
+from edge_daemon.inference.runtime import find_runtime
 from scripts.training.common import golden
 from scripts.training.digits import sets
 
@@ -87,7 +88,7 @@ def golden_answers(network: bytes, temperature: float) -> NDArray[np.float32]:
 def probabilities(
     network: bytes, temperature: float, pictures: Sequence[Grey] | NDArray[np.uint8]
 ) -> NDArray[np.float32]:
-    return softmax(digit_network(find_interpreter().interpreter, network, "the network").logits(pictures), temperature)
+    return softmax(digit_network(find_runtime(), network, "the network").logits(pictures), temperature)
 
 
 def file_facts(name: str, content: bytes) -> dict[str, Any]:

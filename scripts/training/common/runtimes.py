@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
+import importlib.metadata
 import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -14,22 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.inference.digits import digit_network
-from edge_daemon.inference.interpreter import INTERPRETERS, Network, find_interpreter
+from edge_daemon.inference.network import Network
+from edge_daemon.inference.runtime import RUNTIMES, find_runtime
 
 
 def logits(content: bytes, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(n, 28, 28, VIEWS) -> (n, 11) on the interpreter that the daemon would take."""
-    return digit_network(find_interpreter().interpreter, content, "the network").logits(pictures)
+    return digit_network(find_runtime(), content, "the network").logits(pictures)
 
 
 def installed() -> list[str]:
     """Packages of interpreters that are there."""
     found = []
-    for package, module in INTERPRETERS.items():
-        if importlib.util.find_spec(module.partition(".")[0]):
-            found.append(package)
-        else:
+    for package in RUNTIMES:
+        try:
+            importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
             print(f"  {package} is not installed here: not compared")
+        else:
+            found.append(package)
     return found
 
 
@@ -51,8 +53,8 @@ def answers(
 def _answers(
     package: str, networks: dict[str, bytes], pictures: NDArray[np.uint8], load: Callable[[Any, bytes, str], Network]
 ) -> dict[str, NDArray[np.float32]]:
-    interpreter = importlib.import_module(INTERPRETERS[package]).Interpreter
-    return {kind: load(interpreter, content, kind).logits(pictures) for kind, content in networks.items()}
+    runtime = find_runtime(package)
+    return {kind: load(runtime, content, kind).logits(pictures) for kind, content in networks.items()}
 
 
 def compare(networks: dict[str, bytes], pictures: NDArray[np.uint8]) -> dict[str, float]:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import NOT_A_DIGIT
 from edge_daemon.errors import ModelError
-from edge_daemon.inference.digits import locate, read_manifest
-from edge_daemon.inference.interpreter import read_file, softmax
+from edge_daemon.inference.digits import find_model, read_manifest
+from edge_daemon.inference.manifest import read_file
+from edge_daemon.inference.network import softmax
 from scripts.training.common import convert, manifest, runtimes, weights
 from scripts.training.digits import dataset, net, rehearsal
 
@@ -47,7 +48,7 @@ class Start:
 
 def start(path: str) -> Start:
     """Raises ModelError where it is no model of ours with a float32 network."""
-    found = locate(path)[0]
+    found = find_model(path)[0]
     facts = read_manifest(found)
     if "float32" not in facts.files:
         raise ModelError(f"{found} names no float32 network; only that can be trained on")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.domain import LABELS
-from edge_daemon.inference.interpreter import softmax
+from edge_daemon.inference.network import softmax
 from scripts.training.digits.dataset import Part
 
 NAMES = [*LABELS]

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.inference.interpreter import find_interpreter
+from edge_daemon.inference.runtime import find_runtime
 from edge_daemon.recognition import sieve
 from edge_daemon.recognition.ink import Blob, contrast, find_blobs
 from edge_daemon.recognition.segment import MAY_BE, looks_like_writing
@@ -164,7 +164,7 @@ def temperature(logits: NDArray[np.float32], truth: NDArray[np.uint8]) -> float:
 
 def logits(content: bytes, x: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(n,), on the interpreter that the daemon would take."""
-    return sieve.network(find_interpreter().interpreter, content, "the sieve").logits(x)[:, 0]
+    return sieve.network(find_runtime(), content, "the sieve").logits(x)[:, 0]
 
 
 def differences(networks: dict[str, bytes], x: NDArray[np.uint8]) -> dict[str, float]:

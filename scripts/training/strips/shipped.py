@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.domain import Grey
-from edge_daemon.inference.interpreter import find_interpreter, softmax
+from edge_daemon.inference.network import softmax
+from edge_daemon.inference.runtime import find_runtime
 from edge_daemon.recognition import line_recognizer
 from edge_daemon.recognition.ink import contrast
 from edge_daemon.sources.simulated import handwriting
@@ -59,7 +60,7 @@ def write(folder: Path, work: Path, version: str, model: Any, sample: NDArray[np
 
 def logits(content: bytes, x: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(n, FRAMES, SCORES), on the interpreter that the daemon would take."""
-    said = line_recognizer.network(find_interpreter().interpreter, content, "the network").logits(x)
+    said = line_recognizer.network(find_runtime(), content, "the network").logits(x)
     return said.reshape(-1, line_recognizer.FRAMES, line_recognizer.SCORES)
 
 

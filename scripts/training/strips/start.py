@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.errors import ModelError
-from edge_daemon.inference.interpreter import bundled, read_file
+from edge_daemon.inference.manifest import bundled, read_file
 from edge_daemon.recognition.line_recognizer import read_manifest
 from scripts.training.common import weights
 
