@@ -12,7 +12,7 @@ from edge_daemon.commands.controls import ReadingSwitch
 from edge_daemon.commands.transactions import Transactions
 from edge_daemon.delivery.delivered_log import DeliveredLog
 from edge_daemon.domain import Entry
-from edge_daemon.inference.edgetpu import Device
+from edge_daemon.inference.edgetpu import EdgeTpu
 from edge_daemon.model_store.store import Pointer, Store
 from edge_daemon.mqtt import home_assistant
 from edge_daemon.on_device import explain_log, frame_share
@@ -29,7 +29,7 @@ READERS: dict[str, tuple[str, bytes, Callable[[Path], object]]] = {
     "active model": ("active", msgspec.json.encode(Pointer("9.0.0", "8.0.0", True)), lambda f: Store(f).sound()),
     "deaths on probation": ("deaths", b"2", lambda f: Store(f).deaths()),
     "refused models": ("refused", b'{"9.0.0": "too slow"}', lambda f: Store(f).refused()),
-    "Coral": ("edgetpu", b'{"crashes": 1}', lambda f: Device(f, False)),
+    "Coral": ("edgetpu", b'{"crashes": 1}', lambda f: EdgeTpu(f, False)),
     "updates": (install.STATE_FILE, msgspec.json.encode(install.UpdateState()), install.load_state),
     "transactions": (
         "transactions", b'\n{"key":"restart/7","answer":null}\n', lambda f: "a" in Transactions(f / "transactions")
