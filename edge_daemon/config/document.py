@@ -1,6 +1,6 @@
-"""A TOML file as tables that know their lines, and tables as dataclasses; what is wrong is collected.
+"""A TOML file as tables, and tables as dataclasses of options. Problems are collected, each with its line.
 
-Every problem is told in one form:  FILE:LINE: [section] key: expected ...; got ...
+Every problem has one form:  FILE:LINE: [section] key: expected ...; got ...
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import json
 import math
 import re
 import tomllib
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import NoneType, UnionType
@@ -19,50 +18,54 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
+from edge_daemon.config.toml_lines import Place, find_error, places
 from edge_daemon.errors import ConfigError
 from edge_daemon.system.units import Quantity
 
 T = TypeVar("T")
 Table = dict[str, Any]
 Check = Callable[[Any], object]
+"""Checks a value beyond its type: raises ValueError("expected ...")."""
 NOTHING: Mapping[str, Any] = {}
-Place = tuple[str | int, ...]
-"""The way to a value: ("camera", "size"), or ("field", 2, "region") in the third [[field]]."""
 
 LONGEST_TEXT = 1024
+"""Characters in the longest text that a key may have."""
 SHOWN_TEXT = 60
+"""Characters of a value that a problem shows."""
 CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 LOGIN = re.compile(r".*@", re.DOTALL)
+"""A login in a URL, which is never shown."""
 
 
 class Document:
-    """One TOML file: its tables, and the problems found in them so far."""
+    """One TOML file: its tables, and the problems that were found in them."""
 
     def __init__(self, name: str, text: str) -> None:
-        """Raises ConfigError where `text` is no TOML: nothing else can be said of it then."""
+        """Raises ConfigError if `text` is not TOML: nothing else can be checked then."""
         self._name = name
         self._problems: list[tuple[int, str]] = []
         try:
             self.tables: Table = tomllib.loads(text)
         except (ValueError, RecursionError) as error:
-            line, where = _unreadable_statement(text, str(error))
-            self._problems.append((line, f"{where}{_syntax_problem(error)}"))
+            line, where = find_error(text, str(error))
+            problem = re.sub(r" \(at .*\)$", "", str(error))
+            self._problems.append((line, f"{where}: not valid TOML: {problem}".removeprefix(": ")))
             self.raise_problems()
         self._lines: dict[Place, int] = {}
-        for place, line in _places(text):
+        for place, line in places(text):
             self._lines.setdefault(place, line)
 
-    def say(self, place: Place, problem: str) -> None:
-        """Note a problem, "expected ...; got ...", with what stands at `place`."""
-        self._problems.append((self.line(place), f"{self._context(place)}: {problem}"))
+    def add_problem(self, place: Place, problem: str) -> None:
+        """Keep a problem, "expected ...; got ...", of the value at `place`."""
+        self._problems.append((self.line(place), f"{self._section_and_key(place)}: {problem}"))
 
     def raise_problems(self) -> None:
-        """Raise ConfigError with all that was said, one a line in the order of the file."""
+        """Raise ConfigError with all problems, one a line, in the order of the file."""
         if self._problems:
             in_order = sorted(self._problems, key=lambda problem: problem[0])
             raise ConfigError("\n".join(f"{self._name}:{line}: {text}" for line, text in in_order))
 
-    def _context(self, place: Place) -> str:
+    def _section_and_key(self, place: Place) -> str:
         """[camera] size, or [[field]] region, or a key outside of any section."""
         keys = [key for key in place[1:] if isinstance(key, str)]
         match self.tables.get(str(place[0]), {}):
@@ -75,7 +78,7 @@ class Document:
         return str(place[0])
 
     def line(self, place: Place) -> int:
-        """The line of a key, or else of the nearest table around it; counted from 1."""
+        """The line of a key, or else of the nearest table around it, counted from 1."""
         while place and place not in self._lines:
             place = place[:-1]
         return self._lines.get(place, 1)
@@ -89,16 +92,16 @@ class Document:
         homes: Mapping[str, str] = NOTHING,
         besides: Sequence[str] = (),
     ) -> T | None:
-        """The table at `place` as the dataclass `into`; None when there were problems, which are said then.
+        """The table at `place` as the dataclass `into`; None if there are problems, which are kept.
 
-        `checks` are for what a key's type cannot say: they take the value and raise ValueError("expected ...").
-        `homes` tells of keys that are unknown here where they belong. `besides` are keys that the caller reads.
+        `checks` are key -> its check beyond the type, `homes` key -> the section where it belongs, for keys that are
+        unknown here. `besides` are keys that the caller reads.
         """
         if not isinstance(table, dict):
             name = ".".join(part for part in place if isinstance(part, str))
-            self.say(place, f"expected a section [{name}], in one bracket; got {show(table)}")
+            self.add_problem(place, f"expected a section [{name}], in one bracket; got {show(table)}")
             return None
-        said = len(self._problems)
+        before = len(self._problems)
         hints = get_type_hints(into, include_extras=True)
         defaults = defaults_of(into)
         values: Table = {}
@@ -106,7 +109,7 @@ class Document:
             if key in besides:
                 continue
             if key not in hints:
-                self.say((*place, key), _unknown_key(key, [*besides, *hints], homes))
+                self.add_problem((*place, key), _unknown_key(key, [*besides, *hints], homes))
                 continue
             try:
                 values[key] = convert(value, hints[key])
@@ -114,31 +117,40 @@ class Document:
                     checks[key](values[key])
             except ValueError as error:
                 example, hint = _example(value, hints[key], defaults[key]), _suggest_choice(value, hints[key])
-                self.say((*place, key), f"{error}{example}; got {_shown(key, value)}{hint}")
+                self.add_problem((*place, key), f"{error}{example}; got {_shown(key, value)}{hint}")
         for key, default in defaults.items():
             if key not in table and default is dataclasses.MISSING:
-                self.say((*place, key), f"expected {describe(hints[key])}; got nothing, and it is needed")
-        return into(**values) if len(self._problems) == said else None
+                self.add_problem((*place, key), f"expected {describe(hints[key])}; got nothing, and it is needed")
+        return into(**values) if len(self._problems) == before else None
 
 
 def as_written(options: Any, table: Table) -> Table:
-    """An options dataclass as plain data, with sizes, durations and rates as the text of `table` (or the default's)."""
+    """An options dataclass as plain data; sizes, durations and rates as the text in `table`, or of the default."""
     hints = get_type_hints(type(options), include_extras=True)
     quantities = {key: quantity for key, hint in hints.items() if (quantity := quantity_of(hint))}
     texts = {key: table.get(key, each.format(getattr(options, key))) for key, each in quantities.items()}
     return dataclasses.asdict(options) | texts
 
 
+def defaults_of(options: type[Any]) -> Table:
+    """Key -> its default; MISSING: it has none, and must be given."""
+    missing = dataclasses.MISSING
+    return {
+        field.name: field.default if field.default_factory is missing else field.default_factory()
+        for field in dataclasses.fields(options)
+    }
+
+
 # Values
 
 
 def quantity_of(hint: Any) -> Quantity | None:
-    """How the configuration writes a key of this type, where it is a size, a duration or a rate."""
+    """How the text of a key with this type is read; None unless it is a size, a duration or a rate."""
     return next((meta for meta in get_args(hint) if isinstance(meta, Quantity)), None)
 
 
 def convert(value: object, hint: Any) -> Any:
-    """`value` out of TOML as the type `hint`. Raises ValueError("expected ...")."""
+    """A value of a TOML file as the type `hint`. Raises ValueError("expected ...")."""
     if quantity := quantity_of(hint):
         if not isinstance(value, str):
             raise ValueError("expected text in quotes")
@@ -160,12 +172,12 @@ def convert(value: object, hint: Any) -> Any:
 
 
 def describe(hint: Any) -> str:
-    """What may stand where `hint` is the type, in a person's words."""
+    """The values that a type allows, in words. A type brings its own as msgspec.Meta(extra={"expected": ...})."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         metas = [meta for meta in arguments[1:] if isinstance(meta, msgspec.Meta)]
-        expected = next((meta.extra["expected"] for meta in metas if meta.extra), None)
-        return expected or describe(arguments[0]) + "".join(_limits(meta) for meta in metas)
+        own = next((meta.extra["expected"] for meta in metas if meta.extra), None)
+        return own or describe(arguments[0]) + "".join(_limits(meta) for meta in metas)
     if origin is Literal:
         return one_of(arguments)
     if origin in (Union, UnionType):
@@ -175,14 +187,19 @@ def describe(hint: Any) -> str:
     return {str: "text in quotes", int: "a whole number", float: "a number", bool: "true or false"}[hint]
 
 
+def _limits(meta: msgspec.Meta) -> str:
+    limits = {"at least": meta.ge, "above": meta.gt, "at most": meta.le}
+    return "".join(f", {words} {limit}" for words, limit in limits.items() if limit is not None)
+
+
 def one_of(choices: Iterable[object]) -> str:
-    """A choice, as it is written in TOML: `"a", "b" or "c"`."""
+    """Choices as they are written in TOML: `"a", "b" or "c"`."""
     *most, last = [show(choice) for choice in choices]
     return f"{', '.join(most)} or {last}" if most else last
 
 
 def show(value: object) -> str:
-    """A value as TOML writes it, shortened; a login inside a URL is not repeated."""
+    """A value as TOML writes it, shortened, without a login in a URL."""
     if isinstance(value, dict):
         return "a table"
     if isinstance(value, list) and value and isinstance(value[0], dict):
@@ -197,7 +214,7 @@ def show(value: object) -> str:
 
 
 def _shown(key: str, value: object) -> str:
-    """As `show`, but for keys where a person may have put the secret itself."""
+    """As `show`, but not for keys where a person may have put the secret itself."""
     return "something else (not repeated here)" if "password" in key else show(value)
 
 
@@ -208,7 +225,7 @@ def _unknown_key(key: str, known: Iterable[str], homes: Mapping[str, str]) -> st
 
 
 def suggest(given: str, known: Iterable[str]) -> str:
-    """`. Did you mean ...?` where something known is close; otherwise nothing."""
+    """`. Did you mean ...?` if something known is similar, else nothing."""
     close = difflib.get_close_matches(given[:LONGEST_TEXT].lower(), list(known), n=1)
     return f". Did you mean {close[0]}?" if close else ""
 
@@ -219,132 +236,27 @@ def _suggest_choice(value: object, hint: Any) -> str:
 
 
 def _example(value: object, hint: Any, default: object) -> str:
-    """`, like [1280, 720]` where the default shows how `value` should have looked."""
+    """`, like [1280, 720]`: the default, if `value` is not even of its kind."""
     quantity = quantity_of(hint)
-    default = quantity.format(default) if quantity and isinstance(default, (int, float)) else default
+    if quantity and isinstance(default, (int, float)):
+        default = quantity.format(default)
     if get_origin(hint) is Literal or not default or not isinstance(default, (str, tuple)):
         return ""
     right = isinstance(value, str if isinstance(default, str) else list)
     return "" if right else f", like {show(default)}"
 
 
-def _limits(meta: msgspec.Meta) -> str:
-    match meta:
-        case msgspec.Meta(ge=int() | float() as low, le=int() | float() as high):
-            return f" from {low} to {high}"
-        case msgspec.Meta(ge=int() | float() as low):
-            return f" of at least {low}"
-        case msgspec.Meta(gt=int() | float() as low):
-            return f" above {low}"
-        case msgspec.Meta(le=int() | float() as high):
-            return f" of at most {high}"
-    return ""
-
-
 def _arms(hint: Any) -> tuple[Any, ...]:
-    """The types a union allows, one by one: msgspec takes no union of two tuples."""
+    """The types in a union, one by one: msgspec does not take a union of two tuples."""
     if get_origin(hint) is Annotated and get_origin(get_args(hint)[0]) in (Union, UnionType):
         return _arms(get_args(hint)[0])
     return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
 
 
 def _leaves(value: object) -> Iterator[object]:
-    """All that is no list and no table inside `value`."""
+    """Everything inside `value` that is neither a list nor a table."""
     if isinstance(value, (list, dict)):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _leaves(item)
     else:
         yield value
-
-
-def defaults_of(into: type[Any]) -> dict[str, Any]:
-    """What each key is when it is not given; MISSING: it must be given."""
-    missing = dataclasses.MISSING
-    return {
-        field.name: field.default if field.default_factory is missing else field.default_factory()
-        for field in dataclasses.fields(into)
-    }
-
-
-# Lines. tomllib does not tell them; but a statement is the fewest lines that parse, and says what it sets.
-
-
-def statements(text: str) -> Iterator[tuple[int, str, Table]]:
-    """Each statement: the line it starts on, its words, what it says; at the end, one that never parsed: {}."""
-    start, words = 1, ""
-    for number, line in enumerate(text.split("\n"), 1):
-        words += line + "\n"
-        try:
-            said = tomllib.loads(words)
-        except (ValueError, RecursionError):
-            continue
-        if said:
-            yield start, words, said
-        start, words = number + 1, ""
-    if words:
-        yield start, words, {}
-
-
-def _places(text: str) -> Iterator[tuple[Place, int]]:
-    """Where each section and each key stands."""
-    header: Place = ()
-    arrays: Counter[Place] = Counter()
-    for line, words, said in statements(text):
-        if words.lstrip().startswith("["):
-            *_, header = _paths(said)
-            if isinstance(header[-1], int):  # [[field]] says nothing of how many there were before
-                header = (*header[:-1], arrays[header])
-                arrays[(*header[:-1], 0)] += 1
-            yield header, line
-        else:
-            yield from (((*header, *path), line) for path in _paths(said))
-
-
-def _paths(value: object) -> Iterator[Place]:
-    """The way to every key inside `value`, outer ones first."""
-    if isinstance(value, (dict, list)):
-        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield (key,)
-            yield from ((key, *rest) for rest in _paths(item))
-
-
-def _unreadable_statement(text: str, error: str) -> tuple[int, str]:
-    """Line and section and key of the statement that tomllib's message is about."""
-    told = re.search(r"at line (\d+)", error)
-    upto = text.split("\n")[: int(told[1]) if told else None]
-    found = [(line, words.strip()) for line, words, _ in statements("\n".join(upto))]
-    line, words = found[-1]
-    headers = [match[0] for _, words in found if (match := re.match(r"\[[^\n#]*", words))]
-    key = re.match(r"""([\w."'-]+)\s*=""", words)
-    where = " ".join([*(header.strip() for header in headers[-1:]), *([key[1]] if key else [])])
-    return line, f"{where}: " if where else ""
-
-
-ONCE = "expected each key and section once (only [[field]], in two brackets, may repeat); got it again"
-VALUE = 'expected a value after =: "text" in quotes, a number, true, false or a [list]; got something else'
-SYNTAX = {
-    "Cannot overwrite a value": ONCE,
-    "Cannot mutate immutable": ONCE,
-    "Cannot declare": ONCE,
-    "Expected '=' after": "expected key = value; got no = after the key",
-    "Expected newline or end": "expected the line to end after the value; got more (is it text? put it in quotes)",
-    "Expected ']": "expected a section in brackets, like [camera] or [[field]]; got no closing bracket",
-    "Invalid value": VALUE,
-    "Invalid statement": "expected a [section], key = value or a # comment; got something else",
-    "Unclosed array": "expected ] at the end of the list; got none",
-    "Unclosed inline table": "expected } at the end of the line; got none",
-    "Unterminated string": "expected a closing quote; got none",
-    "Expected \"'": "expected a closing quote; got none",
-    "Illegal character '\\n'": "expected a closing quote on the same line; got none",
-    "Unescaped '\\'": "expected \\\\ for a backslash (or the text in 'single quotes'); got a single one",
-    "Invalid hex value": "expected \\\\ for a backslash (or the text in 'single quotes'); got a single one",
-    "maximum recursion depth": "expected a value; got hundreds of brackets inside each other",
-    "Exceeds the limit": "expected a number; got thousands of digits",
-}
-"""What tomllib says, as far as it can be foreseen, in the words of who wrote the file."""
-
-
-def _syntax_problem(error: Exception) -> str:
-    message = re.sub(r" \(at .*\)$", "", str(error))
-    told = (ours for theirs, ours in SYNTAX.items() if message.startswith(theirs))
-    return next(told, f"expected TOML; got something else: {message}")

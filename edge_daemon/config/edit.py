@@ -7,7 +7,7 @@ from typing import Any
 
 import tomlkit
 
-from edge_daemon.config.document import statements
+from edge_daemon.config.toml_lines import is_header, statements
 
 
 def set_keys(text: str, section: str, values: Mapping[str, Any]) -> str:
@@ -27,12 +27,12 @@ def blocks(text: str, header: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
     Of each the index of its first line, and of the line after its last key: comments that follow belong to no section.
     """
     first = end = None
-    for line, words, tables in statements(text):
-        if words.lstrip().startswith("["):
+    for line, statement, tables in statements(text):
+        if is_header(statement):
             if first is not None and end is not None:
                 yield first, end
             first = line - 1 if tables == header else None
-        end = line - 1 + words.count("\n")
+        end = line - 1 + statement.count("\n")
     if first is not None and end is not None:
         yield first, end
 

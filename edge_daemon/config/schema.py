@@ -135,7 +135,7 @@ def _refuse_unknown_sections(document: Document) -> None:
         else:
             home = f". It belongs to {HOMES[key]}" if key in HOMES else ""
             problem = f"expected a [section] above the first key; got a key outside of any section{home}"
-        document.say((key,), problem)
+        document.add_problem((key,), problem)
 
 
 def _table(document: Document, section: str, options: type[Any]) -> Any:
@@ -153,10 +153,10 @@ def _camera(document: Document) -> Camera | None:
     table = document.tables.get("camera", {})
     kind = table.get("source", "picamera") if isinstance(table, dict) else None
     if kind is None:
-        document.say(("camera",), f"expected a section [camera], in one bracket; got {show(table)}")
+        document.add_problem(("camera",), f"expected a section [camera], in one bracket; got {show(table)}")
     elif not isinstance(kind, str) or kind not in CAMERAS:
         hint = suggest(str(kind), CAMERAS)
-        document.say(("camera", "source"), f"expected {one_of(CAMERAS)}; got {show(kind)}{hint}")
+        document.add_problem(("camera", "source"), f"expected {one_of(CAMERAS)}; got {show(kind)}{hint}")
     else:
         return Camera(
             kind, document.fill(("camera",), table, CAMERAS[kind], CHECKS["camera"], CAMERA_HOMES, ["source"])
@@ -167,7 +167,7 @@ def _camera(document: Document) -> Camera | None:
 def _fields(document: Document) -> Iterator[FieldOptions]:
     tables = document.tables.get("field", [])
     if not isinstance(tables, list):
-        document.say(("field",), "expected [[field]], in two brackets, for each field; got one bracket")
+        document.add_problem(("field",), "expected [[field]], in two brackets, for each field; got one bracket")
         return
     lines: dict[str, int] = {}
     for i, table in enumerate(tables):
@@ -176,12 +176,12 @@ def _fields(document: Document) -> Iterator[FieldOptions]:
             continue
         yield options
         for key, problem in contradictions(options):
-            document.say(("field", i, key), problem)
+            document.add_problem(("field", i, key), problem)
         line = document.line(("field", i, "name"))
         first = lines.setdefault(options.name, line)
         if first != line:
             problem = f"expected a name of its own; got {show(options.name)}, the name in line {first}"
-            document.say(("field", i, "name"), problem)
+            document.add_problem(("field", i, "name"), problem)
 
 
 def _refuse_unused_updates(
@@ -189,4 +189,4 @@ def _refuse_unused_updates(
 ) -> None:
     if updates and updates.url and model and model.path != AUTO:
         problem = f'expected [model] path = "{AUTO}" beside it, or nothing that is downloaded runs'
-        document.say(("updates", "url"), f"{problem}; got {show(model.path)}")
+        document.add_problem(("updates", "url"), f"{problem}; got {show(model.path)}")

@@ -159,7 +159,7 @@ WRONG = [
     (FIELD + "wrap = true\n", '4: [[field]] wrap: expected a format without "?"', "none to roll over from"),
     (FIELD + "text = true\nmonotone = true\n", "5: [[field]] monotone: expected a field that holds", "no value"),
     (FIELD + 'max_rate = "100"\n', '4: [[field]] max_rate: expected a rate like "100/h"', 'got "100"'),
-    (FIELD + "deadband = -1\n", "4: [[field]] deadband: expected a number of at least 0", "got -1"),
+    (FIELD + "deadband = -1\n", "4: [[field]] deadband: expected a number, at least 0", "got -1"),
     (FIELD + 'settle = "2 parsecs"\n', "4: [[field]] settle: expected a duration like", 'got "2 parsecs"'),
     (FIELD + "settle = 2\n", '4: [[field]] settle: expected text in quotes, like "2s"', "got 2"),
     (FIELD + "rotation = 45\n", "4: [[field]] rotation: expected 0, 90, 180 or 270", "got 45"),
@@ -279,7 +279,7 @@ FILES = [
     (b"\xef\xbb\xbf[camera]\n", ":1: expected UTF-8 without a byte order mark"),
     ("[mqtt]\n# größer\n".encode("latin-1"), ":2: expected UTF-8; got the byte 0xf6"),
     ("[mqtt]\n".encode("utf-16"), ":1: expected UTF-8; got the byte 0xff"),
-    (b"[mqtt]\n\x00\n", ":2: [mqtt]: expected a [section], key = value"),
+    (b"[mqtt]\n\x00\n", ":2: [mqtt]: not valid TOML: Invalid statement"),
     (b"#" * 300_000, ": expected at most 256 KB"),
 ]
 
