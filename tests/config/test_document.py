@@ -133,7 +133,7 @@ NOT_TOML = [
     ("[a]\n[b]\n[a]\n", "c.toml:3: [a]: not valid TOML: Cannot declare"),
     ("[f]\n[[f]]\n", "c.toml:2: [[f]]: not valid TOML: Cannot"),
     ("[a\nx = 1\n", "c.toml:1: [a: not valid TOML: Expected ']'"),
-    ('x = "c:\\users"\n', "c.toml:1: x: not valid TOML: Invalid hex value"),
+    ('x = "c:\\users"\n', "c.toml:1: x: not valid TOML: "),
     ("x = 1\n\x00\n", "c.toml:2: not valid TOML: Invalid statement"),
     ("x = " + "[" * 5000, "c.toml:1: x: not valid TOML: "),
     ("x = " + "9" * 5000, "c.toml:1: x: not valid TOML: Exceeds the limit"),

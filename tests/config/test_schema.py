@@ -93,10 +93,8 @@ def test_state_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 def uncommented(kind: str) -> str:
     """default.toml with every key switched on, and of the cameras this one."""
     text = re.sub(r"(?m)^#(?=[\[a-z])", "", DEFAULT)
-    before, *cameras = re.split(r"(?m)^(?=\[camera\])", text)
-    last, after = re.split(r"(?m)^(?=\[\[field)", cameras.pop())
-    [camera] = [camera for camera in [*cameras, last] if f'source = "{kind}"' in camera]
-    return before + camera + after
+    sections = re.split(r"(?m)^(?=\[)", text)
+    return "".join(part for part in sections if not part.startswith("[camera]") or f'source = "{kind}"' in part)
 
 
 def test_default_toml_as_it_stands_is_the_default() -> None:
