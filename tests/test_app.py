@@ -90,12 +90,12 @@ def read_all(camera: SimulatedCamera) -> list[tuple[str, str | None]]:
     from edge_daemon.fields.extract import FieldExtractor
     from edge_daemon.inference import classifier as classifiers
     from edge_daemon.inference.options import ModelOptions
-    from edge_daemon.recognition.line_recognizer import StripReader
+    from edge_daemon.recognition.line_recognizer import LineRecognizer
     from edge_daemon.recognition.reader import Reader
     from edge_daemon.recognition.sieve import Sieve
 
     classifier, fields = classifiers.load(ModelOptions()), FieldExtractor([])
-    reader = Reader(Sieve(), classifier, StripReader())
+    reader = Reader(Sieve(), classifier, LineRecognizer())
     voter = Voter([], classifier.name, classifier.backend)
     found: list[tuple[str, str | None]] = []
     for frame in camera.frames(1.0):

@@ -16,7 +16,7 @@ from edge_daemon.inference.runtime import find_runtime
 from edge_daemon.model_store.acceptance import first_run
 from edge_daemon.model_store.selection import settled
 from edge_daemon.model_store.store import Store
-from edge_daemon.recognition.line_recognizer import StripReader
+from edge_daemon.recognition.line_recognizer import LineRecognizer
 from edge_daemon.recognition.reader import open_reader
 from edge_daemon.recognition.sieve import Sieve
 from edge_daemon.system.child_process import call
@@ -27,7 +27,7 @@ WITHOUT = 'With [model] delegate = "auto" the CPU reads, and nothing is missed.'
 
 def check(config: Config) -> Iterator[Found]:
     Sieve()
-    StripReader()
+    LineRecognizer()
     store = Store(state_folder() / "models")
     if config.model.path == AUTO and (trouble := store.sound()[1]):
         yield Level.FAIL, trouble, "Activate another version, or install this one anew."

@@ -40,7 +40,7 @@ def read(paths: tuple[str, ...], as_json: bool, folder: Path | None, model: str)
     from edge_daemon.tools import read as answers
 
     first_run(ModelOptions(model))
-    reader = open_reader(ModelOptions(model), look_round_every=0.0)
+    reader = open_reader(ModelOptions(model), check_every=0.0)
     failed = False
     with _progress(expand(paths)) as found:
         for answer in (answer for path in found for answer in answers.answers(path, reader)):

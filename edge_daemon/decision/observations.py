@@ -13,7 +13,8 @@ from edge_daemon.decision.evidence import Observation
 from edge_daemon.decision.formats import UNSEEN, Format
 from edge_daemon.domain import Number, Patch, Status
 from edge_daemon.geometry import bounding_box, transform_box
-from edge_daemon.recognition.punctuation import marks
+from edge_daemon.recognition.ink import patch_contrast
+from edge_daemon.recognition.punctuation import find_marks
 
 
 def observation_of(numbers: Sequence[Number], form: Format, patch: Patch, view: int = 0) -> Observation:
@@ -22,7 +23,7 @@ def observation_of(numbers: Sequence[Number], form: Format, patch: Patch, view: 
     if not numbers:
         return Observation(frame.mono, frame.at, Status.NO_DIGITS, view=view)
     whole = merge_line(main_line(numbers))
-    seen = marks(patch.pixels, [d.box for d in whole.digits]) if form.looks_for_marks else UNSEEN
+    seen = find_marks(patch_contrast(patch), [d.box for d in whole.digits]) if form.looks_for_marks else UNSEEN
     fitting = form.fit(whole.candidates, seen)
     status = Status.OK if fitting else Status.WRONG_FORMAT
     digits = in_frame(whole, patch.to_frame).digits

@@ -1,13 +1,18 @@
-"""Reads a patch: finds ink, lines and digits, and says what is written with which confidence.
+"""Reads a patch: finds ink, lines and digits; gives for each number the likeliest texts and their confidence.
 
-A patch (h, w) of grey pixels comes in, numbers with their three likeliest texts go out. It knows neither time nor
-fields nor configuration. The daemon, the tools and training use it.
+A patch (h, w) of grey pixels comes in, numbers with up to three texts go out. The room knows neither time nor fields
+nor configuration. The daemon, the tools and training use it.
 """
 
 __all__ = [
+    "bars",
+    "cut_points",
+    "fusion",
     "ink",
+    "isolation",
     "lattice",
     "line_recognizer",
+    "orientation",
     "punctuation",
     "reader",
     "segment",

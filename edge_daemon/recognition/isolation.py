@@ -1,7 +1,7 @@
-"""What the numbers of one frame say of each other: writing comes in company.
+"""Drops isolated digits: writing seldom consists of one uncertain digit.
 
-Any texture holds something that looks a little like a digit, once; where people write, some digit can be read beyond
-doubt, and the others are about as tall. So a frame is searched for writing as a whole before its numbers are believed.
+Any texture holds something that looks a little like a digit, once; where people write, some digit can be read with
+certainty, and the others are about as tall. So the numbers of a frame without fields are judged together.
 """
 
 from __future__ import annotations
@@ -11,24 +11,26 @@ from statistics import median
 
 from edge_daemon.domain import Number
 
-BEYOND_DOUBT = 0.9
-"""A digit this sure is writing. (Chosen on photos; so are the two below.)"""
+CERTAIN = 0.9
+"""Confidence per digit from which a number is writing. (From photos; so are the next two.)"""
 LARGE = 0.25
-"""Of the frame's height: what is taller than this is what the camera was pointed at, and needs no company."""
+"""Share of the frame's height: a taller number is what the camera was pointed at, and is kept alone."""
 SMALL = 0.6
-"""Of the height of the sure ones: what is smaller and not beyond doubt is a piece, a stain or a bit of a letter."""
+"""Share of the median height of the certain numbers: a smaller uncertain one is a piece, a stain, part of a letter."""
 
 
-def credible(numbers: Sequence[Number], height: int, beside: Sequence[Number] = ()) -> list[Number]:
-    """Those of `numbers` that fit together as writing in a frame of `height` px; `beside`: other opinions on them, of
-    which some may be surer."""
-    sure = [number.box[3] for number in (*numbers, *beside) if of_a_digit(number) >= BEYOND_DOUBT]
-    if not sure:
+def drop_isolated_digits(numbers: Sequence[Number], height: int, others: Sequence[Number] = ()) -> list[Number]:
+    """Those of `numbers` that fit together as writing in a frame of `height` px.
+
+    `others` are the same numbers with other scores: a digit that is certain in either counts.
+    """
+    certain = [number.box[3] for number in (*numbers, *others) if digit_confidence(number) >= CERTAIN]
+    if not certain:
         return [number for number in numbers if number.box[3] > LARGE * height]
-    least = SMALL * median(sure)
-    return [number for number in numbers if number.box[3] >= least or of_a_digit(number) >= BEYOND_DOUBT]
+    least = SMALL * median(certain)
+    return [number for number in numbers if number.box[3] >= least or digit_confidence(number) >= CERTAIN]
 
 
-def of_a_digit(number: Number) -> float:
-    """The confidence of one digit of a number, on average: long numbers are not doubtful for being long."""
+def digit_confidence(number: Number) -> float:
+    """The mean confidence of one digit of a number: a long number is not less likely because it is long."""
     return float(number.confidence ** (1 / len(number.text)))

@@ -1,7 +1,7 @@
-"""Lines + classifier -> [Number]: walk the lattice, keep the likeliest texts.
+"""Lines + classifier -> [Number]: decode the lattice, keep the likeliest texts.
 
 Every glyph hypothesis is either a digit or no digit. A path through a line's lattice is a sequence of both; its
-likelihood is the product over its glyphs. The best path says where numbers begin and end (at what is no digit); the
+likelihood is the product over its glyphs. The best path shows where numbers begin and end (at what is no digit); the
 three likeliest texts between those two places are the number's candidates.
 """
 
@@ -20,59 +20,60 @@ from edge_daemon.geometry import bounding_box
 
 BEAM = 8
 """Texts kept at each node while candidates are collected."""
-LEAST = 0.2
-"""Confidence of the best text below which nothing is asked further about the ink."""
-FLOOR = 1e-4
-"""No classifier is surer than this: keeps one glyph from vetoing a whole line."""
-COMMON = 2.5
-"""How much commoner what is no digit is among a picture's glyphs than a classifier thinks, to which all its classes are
-alike. The digit network saw it so much more often while it learned, and was made to forget that (scripts/training)."""
-HEARSAY = 0.02
-"""Surroundings are never surer than this that ink is a digit, or none."""
-SOBER = 0.75
-"""Slope on the log odds of numbers: sieve and classifier look at the same ink and so err together, which multiplying
-their chances does not know. Chosen on photos, to the nearest 0.05: scenes drawn for training are harder than desks."""
-BAR = 0.2
-"""Any bar is a 1 to a classifier that sees the bar alone. So its shape counts as no digit's with this share of what it
-counts as a 1's, and its surroundings decide: slashes, brackets and table lines are bars too."""
+MIN_CONFIDENCE = 0.2
+"""Confidence of the best text below which the ink is dropped here; the reader's own limit is higher."""
+MIN_PROBABILITY = 1e-4
+"""Lowest probability of a class: keeps one glyph from ruling out a whole line."""
+NON_DIGIT_PRIOR = 2.5
+"""How much more frequent non-digits are among a picture's glyphs than the classifier assumes, to which all classes are
+equally frequent. The digit network saw them this much more often in training, which was then compensated
+(scripts/training)."""
+FILTER_CLIP = 0.02
+"""The filter's probabilities are clipped to this..1 - this: surroundings alone never decide."""
+LOGODDS_SLOPE = 0.75
+"""Factor on the log odds of numbers: filter and classifier see the same ink and err together, which multiplying their
+probabilities ignores. Chosen on photos, to the nearest 0.05: scenes drawn for training are harder than desks."""
+BAR_PRIOR = 0.2
+"""Any bar is a 1 to a classifier that sees the bar alone. So a non-digit gets at least this share of the probability of
+the 1, and the surroundings decide: slashes, brackets and table lines are bars too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One glyph of the best path: where it stands, and whether it is a digit."""
+    """One glyph of the best path, and whether it is a digit."""
 
     glyph: int
     is_digit: bool
 
 
-def read(lines: Sequence[Line], classifier: Classifier) -> list[Number]:
+def decode(lines: Sequence[Line], classifier: Classifier) -> list[Number]:
     """The numbers in reading order, boxes in pixels of the patch."""
     glyphs = [glyph for line in lines for glyph in line.glyphs]
     if not glyphs:
         return []
-    scores = np.maximum(weighed(classifier.classify(glyphs), glyphs), FLOOR)
+    scores = np.maximum(with_context(classifier.classify(glyphs), glyphs), MIN_PROBABILITY)
     numbers: list[Number] = []
     first = 0
     for line in lines:
-        numbers.extend(numbers_of(line, scores[first : first + len(line.glyphs)]))
+        numbers.extend(decode_line(line, scores[first : first + len(line.glyphs)]))
         first += len(line.glyphs)
     return numbers
 
 
-def weighed(scores: NDArray[np.float32], glyphs: Sequence[Glyph]) -> NDArray[np.float32]:
-    """`scores` (glyphs, 11) with what the surroundings say: Bayes, as if the two were independent."""
-    chances = np.clip([glyph.chance for glyph in glyphs], HEARSAY, 1 - HEARSAY)
+def with_context(scores: NDArray[np.float32], glyphs: Sequence[Glyph]) -> NDArray[np.float32]:
+    """`scores` (glyphs, 11) combined with the filter's probability from the surroundings: Bayes, as if independent."""
+    chances = np.clip([glyph.chance for glyph in glyphs], FILTER_CLIP, 1 - FILTER_CLIP)
     joint = scores.copy()
-    bar = BAR * joint[:, 1] * (joint[:, :NOT_A_DIGIT].argmax(axis=1) == 1)
-    joint[:, NOT_A_DIGIT] = np.maximum(COMMON * joint[:, NOT_A_DIGIT], bar) * (1 - chances) / chances
+    bar = BAR_PRIOR * joint[:, 1] * (joint[:, :NOT_A_DIGIT].argmax(axis=1) == 1)
+    joint[:, NOT_A_DIGIT] = np.maximum(NON_DIGIT_PRIOR * joint[:, NOT_A_DIGIT], bar) * (1 - chances) / chances
     return np.asarray(joint / joint.sum(axis=1, keepdims=True), np.float32)
 
 
-def numbers_of(line: Line, scores: NDArray[np.float32]) -> list[Number]:
+def decode_line(line: Line, scores: NDArray[np.float32]) -> list[Number]:
     """The numbers of one line; `scores` (glyphs, 11) are probabilities above 0.
 
-    A number that has lost a digit is a false number: what stands right beside one and was taken for no digit takes as
-    much from its confidence as it may have been one.
+    A number that has lost a digit is a wrong number: ink beside it that was taken for no digit lowers its confidence by
+    the probability that it was one.
     """
     found = []
     run: list[int] = []
@@ -83,14 +84,14 @@ def numbers_of(line: Line, scores: NDArray[np.float32]) -> list[Number]:
             continue
         beside = float(scores[step.glyph, NOT_A_DIGIT]) if step.glyph >= 0 else 1.0
         if run:
-            found += number(line, scores, run, ends * beside)
+            found += spell(line, scores, run, ends * beside)
             run = []
         ends = beside
     return found
 
 
 def best_path(line: Line, scores: NDArray[np.float32]) -> list[Step]:
-    """Viterbi: the likeliest way through the lattice, each glyph as its best digit or as no digit."""
+    """The likeliest path through the lattice (Viterbi), each glyph as its best digit or as no digit."""
     best: list[tuple[float, Step | None, int]] = [(-math.inf, None, 0)] * line.nodes
     best[0] = (0.0, None, 0)
     for i in line.forwards():
@@ -108,34 +109,34 @@ def best_path(line: Line, scores: NDArray[np.float32]) -> list[Step]:
     return steps[::-1]
 
 
-def number(line: Line, scores: NDArray[np.float32], run: Sequence[int], ends: float) -> list[Number]:
-    """The number that the glyphs of `run` spell, with what else could stand between its two ends.
+def spell(line: Line, scores: NDArray[np.float32], run: Sequence[int], ends: float) -> list[Number]:
+    """The number that the glyphs of `run` spell, with the alternatives between its two ends.
 
     A text's confidence is its share among all texts there, times the probability that the glyphs are digits at all,
-    times `ends`, that the number begins and ends where the run does, taken soberly.
-    Empty when the best text is too unsure to be called a reading.
+    times `ends`, the probability that the number begins and ends where the run does; then softened (`soften`). Empty
+    when the best text is below MIN_CONFIDENCE.
     """
     texts = likely_texts(line, scores, line.edges[run[0]][0], line.edges[run[-1]][1])
     are_digits = float(np.prod(1 - scores[list(run), NOT_A_DIGIT] / scores[list(run)].sum(axis=1)))
     share = ends * are_digits / sum(texts.values())
     best = sorted(texts.items(), key=lambda item: -item[1])[:3]
     likeliest = min(best[0][1] * share, 1 - 1e-6)
-    if likeliest < LEAST:
+    if likeliest < MIN_CONFIDENCE:
         return []
-    confidence = sober(likeliest)
+    confidence = soften(likeliest)
     rest = share * (1 - confidence) / (1 - likeliest)
     candidates = (best[0][0], round(confidence, 4)), *((text, round(p * rest, 4)) for text, p in best[1:])
     digits = tuple(Digit(top_digits(scores[i]), line.glyphs[i].box) for i in run)
     return [Number(bounding_box([line.glyphs[i].box for i in run]), candidates, digits, ends)]
 
 
-def sober(chance: float) -> float:
-    """`chance`, between 0 and 1, brought nearer to even odds."""
-    return float(1 / (1 + ((1 - chance) / chance) ** SOBER))
+def soften(chance: float) -> float:
+    """`chance`, between 0 and 1, moved towards 0.5 by LOGODDS_SLOPE."""
+    return float(1 / (1 + ((1 - chance) / chance) ** LOGODDS_SLOPE))
 
 
 def likely_texts(line: Line, scores: NDArray[np.float32], begin: int, end: int) -> dict[str, float]:
-    """The likeliest texts between two nodes and their likelihoods, over all ways through the lattice."""
+    """The likeliest texts between two nodes and their likelihoods, over all paths through the lattice."""
     texts: dict[int, dict[str, float]] = defaultdict(dict, {begin: {"": 1.0}})
     for i in line.forwards():
         start, stop = line.edges[i]
@@ -153,6 +154,6 @@ def likely_texts(line: Line, scores: NDArray[np.float32], begin: int, end: int) 
 
 
 def top_digits(scores: NDArray[np.float32]) -> tuple[Candidate, ...]:
-    """The three likeliest digits of one glyph. What was given to 'not a digit' stays with it."""
+    """The three likeliest digits of one glyph. The probability of 'not a digit' is not redistributed."""
     order = np.argsort(-scores[:NOT_A_DIGIT], kind="stable")[:3]
     return tuple((DIGITS[i], round(float(scores[i]), 4)) for i in order)

@@ -1,6 +1,6 @@
-"""Minus signs and decimal points beside digits that were read: small, plain shapes, told by where they stand.
+"""Minus signs and decimal points beside digits: small, plain shapes, recognised by their position.
 
-Only asked for where a field's format has them: a dash is a dirt speck to everybody else.
+Only used where a field's format has them: elsewhere a dash is taken for dirt.
 """
 
 from __future__ import annotations
@@ -14,34 +14,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.domain import Box, Grey
-from edge_daemon.recognition.ink import contrast, threshold
+from edge_daemon.recognition.ink import threshold
 
-DASH_WIDE, DASH_FLAT, DASH_NEAR = (0.2, 1.2), 0.5, 1.0
-"""A minus is so wide, in heights of the digits; at most so high, in its own widths; so near to the first digit."""
+DASH_WIDTH = (0.2, 1.2)
+"""Width of a minus, from and to, in heights of the digits."""
+DASH_FLATNESS = 0.5
+"""Height of a minus, at most, in its own widths."""
+DASH_GAP = 1.0
+"""Gap between a minus and the first digit, at most, in heights of the digits."""
 DASH_LEVEL = (0.25, 0.8)
-"""Where the middle of a minus is, from the top of the first digit (0) to its foot (1)."""
-DOT = (0.06, 0.45)
-"""How large a point is, in heights of the digits; a comma is no larger."""
+"""Level of the middle of a minus, from and to: 0 is the top of the first digit, 1 its foot."""
+DOT_SIZE = (0.06, 0.45)
+"""Longer side of a point or comma, from and to, in heights of the digits."""
 DOT_LEVEL = (0.7, 1.35)
-"""Where its middle is, on the same scale."""
+"""Level of its middle, as DASH_LEVEL."""
 DARK = 0.5
-"""Of the digits' darkness: what is fainter was not written with them."""
+"""Share of the digits' darkness below which ink was not written with them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What stands beside and between the digits of one number."""
+    """The punctuation beside and between the digits of one number."""
 
     minus: bool = False
     points: tuple[int, ...] = ()
-    """For each point or comma how many digits stand left of it."""
+    """For each point or comma the number of digits to its left."""
 
 
-def marks(picture: Grey, digits: Sequence[Box]) -> Marks:
-    """The marks of a number in `picture` (h, w), its digits' boxes left to right."""
+def find_marks(ink: Grey, digits: Sequence[Box]) -> Marks:
+    """The marks of a number in a contrast map (h, w); the boxes of its digits from left to right."""
     if not digits:
         return Marks()
-    ink = contrast(picture)
     pieces = Pieces.of(ink)
     height = float(np.median([h for _, _, _, h in digits]))
     dark = DARK * float(np.median([ink[y : y + h, x : x + w].max(initial=0) for x, y, w, h in digits]))
@@ -54,7 +57,7 @@ def marks(picture: Grey, digits: Sequence[Box]) -> Marks:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pieces:
-    """Connected pieces of ink, one in each row: left, top, width, height and darkness."""
+    """Connected pieces of ink, one per row: left, top, width, height in pixels, and darkness 0..255."""
 
     x: NDArray[np.float32]
     y: NDArray[np.float32]
@@ -64,6 +67,7 @@ class Pieces:
 
     @classmethod
     def of(cls, ink: Grey) -> Pieces:
+        """The pieces of a contrast map."""
         binary = cv2.compare(ink, threshold(ink), cv2.CMP_GT).astype(np.uint8)
         count, labels, stats, _ = cv2.connectedComponentsWithStats(binary, connectivity=8, ltype=cv2.CV_32S)
         peak = np.zeros(count, np.float32)
@@ -72,21 +76,22 @@ class Pieces:
         return cls(x, y, w, h, peak[1:])
 
     def are_dashes(self, first: Box, height: float) -> NDArray[np.bool_]:
-        """Which are a minus before the digit `first`; what the picture's edge cuts off is none."""
+        """Which pieces are a minus before the digit `first`; a piece that the picture's edge cuts off is none."""
         left, top, _, tall = first
         level = (self.y + self.h / 2 - top) / tall
         gap = left - (self.x + self.w)
-        shape = between(self.w / height, DASH_WIDE) & (self.h <= DASH_FLAT * self.w) & (self.x > 0)
-        return shape & between(level, DASH_LEVEL) & between(gap / height, (-0.1, DASH_NEAR))
+        shape = between(self.w / height, DASH_WIDTH) & (self.h <= DASH_FLATNESS * self.w) & (self.x > 0)
+        return shape & between(level, DASH_LEVEL) & between(gap / height, (-0.1, DASH_GAP))
 
     def are_dots(self, a: Box, b: Box, height: float) -> NDArray[np.bool_]:
-        """Which are a point or a comma between two neighbours."""
+        """Which pieces are a point or a comma between two neighbours."""
         top, foot = (a[1] + b[1]) / 2, (a[1] + a[3] + b[1] + b[3]) / 2
         level = (self.y + self.h / 2 - top) / (foot - top)
         middle = self.x + self.w / 2
         inside = (middle > a[0] + 0.6 * a[2]) & (middle < b[0] + 0.4 * b[2])
-        return inside & between(level, DOT_LEVEL) & between(np.maximum(self.w, self.h) / height, DOT)
+        return inside & between(level, DOT_LEVEL) & between(np.maximum(self.w, self.h) / height, DOT_SIZE)
 
 
 def between(values: NDArray[np.float32], limits: tuple[float, float]) -> NDArray[np.bool_]:
+    """Which values lie within the limits, both included."""
     return (values >= limits[0]) & (values <= limits[1])

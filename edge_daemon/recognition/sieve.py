@@ -1,7 +1,7 @@
-"""Which pieces of ink may be digits: a small network looks at each piece in its surroundings, before anyone reads it.
+"""The filter before recognition: a small network rates each piece of ink by its surroundings.
 
-A digit's own shape says little where it is thin: a table line, a fold, a hair and a 1 are all bars. What goes on
-beyond it does: a line that runs on, a texture, a word, neighbours of the same size on one base line.
+A digit's own shape says little where it is thin: a table line, a fold, a hair and a 1 are all bars. Its surroundings
+say more: a line that runs on, a texture, a word, neighbours of the same size on one base line.
 """
 
 from __future__ import annotations
@@ -28,19 +28,22 @@ if TYPE_CHECKING:
 VERSION = 2
 """Goes up whenever `views` changes: a network only works with the version that it was trained with."""
 SIDE = 32
-"""Width and height in px of what the network sees."""
+"""Width and height of the network's input in pixels."""
 VIEWS = 4
-"""The piece of ink itself; what is around it, in each of WINDOWS."""
+"""Channels of the input: the blob itself, and its surroundings in each of WINDOWS."""
 PICTURE = (SIDE, SIDE, VIEWS)
+"""Shape of the input."""
 WINDOWS = 2.0, 6.0, 18.0
-"""Sides in longer sides of the piece of ink: what hangs on it, its word or number, the page that it stands on."""
-_FIT = 28
-_HOW = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-_PEAK = 200.0  # the darkness of the piece's own ink in all views: what is darker around it stays darker
+"""Sides of the windows, in longer sides of the blob: what touches it, its word or number, its part of the page."""
+FIT = 28
+"""Pixels of the blob's longer side in its own view."""
+PEAK = 200.0
+"""Grey level of the blob's own ink in the windows: darker ink around it stays darker."""
+_WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
 
 class SieveManifest(Manifest, frozen=True):
-    """What is known of a sieve."""
+    """The manifest of a sieve."""
 
     views: int
     golden: list[float]
@@ -48,7 +51,7 @@ class SieveManifest(Manifest, frozen=True):
 
 
 class Sieve:
-    """The bundled network, checked and ready."""
+    """The bundled filter network, checked and ready."""
 
     def __init__(self, manifest: Path | None = None, kind: str = "int8", runtime: str = ANY) -> None:
         """Raises ModelError, or RuntimeMissingError without an interpreter."""
@@ -59,10 +62,10 @@ class Sieve:
         shown = golden_views(read_file(path.parent, facts.files["golden"]), len(facts.golden))
         check_golden(path, self._probabilities(shown), facts.golden)
 
-    def sift(self, ink: Grey, blobs: Sequence[Blob]) -> NDArray[np.float32]:
-        """For each piece of ink the probability that it is a digit, a good part of one, or several that touch.
+    def filter(self, ink: Grey, blobs: Sequence[Blob]) -> NDArray[np.float32]:
+        """For each blob the probability that it is a digit, a large part of one, or several that touch.
 
-        `ink` is the contrast map in which they were found.
+        `ink` is the contrast map in which the blobs were found.
         """
         return self._probabilities(views(ink, blobs))
 
@@ -86,12 +89,12 @@ def read_manifest(path: Path) -> SieveManifest:
 
 
 def network(interpreter: Any, content: bytes, name: str) -> Network:
-    """`content` must be trusted. Raises ModelError when it is no sieve."""
+    """A network from trusted `content`. Raises ModelError when it is no sieve."""
     return Network(interpreter, content, name, PICTURE, 1)
 
 
 def golden_views(sheet: bytes, count: int) -> NDArray[np.uint8]:
-    """A PNG of `count` views side by side, a channel for each, -> (count, SIDE, SIDE, VIEWS). Raises ModelError."""
+    """The pictures (count, SIDE, SIDE, VIEWS) of a PNG that holds them side by side. Raises ModelError."""
     picture = cv2.imdecode(np.frombuffer(sheet, np.uint8), cv2.IMREAD_UNCHANGED)
     if picture is None or count == 0 or picture.shape != (SIDE, SIDE * count, VIEWS):
         raise ModelError(f"the sieve's golden sheet does not hold {count} pictures; reinstall the model")
@@ -99,7 +102,7 @@ def golden_views(sheet: bytes, count: int) -> NDArray[np.uint8]:
 
 
 def views(ink: Grey, blobs: Sequence[Blob]) -> NDArray[np.uint8]:
-    """What the network sees of each piece of ink, (len(blobs), SIDE, SIDE, VIEWS). `ink` is the contrast map."""
+    """The network's input for each blob, (len(blobs), SIDE, SIDE, VIEWS). `ink` is the contrast map."""
     shown = np.empty((len(blobs), SIDE, SIDE, VIEWS), np.uint8)
     levels = pyramid(ink)
     for blob, view in zip(blobs, shown, strict=True):
@@ -116,8 +119,8 @@ def pyramid(ink: Grey) -> list[MatLike]:
 
 
 def alone(blob: Blob) -> MatLike:
-    """The piece's own ink in the middle of a SIDE x SIDE picture, its longer side _FIT px."""
-    scale = _FIT / max(blob.w, blob.h)
+    """The blob's own ink in the middle of a SIDE x SIDE picture, its longer side FIT px."""
+    scale = FIT / max(blob.w, blob.h)
     w, h = max(1, round(blob.w * scale)), max(1, round(blob.h * scale))
     x, y = (SIDE - w) // 2, (SIDE - h) // 2
     small = cv2.resize(blob.ink, (w, h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
@@ -125,7 +128,7 @@ def alone(blob: Blob) -> MatLike:
 
 
 def around(levels: Sequence[MatLike], blob: Blob, reach: float) -> MatLike:
-    """A window on the map `reach` times as wide as the piece is long, the piece in its middle."""
+    """A window of the map, centred on the blob, `reach` times as wide as the blob is long."""
     step = reach * max(blob.w, blob.h) / SIDE  # pixels of the map in one of the window
     level = min(len(levels) - 1, int(math.log2(step))) if step > 1 else 0
     shrunk = 1 << level
@@ -133,5 +136,5 @@ def around(levels: Sequence[MatLike], blob: Blob, reach: float) -> MatLike:
     corner = step * (SIDE - 1) / 2
     x, y = (blob.x + blob.w / 2) / shrunk - 0.5, (blob.y + blob.h / 2) / shrunk - 0.5
     matrix = np.array(((step, 0.0, x - corner), (0.0, step, y - corner)))
-    window = cv2.warpAffine(levels[level], matrix, (SIDE, SIDE), flags=_HOW)
-    return cv2.convertScaleAbs(window, alpha=_PEAK / max(1, blob.peak))
+    window = cv2.warpAffine(levels[level], matrix, (SIDE, SIDE), flags=_WARP)
+    return cv2.convertScaleAbs(window, alpha=PEAK / max(1, blob.peak))

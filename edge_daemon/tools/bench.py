@@ -24,7 +24,7 @@ from edge_daemon.inference.network import Network
 from edge_daemon.inference.options import ModelOptions
 from edge_daemon.inference.runtime import find_runtime
 from edge_daemon.recognition.ink import Blob
-from edge_daemon.recognition.lattice import read
+from edge_daemon.recognition.lattice import decode
 from edge_daemon.recognition.reader import Reader, open_reader
 from edge_daemon.recognition.segment import segment
 from edge_daemon.sources.simulated.camera import Options, SimulatedCamera
@@ -112,7 +112,7 @@ def measure(rounds: Iterable[int] = range(ROUNDS)) -> Result:
     reader = open_reader(ModelOptions())
     floor = floor_network()
     kinds = [(size, digits) for size in SIZES for digits in PAGES]
-    cameras = [(frames(*kind), replace(reader), resting()) for kind in kinds]
+    cameras = [(frames(*kind), reader.fresh(), resting()) for kind in kinds]
     for camera in cameras:  # the first frame is drawn from nothing, the first call fills caches
         look(*camera, floor)
     laps: list[list[Lap]] = []
@@ -141,7 +141,7 @@ def look(camera: Iterator[Frame], reader: Reader, still: dict[int, extract.Field
     classifier = TimedClassifier(watch, reader.classifier, reader.classifier.name, reader.classifier.backend)
 
     def sift(ink: Grey, blobs: Sequence[Blob]) -> NDArray[np.float32]:
-        return watch.time("sieve", reader.sieve.sift, ink, blobs)
+        return watch.time("sieve", reader.sieve.filter, ink, blobs)
 
     frame = watch.time("capture", next, camera)
     watch.time("cut", perspective.cut, frame.pixels, perspective.corners(FIELD, 0, frame.pixels.shape[::-1]))
@@ -152,8 +152,8 @@ def look(camera: Iterator[Frame], reader: Reader, still: dict[int, extract.Field
         watch.time(f"still {n}", lambda them, cut: [cut(one, ()) for one in them], delivered, waiting.cut)
     patch = extract.whole_frame(frame)
     lines = watch.time("segment", segment, patch, sift)
-    watch.time("read", read, lines, classifier)
-    watch.time("whole", reader.read, patch)
+    watch.time("read", decode, lines, classifier)
+    watch.time("whole", reader.read, extract.whole_frame(frame))
     watch.time("touch", lambda: [cv2.sumElems(frame.pixels) for _ in range(MANY)])
     watch.time("invoke", floor.logits, np.zeros((MANY, *FLOOR_PICTURE), np.uint8))
     return watch.lap

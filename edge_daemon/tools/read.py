@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ class Answer:
 
 def answers(path: str | PictureError, reader: Reader) -> Iterator[Answer | PictureError]:
     """One answer for each image or video frame in `path`, or why there is none."""
-    reader = replace(reader)  # a video keeps its way up, pictures each have their own
+    reader = reader.fresh()  # the frames of a video have one orientation, pictures each their own
     for picture in [path] if isinstance(path, PictureError) else pictures([path]):
         if isinstance(picture, PictureError):
             yield picture

@@ -158,7 +158,7 @@ class StripsAlone:
 
     def read(self, patch: Patch) -> list[Number]:
         assert self._reader.strips is not None
-        number = self._reader._as_one_line(patch, self._reader.strips)
+        number = self._reader._read_as_line(patch, self._reader.strips)
         return [number] if number else []
 
 

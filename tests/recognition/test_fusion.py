@@ -7,8 +7,8 @@ import pytest
 
 from edge_daemon.domain import Candidate, Number
 from edge_daemon.recognition import line_recognizer
-from edge_daemon.recognition.fusion import borne_out, jointly, may_be_one, rejoined, strip_of
-from edge_daemon.recognition.line_recognizer import StripReader
+from edge_daemon.recognition.fusion import combine, cut_number_strip, fuse, may_be_split, merge_split_number
+from edge_daemon.recognition.line_recognizer import LineRecognizer
 from tests.support.pictures.paper import page
 
 
@@ -18,47 +18,47 @@ def number(*candidates: Candidate) -> Number:
 
 def test_who_agree_are_surer_than_either() -> None:
     """Glyphs that are hardly sure, and a strip that says the same, make a sure number."""
-    found = jointly(number(("8011", 0.55), ("8071", 0.2)), [("8011", 0.97), ("801", 0.02)])
+    found = fuse(number(("8011", 0.55), ("8071", 0.2)), [("8011", 0.97), ("801", 0.02)])
     assert found.text == "8011"
     assert found.confidence > 0.8
 
 
 def test_a_strip_that_sees_no_digits_takes_a_number_its_confidence() -> None:
     """What the glyphs read into a texture is no number when its strip says that nothing is written there."""
-    assert jointly(number(("1", 0.7)), [("", 0.99)]).confidence < 0.5
+    assert fuse(number(("1", 0.7)), [("", 0.99)]).confidence < 0.5
 
 
 def test_a_sure_strip_outweighs_glyphs_that_waver() -> None:
     """Between two likely texts of the glyphs the strip decides; it cannot add or take away a digit."""
     wavering = number(("27", 0.5), ("21", 0.4))
-    assert jointly(wavering, [("21", 0.95)]).text == "21"
-    assert {len(text) for text, _ in jointly(wavering, [("217", 0.9), ("2", 0.1)]).candidates} == {2}
+    assert fuse(wavering, [("21", 0.95)]).text == "21"
+    assert {len(text) for text, _ in fuse(wavering, [("217", 0.9), ("2", 0.1)]).candidates} == {2}
 
 
 def test_a_strip_is_not_asked_for_a_1_at_its_end() -> None:
     """A bar at the end of a strip may be the side of a box: a strip without it does not speak against the glyphs' 1,
     but one without a 1 in the middle does."""
-    assert jointly(number(("361", 0.8)), [("36", 0.6), ("361", 0.35)]).confidence > 0.8
-    assert jointly(number(("316", 0.8)), [("36", 0.9), ("316", 0.05)]).confidence < 0.6
+    assert fuse(number(("361", 0.8)), [("36", 0.6), ("361", 0.35)]).confidence > 0.8
+    assert fuse(number(("316", 0.8)), [("36", 0.9), ("316", 0.05)]).confidence < 0.6
 
 
 def test_a_number_that_may_lack_a_digit_stays_doubtful() -> None:
     """A strip cut around 2345 reads 2345 surely, also where a 1 stood before it that was not believed."""
     short = Number((0, 0, 30, 20), (("2345", 0.62),), (), whole=0.65)
-    assert jointly(short, [("2345", 0.99)]).confidence <= 0.65
+    assert fuse(short, [("2345", 0.99)]).confidence <= 0.65
 
 
 def test_chances_never_add_up_to_more_than_one() -> None:
     """Also where both words are likely to both readers."""
-    found = jointly(number(("5", 0.6), ("6", 0.39)), [("6", 0.6), ("5", 0.4)])
+    found = fuse(number(("5", 0.6), ("6", 0.39)), [("6", 0.6), ("5", 0.4)])
     assert sum(chance for _, chance in found.candidates) <= 1.001
 
 
 def test_a_whole_patch_is_surer_where_its_glyphs_spell_the_same() -> None:
     """And stays as it is where they spell something else."""
     spelled = number(("77", 0.6), ("71", 0.3))
-    assert borne_out(spelled, [number(("77", 0.8))]).confidence == pytest.approx(0.92)
-    assert borne_out(spelled, [number(("7", 0.9))]) is spelled
+    assert combine(spelled, [number(("77", 0.8))]).confidence == pytest.approx(0.92)
+    assert combine(spelled, [number(("7", 0.9))]) is spelled
 
 
 @pytest.mark.parametrize("height", [24, 60, 200])
@@ -67,16 +67,16 @@ def test_the_strip_of_a_number_is_cut_where_it_stands(height: int) -> None:
     edge = height // 4
     written = [("2357", edge, edge), ("88", edge, 3 * height)]
     picture = page(written, height=height, pen=height / 12, size=(12 * height, 5 * height))
-    strip = strip_of(picture, (edge, edge, 4 * height, height))
+    strip = cut_number_strip(picture, (edge, edge, 4 * height, height))
     assert strip is not None
-    assert StripReader().read_each([strip])[0][0][0] == "2357"
+    assert LineRecognizer().read_strips([strip])[0][0][0] == "2357"
 
 
 def test_no_strip_where_there_can_be_none() -> None:
     """A box of a few pixels, and a line far too long for its height, are not cut."""
     blank = np.full((100, 2000), 200, np.uint8)
-    assert strip_of(blank, (10, 10, 3, 2)) is None
-    assert strip_of(blank, (10, 40, 1900, 20)) is None
+    assert cut_number_strip(blank, (10, 10, 3, 2)) is None
+    assert cut_number_strip(blank, (10, 40, 1900, 20)) is None
     assert line_recognizer.WIDTH * line_recognizer.SQUEEZE / line_recognizer.HEIGHT < 95
 
 
@@ -89,8 +89,8 @@ def side_by_side(whole: float, gap: int = 30) -> tuple[Number, Number]:
 def test_a_digit_that_was_overlooked_makes_two_numbers_one_again() -> None:
     """What stands between 20 and 9 is a little likelier no digit; the strip over both surely sees a 1 there."""
     left, right = side_by_side(0.55)
-    assert may_be_one(left, right)
-    one = rejoined(left, right, [("2019", 0.7), ("219", 0.25), ("209", 0.04)])
+    assert may_be_split(left, right)
+    one = merge_split_number(left, right, [("2019", 0.7), ("219", 0.25), ("209", 0.04)])
     assert one is not None
     assert (one.text, one.box, one.whole) == ("2019", (0, 0, 120, 45), 1.0)
     assert 0.6 < one.confidence < 0.9
@@ -99,15 +99,15 @@ def test_a_digit_that_was_overlooked_makes_two_numbers_one_again() -> None:
 
 def test_a_slash_parts_numbers_whatever_the_strip_says_of_it() -> None:
     """A stroke that was surely called no digit looks like a 1 to a strip too; so it is not asked, or not believed."""
-    assert not may_be_one(*side_by_side(0.95))
-    assert rejoined(*side_by_side(0.88), [("2019", 0.9)]) is None
+    assert not may_be_split(*side_by_side(0.95))
+    assert merge_split_number(*side_by_side(0.88), [("2019", 0.9)]) is None
 
 
 def test_numbers_that_a_strip_spells_without_a_digit_between_stay_two() -> None:
     """Also where it spells both and something else, or where they stand too far apart, or below each other."""
     left, right = side_by_side(0.55)
-    assert rejoined(left, right, [("209", 0.9), ("2019", 0.06)]) is None
-    assert rejoined(left, right, [("", 0.9), ("7", 0.1)]) is None
-    assert not may_be_one(*side_by_side(0.55, gap=100))
+    assert merge_split_number(left, right, [("209", 0.9), ("2019", 0.06)]) is None
+    assert merge_split_number(left, right, [("", 0.9), ("7", 0.1)]) is None
+    assert not may_be_split(*side_by_side(0.55, gap=100))
     below = Number((90, 50, 30, 40), (("9", 0.56),), (), 0.55)
-    assert not may_be_one(left, below)
+    assert not may_be_split(left, below)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge_daemon.domain import Number
-from edge_daemon.recognition.isolation import credible
+from edge_daemon.recognition.isolation import drop_isolated_digits
 
 FRAME = 480
 
@@ -13,7 +13,7 @@ def number(text: str, confidence: float, height: int) -> Number:
 
 
 def said(*numbers: Number) -> list[str]:
-    return [n.text for n in credible(numbers, FRAME)]
+    return [n.text for n in drop_isolated_digits(numbers, FRAME)]
 
 
 def test_a_frame_without_one_sure_digit_holds_no_writing() -> None:
@@ -49,5 +49,5 @@ def test_long_numbers_are_not_doubtful_for_being_long() -> None:
 def test_surer_opinions_of_the_same_writing_count() -> None:
     """What strips left of clear writing is held against how clear it was before."""
     before, after = number("2021", 0.9, 100), number("2021", 0.6, 100)
-    assert [n.text for n in credible([after, number("5", 0.75, 23)], FRAME, beside=[before])] == ["2021"]
-    assert credible([after], FRAME) == []
+    assert [n.text for n in drop_isolated_digits([after, number("5", 0.75, 23)], FRAME, others=[before])] == ["2021"]
+    assert drop_isolated_digits([after], FRAME) == []

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_daemon.domain import NOT_A_DIGIT, Glyph, Line
-from edge_daemon.recognition.lattice import COMMON, read, sober
+from edge_daemon.recognition.lattice import NON_DIGIT_PRIOR, decode, soften
 
 Scores = dict[int, float]
 
@@ -27,7 +27,7 @@ class Scripted:
         rows = np.full((len(glyphs), 11), 1e-4, np.float32)
         for row, glyph in zip(rows, glyphs, strict=True):
             for label, score in self._scores[glyph.box[0]].items():
-                row[label] = score / COMMON if label == NOT_A_DIGIT else score
+                row[label] = score / NON_DIGIT_PRIOR if label == NOT_A_DIGIT else score
             row /= row.sum()
         return rows
 
@@ -39,14 +39,14 @@ def line(*edges: tuple[int, int], priors: Sequence[float] = (), chance: float = 
 
 
 def texts(lines: list[Line], *scores: Scores) -> list[str]:
-    return [n.text for n in read(lines, Scripted(*scores))]
+    return [n.text for n in decode(lines, Scripted(*scores))]
 
 
 def test_a_plain_line_is_one_number() -> None:
     """Three sure digits side by side are one number with the joint confidence."""
-    (number,) = read([line((0, 1), (1, 2), (2, 3))], Scripted({2: 1}, {0: 1}, {7: 0.8, 1: 0.2}))
+    (number,) = decode([line((0, 1), (1, 2), (2, 3))], Scripted({2: 1}, {0: 1}, {7: 0.8, 1: 0.2}))
     assert [t for t, _ in number.candidates[:2]] == ["207", "201"]
-    assert [p for _, p in number.candidates[:2]] == pytest.approx([sober(0.8), 1 - sober(0.8)], abs=0.02)
+    assert [p for _, p in number.candidates[:2]] == pytest.approx([soften(0.8), 1 - soften(0.8)], abs=0.02)
     assert [d.top[0][0] for d in number.digits] == ["2", "0", "7"]
 
 
@@ -70,14 +70,14 @@ def test_a_touching_pair_is_read_apart() -> None:
 
 def test_confidence_counts_what_else_the_ink_could_be() -> None:
     """Two equally good ways through the lattice share the confidence, as candidates of different length."""
-    (number,) = read([line((0, 2), (0, 1), (1, 2))], Scripted({8: 1}, {7: 1}, {3: 1}))
+    (number,) = decode([line((0, 2), (0, 1), (1, 2))], Scripted({8: 1}, {7: 1}, {3: 1}))
     assert {t for t, _ in number.candidates[:2]} == {"8", "73"}
     assert number.confidence == pytest.approx(0.5, abs=0.02)
 
 
 def test_a_doubtful_digit_lowers_the_confidence() -> None:
     """Ink that is as likely no digit at all is not said with confidence."""
-    (number,) = read([line((0, 1))], Scripted({6: 0.55, NOT_A_DIGIT: 0.45}))
+    (number,) = decode([line((0, 1))], Scripted({6: 0.55, NOT_A_DIGIT: 0.45}))
     assert number.text == "6"
     assert number.confidence == pytest.approx(0.55, abs=0.02)
 
@@ -96,9 +96,9 @@ def test_surroundings_lift_a_doubtful_digit() -> None:
 
 def test_what_is_no_digit_is_commoner_than_a_classifier_thinks() -> None:
     """Of ink that it calls a digit or none with even odds, the reader says none: pictures are full of it."""
-    even = Scripted({6: 0.5, NOT_A_DIGIT: 0.5 * COMMON})
+    even = Scripted({6: 0.5, NOT_A_DIGIT: 0.5 * NON_DIGIT_PRIOR})
     assert even.classify(line((0, 1)).glyphs)[0, [6, NOT_A_DIGIT]] == pytest.approx([0.5, 0.5], abs=0.001)
-    assert read([line((0, 1))], even) == []
+    assert decode([line((0, 1))], even) == []
 
 
 def test_geometry_weighs_against_a_cut() -> None:
@@ -109,7 +109,7 @@ def test_geometry_weighs_against_a_cut() -> None:
 def test_long_lines_stay_cheap_and_exact() -> None:
     """Sixty digits are one number of sixty, although ten to the sixty texts are possible."""
     n = 60
-    (number,) = read(
+    (number,) = decode(
         [line(*((i, i + 1) for i in range(n)), chance=0.99)], Scripted(*({i % 10: 0.9, 1: 0.1} for i in range(n)))
     )
     assert number.text == "".join(str(i % 10) for i in range(n))
@@ -117,4 +117,4 @@ def test_long_lines_stay_cheap_and_exact() -> None:
 
 def test_nothing_found_is_an_empty_list() -> None:
     """No lines, no numbers, and the classifier is not asked."""
-    assert read([], Scripted()) == []
+    assert decode([], Scripted()) == []

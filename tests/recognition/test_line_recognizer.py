@@ -16,7 +16,7 @@ from edge_daemon.domain import Grey
 from edge_daemon.errors import ModelError
 from edge_daemon.inference import manifest as manifests
 from edge_daemon.recognition import line_recognizer
-from edge_daemon.recognition.line_recognizer import NONE, StripReader
+from edge_daemon.recognition.line_recognizer import BLANK, LineRecognizer
 from edge_daemon.sources.simulated.handwriting import Writer
 from scripts.training.strips.shipped import drawn
 
@@ -25,8 +25,8 @@ WHOLE = 0, 0, line_recognizer.WIDTH, line_recognizer.HEIGHT
 
 
 @pytest.fixture(scope="module")
-def reader() -> StripReader:
-    return StripReader()
+def reader() -> LineRecognizer:
+    return LineRecognizer()
 
 
 def frames(*rows: dict[int, float]) -> NDArray[np.float32]:
@@ -42,20 +42,20 @@ def by_hand(said: NDArray[np.float32]) -> list[tuple[str, float]]:
     found: dict[str, float] = {}
     for way in itertools.product(np.flatnonzero(said.any(axis=0)), repeat=len(said)):
         chance = float(np.prod(said[range(len(said)), list(way)], dtype=np.float64))
-        text = "".join(str(digit) for digit, _ in itertools.groupby(way) if digit != NONE)
+        text = "".join(str(digit) for digit, _ in itertools.groupby(way) if digit != BLANK)
         found[text] = found.get(text, 0.0) + chance
     return sorted(found.items(), key=lambda item: -item[1])[:3]
 
 
 def test_the_same_digit_in_neighbouring_frames_is_one_and_in_parted_frames_two() -> None:
     """The first and only rule of the code: 3 3 is 3, 3 none 3 is 33."""
-    assert line_recognizer.texts(frames({3: 1.0}, {3: 1.0}))[0][0] == "3"
-    assert line_recognizer.texts(frames({3: 1.0}, {NONE: 1.0}, {3: 1.0}))[0][0] == "33"
+    assert line_recognizer.decode_texts(frames({3: 1.0}, {3: 1.0}))[0][0] == "3"
+    assert line_recognizer.decode_texts(frames({3: 1.0}, {BLANK: 1.0}, {3: 1.0}))[0][0] == "33"
 
 
 def test_ways_to_spell_one_text_are_added_up() -> None:
     """Each frame is sooner none than 1, and yet 1 is likelier than nothing: three of the four ways spell it."""
-    found = dict(line_recognizer.texts(frames({1: 0.4, NONE: 0.6}, {1: 0.4, NONE: 0.6})))
+    found = dict(line_recognizer.decode_texts(frames({1: 0.4, BLANK: 0.6}, {1: 0.4, BLANK: 0.6})))
     assert found == {"1": pytest.approx(0.64), "": pytest.approx(0.36)}
 
 
@@ -64,8 +64,8 @@ def test_the_search_finds_what_trying_all_ways_finds() -> None:
     rng = np.random.default_rng(5)
     for _ in range(20):
         said = np.zeros((FRAMES, line_recognizer.SCORES), np.float32)
-        said[:, [1, 4, NONE]] = rng.dirichlet((4, 4, 4), FRAMES)
-        found = line_recognizer.texts(said, beam=1000)
+        said[:, [1, 4, BLANK]] = rng.dirichlet((4, 4, 4), FRAMES)
+        found = line_recognizer.decode_texts(said, beam=1000)
         for (text, chance), (true_text, true_chance) in zip(found, by_hand(said), strict=True):
             assert chance == pytest.approx(true_chance, rel=1e-4)
             assert text == true_text
@@ -73,19 +73,19 @@ def test_the_search_finds_what_trying_all_ways_finds() -> None:
 
 def test_each_digit_has_its_frames() -> None:
     """Digits are put where the network saw them, two alike apart; spans follow each other and meet half way."""
-    said = frames({NONE: 1.0}, {7: 1.0}, {7: 1.0}, {NONE: 1.0}, {7: 1.0}, {2: 1.0}, {NONE: 1.0}, {NONE: 1.0})
-    assert line_recognizer.aligned(said, "772") == [[1, 2], [4], [5]]
-    spans = line_recognizer.spans(said, "772")
+    said = frames({BLANK: 1.0}, {7: 1.0}, {7: 1.0}, {BLANK: 1.0}, {7: 1.0}, {2: 1.0}, {BLANK: 1.0}, {BLANK: 1.0})
+    assert line_recognizer.align(said, "772") == [[1, 2], [4], [5]]
+    spans = line_recognizer.digit_spans(said, "772")
     assert [first for first, _ in spans[1:]] == [last for _, last in spans[:-1]]
     assert spans[1] == pytest.approx(((2 / 8 + 4.5 / 8) / 2, (4.5 / 8 + 5.5 / 8) / 2))
-    assert line_recognizer.spans(said, "") == ()
+    assert line_recognizer.digit_spans(said, "") == ()
 
 
 def test_a_cut_is_the_box_stretched_to_full_contrast() -> None:
     """Faint ink becomes white on black, at the height of a strip, the rest of the strip is empty."""
     ink = np.full((100, 200), 20, np.uint8)
     ink[30:70, 50:60] = 60
-    strip = line_recognizer.cut(ink, (40, 20, 60, 60))
+    strip = line_recognizer.cut_strip(ink, (40, 20, 60, 60))
     assert strip is not None
     assert strip.shape == (line_recognizer.HEIGHT, line_recognizer.WIDTH)
     assert strip[16, 8] == 255
@@ -96,18 +96,18 @@ def test_a_cut_is_the_box_stretched_to_full_contrast() -> None:
 @pytest.mark.parametrize("box", [(0, 0, 400, 20), (-50, 10, 40, 30), (10, 10, 0, 30)])
 def test_what_is_no_line_is_not_cut(box: tuple[int, int, int, int]) -> None:
     """Too long for its height, off the map, empty: None, not a strip squeezed into nonsense."""
-    assert line_recognizer.cut(np.zeros((100, 500), np.uint8), box) is None
+    assert line_recognizer.cut_strip(np.zeros((100, 500), np.uint8), box) is None
 
 
 def test_boxes_lie_where_the_spans_say() -> None:
     """The left and right half of a strip that fills half its width are the left and right half of the box."""
     ink = np.zeros((100, 500), np.uint8)
-    found = line_recognizer.boxes((100, 20, 140, 40), ink, [(0.0, 0.25), (0.25, 0.5)])
+    found = line_recognizer.digit_boxes((100, 20, 140, 40), ink, [(0.0, 0.25), (0.25, 0.5)])
     assert found == [(100, 20, 70, 40), (170, 20, 70, 40)]
 
 
 @pytest.mark.parametrize(("text", "seed"), [("2021", 1), ("90", 2), ("58000", 3), ("7346", 6)])
-def test_written_strips_are_read(reader: StripReader, text: str, seed: int) -> None:
+def test_written_strips_are_read(reader: LineRecognizer, text: str, seed: int) -> None:
     """Numbers by the project's own writers, and a span for each digit."""
     spelled = reader.read(drawn(Writer(seed), text), WHOLE)
     assert spelled is not None
@@ -116,20 +116,20 @@ def test_written_strips_are_read(reader: StripReader, text: str, seed: int) -> N
 
 
 @pytest.mark.parametrize(("text", "seed"), [("2000", 1), ("3585", 2), ("60068", 3)])
-def test_touching_digits_are_read(reader: StripReader, text: str, seed: int) -> None:
+def test_touching_digits_are_read(reader: LineRecognizer, text: str, seed: int) -> None:
     """The same when each digit's stroke runs into the next one's."""
-    assert reader.read_each([drawn(Writer(seed), text, gap=-0.22)])[0][0][0] == text
+    assert reader.read_strips([drawn(Writer(seed), text, gap=-0.22)])[0][0][0] == text
 
 
-def test_strips_that_share_a_run_are_read_as_alone(reader: StripReader) -> None:
+def test_strips_that_share_a_run_are_read_as_alone(reader: LineRecognizer) -> None:
     """Short lines side by side on one sheet, and longer ones on sheets of their own, say what they say alone."""
     shown = [drawn(Writer(seed), text) for seed, text in enumerate(("7", "", "90", "2021", "4", "7346"))]
-    assert len(line_recognizer.shared(shown)) < len(shown)
-    alone = [line_recognizer.texts(reader.probabilities(one))[0][0] for one in shown]
-    assert [said[0][0] for said in reader.read_each(shown)] == alone
+    assert len(line_recognizer.pack_strips(shown)) < len(shown)
+    alone = [line_recognizer.decode_texts(reader.probabilities(one))[0][0] for one in shown]
+    assert [said[0][0] for said in reader.read_strips(shown)] == alone
 
 
-def test_an_empty_strip_says_nothing(reader: StripReader) -> None:
+def test_an_empty_strip_says_nothing(reader: LineRecognizer) -> None:
     """No ink: the empty text, surely."""
     spelled = reader.read(np.zeros((line_recognizer.HEIGHT, line_recognizer.WIDTH), np.uint8), WHOLE)
     assert spelled is not None
@@ -140,28 +140,28 @@ def test_an_empty_strip_says_nothing(reader: StripReader) -> None:
 
 def test_looks_at_one_line_count_alike() -> None:
     """Two looks that agree outweigh a surer third; what one look alone thought of keeps its share."""
-    said = line_recognizer.together([(("12", 0.6), ("72", 0.3)), (("12", 0.5),), (("72", 0.9), ("22", 0.05))])
+    said = line_recognizer.average_texts([(("12", 0.6), ("72", 0.3)), (("12", 0.5),), (("72", 0.9), ("22", 0.05))])
     assert [text for text, _ in said] == ["72", "12", "22"]
     assert [chance for _, chance in said] == pytest.approx([1.2 / 3, 1.1 / 3, 0.05 / 3])
 
 
-def test_a_line_that_is_not_sure_is_looked_at_at_other_widths(reader: StripReader) -> None:
+def test_a_line_that_is_not_sure_is_looked_at_at_other_widths(reader: LineRecognizer) -> None:
     """A blurred line is: what it then says is the mean of the three looks. A clear one says what its strip says."""
     clear = drawn(Writer(1), "2021")
     spelled = reader.read(clear, WHOLE)
     assert spelled is not None
-    assert spelled.candidates == line_recognizer.texts(reader.probabilities(cut(clear)))
+    assert spelled.candidates == line_recognizer.decode_texts(reader.probabilities(cut(clear)))
     blurred = np.asarray(cv2.GaussianBlur(clear, (0, 0), 3.5), np.uint8)
-    looks = [line_recognizer.texts(reader.probabilities(cut(blurred)))]
-    assert looks[0][0][1] < line_recognizer.SETTLED
-    looks += reader.read_each([cut(blurred, wide) for wide in line_recognizer.STRETCHED])
+    looks = [line_recognizer.decode_texts(reader.probabilities(cut(blurred)))]
+    assert looks[0][0][1] < line_recognizer.CONFIDENT
+    looks += reader.read_strips([cut(blurred, wide) for wide in line_recognizer.STRETCHES])
     spelled = reader.read(blurred, WHOLE)
     assert spelled is not None
-    assert spelled.candidates == line_recognizer.together(looks)
+    assert spelled.candidates == line_recognizer.average_texts(looks)
 
 
 def cut(ink: Grey, wide: float = 1.0) -> Grey:
-    strip = line_recognizer.cut(ink, WHOLE, wide)
+    strip = line_recognizer.cut_strip(ink, WHOLE, wide)
     assert strip is not None
     return strip
 
@@ -173,7 +173,7 @@ def test_a_network_that_reads_its_golden_strips_wrong_is_refused(tmp_path: Path)
     said = json.loads(manifest.read_text())
     manifest.write_text(json.dumps(said | {"golden": said["golden"][::-1]}))
     with pytest.raises(ModelError, match="golden"):
-        StripReader(manifest)
+        LineRecognizer(manifest)
 
 
 def test_a_damaged_network_is_refused(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_a_damaged_network_is_refused(tmp_path: Path) -> None:
     content[len(content) // 2] ^= 1
     network.write_bytes(bytes(content))
     with pytest.raises(ModelError, match=network.name):
-        StripReader(manifest)
+        LineRecognizer(manifest)
 
 
 def test_a_manifest_of_another_cut_is_refused(tmp_path: Path) -> None:
@@ -193,4 +193,4 @@ def test_a_manifest_of_another_cut_is_refused(tmp_path: Path) -> None:
     (manifest,) = models.glob("strips-*.json")
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"strip": line_recognizer.VERSION + 1}))
     with pytest.raises(ModelError, match="reinstall"):
-        StripReader(manifest)
+        LineRecognizer(manifest)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from edge_daemon.domain import Box, Grey
-from edge_daemon.recognition.punctuation import Marks, marks
+from edge_daemon.recognition.ink import contrast
+from edge_daemon.recognition.punctuation import Marks, find_marks
 from edge_daemon.sources.simulated.handwriting import Writer, draw
 
 
@@ -20,6 +21,10 @@ def written(text: str, seed: int, height: int = 44) -> tuple[Grey, list[Box]]:
     boxes = [(int(60 + x) - 2, int(40 + y) - 2, int(w) + 4, int(h) + 4) for x, y, w, h in number.boxes]
     noise = np.random.default_rng(seed).normal(0, 3, paper.shape)
     return np.clip(cv2.GaussianBlur(paper, (0, 0), 0.8) + noise, 0, 255).astype(np.uint8), boxes
+
+
+def marks(picture: Grey, digits: list[Box]) -> Marks:
+    return find_marks(contrast(picture), digits)
 
 
 @pytest.mark.parametrize(

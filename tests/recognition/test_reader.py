@@ -12,7 +12,8 @@ from edge_daemon.domain import Classifier, Frame, Grey, Patch
 from edge_daemon.geometry import unrotate_box
 from edge_daemon.inference import classifier
 from edge_daemon.inference.options import ModelOptions
-from edge_daemon.recognition.line_recognizer import StripReader
+from edge_daemon.recognition.line_recognizer import LineRecognizer
+from edge_daemon.recognition.orientation import Orientation
 from edge_daemon.recognition.reader import Reader
 from edge_daemon.recognition.sieve import Sieve
 from tests.support.pictures.paper import page
@@ -21,8 +22,8 @@ PAGE = [("2357", 40, 60), ("4946", 360, 200), ("7234", 60, 340)]
 
 
 @cache
-def networks() -> tuple[Sieve, Classifier, StripReader]:
-    return Sieve(), classifier.load(ModelOptions()), StripReader()
+def networks() -> tuple[Sieve, Classifier, LineRecognizer]:
+    return Sieve(), classifier.load(ModelOptions()), LineRecognizer()
 
 
 def reader() -> Reader:
@@ -53,26 +54,26 @@ def test_a_picture_on_its_side_or_head_is_read(turn: int) -> None:
 
 def test_numbers_that_read_both_ways_stay_as_they_stand() -> None:
     """2019 on its head is a fair 6102: without a 3, 4 or 7 nobody can say, and the picture is left as it is."""
-    eyes = reader()
-    found = texts(eyes, patch(np.ascontiguousarray(np.rot90(page([("2019", 60, 60)], height=60, pen=5), 2))))
-    assert eyes.turn == 0
+    reading = reader()
+    found = texts(reading, patch(np.ascontiguousarray(np.rot90(page([("2019", 60, 60)], height=60, pen=5), 2))))
+    assert reading.orientation.turn == 0
     assert "2019" not in found
 
 
 def test_the_way_up_is_remembered() -> None:
     """What was found out at one frame holds for the next without looking round again."""
     turned = np.ascontiguousarray(np.rot90(page(PAGE, height=60, pen=5), 1))
-    eyes = reader()
-    assert texts(eyes, patch(turned, 0.0)) == texts(eyes, patch(turned, 1.0)) == [text for text, _, _ in PAGE]
-    assert eyes.turn == 3
+    reading = reader()
+    assert texts(reading, patch(turned, 0.0)) == texts(reading, patch(turned, 1.0)) == [text for text, _, _ in PAGE]
+    assert reading.orientation.turn == 3
 
 
 def test_looking_round_is_rationed() -> None:
     """A frame that reads badly before it is time to look round again is read as it stands."""
-    eyes = Reader(*networks(), _next_look=100.0)
+    reading = Reader(*networks(), Orientation(next_check=100.0))
     turned = np.ascontiguousarray(np.rot90(page(PAGE, height=60, pen=5), 1))
-    assert texts(eyes, patch(turned, 50.0)) != [text for text, _, _ in PAGE]
-    assert texts(eyes, patch(turned, 100.0)) == [text for text, _, _ in PAGE]
+    assert texts(reading, patch(turned, 50.0)) != [text for text, _, _ in PAGE]
+    assert texts(reading, patch(turned, 100.0)) == [text for text, _, _ in PAGE]
 
 
 @pytest.mark.parametrize(("like_digits", "looks"), [(2, False), (20, True)])
@@ -83,10 +84,10 @@ def test_a_picture_of_other_things_is_not_looked_at_from_all_sides(
     blots = np.full((480, 640), 210, np.uint8)
     for x, y in itertools.product(range(10), range(10)):
         blots[20 + 45 * y :, 30 + 60 * x :][:20, :20] = 40
-    eyes = reader()
-    monkeypatch.setattr(Sieve, "sift", lambda *given: np.array([0.2] * like_digits + [0.0] * 100)[: len(given[2])])
-    eyes.read(patch(blots))
-    assert (eyes._next_look > 0) == looks
+    reading = reader()
+    monkeypatch.setattr(Sieve, "filter", lambda *given: np.array([0.2] * like_digits + [0.0] * 100)[: len(given[2])])
+    reading.read(patch(blots))
+    assert (reading.orientation.next_check > 0) == looks
 
 
 def test_a_configured_field_stays_as_its_owner_turned_it() -> None:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import Grey, Line
 from edge_daemon.images import shrink
-from edge_daemon.recognition.cut_points import slices
+from edge_daemon.recognition.bars import ALIGNED_BAR_CHANCE
+from edge_daemon.recognition.cut_points import cut_blob
 from edge_daemon.recognition.ink import Blob, contrast, find_blobs
-from edge_daemon.recognition.segment import MAY_BE, VOUCHED, WORK_SIDE, Sift, segment
+from edge_daemon.recognition.segment import MIN_CHANCE, WORK_SIDE, Filter, segment
 from edge_daemon.recognition.sieve import Sieve
 from tests.support.pictures.paper import in_shadow, page, patch
 
@@ -42,7 +43,7 @@ def test_light_on_dark_reads_like_dark_on_light() -> None:
 
 def test_shadow_is_not_ink() -> None:
     """A hard shadow and falling light add no glyph and lose none: its edge is for the sieve to turn down."""
-    assert [singles(line) for line in segment(patch(in_shadow(page(TWO_LINES))), Sieve().sift)] == [4, 2, 3]
+    assert [singles(line) for line in segment(patch(in_shadow(page(TWO_LINES))), Sieve().filter)] == [4, 2, 3]
 
 
 def test_faint_pencil_and_bold_marker_share_a_page() -> None:
@@ -112,7 +113,7 @@ def test_tiny_pictures_are_survived(shape: tuple[int, int]) -> None:
     segment(patch(np.random.default_rng(2).integers(0, 256, shape, dtype=np.uint8)))
 
 
-def doubting(*doubts: tuple[int, float]) -> Sift:
+def doubting(*doubts: tuple[int, float]) -> Filter:
     """A sieve that passes all but the n-th pieces from the left, which get the given chance."""
 
     def sift(ink: Grey, blobs: Sequence[Blob]) -> NDArray[np.float32]:
@@ -166,7 +167,7 @@ def test_a_bar_in_line_with_a_sure_digit_may_be_a_1() -> None:
     longer, as a bracket or a line is, does not."""
     (first, *_) = segment(patch(broad_and_thin()), doubting((2, 0.05)))
     assert first.box[0] + first.box[2] > 195
-    assert [glyph.chance for glyph in first.glyphs][-1] == VOUCHED
+    assert [glyph.chance for glyph in first.glyphs][-1] == ALIGNED_BAR_CHANCE
     longer = broad_and_thin()
     cv2.line(longer, (200, 40), (200, 140), (40,), 5, cv2.LINE_AA)
     (first, *_) = segment(patch(longer), doubting((2, 0.05)))
@@ -177,7 +178,7 @@ def test_a_blob_with_a_wide_gap_is_cut_once() -> None:
     """Two bars with nothing between, as under a bar that was taken away: after the first cut the others are past."""
     ink = np.zeros((60, 100), np.uint8)
     ink[:, :5] = ink[:, 95:] = 255
-    pieces, costs = slices(Blob(0, 0, 100, 60, ink, 200))
+    pieces, costs = cut_blob(Blob(0, 0, 100, 60, ink, 200))
     assert [piece.x for piece in pieces] == [0, 95]
     assert len(costs) == 1
 
@@ -201,7 +202,7 @@ def test_a_plus_keeps_its_arms() -> None:
     assert (plus.w > 95, plus.h > 105, plus.ink[plus.h // 2, 5] > 0) == (True, True, True)
 
 
-@pytest.mark.parametrize(("foot", "chance"), [(200, 0.9), (160, MAY_BE)])
+@pytest.mark.parametrize(("foot", "chance"), [(200, 0.9), (160, MIN_CHANCE)])
 def test_a_bar_that_leans_more_than_the_digits_beside_it_is_left_open(foot: int, chance: float) -> None:
     """Upright beside a 2 it is what the sieve says, a 1; as a slash it is read with all doubt."""
     paper = np.full((480, 640), 220, np.uint8)

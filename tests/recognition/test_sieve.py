@@ -14,7 +14,7 @@ from edge_daemon.domain import Grey
 from edge_daemon.errors import ModelError
 from edge_daemon.inference import manifest as manifests
 from edge_daemon.recognition.ink import contrast, find_blobs
-from edge_daemon.recognition.segment import MAY_BE
+from edge_daemon.recognition.segment import MIN_CHANCE
 from edge_daemon.recognition.sieve import Sieve
 from tests.support.pictures.paper import page
 
@@ -28,7 +28,7 @@ def passed(sieve: Sieve, picture: Grey) -> tuple[int, int]:
     """How many pieces of ink pass, and how many there are."""
     ink = contrast(picture)
     blobs = find_blobs(ink)
-    return int((sieve.sift(ink, blobs) >= MAY_BE).sum()), len(blobs)
+    return int((sieve.filter(ink, blobs) >= MIN_CHANCE).sum()), len(blobs)
 
 
 def test_writing_passes(sieve: Sieve) -> None:
@@ -56,7 +56,7 @@ def test_a_rough_wall_does_not_pass(sieve: Sieve) -> None:
 
 def test_no_ink_is_no_question(sieve: Sieve) -> None:
     """An empty list gives an empty answer."""
-    assert sieve.sift(np.zeros((100, 100), np.uint8), []).shape == (0,)
+    assert sieve.filter(np.zeros((100, 100), np.uint8), []).shape == (0,)
 
 
 def test_a_sieve_that_judges_its_golden_pictures_wrong_is_refused(tmp_path: Path) -> None:

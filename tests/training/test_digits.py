@@ -159,9 +159,9 @@ class Trained:
 
 
 def test_a_network_forgets_how_common_what_is_no_digit_was() -> None:
-    """One that says of anything what the shares of training were, a not COMMON times as often as each digit, finds
-    all eleven alike afterwards; what was taken from it judges it on such a mix."""
-    shares = np.append(np.ones(10), lattice.COMMON)
+    """One that says of anything what the shares of training were, a not NON_DIGIT_PRIOR times as often as each digit,
+    finds all eleven alike afterwards; what was taken from it judges it on such a mix."""
+    shares = np.append(np.ones(10), lattice.NON_DIGIT_PRIOR)
     labels = np.repeat(np.arange(11), (shares * 200).astype(int))
     trained = Trained(np.log(shares).astype(np.float32))
     held_out = dataset.Part("held out", 0, np.zeros((len(labels), 28, 28, 2), np.uint8), labels)

@@ -29,7 +29,7 @@ def make(source: page.Sources, count: int, seed: int, workers: int) -> tuple[Pic
 def _glyphs(source: page.Sources, seed: int, index: int) -> tuple[Pictures, sets.Labels]:
     """All digits and at most OTHERS others of scene `index`."""
     rng = np.random.default_rng([seed, index])
-    found = scene.glyph_samples(scene.scene(rng, source), _sieve().sift)
+    found = scene.glyph_samples(scene.scene(rng, source), _sieve().filter)
     others = [i for i, (_, label) in enumerate(found) if label == NOT_A_DIGIT]
     dropped = set(rng.permutation(others)[OTHERS:].tolist())
     kept = [(normalise.normalise(ink), label) for i, (ink, label) in enumerate(found) if i not in dropped]

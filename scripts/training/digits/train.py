@@ -143,14 +143,14 @@ def best(work: Path) -> Any:
 
 def even(trained: Any, held_out: dataset.Part) -> NDArray[np.float32]:
     """Make a trained network take all classes for equally likely (Saerens et al., 2002): it saw what is no digit
-    `read.COMMON` times as often as a digit. A crop alone is then not refused for that; the reader, which sees where
-    the glyph stands, has it back.
+    `lattice.NON_DIGIT_PRIOR` times as often as a digit. A crop alone is then not refused for that; the reader, which
+    sees where the glyph stands, has it back.
 
     Returns the logits (11,) that were taken, which held-out pictures, mixed like those of training, are judged with.
     """
     said = np.asarray(trained.predict(held_out.x, batch_size=512, verbose=0), np.float32)
     taken = np.zeros(net.CLASSES, np.float32)
-    taken[NOT_A_DIGIT] = calibrate.temperature(said, held_out.y) * math.log(lattice.COMMON)
+    taken[NOT_A_DIGIT] = calibrate.temperature(said, held_out.y) * math.log(lattice.NON_DIGIT_PRIOR)
     *others, bias = trained.get_weights()
     trained.set_weights([*others, bias - taken])
     return taken

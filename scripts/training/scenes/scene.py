@@ -14,7 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from edge_daemon.domain import NOT_A_DIGIT, Box, Frame, Grey, Patch
-from edge_daemon.recognition.segment import Sift, segment
+from edge_daemon.recognition.segment import Filter, segment
 from scripts.training.scenes import distractors, grounds, layouts
 from scripts.training.scenes.page import Ids, Page, Sources, blank
 
@@ -133,7 +133,7 @@ def placed(page: Page, ids: Ids) -> tuple[Placed, ...]:
     return tuple(found)
 
 
-def glyph_samples(made: Scene, sift: Sift | None = None) -> list[tuple[Grey, int]]:
+def glyph_samples(made: Scene, keep: Filter | None = None) -> list[tuple[Grey, int]]:
     """The glyph hypotheses that segment() offers for a scene, with their digit, or NOT_A_DIGIT.
 
     What is clutter, half a digit or two is no digit. What is neither clearly (a digit with a bit of a line or of its
@@ -142,7 +142,7 @@ def glyph_samples(made: Scene, sift: Sift | None = None) -> list[tuple[Grey, int
     patch = Patch(None, Frame(0, 0.0, 0.0, made.picture), made.picture, np.eye(3))
     whole = np.bincount(made.ids.ravel(), minlength=len(made.labels))
     samples = []
-    for line in segment(patch, sift):
+    for line in segment(patch, keep):
         for glyph in line.glyphs:
             label = label_of(glyph.box, glyph.ink, made, whole)
             if label is not None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edge_daemon.inference.runtime import find_runtime
 from edge_daemon.recognition import sieve
 from edge_daemon.recognition.ink import Blob, contrast, find_blobs
-from edge_daemon.recognition.segment import MAY_BE, looks_like_writing
+from edge_daemon.recognition.segment import MIN_CHANCE, looks_like_writing
 from edge_daemon.sources.simulated import handwriting
 from scripts.training.common import convert, manifest, options, pool, runtimes
 from scripts.training.digits import sets
@@ -176,10 +176,10 @@ def differences(networks: dict[str, bytes], x: NDArray[np.uint8]) -> dict[str, f
 
 
 def figures(chances: NDArray[np.float32], truth: NDArray[np.uint8]) -> dict[str, float]:
-    """On scenes by held-back writers and fonts: what passes at segment.MAY_BE."""
-    passed = chances >= MAY_BE
+    """On scenes by held-back writers and fonts: what passes at segment.MIN_CHANCE."""
+    passed = chances >= MIN_CHANCE
     return {
-        "kept from": MAY_BE,
+        "kept from": MIN_CHANCE,
         "digits kept": round(float(passed[truth > 0].mean()), 4),
         "clutter kept": round(float(passed[truth == 0].mean()), 4),
     }

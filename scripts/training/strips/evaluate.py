@@ -37,7 +37,7 @@ def pictures(folder: Path) -> list[tuple[str, str, Grey]]:
     return [(name, digits, np.asarray(picture, np.uint8)) for name, digits, picture in shown if picture is not None]
 
 
-def read(reader: line_recognizer.StripReader, folder: Path) -> list[Read]:
+def read(reader: line_recognizer.LineRecognizer, folder: Path) -> list[Read]:
     found = []
     for name, truth, picture in pictures(folder):
         said = reader.read(contrast(picture), (0, 0, picture.shape[1], picture.shape[0]))
@@ -55,7 +55,7 @@ def sure_from(found: Sequence[Read], precision: float) -> tuple[float, float]:
     return (ranked[last].confidence, (last + 1) / len(ranked)) if last >= 0 else (1.0, 0.0)
 
 
-def speed(reader: line_recognizer.StripReader, folder: Path) -> float:
+def speed(reader: line_recognizer.LineRecognizer, folder: Path) -> float:
     """Median microseconds from the contrast map of a line to its texts."""
     times = []
     for _, _, picture in pictures(folder):
@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--misses", action="store_true", help="name the pictures that were read wrong")
     args = parser.parse_args(argv)
     cv2.setNumThreads(1)
-    reader = line_recognizer.StripReader(args.model, args.kind)
+    reader = line_recognizer.LineRecognizer(args.model, args.kind)
     found = read(reader, args.folder)
     right = [r.text == r.truth for r in found]
     wrong = sum(edits(r.text, r.truth) for r in found)

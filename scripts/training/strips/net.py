@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.recognition.line_recognizer import FRAMES, HEIGHT, NONE, SCORES, WIDTH
+from edge_daemon.recognition.line_recognizer import BLANK, FRAMES, HEIGHT, SCORES, WIDTH
 
 LONGEST = 12
 """Digits on one strip at most; shorter texts are filled up with -1."""
@@ -66,5 +66,5 @@ def loss(truth: Any, said: Any) -> Any:
     spelled = tf.compat.v1.nn.ctc_loss(
         sparse, said, frames, ignore_longer_outputs_than_inputs=True, time_major=False
     )  # its blank is the last class
-    nothing = -tf.reduce_sum(tf.nn.log_softmax(said)[..., NONE], axis=1)
+    nothing = -tf.reduce_sum(tf.nn.log_softmax(said)[..., BLANK], axis=1)
     return tf.where(empty, nothing, spelled)

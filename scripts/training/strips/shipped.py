@@ -74,7 +74,7 @@ def temperature(said: NDArray[np.float32], texts: Sequence[str]) -> float:
 
 def figures(said: NDArray[np.float32], heat: float, texts: Sequence[str]) -> dict[str, float]:
     """On held-back strips: right texts, and how far confidence is from the share that is right."""
-    best = [line_recognizer.texts(softmax(out, heat))[0] for out in said]
+    best = [line_recognizer.decode_texts(softmax(out, heat))[0] for out in said]
     right = np.array([text == truth for (text, _), truth in zip(best, texts, strict=True)])
     sure = np.array([chance for _, chance in best])
     return {
@@ -88,7 +88,7 @@ def differences(networks: dict[str, bytes], x: NDArray[np.uint8]) -> dict[str, f
     read = {}
     for name, out in runtimes.answers(networks, x, line_recognizer.network).items():
         rows = out.reshape(-1, line_recognizer.FRAMES, line_recognizer.SCORES)
-        read[name] = [line_recognizer.texts(softmax(row, 1.0))[0][0] for row in rows]
+        read[name] = [line_recognizer.decode_texts(softmax(row, 1.0))[0][0] for row in rows]
     return {
         f"{a} = {b}": round(float(np.mean([p == q for p, q in zip(read[a], read[b], strict=True)])), 4)
         for a, b in combinations(read, 2)
@@ -108,6 +108,6 @@ def drawn(writer: handwriting.Writer, text: str, gap: float = 0.0) -> Grey:
         number = writer.number(char, 36)
         handwriting.draw(page, [s + np.array([x, 12], np.float32) for s in number.strokes], 3.5, 60)
         x += number.boxes[0][2] + (0.22 + gap) * 36
-    strip = line_recognizer.cut(contrast(page), (0, 0, max(60, int(x + 6)), 60))
+    strip = line_recognizer.cut_strip(contrast(page), (0, 0, max(60, int(x + 6)), 60))
     assert strip is not None
     return strip

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edge_daemon.domain import DIGITS, Box, Grey
 from edge_daemon.images import MIN_HEIGHT
 from edge_daemon.recognition.ink import contrast
-from edge_daemon.recognition.line_recognizer import SQUEEZE, WIDTH, cut
+from edge_daemon.recognition.line_recognizer import SQUEEZE, WIDTH, cut_strip
 from edge_daemon.sources.simulated import handwriting
 from scripts.training.scenes import distractors, grounds, hands
 from scripts.training.strips.grounds import ground
@@ -38,7 +38,7 @@ def strip(rng: Generator, source: Sources) -> tuple[Grey, str]:
     while True:
         written = nothing(rng, source) if rng.random() < EMPTY else number(rng, source)
         picture, box = photographed(rng, source, written)
-        found = cut(contrast(picture), box) if min(picture.shape) >= MIN_HEIGHT else None
+        found = cut_strip(contrast(picture), box) if min(picture.shape) >= MIN_HEIGHT else None
         if found is not None:
             return found, written.text
 
