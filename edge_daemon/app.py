@@ -33,7 +33,7 @@ from edge_daemon.domain import Event, Frame, Listener, Number, Patch, Reading, R
 from edge_daemon.errors import ConfigError
 from edge_daemon.fields.extract import FieldExtractor
 from edge_daemon.inference.edgetpu import EdgeTpu
-from edge_daemon.model_store.selection import Selected, selected
+from edge_daemon.model_store.active_model import ActiveModel, open_active_model
 from edge_daemon.model_store.store import Store
 from edge_daemon.on_device.collector import HardSampleCollector
 from edge_daemon.on_device.explain_log import ReadingLog
@@ -204,7 +204,7 @@ def build(
         systemd = stack.enter_context(closing(Systemd()))
         delivery, camera = reused.delivery(config), reused.camera(config)
         outbox, last_values, courier = delivery.outbox, delivery.last_values, delivery.courier
-        announce(config, classifier, store.noticed(classifier.name), outbox, last_values)
+        announce(config, classifier, store.note_model(classifier.name), outbox, last_values)
 
         fields = FieldExtractor(config.fields)
         voter = Voter(config.fields, classifier.name, classifier.backend, reader.read, outbox.accepted())
@@ -265,10 +265,10 @@ def build(
 
 
 @contextmanager
-def chosen_model(config: Config, store: Store, inbox: Inbox) -> Iterator[Selected]:
+def chosen_model(config: Config, store: Store, inbox: Inbox) -> Iterator[ActiveModel]:
     """The reader with the configured model, on a Coral where there is one. Another model asks for a reload."""
     device, reload = EdgeTpu(state_folder(), config.model.delegate == "edgetpu"), partial(inbox.put, Request.RELOAD)
-    with closing(device), selected(config.model, store, device, reload) as model:
+    with closing(device), open_active_model(config.model, store, device, reload) as model:
         yield model
 
 

@@ -25,10 +25,10 @@ from tests.support.records import reading
 
 SAMPLE = Sample(1.5, "tank", "unsure", [("12", 0.5)], [], "digits@1", b"\x89PNG")
 READERS: dict[str, tuple[str, bytes, Callable[[Path], object]]] = {
-    "model that read last": ("reads", b"digits@0.4.0", lambda f: Store(f).noticed("digits@0.5.0")),
-    "active model": ("active", msgspec.json.encode(Pointer("9.0.0", "8.0.0", True)), lambda f: Store(f).sound()),
+    "model that read last": ("reads", b"digits@0.4.0", lambda f: Store(f).note_model("digits@0.5.0")),
+    "active model": ("active", msgspec.json.encode(Pointer("9.0.0", "8.0.0", True)), lambda f: Store(f).usable()),
     "deaths on probation": ("deaths", b"2", lambda f: Store(f).deaths()),
-    "refused models": ("refused", b'{"9.0.0": "too slow"}', lambda f: Store(f).refused()),
+    "refused models": ("refused", b'{"9.0.0": "too slow"}', lambda f: Store(f).refusals()),
     "Coral": ("edgetpu", b'{"crashes": 1}', lambda f: EdgeTpu(f, False)),
     "updates": (install.STATE_FILE, msgspec.json.encode(install.UpdateState()), install.load_state),
     "transactions": (

@@ -13,8 +13,8 @@ from edge_daemon.inference.edgetpu import NO_FILE, PROBE_SECONDS
 from edge_daemon.inference.edgetpu_probe import RECONNECT
 from edge_daemon.inference.options import AUTO, ModelOptions
 from edge_daemon.inference.runtime import find_runtime
-from edge_daemon.model_store.acceptance import first_run
-from edge_daemon.model_store.selection import settled
+from edge_daemon.model_store.acceptance import accept_options
+from edge_daemon.model_store.active_model import resolve
 from edge_daemon.model_store.store import Store
 from edge_daemon.recognition.line_recognizer import LineRecognizer
 from edge_daemon.recognition.reader import open_reader
@@ -29,10 +29,10 @@ def check(config: Config) -> Iterator[Found]:
     Sieve()
     LineRecognizer()
     store = Store(state_folder() / "models")
-    if config.model.path == AUTO and (trouble := store.sound()[1]):
+    if config.model.path == AUTO and (trouble := store.usable()[1]):
         yield Level.FAIL, trouble, "Activate another version, or install this one anew."
-    model = settled(config.model, store)
-    first_run(model)
+    model = resolve(config.model, store)
+    accept_options(model)
     classifier = open_reader(model).classifier
     yield Level.OK, f"{classifier.name} on {classifier.backend}: undamaged, and reads its golden pictures right"
     yield from _edgetpu(model)

@@ -82,11 +82,11 @@ def evaluate(options: ModelOptions, crops: Path, picture: Path | None, as_json: 
     The set is a .npz file with x (n, height, width) uint8, light ink on black, and y (0 to 9; 10: no digit); or a
     folder of pictures in sub-folders 0 to 9 and "not".
     """
-    from edge_daemon.model_store.acceptance import first_run
+    from edge_daemon.model_store.acceptance import accept_options
     from edge_daemon.tools import evaluate as engine
     from edge_daemon.tools.explain import save
 
-    first_run(options)
+    accept_options(options)
     result = engine.evaluate(options, crops)
     say(engine.as_json(result) if as_json else engine.as_table(result))
     if picture:

@@ -34,12 +34,12 @@ def read(paths: tuple[str, ...], as_json: bool, folder: Path | None, model: str)
     A picture that cannot be read is told on stderr, and the others are read all the same; the exit code is 1 then.
     """
     from edge_daemon.inference.options import ModelOptions
-    from edge_daemon.model_store.acceptance import first_run
+    from edge_daemon.model_store.acceptance import accept_options
     from edge_daemon.recognition.reader import open_reader
     from edge_daemon.sources.files import expand
     from edge_daemon.tools import read as answers
 
-    first_run(ModelOptions(model))
+    accept_options(ModelOptions(model))
     reader = open_reader(ModelOptions(model), check_every=0.0)
     failed = False
     with _progress(expand(paths)) as found:

@@ -76,11 +76,11 @@ def _forgotten(manifest: Path, sets: Sequence[Path]) -> list[str]:
     """What speaks against the model, beside the bundled one. Raises ModelError where it cannot be used."""
     from edge_daemon.inference.classifier import load
     from edge_daemon.inference.options import ModelOptions
-    from edge_daemon.model_store.acceptance import first_run
+    from edge_daemon.model_store.acceptance import accept_options
     from edge_daemon.tools import compare_models
 
     options = ModelOptions(str(manifest))
-    first_run(options)
+    accept_options(options)
     return compare_models.advice(compare_models.standing(load(ModelOptions("bundled")), load(options), sets))
 
 

@@ -1,10 +1,11 @@
-"""The models on this device: installed versions, trial before one becomes active, probation, return to the one before.
+"""The models on this device: installed versions, acceptance and probation of a new one, return to the one before.
 
-A folder with a manifest comes in, a version that was tried goes out. The daemon and the tools use it.
+A folder with a manifest comes in, a reader with a model that works goes out. The daemon, the checks and the tools use
+it.
 """
 
 __all__ = [
     "acceptance",
-    "selection",
+    "active_model",
     "store",
 ]

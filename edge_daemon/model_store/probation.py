@@ -1,8 +1,8 @@
-"""A new model beside the one before it, on what the camera sees: kept only where it is no worse.
+"""Probation: a new model reads beside the one before it, and is kept only if it is no worse.
 
-Both read every glyph for so many frames; the new one speaks. It is left at once where it fails or answers with what
-are no probabilities, and at each inspection where it is less sure, refuses more, contradicts what the old one is sure
-of, or is much slower.
+Both read every glyph of FRAMES frames; the answers of the new one count. It is given up at once where it fails or gives
+NaN, and at each inspection where it is less confident, refuses more, contradicts what the old one is sure of, or is
+much slower.
 """
 
 from __future__ import annotations
@@ -19,102 +19,116 @@ from edge_daemon.domain import NOT_A_DIGIT, Classifier, Glyph
 log = logging.getLogger(__name__)
 
 FRAMES = 200
-"""So many frames with something to read."""
+"""Frames with glyphs that a probation lasts."""
 INSPECTED = 50
 """Frames from one inspection to the next."""
-LESS_SURE, MORE_REFUSED, CONTRADICTED, SLOWER = 0.05, 0.10, 0.05, 5.0
-"""What is worse: confidence of what both call a digit, share refused, share of what the old one is sure of and the new
-one reads otherwise, and how many times the old one's time."""
+LESS_CONFIDENT = 0.05
+"""Given up when its mean confidence in what both call a digit is lower by more than this."""
+MORE_REFUSED = 0.10
+"""Given up when the share of glyphs that it calls "not a digit" is higher by more than this."""
+CONTRADICTED = 0.05
+"""Given up when it reads more than this share of the glyphs otherwise of which the old one is sure."""
+SLOWER = 5.0
+"""Given up when it takes more than this many times the old one's time."""
 SURE = 0.95
-GRACE = 1e-3
+"""Confidence from which the old model counts as sure."""
+FAST_ENOUGH = 1e-3
 """Seconds a digit that are never too slow."""
 
 
 class Probation:
-    """domain.Classifier: the new one, until it is left."""
+    """domain.Classifier: the new model, until it is given up; then the old one."""
 
     def __init__(
         self,
         new: Classifier,
         old: Classifier,
-        verdict: Callable[[str], None],
+        end: Callable[[str], None],
         now: Callable[[], float] = time.perf_counter,
         contradicts: float = 0.0,
     ) -> None:
-        """`verdict` is called once, from within `classify`, with why it is to be left; "": it is kept.
+        """`end` is called once, from within `classify`, with why the new model is given up; "": it is kept.
 
-        `contradicts`: so much more of what the old one is sure of may be denied, 0..1: it is known to err.
+        `contradicts` is added to CONTRADICTED: the old model is known to err on as many of the glyphs.
         """
         self._contradicts = contradicts
         self.name = new.name
         self._new, self._old = new, old
-        self._verdict = verdict
+        self._end = end
         self._now = now
         self._frames = 0
         self._over = False
-        self._tally = np.zeros(8)
-        self._took = [0.0, 0.0]
+        self._sums = np.zeros(8)
+        """Glyphs; refused by the new, by the old; called a digit by both, the confidence of the new and of the old in
+        those; of which the old is sure, and of those read otherwise by the new."""
+        self._seconds = [0.0, 0.0]
+        """Taken by the new, by the old."""
 
     @property
     def backend(self) -> str:
         return self._new.backend
 
     def classify(self, glyphs: Sequence[Glyph]) -> NDArray[np.float32]:
-        """What the new one says; once it is left, what the old one says."""
+        """The probabilities of the new model; once it is given up, of the old one."""
         if self._over or not glyphs:
             return self._new.classify(glyphs)
         start = self._now()
         try:
-            said = self._new.classify(glyphs)
-            if not np.isfinite(said).all():
-                raise ValueError("it answers with what are no numbers")
+            new = self._new.classify(glyphs)
+            if not np.isfinite(new).all():
+                raise ValueError("it gives values that are not numbers (NaN or infinite)")
         except Exception as error:  # whatever a model makes the runtime raise is the model's fault
-            self._end(f"it failed: {error}")
+            self._finish(f"it failed: {error}")
             return self._new.classify(glyphs)
         middle = self._now()
-        usual = self._old.classify(glyphs)
-        self._count(said, usual, middle - start, self._now() - middle)
+        old = self._old.classify(glyphs)
+        self._count(new, old, middle - start, self._now() - middle)
         if self._frames % INSPECTED == 0:
             why = self._worse()
             if why or self._frames >= FRAMES:
-                self._end(why)
-        return said
+                self._finish(why)
+        return new
 
-    def _count(self, said: NDArray[np.float32], usual: NDArray[np.float32], took: float, took_usually: float) -> None:
+    def _count(self, new: NDArray[np.float32], old: NDArray[np.float32], new_took: float, old_took: float) -> None:
         self._frames += 1
-        self._took[0] += took
-        self._took[1] += took_usually
-        best, best_usually = said.argmax(axis=1), usual.argmax(axis=1)
-        both = (best != NOT_A_DIGIT) & (best_usually != NOT_A_DIGIT)
-        sure = (usual.max(axis=1) >= SURE) & (best_usually != NOT_A_DIGIT)
-        self._tally += (
-            len(said),
-            (best == NOT_A_DIGIT).sum(),
-            (best_usually == NOT_A_DIGIT).sum(),
+        self._seconds[0] += new_took
+        self._seconds[1] += old_took
+        new_best, old_best = new.argmax(axis=1), old.argmax(axis=1)
+        both = (new_best != NOT_A_DIGIT) & (old_best != NOT_A_DIGIT)
+        sure = (old.max(axis=1) >= SURE) & (old_best != NOT_A_DIGIT)
+        self._sums += (
+            len(new),
+            (new_best == NOT_A_DIGIT).sum(),
+            (old_best == NOT_A_DIGIT).sum(),
             both.sum(),
-            said[both].max(axis=1).sum() if both.any() else 0.0,
-            usual[both].max(axis=1).sum() if both.any() else 0.0,
+            new[both].max(axis=1).sum() if both.any() else 0.0,
+            old[both].max(axis=1).sum() if both.any() else 0.0,
             sure.sum(),
-            (sure & (best != best_usually)).sum(),
+            (sure & (new_best != old_best)).sum(),
         )
 
     def _worse(self) -> str:
-        """Why it is worse than the old one; empty: it is not."""
-        glyphs, refused, refused_usually, both, surety, usual_surety, sure, contradicted = self._tally
-        took, took_usually = (seconds / glyphs for seconds in self._took)
-        if (refused - refused_usually) / glyphs > MORE_REFUSED:
-            return f"it refused {refused / glyphs:.0%} of all ink, the model before it {refused_usually / glyphs:.0%}"
-        if both and (usual_surety - surety) / both > LESS_SURE:
-            return f"its confidence was {surety / both:.2f}, that of the model before it {usual_surety / both:.2f}"
+        """Why the new model is worse than the old one; empty: it is not."""
+        glyphs, new_refused, old_refused, both, new_confidence, old_confidence, sure, contradicted = self._sums
+        new_took, old_took = (seconds / glyphs for seconds in self._seconds)
+        if (new_refused - old_refused) / glyphs > MORE_REFUSED:
+            return f"it refused {new_refused / glyphs:.0%} of all ink, the model before it {old_refused / glyphs:.0%}"
+        if both and (old_confidence - new_confidence) / both > LESS_CONFIDENT:
+            return (
+                f"its confidence was {new_confidence / both:.2f}, that of the model before it"
+                f" {old_confidence / both:.2f}"
+            )
         if sure and contradicted / sure > CONTRADICTED + self._contradicts:
             return f"it contradicted {contradicted / sure:.0%} of what the model before it was sure of"
-        if took > max(GRACE, SLOWER * took_usually):
-            return f"it took {took * 1e3:.1f} ms for a digit, the model before it {took_usually * 1e3:.1f} ms"
+        if new_took > max(FAST_ENOUGH, SLOWER * old_took):
+            return f"it took {new_took * 1e3:.1f} ms for a digit, the model before it {old_took * 1e3:.1f} ms"
         return ""
 
-    def _end(self, why: str) -> None:
+    def _finish(self, why: str) -> None:
         self._over = True
-        log.info("%s has stood its probation", self.name) if not why else log.error("%s is left: %s", self.name, why)
         if why:
+            log.error("model %s is given up: %s", self.name, why)
             self._new, self.name = self._old, self._old.name
-        self._verdict(why)
+        else:
+            log.info("model %s has passed its probation", self.name)
+        self._end(why)

@@ -1,15 +1,14 @@
-"""The models at hand: versions side by side in a folder, one pointer to the one that runs, the bundled one below all.
+"""The model store: versions side by side in a folder, and a pointer to the one that runs.
 
-    <state>/models/versions/0.4.0/   a manifest and the files it names, never changed once they are there
+    <state>/models/versions/0.4.0/   a manifest and the files it names; they are never changed
     <state>/models/active            the pointer: which version runs, which ran before, whether it is on probation
-    <state>/models/refused           versions that were left, and why: never tried again by themselves
+    <state>/models/refused           versions that were given up, and why: they are not tried again automatically
 
-Without a pointer, and whenever what it names is damaged and what ran before is too, the bundled model runs. Every
-change is one file written aside and renamed: whenever the power goes, the old or the new model is active.
+The bundled model runs where there is no pointer, or where both versions that it names are damaged. Every change writes
+a new file and renames it: after a power cut either the old or the new model is active.
 
-The bundled model moves up when the program is upgraded. An active version that is older than it then gives way to it,
-unless somebody has activated it since. Only a version of numbers, as 0.4.0 is, can be older: one with a name of its
-owner's, as dock-2, stays.
+An upgrade of the program may bring a newer bundled model. It then replaces an older active version, unless a person has
+activated that since. Only a version that begins with numbers, such as 0.4.0, can be older; dock-2 stays active.
 """
 
 from __future__ import annotations
@@ -26,22 +25,22 @@ from edge_daemon.errors import ModelError
 from edge_daemon.inference.digits import DigitManifest
 from edge_daemon.inference.manifest import bundled, read_file
 from edge_daemon.model_store import version as files
-from edge_daemon.model_store.acceptance import tried
+from edge_daemon.model_store.acceptance import accept_model
 from edge_daemon.system import atomic
 from edge_daemon.system.file_lock import locked
 
 KEPT = 4
-"""So many versions stay at most, the oldest that nobody needs goes first."""
+"""Versions that stay in the store at most; the oldest one that is not needed is deleted first."""
 
 
 class Pointer(msgspec.Struct, frozen=True):
-    """What runs. "" stands for the bundled model."""
+    """The content of the file `active`. "" stands for the bundled model."""
 
     version: str = ""
     previous: str = ""
     probation: bool = False
     beside: str = ""
-    """The bundled version when this was written: with another one, an older version gives way to that."""
+    """The bundled version when this was written: a newer bundled version replaces an older active one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,46 +48,46 @@ class Version:
     """One model that could run."""
 
     name: str
-    """Its version, such as 0.4.0."""
+    """Such as 0.4.0."""
     manifest: Path
     bundled: bool = False
     active: bool = False
     probation: bool = False
-    """It runs, and is still watched: it may be left by itself."""
+    """It runs, and may still be given up automatically."""
     refused: str = ""
-    """Why it was left; empty: it was not."""
+    """Why it was given up; empty: it was not."""
     outdated: bool = False
-    """It was the active one when the program was upgraded, and gave way to a newer bundled one."""
+    """It was active when an upgrade of the program brought a newer bundled version, which replaced it."""
 
 
 class Store:
-    """Call from one thread. Several processes may have one each: the daemon and the command line do."""
+    """The store in one folder. Call it from one thread; several processes may use the folder at once."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` need not be there yet; nothing is written before the first `add`."""
+        """`folder` need not exist; nothing is written before the first `add`."""
         self.folder = folder
         self._versions = folder / "versions"
         self._floor = bundled("digits")
 
     def add(self, source: Path) -> str:
-        """Take in a model: a folder with one manifest (.json) and the files it names. Returns its version.
+        """Copy a model into the store: a folder with one manifest (.json) and the files it names. Returns its version.
 
-        Hashes and contract are checked, and the model is run in a process of its own, before it gets its place.
-        What is there already, undamaged, is left as it is. Raises ModelError with a sentence, OSError for a full disk.
+        Hashes and manifest are checked, and the model is run in a child process, before it is visible in the store. A
+        version that is there already, undamaged, stays as it is. Raises ModelError, or OSError for a full disk.
         """
-        facts, manifest = files.facts(source)
+        facts, manifest = files.read_version(source)
         if facts.version == self._bundled_name():
             raise ModelError(f"{facts.version} is the version of the bundled model; a new model needs a new version")
-        if facts.version in self.refused():
+        if facts.version in self.refusals():
             raise ModelError(f"{facts.version} was refused: {self.refusals()[facts.version]}; it is not tried again")
         with self._locked(".adding"):
             there = self._versions / facts.version
             if there.exists() and not files.damage(there):
-                if files.manifest(there).read_bytes() != manifest.read_bytes():
-                    raise ModelError(f"{facts.version} is in the store already, with another content")
+                if files.find_manifest(there).read_bytes() != manifest.read_bytes():
+                    raise ModelError(f"{facts.version} is in the store already, with other content")
                 return facts.version
             fresh = self._versions / f".new-{facts.version}"
-            self._take_in(source, manifest, facts, fresh)
+            self._copy_and_accept(source, manifest, facts, fresh)
             with self._locked():
                 shutil.rmtree(there, ignore_errors=True)  # damaged
                 fresh.rename(there)
@@ -97,13 +96,13 @@ class Store:
         return facts.version
 
     def activate(self, version: str, again: bool = False) -> None:
-        """From the next start (or reload) on this version runs, on probation unless it is the bundled one.
+        """Make this version run from the next start or reload on, on probation unless it is the bundled one.
 
-        `again`: also one that was refused. Raises ModelError where it is unknown, damaged or refused.
+        `again`: also a version that was refused. Raises ModelError where it is unknown, damaged or refused.
         """
         why = self.refusals().get(version)
         if why is not None and not again:
-            raise ModelError(f"{version} was refused: {why}; `model activate --again` tries it all the same")
+            raise ModelError(f"{version} was refused: {why}; `model activate --again` activates it all the same")
         if version != self._bundled_name():
             if version not in self._names():
                 raise ModelError(
@@ -120,30 +119,31 @@ class Store:
                 self._point(Pointer(wanted, now.version, bool(wanted), self._bundled_name()))
 
     def rollback(self, why: str = "it was rolled back by hand") -> str:
-        """Leave the active version, never to be tried again, for the one before it. Returns the version that runs now.
+        """Return from the active version to the one before, and refuse it from now on. Returns the version that runs
+        now.
 
-        Raises ModelError when the bundled model is what runs: there is nothing below it.
+        Raises ModelError when the bundled model runs: there is none before it.
         """
         with self._locked():
             now = self._pointer()
             if not now.version:
                 raise ModelError("the bundled model is active: there is none before it")
             self._note_refused(self.refusals() | {now.version: why})
-            back = self.before()
-            self._point(Pointer("" if back.bundled else back.name, beside=self._bundled_name()))
-        return back.name
+            previous = self.previous()
+            self._point(Pointer("" if previous.bundled else previous.name, beside=self._bundled_name()))
+        return previous.name
 
-    def keep(self) -> None:
-        """The active version has stood its probation."""
+    def end_probation(self) -> None:
+        """Keep the active version: it has passed its probation."""
         with self._locked():
             self._point(msgspec.structs.replace(self._pointer(), probation=False))
 
     MOST_DEATHS = 3
-    """So often a process may die with a version on probation; power cuts look the same."""
+    """A version on probation is given up after so many deaths of the process in a row; a power cut looks the same."""
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Around the use of a version on probation: a process that is killed in it counts as one of its deaths."""
+    def counting_deaths(self) -> Iterator[None]:
+        """Around the use of a version on probation: a process that is killed inside counts as a death."""
         marker = self.folder / "deaths"
         with suppress(OSError):  # a disk that is full: it is not counted
             marker.write_text(str(self.deaths() + 1))
@@ -153,8 +153,8 @@ class Store:
             with suppress(OSError):
                 marker.unlink(missing_ok=True)
 
-    def noticed(self, name: str) -> str | None:
-        """Note which model reads. Returns the one that did at the last start, where it was another."""
+    def note_model(self, name: str) -> str | None:
+        """Remember which model reads. Returns the model of the last start where that was another."""
         path, before = self.folder / "reads", ""
         with suppress(OSError, ValueError):  # ValueError: it is damaged, and not UTF-8
             before = path.read_text(encoding="utf-8")
@@ -165,26 +165,27 @@ class Store:
         return before if before not in ("", name) else None
 
     def deaths(self) -> int:
-        """How many processes have died in a row with the present version on probation."""
+        """How many processes in a row have died with the active version on probation."""
         with suppress(OSError, ValueError):
             return int((self.folder / "deaths").read_text())
         return 0
 
-    def before(self) -> Version:
-        """What a rollback would bring back."""
+    def previous(self) -> Version:
+        """The version to which a rollback returns."""
         now = self._pointer()
-        fits = self._is_usable(now.previous) and not self._gives_way(now.previous, now)
+        fits = self._can_run(now.previous) and not self._is_replaced(now.previous, now)
         name = now.previous if fits else self._bundled_name()
         return next(version for version in self.versions() if version.name == name)
 
     def active(self) -> Version:
-        """What the pointer names; not checked."""
+        """The active version; its files are not checked."""
         return next(version for version in self.versions() if version.active)
 
-    def sound(self) -> tuple[Version, str]:
-        """What is to run, every byte of it checked, and in a sentence why it is not the active one, or nothing.
+    def usable(self) -> tuple[Version, str]:
+        """The version to run, every byte checked, and why it is not the active one in a sentence, or "".
 
-        A damaged version gives way to the one before it, and that to the bundled one, which its loader checks.
+        The version before replaces a damaged one; if that is damaged, too, the bundled one does, which its loader
+        checks.
         """
         now = self._pointer()
         if not now.version:
@@ -192,20 +193,20 @@ class Store:
         damage = files.damage(self._versions / now.version)
         if not damage:
             return self.active(), ""
-        instead = self.before()
+        instead = self.previous()
         return instead, f"model {now.version} cannot be used, {instead.name} runs instead: {damage}"
 
     def outdated(self) -> str:
-        """The version that would run, were it not older than the bundled one, which came after it; empty: none."""
+        """The version that a newer bundled one has replaced; empty: none."""
         version = self._written().version
         return version if version not in (self._pointer().version, self._bundled_name()) else ""
 
     def is_behind(self, version: str) -> bool:
-        """Whether it is older than the bundled one."""
+        """Whether a version is older than the bundled one."""
         return files.is_older(version, self._bundled_name())
 
     def versions(self) -> list[Version]:
-        """All, the bundled one first, then in the order of their coming."""
+        """All versions: the bundled one, then the others, the oldest addition first."""
         now, refused, outdated = self._pointer(), self.refusals(), self.outdated()
         floor = Version(self._bundled_name(), self._floor, bundled=True)
         names = [*self._names(), *([now.version] if now.version not in ["", *self._names()] else [])]  # or it is gone
@@ -221,18 +222,14 @@ class Store:
             for version in known
         ]
 
-    def refused(self) -> set[str]:
-        """Versions that were left: never tried again by themselves."""
-        return set(self.refusals())
-
     def refusals(self) -> dict[str, str]:
-        """Version -> why it was left."""
+        """Version -> why it was given up. Such a version is not tried again automatically."""
         with suppress(OSError, ValueError):
             return msgspec.json.decode((self.folder / "refused").read_bytes(), type=dict[str, str])
         return {}
 
-    def _take_in(self, source: Path, manifest: Path, facts: DigitManifest, fresh: Path) -> None:
-        """Copy and try. Raises ModelError and OSError; then nothing of it stays."""
+    def _copy_and_accept(self, source: Path, manifest: Path, facts: DigitManifest, fresh: Path) -> None:
+        """Copy a model to `fresh` and run it. Raises ModelError or OSError, and leaves nothing then."""
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
         try:
@@ -241,7 +238,7 @@ class Store:
             own = fresh / f"digits-{facts.version}.json"
             atomic.write_synced(own, manifest.read_bytes())
             atomic.sync_folder(fresh)
-            tried(own)
+            accept_model(own)
         except BaseException:
             shutil.rmtree(fresh, ignore_errors=True)
             raise
@@ -252,31 +249,36 @@ class Store:
         for name in spare[: max(0, len(self._names()) - KEPT)]:
             shutil.rmtree(self._versions / name, ignore_errors=True)
 
-    def _is_usable(self, name: str) -> bool:
-        return name in self._names() and name not in self.refused() and not files.damage(self._versions / name)
+    def _can_run(self, name: str) -> bool:
+        return name in self._names() and name not in self.refusals() and not files.damage(self._versions / name)
 
     def _names(self) -> list[str]:
-        """In the store, oldest first."""
+        """The versions in the store, the oldest addition first."""
         if not self._versions.is_dir():
             return []
         found = [path for path in self._versions.iterdir() if files.is_version(path.name) and path.is_dir()]
-        found = [path for path in found if path.name != self._bundled_name()]  # it has come with the program since
+        found = [
+            path for path in found if path.name != self._bundled_name()
+        ]  # the program has brought the same version since
         return [path.name for path in sorted(found, key=lambda path: (path.stat().st_mtime, path.name))]
 
     def _bundled_name(self) -> str:
         return self._floor.stem.removeprefix("digits-")
 
-    def _gives_way(self, version: str, pointer: Pointer) -> bool:
-        """Whether `version` came with the program since, or is older, and `pointer` was written before that came."""
+    def _is_replaced(self, version: str, pointer: Pointer) -> bool:
+        """Whether the bundled version replaces `version`:
+
+        it is the same, or newer and came after `pointer` was written.
+        """
         return version == self._bundled_name() or (pointer.beside != self._bundled_name() and self.is_behind(version))
 
     def _pointer(self) -> Pointer:
-        """What counts: one to a version that gives way points to the bundled model."""
+        """The pointer that counts: to the bundled model where that replaces the version in the file."""
         written = self._written()
-        return Pointer() if self._gives_way(written.version, written) else written
+        return Pointer() if self._is_replaced(written.version, written) else written
 
     def _written(self) -> Pointer:
-        """What cannot be read points to the bundled model."""
+        """The pointer in the file; to the bundled model where that cannot be read."""
         with suppress(OSError, ValueError):
             return msgspec.json.decode((self.folder / "active").read_bytes(), type=Pointer)
         return Pointer()
@@ -290,7 +292,7 @@ class Store:
 
     @contextmanager
     def _locked(self, name: str = ".lock") -> Iterator[None]:
-        """One at a time changes the store, the others wait. Who adds a model takes long, and holds up nobody else."""
+        """Let one process at a time change the store. Adding takes long and has a lock of its own."""
         self._versions.mkdir(parents=True, exist_ok=True)
         with locked(self.folder / name):
             yield

@@ -19,7 +19,7 @@ from edge_daemon.inference.interpreter import Tensor
 from edge_daemon.inference.manifest import read_file
 from edge_daemon.inference.options import ModelOptions
 from edge_daemon.inference.runtime import RUNTIMES, default_kind, find_runtime
-from edge_daemon.model_store.acceptance import pace
+from edge_daemon.model_store.acceptance import seconds_per_glyph
 from edge_daemon.system.child_process import call
 
 TPU_OPS = frozenset(
@@ -106,7 +106,7 @@ def performance(given: str) -> list[str]:
     inks = golden_digits()
     glyphs = [Glyph((0, 0, ink.shape[1], ink.shape[0]), ink) for ink in inks]
     right = sum(int(row.argmax()) == i % len(DIGITS) for i, row in enumerate(model.classify_inks(inks)))
-    lines = [f"{right} of {len(inks)} golden digits right, {1e6 * pace(model, glyphs):.0f} us a digit"]
+    lines = [f"{right} of {len(inks)} golden digits right, {1e6 * seconds_per_glyph(model, glyphs):.0f} us a digit"]
     if isinstance(model, ForeignClassifier):
         says = "probabilities" if model.probabilities else "logits"
         lines.append(f"fed with {model.input_format}; gives {says} of {' '.join(model.labels)}")

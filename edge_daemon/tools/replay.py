@@ -17,7 +17,7 @@ from edge_daemon.decision.voter import Voter
 from edge_daemon.domain import Entry, Frame, Message
 from edge_daemon.errors import PictureError
 from edge_daemon.fields.extract import FieldExtractor
-from edge_daemon.model_store.selection import settled
+from edge_daemon.model_store.active_model import resolve
 from edge_daemon.model_store.store import Store
 from edge_daemon.mqtt import messages
 from edge_daemon.recognition.reader import open_reader
@@ -88,7 +88,7 @@ def exif_time(name: str) -> float | None:
 
 def replay(found: Recording, config: Config) -> Iterator[tuple[float, Message]]:
     """What the daemon would have published, and how many seconds into the recording. Raises PictureError."""
-    reader = open_reader(settled(config.model, Store(state_folder() / "models")))
+    reader = open_reader(resolve(config.model, Store(state_folder() / "models")))
     classifier = reader.classifier
     fields, voter = (
         FieldExtractor(config.fields),

@@ -133,7 +133,7 @@ def _install(
 
     Raises UpdateError, ModelError or OSError.
     """
-    version, runs = offer.facts.version, store.sound()[0].name
+    version, runs = offer.facts.version, store.usable()[0].name
     manifest = {there.name: there.manifest for there in store.versions()}.get(version)
     here = manifest is not None and manifest.is_file() and manifest.read_bytes() == offer.manifest
     if here and version == runs:

@@ -24,7 +24,7 @@ from tuf.api.serialization.json import JSONSerializer
 
 from edge_daemon.errors import PublishError
 from edge_daemon.inference.manifest import Manifest, decode, read_file
-from edge_daemon.model_store.acceptance import tried
+from edge_daemon.model_store.acceptance import accept_model
 from edge_daemon.system import atomic
 from edge_daemon.updates.client import MODEL, check_names
 
@@ -237,5 +237,5 @@ def _model(manifest: Path, public: Path) -> dict[str, bytes]:
         earlier = decode(path, Manifest)
         if earlier.version == facts.version and path.read_bytes() != content:
             raise PublishError(f"{manifest}: another {facts.version} was published before; give this one a new version")
-    tried(manifest)
+    accept_model(manifest)
     return files | {MODEL: content}

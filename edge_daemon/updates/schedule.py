@@ -145,7 +145,7 @@ class UpdateScheduler(Listener):
     def payload(self) -> UpdatePayload:
         """The payload of the topic `update`, with the keys of a Home Assistant update entity."""
         state, installed = self._state, self._store.active().name
-        not_offered = state.why or state.latest in self._store.refused() or self._store.is_behind(state.latest)
+        not_offered = state.why or state.latest in self._store.refusals() or self._store.is_behind(state.latest)
         summary = self._failure or state.error or (f"{state.latest} is not used: {state.why}" if state.why else "")
         return UpdatePayload(
             installed_version=installed,

@@ -80,22 +80,22 @@ def run(device: UpdatedDevice, burns_at: int, note: Path) -> bool:
 
 
 def main(folder: Path, url: str, root: Path) -> None:
-    patch.object(store, "tried").start()  # in a process of its own, without steps
+    patch.object(store, "accept_model").start()  # in a process of its own, without steps
     base = UpdatedDevice(folder / "base", url, root)
     base.store.add(folder / "model-9.4.0")
     base.store.activate("9.4.0")
-    base.store.keep()
+    base.store.end_probation()
     for n in range(1, 1000):
         place, note = folder / str(n), folder / f"{n}.note"
         shutil.copytree(base.folder, place)
         device = UpdatedDevice(place, url, root)
         if not run(device, n, note):
             break
-        after = device.store.sound()
+        after = device.store.usable()
         again = run(device, n // 2 + 1, folder / "again.note")
-        twice = device.store.sound()
+        twice = device.store.usable()
         done = device.update()
-        said = {"killed": note.read_text(), "active": [after[0].name, twice[0].name, device.store.sound()[0].name]}
+        said = {"killed": note.read_text(), "active": [after[0].name, twice[0].name, device.store.usable()[0].name]}
         left = [path.name for path in place.rglob("*") if re.match(r"tmp|\.known|\.new-|incoming|.*\.part", path.name)]
         print(json.dumps(said | {"again": again, "trouble": after[1] + twice[1], "why": done.why, "left": left}))
         shutil.rmtree(place)

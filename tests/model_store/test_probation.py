@@ -86,7 +86,7 @@ def nonsense(glyphs: Sequence[Glyph]) -> Scores:
     return np.full((len(glyphs), 11), np.nan, np.float32)
 
 
-@pytest.mark.parametrize(("does", "why"), [(raising, "node 3 failed"), (nonsense, "no numbers")])
+@pytest.mark.parametrize(("does", "why"), [(raising, "node 3 failed"), (nonsense, "not numbers")])
 def test_one_that_fails_is_left_at_once(does: Callable[[Sequence[Glyph]], Scores], why: str) -> None:
     """The frame in which it fails is read by the old one."""
     verdicts: list[str] = []

@@ -27,7 +27,7 @@ BUNDLED = bundled("digits").stem.removeprefix("digits-")
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """With the child's trial left out: that has tests of its own, and takes a second."""
-    monkeypatch.setattr(module, "tried", lambda _: None)
+    monkeypatch.setattr(module, "accept_model", lambda _: None)
     return Store(tmp_path / "store")
 
 
@@ -43,7 +43,7 @@ def test_an_empty_store_runs_the_bundled_model(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     [only] = store.versions()
     assert (only.name, only.bundled, only.active) == (BUNDLED, True, True)
-    assert store.sound() == (only, "")
+    assert store.usable() == (only, "")
     assert not (tmp_path / "store").exists()
 
 
@@ -56,7 +56,7 @@ def test_a_model_is_tried_in_a_child_added_and_activated(tmp_path: Path) -> None
     now = Store(tmp_path / "store").active()
     assert (now.name, now.probation, now.bundled) == ("9.0.0", True, False)
     assert now.manifest.is_file()
-    store.keep()
+    store.end_probation()
     assert not store.active().probation
 
 
@@ -64,7 +64,7 @@ def test_a_rollback_brings_back_the_one_before_and_is_final(store: Store, tmp_pa
     """What was left is never added or activated again, unless a person says so."""
     filled(store, tmp_path, "9.0.0", "9.1.0")
     assert store.rollback("it was worse") == "9.0.0"
-    assert store.refused() == {"9.1.0"}
+    assert set(store.refusals()) == {"9.1.0"}
     with pytest.raises(ModelError, match="it was worse"):
         store.activate("9.1.0")
     with pytest.raises(ModelError, match="it was worse"):
@@ -74,7 +74,7 @@ def test_a_rollback_brings_back_the_one_before_and_is_final(store: Store, tmp_pa
         store.rollback()
     store.activate("9.1.0", again=True)
     assert store.active().name == "9.1.0"
-    assert store.refused() == {"9.0.0"}
+    assert set(store.refusals()) == {"9.0.0"}
 
 
 @pytest.mark.parametrize("damaged", [["9.1.0"], ["9.0.0", "9.1.0"]])
@@ -86,12 +86,12 @@ def test_damage_gives_way_to_what_is_whole(store: Store, tmp_path: Path, damaged
         content = bytearray(network.read_bytes())
         content[5000] ^= 1
         network.write_bytes(content)
-    runs, told = store.sound()
+    runs, told = store.usable()
     assert runs.name == ("9.0.0" if damaged == ["9.1.0"] else BUNDLED)
     assert "9.1.0 cannot be used" in told
     assert "is damaged" in told
     store.add(tmp_path / "model-9.1.0")
-    assert store.sound()[0].name == "9.1.0"
+    assert store.usable()[0].name == "9.1.0"
 
 
 @pytest.mark.parametrize("name", ["active", "refused"])
@@ -102,16 +102,16 @@ def test_a_damaged_pointer_points_to_something_that_runs(
     """Whatever the small files hold, the store opens and names a model that is whole."""
     filled(store, tmp_path, "9.0.0")
     (store.folder / name).write_bytes(content)
-    assert store.sound()[0].name in ("9.0.0", BUNDLED)
+    assert store.usable()[0].name in ("9.0.0", BUNDLED)
     store.versions()
     store.activate("9.0.0", again=True)
-    assert store.sound()[0].name == "9.0.0"
+    assert store.usable()[0].name == "9.0.0"
 
 
 def test_what_does_not_fit_stays_out(store: Store, tmp_path: Path) -> None:
     """Another content under a version that is there, the bundled version, a version that is a path, a wrong hash."""
     store.add(model(tmp_path, "9.0.0"))
-    with pytest.raises(ModelError, match="with another content"):
+    with pytest.raises(ModelError, match="with other content"):
         store.add(model(tmp_path / "other", "9.0.0", comment="other"))
     with pytest.raises(ModelError, match="needs a new version"):
         store.add(model(tmp_path, BUNDLED))
@@ -121,7 +121,7 @@ def test_what_does_not_fit_stays_out(store: Store, tmp_path: Path) -> None:
         store.add(spoiled)
     manifest = model(tmp_path, "9.3.0") / "digits-9.3.0.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"version": "../9"}))
-    with pytest.raises(ModelError, match="is none"):
+    with pytest.raises(ModelError, match="is not a version"):
         store.add(manifest.parent)
     with pytest.raises(ModelError, match="one manifest"):
         store.add(tmp_path / "other")
@@ -141,11 +141,11 @@ def test_an_older_version_gives_way_to_a_newer_bundled_one(store: Store, tmp_pat
     stays. Without the upgrade all is as it was."""
     store = filled(store, tmp_path, "9.0.0", "9.1.0")
     newer = upgraded(store, "9.2.0")
-    assert (newer.sound()[0].name, newer.sound()[1], newer.outdated()) == ("9.2.0", "", "9.1.0")
+    assert (newer.usable()[0].name, newer.usable()[1], newer.outdated()) == ("9.2.0", "", "9.1.0")
     assert [version.name for version in newer.versions() if version.outdated] == ["9.1.0"]
-    assert store.sound()[0].name == "9.1.0"
+    assert store.usable()[0].name == "9.1.0"
     newer.activate("9.1.0")
-    assert (newer.active().name, newer.outdated(), newer.before().name) == ("9.1.0", "", "9.2.0")
+    assert (newer.active().name, newer.outdated(), newer.previous().name) == ("9.1.0", "", "9.2.0")
     assert upgraded(store, "9.3.0").active().name == "9.3.0"
 
 
@@ -154,10 +154,10 @@ def test_an_upgrade_leaves_what_is_newer_and_goes_back_to_nothing_older(store: S
     A version that comes with the program is the bundled one; one with its owner's name is never older."""
     store = filled(store, tmp_path, "9.0.0", "9.1.0")
     newer = upgraded(store, "9.0.5")
-    assert (newer.active().name, newer.before().name, newer.outdated()) == ("9.1.0", "9.0.5", "")
+    assert (newer.active().name, newer.previous().name, newer.outdated()) == ("9.1.0", "9.0.5", "")
     same = upgraded(store, "9.1.0")
     assert [(version.name, version.bundled) for version in same.versions()] == [("9.1.0", True), ("9.0.0", False)]
-    assert same.sound() == (same.active(), "")
+    assert same.usable() == (same.active(), "")
     assert upgraded(filled(store, tmp_path, "dock-2"), "10.0.0").active().name == "dock-2"
 
 
@@ -188,23 +188,23 @@ def test_who_adds_a_model_does_not_hold_up_the_daemon(store: Store, tmp_path: Pa
     """A trial takes a minute on a slow machine: meanwhile a version is kept or left without waiting."""
     filled(store, tmp_path, "9.0.0")
     with store._locked(".adding"):
-        store.keep()
+        store.end_probation()
         assert store.rollback() == BUNDLED
 
 
 def test_it_is_noticed_once_that_another_model_reads(store: Store) -> None:
     """Not at the very first start."""
-    assert [store.noticed(name) for name in ("a", "a", "b", "b", "a")] == [None, None, "a", None, "b"]
+    assert [store.note_model(name) for name in ("a", "a", "b", "b", "a")] == [None, None, "a", None, "b"]
 
 
 def test_deaths_on_probation_are_counted_and_forgotten(store: Store, tmp_path: Path) -> None:
     """Only of a process that is killed: whoever leaves by themselves, also through an exception, does not count."""
     filled(store, tmp_path, "9.0.0")
-    with store.watched():
+    with store.counting_deaths():
         assert store.deaths() == 1
     assert store.deaths() == 0
     code = "import os, sys; from pathlib import Path; from edge_daemon.model_store.store import Store\n"
-    code += "with Store(Path(sys.argv[1])).watched(): os.kill(os.getpid(), 9)"
+    code += "with Store(Path(sys.argv[1])).counting_deaths(): os.kill(os.getpid(), 9)"
     for _ in range(2):
         subprocess.run([sys.executable, "-c", code, str(store.folder)], check=False)
     assert store.deaths() == 2
@@ -217,7 +217,7 @@ import os, shutil, sys
 from pathlib import Path
 from edge_daemon.model_store import store as module
 at, folder, source = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
-module.tried = lambda _: None
+module.accept_model = lambda _: None
 count = 0
 def counted(inner):
     def call(*arguments, **keywords):
@@ -249,7 +249,7 @@ def test_killed_at_every_step_the_old_or_the_new_model_is_active(store: Store, t
     source = model(tmp_path, "9.1.0")
     step = 1
     while killed_at(step, store.folder, source):
-        runs, told = Store(store.folder).sound()
+        runs, told = Store(store.folder).usable()
         assert runs.name in ("9.0.0", "9.1.0")
         assert told == ""
         step += 1
@@ -263,15 +263,15 @@ def test_a_hostile_model_only_kills_the_child(tmp_path: Path) -> None:
     manifest = tmp_path / "digits-9.json"
     for job, told in (("segfault", "SIGSEGV"), ("hang", "was not done"), ("eat", "exit code")):
         with pytest.raises(ModelError, match=told):
-            acceptance.ended(manifest.name, partial(call, f"tests.support.hostile_code:{job}", seconds=3.0))
+            acceptance.in_child(manifest.name, partial(call, f"tests.support.hostile_code:{job}", seconds=3.0))
 
 
 def test_a_model_that_is_much_slower_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A multiple of the bundled model's time, measured side by side."""
     paces = iter([0.05, 0.06, 0.002])
-    monkeypatch.setattr(acceptance, "pace", lambda *_: next(paces))
+    monkeypatch.setattr(acceptance, "seconds_per_glyph", lambda *_: next(paces))
     with pytest.raises(ModelError, match=r"takes 50\.0 ms for a digit, the bundled model 2\.0 ms"):
-        acceptance.run(str(model(tmp_path, "9.0.0") / "digits-9.0.0.json"))
+        acceptance.run_model(str(model(tmp_path, "9.0.0") / "digits-9.0.0.json"))
 
 
 def test_a_model_from_before_0_2_is_still_taken(tmp_path: Path) -> None:
@@ -287,4 +287,4 @@ def test_a_model_from_before_0_2_is_still_taken(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     assert store.add(folder) == "9.0.0"
     store.activate("9.0.0")
-    assert store.sound() == (store.active(), "")
+    assert store.usable() == (store.active(), "")

@@ -36,12 +36,12 @@ def test_the_store_takes_them_in_as_one_version_and_all_three_read(tmp_path: Pat
 
 def test_damage_to_one_is_damage_to_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bit of the sieve is lost: the whole version gives way, so that no two versions ever mix."""
-    monkeypatch.setattr(store_module, "tried", lambda _: None)
+    monkeypatch.setattr(store_module, "accept_model", lambda _: None)
     store = Store(tmp_path / "store")
     store.activate(store.add(join(tmp_path / "made", DIGITS, [SIEVE], "9.0.0").parent))
     [network] = (store.folder / "versions/9.0.0").glob("sieve*int8.tflite")
     network.write_bytes(network.read_bytes()[:-1] + b"\0")
-    runs, told = store.sound()
+    runs, told = store.usable()
     assert runs.bundled
     assert network.name in told
 
@@ -65,7 +65,7 @@ def test_a_companion_that_does_not_belong_is_refused(tmp_path: Path, change, tol
     facts["files"]["sieve"] |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
     made.write_text(json.dumps(facts))
     with pytest.raises(ModelError, match=told):
-        acceptance.run(str(made))
+        acceptance.run_model(str(made))
 
 
 def test_what_cannot_be_joined(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def refused(device: UpdatedDevice, why: str, **how: Any) -> None:
     before = device.store.active().name
     with pytest.raises(UpdateError, match=why):
         device.update(**how)
-    assert device.store.sound()[0].name == before
+    assert device.store.usable()[0].name == before
     assert device.known().error
 
 

@@ -40,7 +40,7 @@ def test_a_newer_model_is_installed(device: UpdatedDevice, web: WebServer) -> No
     progress: list[tuple[int, int]] = []
     done = device.update(progress=lambda loaded, of: progress.append((loaded, of)))
     assert (done.installed, done.changed) == ("9.4.0", True)
-    assert device.store.sound()[0].name == "9.4.0"
+    assert device.store.usable()[0].name == "9.4.0"
     assert progress[-1][0] == progress[-1][1] == sum(f["bytes"] for f in files(device))
     assert progress == sorted(progress)
     asked = len(web.asked)
@@ -127,9 +127,9 @@ def test_a_model_that_was_damaged_comes_again(device: UpdatedDevice, damage: str
         shutil.rmtree(manifest.parent)
     else:
         (manifest if damage == "manifest" else manifest.with_name(WEIGHTS)).write_bytes(b"\x00")
-    assert device.store.sound()[0].bundled
+    assert device.store.usable()[0].bundled
     assert device.update().changed
-    assert device.store.sound()[0].name == "9.4.0"
+    assert device.store.usable()[0].name == "9.4.0"
 
 
 # The clock
@@ -256,6 +256,6 @@ def test_a_full_disk(owner: ModelPublisher, web: WebServer, tmp_path: Path) -> N
     assert device.known().latest == "9.4.0"
     clear()
     assert device.update().changed
-    assert device.store.sound()[0].name == "9.4.0"
+    assert device.store.usable()[0].name == "9.4.0"
     """
     on_small_disk(tmp_path / "disk", script)

@@ -14,10 +14,10 @@ from edge_daemon.inference.digits import DigitClassifier, golden_inks, read_mani
 from edge_daemon.inference.edgetpu import EdgeTpu
 from edge_daemon.inference.manifest import bundled, read_file
 from edge_daemon.inference.options import ModelOptions
-from edge_daemon.model_store import selection
+from edge_daemon.model_store import active_model
 from edge_daemon.model_store import store as store_module
+from edge_daemon.model_store.active_model import open_active_model
 from edge_daemon.model_store.probation import INSPECTED, Probation
-from edge_daemon.model_store.selection import selected
 from edge_daemon.model_store.store import Store
 from edge_daemon.system import atomic
 from tests.support import tflite_files
@@ -34,8 +34,8 @@ WANTED = ModelOptions(precision="int8")
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Models get in untried: trials have tests of their own."""
-    monkeypatch.setattr(store_module, "tried", lambda _: None)
-    monkeypatch.setattr(selection, "first_run", lambda _: None)
+    monkeypatch.setattr(store_module, "accept_model", lambda _: None)
+    monkeypatch.setattr(active_model, "accept_options", lambda _: None)
     return Store(tmp_path / "store")
 
 
@@ -58,7 +58,7 @@ def test_a_new_model_speaks_on_probation(store: Store, tmp_path: Path) -> None:
     """Its name stands in what is read; the mark of its use is gone afterwards."""
     store.add(model(tmp_path, "9.0.0"))
     store.activate("9.0.0")
-    with selected(WANTED, store, EdgeTpu(tmp_path), lambda: None) as now:
+    with open_active_model(WANTED, store, EdgeTpu(tmp_path), lambda: None) as now:
         assert isinstance(now.reader.classifier, Probation)
         assert now.reader.classifier.name == "digits@9.0.0"
         assert now.problems() == {}
@@ -71,7 +71,7 @@ def test_a_worse_model_is_left_and_the_one_before_comes_back(store: Store, tmp_p
     store.add(unsure(tmp_path, "9.0.0"))
     store.activate("9.0.0")
     asked: list[bool] = []
-    with selected(WANTED, store, EdgeTpu(tmp_path), lambda: asked.append(True)) as now:
+    with open_active_model(WANTED, store, EdgeTpu(tmp_path), lambda: asked.append(True)) as now:
         for _ in range(INSPECTED):
             now.reader.classifier.classify(GLYPHS)
         assert now.reader.classifier.name == f"digits@{BUNDLED}"
@@ -85,10 +85,10 @@ def test_a_model_that_keeps_killing_the_program_is_left(store: Store, tmp_path: 
     store.add(model(tmp_path, "9.0.0"))
     store.activate("9.0.0")
     (store.folder / "deaths").write_text("3")
-    with selected(WANTED, store, EdgeTpu(tmp_path), lambda: None) as now:
+    with open_active_model(WANTED, store, EdgeTpu(tmp_path), lambda: None) as now:
         assert now.reader.classifier.name == f"digits@{BUNDLED}"
-        assert "9.0.0 was left" in now.problems()["model"]
-    assert store.refused() == {"9.0.0"}
+        assert "9.0.0 was replaced by" in now.problems()["model"]
+    assert set(store.refusals()) == {"9.0.0"}
 
 
 def test_on_a_disk_that_cannot_be_written_a_model_that_fails_is_left_all_the_same(
@@ -103,9 +103,9 @@ def test_on_a_disk_that_cannot_be_written_a_model_that_fails_is_left_all_the_sam
 
     monkeypatch.setattr(atomic, "write", full)
     for _ in range(2):
-        with selected(WANTED, store, EdgeTpu(tmp_path), lambda: None) as now:
+        with open_active_model(WANTED, store, EdgeTpu(tmp_path), lambda: None) as now:
             assert now.reader.classifier.name == f"digits@{BUNDLED}"
-            assert "9.0.0 was left" in now.problems()["model"]
+            assert "9.0.0 was replaced by" in now.problems()["model"]
     assert store.active().name == "9.0.0"
 
 
@@ -115,7 +115,7 @@ def test_a_damaged_model_is_told_and_something_reads(store: Store, tmp_path: Pat
     store.activate("9.0.0")
     [network] = (store.folder / "versions/9.0.0").glob("*int8.tflite")
     network.write_bytes(network.read_bytes()[:-1])
-    with selected(WANTED, store, EdgeTpu(tmp_path), lambda: None) as now:
+    with open_active_model(WANTED, store, EdgeTpu(tmp_path), lambda: None) as now:
         assert (now.reader.classifier.classify(GLYPHS).argmax(axis=1) == np.arange(10)).all()
         assert "9.0.0 cannot be used" in now.problems()["model"]
 
@@ -128,7 +128,7 @@ def test_a_configured_file_that_cannot_be_used_is_told_and_the_bundled_model_rea
     file = tmp_path / "mine.tflite"
     if content is not None:
         file.write_bytes(content)
-    with selected(ModelOptions(str(file), precision="int8"), store, EdgeTpu(tmp_path), lambda: None) as now:
+    with open_active_model(ModelOptions(str(file), precision="int8"), store, EdgeTpu(tmp_path), lambda: None) as now:
         assert now.reader.classifier.name == f"digits@{BUNDLED}"
         assert "the bundled model runs instead of" in now.problems()["model"]
 
@@ -147,4 +147,4 @@ def test_the_daemon_leaves_a_worse_model_by_itself(
         )
         assert process.poll() is None
         recorder.wait_for(lambda heard: any(topic.endswith("/event") and b"model_changed" in p for topic, p in heard))
-    assert store.refused() == {"9.0.0"}
+    assert set(store.refusals()) == {"9.0.0"}
