@@ -99,7 +99,7 @@ def test_a_locked_file_that_does_not_name_its_process(tmp_path: Path) -> None:
 def test_delivered_readings_in_a_damaged_log(tmp_path: Path) -> None:
     """A flipped bit costs at most the reading it is in."""
     log = DeliveredLog(tmp_path, "dock3", 10**6, 1e9)
-    log.keep(Entry(number, f"dock3/00000001/{number}", True, reading(number)) for number in (1, 2))
+    log.add(Entry(number, f"dock3/00000001/{number}", True, reading(number)) for number in (1, 2))
     log.flush()
     [file] = tmp_path.glob("past-*.log")
     content = file.read_bytes()

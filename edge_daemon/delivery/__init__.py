@@ -1,7 +1,7 @@
-"""Durable delivery: readings and events wait in the outbox until the broker has acknowledged them.
+"""Durable delivery: readings and events stay in the outbox until the broker has acknowledged them.
 
-Records come in and are on the disk when the call returns; messages to a sink go out, in order, from a thread of its
-own. The daemon uses it, and whoever reads the history.
+In: records, which are on the disk when the call returns. Out: messages to a sink, in order, sent by a thread of this
+room. The daemon uses it, and the command `history`.
 """
 
 __all__ = [

@@ -1,8 +1,7 @@
-"""The one thread of ours: carries what is due from the outbox, and the newest of the last_values, to the sink.
+"""The courier: the thread that sends due records of the outbox, and last-value messages, to the broker.
 
-What leaves the outbox goes by lanes (lanes.py): readings of now, which go to the retained topics and never wait for
-the others; events; the backlog. A batch takes at most one message of each topic, so nothing of a topic is on its way
-before the last one of that topic is settled.
+Records leave the outbox through queues (queues.py). A batch has at most one message for each topic, so a message is
+never sent before the outcome of the previous one on its topic is known.
 """
 
 from __future__ import annotations
@@ -30,21 +29,25 @@ log = logging.getLogger(__name__)
 Encode = Callable[[Entry, bool, Callable[[Message], bool]], Message]
 """(entry, replayed, fits) -> message: messages.encode_record with its first two arguments filled in."""
 
-_BEAT = 60.0
-"""Seconds of silence after which the courier is given up. Its longest wait, for acknowledgements, is 20 s."""
+_HEARTBEAT = 60.0
+"""Seconds without a heartbeat after which the thread counts as hung. Its longest wait is 20 s, for acknowledgements."""
 _CONNECTING = 300.0
-"""The same while it connects: looking up a name can block for minutes and cannot be interrupted."""
+"""The same while it connects: a name lookup can block for minutes and cannot be interrupted."""
 _IDLE = 5.0
-_SHORT = 10.0
-"""Seconds: so short is a session whose client id somebody else uses too; each throws the other out."""
-_MANY_SHORT = 3
-_BIRTH = (1.0, 10.0)
-"""Seconds, from and to, after Home Assistant's start until all is said again: at random, so that a fleet does not
-answer as one."""
+"""Seconds of one wait, at most, so that there is a heartbeat."""
+_SHORT_SESSION = 10.0
+"""Seconds. Two devices with the same client id end each other's sessions within this time."""
+_MANY_SHORT_SESSIONS = 3
+"""Short sessions in a row that are a problem."""
+_LONGEST_RETRY = 60.0
+"""Seconds between two tries of messages that the broker does not take at present."""
+_RESEND_DELAY = (1.0, 10.0)
+"""Seconds, from and to, between the start of Home Assistant and sending everything again: random, so that many devices
+do not send at once."""
 
 
 class Courier:
-    """Delivers until told to stop; whatever is wrong with the broker is waited out."""
+    """Delivers until it is stopped. Every fault of the broker is waited out."""
 
     def __init__(
         self,
@@ -61,61 +64,64 @@ class Courier:
         self._encode = encode
         self._backoff = backoff or Backoff()
         self._stopping = threading.Event()
-        self._beaten_until = 0.0
+        self._alive_until = 0.0
         self._leave_at = 0.0
         self._failure: BaseException | None = None
         self._trouble = ""
         self._short_sessions = 0
         self._opened = 0.0
         self.connects = 0
-        """How often a broker has accepted us."""
+        """Connections that a broker has accepted."""
         # a daemon thread: if it hangs, the process can still end
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
         self._sender = LastValueSender(last_values)
-        self._again_at = math.inf
-        self._asked: deque[Entry] = deque()
+        self._resend_at = math.inf
+        self._replay: deque[Entry] = deque()
         self._on_message = on_message
         outbox.on_put = last_values.on_set = sink.wake
 
     def start(self) -> None:
-        """Once started it goes on."""
+        """Start the thread, if it does not run yet."""
         if self._thread.ident is None:
             self._beat(_CONNECTING)
             self._thread.start()
 
     def replay(self, entries: Sequence[Entry]) -> None:
-        """Say these once more, as history, when nothing else of it waits; in place of what was asked for before. From
-        any thread."""
-        self._asked = deque(entries)
+        """Send these entries again as history, when no other history waits. Replaces an earlier replay. From any
+        thread."""
+        self._replay = deque(entries)
         self._sink.wake()
 
     @property
     def connected(self) -> bool:
-        """Whether there is a broker right now. From any thread."""
+        """Whether there is a connection to the broker now. From any thread."""
         return self._sink.up
 
     def check(self) -> None:
-        """Raises CourierError if the thread has died or stopped beating: the process must restart."""
+        """Raises CourierError if the thread has ended or hangs: the process must restart."""
         if self._failure is not None:
-            raise CourierError(f"delivery has died: {self._failure}") from self._failure
-        if time.monotonic() > self._beaten_until:
-            raise CourierError("delivery has stopped beating")
+            raise CourierError(f"the delivery thread has ended: {self._failure}") from self._failure
+        if time.monotonic() > self._alive_until:
+            raise CourierError("the delivery thread hangs")
 
     def problems(self) -> dict[str, str]:
         """Code -> text for a person, of what is wrong with the broker. From any thread."""
         found: dict[str, str] = {}
-        if self._short_sessions >= _MANY_SHORT and not (self._sink.up and time.monotonic() - self._opened > _SHORT):
+        stable = self._sink.up and time.monotonic() - self._opened > _SHORT_SESSION
+        if self._short_sessions >= _MANY_SHORT_SESSIONS and not stable:
             found["client_id_in_use"] = (
-                f"broker {self._sink.to} keeps ending our sessions: is another device called the same?"
+                f"broker {self._sink.to} ends each session soon: does another device have the same name?"
             )
         if refused := sorted(self._sink.refused):
-            found["broker_refuses"] = f"broker {self._sink.to} will not take {', '.join(refused[:3])}"
+            found["broker_refuses"] = f"broker {self._sink.to} refuses messages on {', '.join(refused[:3])}"
         if not self._sink.retains:
-            found["no_retain"] = f"broker {self._sink.to} keeps no retained messages: subscribers wait for the next"
+            found["no_retain"] = (
+                f"broker {self._sink.to} does not retain messages: new subscribers wait for the next reading"
+            )
         return found
 
     def stop(self, timeout: float = 8.0) -> bool:
-        """Deliver what can be delivered, say `offline`, end. False if `timeout` seconds were not enough."""
+        """Deliver what can be delivered, publish `offline`, end. False if `timeout` seconds were not enough."""
         if self._thread.ident is None:
             self._sink.close(0.0)
             return True
@@ -128,12 +134,12 @@ class Courier:
     def _run(self) -> None:
         try:
             while not self._stopping.is_set():
-                self._connect_and_carry()
+                self._connect_and_deliver()
             self._sink.close(2.0)
-        except BaseException as error:  # carried to the path, whose check() raises it
+        except BaseException as error:  # the path gets it from check()
             self._failure = error
 
-    def _connect_and_carry(self) -> None:
+    def _connect_and_deliver(self) -> None:
         self._beat(_CONNECTING)
         self._opened = time.monotonic()
         try:
@@ -141,28 +147,27 @@ class Courier:
         except BrokerError as error:
             self._back_off(str(error), stood=0.0)
             return
-        told = (self._sink.to, self._sink.version)
-        log.info("connected to broker %s (%s)", *told, extra=event("broker", STATUS="up"))
+        log.info("connected to broker %s (%s)", self._sink.to, self._sink.version, extra=event("broker", STATUS="up"))
         self._trouble = ""
         self.connects += 1
-        self._carry()
+        self._deliver()
         if not self._stopping.is_set():
-            why, stood = f"broker {self._sink.to} is gone: {self._sink.lost}", time.monotonic() - self._opened
-            self._short_sessions = self._short_sessions + 1 if stood < _SHORT else 0
-            self._back_off(why, stood)
+            stood = time.monotonic() - self._opened
+            self._short_sessions = self._short_sessions + 1 if stood < _SHORT_SESSION else 0
+            self._back_off(f"the connection to broker {self._sink.to} was lost: {self._sink.lost}", stood)
 
-    def _carry(self) -> None:
+    def _deliver(self) -> None:
         """Deliver until the connection breaks or it is time to stop."""
-        connection = open_queues(self._outbox)
+        queues = open_queues(self._outbox)
         self._sender.reset()
         retry = self._retry()
         while self._sink.up and not self._must_leave():
-            self._beat(_BEAT)
-            outcomes = self._round(connection)
-            self._listen()
+            self._beat(_HEARTBEAT)
+            outcomes = self._send_batch(queues)
+            self._receive()
             if Outcome.KEEP in outcomes:
                 if self._stopping.is_set():
-                    self._sink.wait(0.1)  # the last tries before we leave
+                    self._sink.wait(0.1)  # the last tries before the end
                 elif self._sink.up:
                     self._pause(retry.after())
                 continue
@@ -170,47 +175,55 @@ class Courier:
             if not outcomes and self._stopping.is_set():
                 return
             if not outcomes:
-                self._sink.wait(min(_IDLE, max(0.0, self._again_at - time.monotonic())))
+                self._sink.wait(min(_IDLE, max(0.0, self._resend_at - time.monotonic())))
 
-    def _round(self, connection: Sequence[Queue]) -> list[Outcome]:
-        """Send what is due, and take note of what becomes of it."""
-        if time.monotonic() >= self._again_at:
-            self._again_at = math.inf
-            self._sink.say_online()
-            self._sender.resend_all()
-        due: list[tuple[Queue | ReplayQueue, Entry]] = [
-            (lane, entry) for lane in connection for entry in lane.first_of_each()
-        ]
-        asked = self._asked
-        if asked and not any(lane.replayed for lane, _ in due):
-            due.append((ReplayQueue(asked), asked[0]))
-        records = [self._encode(entry, lane.replayed, self._sink.fits) for lane, entry in due]
-        notices = self._sender.due(besides={message.topic for message in records})
-        if not notices and not records:
+    def _send_batch(self, queues: Sequence[Queue]) -> list[Outcome]:
+        """Send what is due, and note the outcome of each message."""
+        self._resend_if_due()
+        due = self._due(queues)
+        records = [self._encode(entry, queue.replayed, self._sink.fits) for queue, entry in due]
+        values = self._sender.due(besides={message.topic for message in records})
+        if not values and not records:
             self._sink.deliver(self._sender.take_optional())
-        outcomes = self._sink.deliver(notices + records) if notices or records else []
-        for message, outcome in zip(notices, outcomes, strict=False):
+            return []
+        outcomes = self._sink.deliver(values + records)
+        for message, outcome in zip(values, outcomes, strict=False):
             self._sender.settle(message, outcome)
-        for (lane, entry), message, outcome in zip(due, records, outcomes[len(notices) :], strict=True):
-            self._settle(lane, entry, outcome)
+        for (queue, entry), message, outcome in zip(due, records, outcomes[len(values) :], strict=True):
+            self._settle(queue, entry, outcome)
             if outcome is Outcome.DELIVERED and message.retain:
                 self._sender.set_retained(message)
         return outcomes
 
-    def _listen(self) -> None:
-        """Take what has arrived."""
+    def _resend_if_due(self) -> None:
+        if time.monotonic() >= self._resend_at:
+            self._resend_at = math.inf
+            self._sink.publish_online()
+            self._sender.resend_all()
+
+    def _due(self, queues: Sequence[Queue]) -> list[tuple[Queue | ReplayQueue, Entry]]:
+        """The entries that may be sent now; a replay only if there is no other history."""
+        due: list[tuple[Queue | ReplayQueue, Entry]] = []
+        due += [(queue, entry) for queue in queues for entry in queue.first_of_each()]
+        replay = self._replay
+        if replay and not any(queue.replayed for queue, _ in due):
+            due.append((ReplayQueue(replay), replay[0]))
+        return due
+
+    def _receive(self) -> None:
+        """Process the messages that have arrived."""
         while self._sink.received:
             received = self._sink.received.popleft()
             if home_assistant.is_birth(received.topic, received.payload):
-                self._again_at = time.monotonic() + random.uniform(*_BIRTH)
+                self._resend_at = time.monotonic() + random.uniform(*_RESEND_DELAY)
             else:
                 self._on_message(received)
 
-    def _settle(self, lane: Queue | ReplayQueue, entry: Entry, outcome: Outcome) -> None:
+    def _settle(self, queue: Queue | ReplayQueue, entry: Entry, outcome: Outcome) -> None:
         if outcome is Outcome.KEEP:
             return
-        lane.settle(entry)
-        if isinstance(lane, ReplayQueue):
+        queue.remove(entry)
+        if isinstance(queue, ReplayQueue):
             return
         if outcome is Outcome.DELIVERED:
             self._outbox.done([entry])
@@ -218,7 +231,7 @@ class Courier:
             self._outbox.reject([entry])
 
     def _back_off(self, why: str, stood: float) -> None:
-        """Wait before the next try; a trouble is told once, not at every try."""
+        """Wait before the next try. The same trouble is logged once, not at every try."""
         pause = self._backoff.after(stood)
         if why != self._trouble:
             log.warning("%s; trying again in %.0f s", why, pause, extra=event("broker", STATUS="down"))
@@ -226,17 +239,18 @@ class Courier:
         self._pause(pause)
 
     def _retry(self) -> Backoff:
-        """For messages that the broker would not take just now."""
-        return Backoff(self._backoff.first, min(self._backoff.longest, 60.0))
+        """For messages that the broker does not take at present."""
+        return Backoff(self._backoff.first, min(self._backoff.longest, _LONGEST_RETRY))
 
     def _pause(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while not self._stopping.is_set() and (left := until - time.monotonic()) > 0:
-            self._beat(_BEAT)
+            self._beat(_HEARTBEAT)
             self._sink.wait(min(left, _IDLE))
 
     def _must_leave(self) -> bool:
         return self._stopping.is_set() and time.monotonic() > self._leave_at
 
     def _beat(self, good_for: float) -> None:
-        self._beaten_until = time.monotonic() + good_for
+        """The heartbeat: the thread is alive, and will beat again within `good_for` seconds."""
+        self._alive_until = time.monotonic() + good_for

@@ -1,8 +1,9 @@
-"""Readings that the broker has acknowledged, kept for those who ask for them again: the command `history`.
+"""Readings that the broker has acknowledged, stored for the command `history`.
 
-They lie as rows, each with its checksum, in a few files that only grow; the oldest goes when there are too many. The
-newest wait in memory until they fill some pages of the disk: to each write the file system adds pages of its own. It is
-a convenience and no promise: nothing is synced, and what a kill, a power cut or a full disk takes is not here.
+They are rows with a checksum each, in a few files that only grow; the oldest file is removed when there are too many.
+The newest rows stay in memory until they fill some pages of the disk, because the file system adds pages of its own to
+each write. This log is a convenience, not a promise: nothing is synced, and a kill, a power cut or a full disk may lose
+some of it.
 """
 
 from __future__ import annotations
@@ -20,39 +21,41 @@ from edge_daemon.domain import Entry, Reading
 from edge_daemon.system import json_text
 
 FILES = 8
-"""At most so many; the oldest goes as a whole."""
+"""Files, at most; the oldest is removed as a whole."""
 LARGEST = 16_000_000
-"""Bytes that all of them may take: a look into the past reads them all."""
-TOGETHER = 16_384
+"""Bytes of all files together, at most: each request reads them all."""
+WRITE_SIZE = 16_384
 """Bytes that are written at once."""
 
 
 class DeliveredLog:
-    """Called with the outbox's lock held."""
+    """The log of delivered readings. Called with the outbox's lock held."""
 
     def __init__(self, folder: Path, device: str, max_size: int, max_age: float) -> None:
-        """Goes on with what is in `folder`."""
+        """Continues the log in `folder`."""
         self._folder = folder
         self._device = device
         self._max_file = min(max_size, LARGEST) // FILES
         self._max_age = max_age
-        self._fresh = b""  # not in a file yet
+        self._unwritten = b""
 
-    def keep(self, entries: Iterable[Entry]) -> None:
-        """These have been acknowledged. A disk that takes nothing is no error here."""
-        self._fresh += b"".join(row_format.pack(_row(entry)) for entry in entries if isinstance(entry.record, Reading))
-        if len(self._fresh) >= min(TOGETHER, self._max_file // 2):
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Add acknowledged entries. If the disk takes nothing, that is not an error here."""
+        self._unwritten += b"".join(
+            row_format.pack(_row(entry)) for entry in entries if isinstance(entry.record, Reading)
+        )
+        if len(self._unwritten) >= min(WRITE_SIZE, self._max_file // 2):
             self.flush()
 
     def flush(self) -> None:
-        """Into a file with what is in memory only."""
-        packed, self._fresh = self._fresh, b""
+        """Write to a file what is only in memory."""
+        packed, self._unwritten = self._unwritten, b""
         if packed:
             with suppress(OSError):
                 self._append(packed)
 
     def readings(self, from_seq: int, limit: int) -> list[Entry]:
-        """Those numbered from `from_seq` on, oldest first, each once."""
+        """The readings with a seq of at least `from_seq`, oldest first, each once."""
         found = {(row.epoch, row.seq): row for row in self._rows() if row.seq >= from_seq}
         return [entry for key in sorted(found)[:limit] if (entry := self._entry(found[key]))]
 
@@ -71,14 +74,14 @@ class DeliveredLog:
             with suppress(OSError):
                 if time.time() - path.stat().st_mtime < self._max_age:
                     yield from (row for row in row_format.find(path.read_bytes()) if isinstance(row, Row))
-        yield from (row for row in row_format.find(self._fresh) if isinstance(row, Row))
+        yield from (row for row in row_format.find(self._unwritten) if isinstance(row, Row))
 
     def _files(self) -> list[Path]:
         """Oldest first."""
         return sorted(self._folder.glob("past-" + "[0-9]" * 8 + ".log"))
 
     def _entry(self, row: Row) -> Entry | None:
-        """None: another version wrote it."""
+        """None: another version of the program wrote it."""
         with suppress(msgspec.DecodeError):
             record = msgspec.json.decode(row.json, type=Reading)
             return Entry(row.seq, f"{self._device}/{row.epoch:08x}/{row.seq}", row.synced, record)

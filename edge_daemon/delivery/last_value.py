@@ -1,4 +1,4 @@
-"""What is latest-only: said on every connect and when it changes, never stored, never behind a backlog."""
+"""Last-value messages: sent on every connect and when they change; never stored, and never behind a backlog."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from collections.abc import Callable, Collection
 from edge_daemon.domain import Message, Outcome
 
 _QUEUE_SIZE = 64
-"""So many answers wait at most; a client that has asked more has long given up on the first."""
+"""Messages that wait to be sent once, at most: the client of an older answer has given up long ago."""
 
 
 class LastValueCache:
-    """Messages of which only the newest per topic counts; answers, of which each counts, once; and offers, which are
-    forgotten when the connection is."""
+    """Messages that are not stored on disk, of three kinds.
+
+    Last values: only the newest of each topic counts; it is sent again after each connect. Queued: each is sent once.
+    Optional: sent once on the present connection, or never. All methods may be called from any thread.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -22,91 +25,92 @@ class LastValueCache:
         self._queued: deque[Message] = deque(maxlen=_QUEUE_SIZE)
         self._optional: dict[str, Message] = {}
         self.on_set: Callable[[], None] = lambda: None
-        """Called after each post, by the thread that posts."""
+        """Called after each new message, by the thread that brings it."""
 
     def set(self, message: Message) -> None:
-        """From any thread."""
+        """Replace the last value of the message's topic."""
         with self._lock:
             self._values[message.topic] = message
         self.on_set()
 
     def send_once(self, message: Message) -> None:
-        """Said once, and not again on the next connect. From any thread."""
+        """Send it, on this connection or a later one, and not again."""
         with self._lock:
             self._queued.append(message)
         self.on_set()
 
     def send_if_connected(self, message: Message) -> None:
-        """Said on the present connection when nothing else waits, or never. From any thread."""
+        """Send it on the present connection when nothing else is due, or never."""
         with self._lock:
             self._optional[message.topic] = message
         self.on_set()
 
     def optional(self) -> list[Message]:
-        """The newest offer of each topic."""
+        """The newest optional message of each topic."""
         with self._lock:
             return list(self._optional.values())
 
     def cancel_optional(self, message: Message | None = None) -> None:
-        """One offer, or all."""
+        """Remove one optional message, or all."""
         with self._lock:
             self._optional = {t: m for t, m in self._optional.items() if message is not None and m is not message}
 
     def values(self) -> list[Message]:
-        """The newest message of each topic."""
+        """The last value of each topic."""
         with self._lock:
             return list(self._values.values())
 
     def queued(self) -> list[Message]:
-        """The oldest waiting answer of each topic."""
+        """The oldest queued message of each topic."""
         with self._lock:
             return list({message.topic: message for message in reversed(self._queued)}.values())
 
     def remove_queued(self, message: Message) -> None:
-        """It need not be said again."""
+        """It has been sent."""
         with self._lock:
             self._queued = deque((other for other in self._queued if other is not message), _QUEUE_SIZE)
 
 
 class LastValueSender:
-    """What of the last_values the broker has yet to be told. For the courier's thread."""
+    """Decides which messages of the cache are due on the present connection. For the courier's thread."""
 
-    def __init__(self, last_values: LastValueCache) -> None:
-        self._last_values = last_values
+    def __init__(self, cache: LastValueCache) -> None:
+        self._cache = cache
         self._sent: dict[str, Message] = {}
-        self._states: dict[str, Message] = {}  # topic -> the reading that is retained there
-        self._again: dict[str, Message] = {}
+        self._retained: dict[str, Message] = {}  # topic -> the reading that the broker retains there
+        self._resend: dict[str, Message] = {}
 
     def reset(self) -> None:
-        """A connection has been made: all of the last_values is due."""
-        self._sent, self._again = {}, {}
-        self._last_values.cancel_optional()
+        """A connection has been made: all last values are due."""
+        self._sent, self._resend = {}, {}
+        self._cache.cancel_optional()
 
     def resend_all(self) -> None:
-        """Somebody has asked for everything: also the readings that are retained."""
-        self._sent, self._again = {}, dict(self._states)
+        """Home Assistant has started: all last values and all retained readings are due."""
+        self._sent, self._resend = {}, dict(self._retained)
 
     def due(self, besides: Collection[str]) -> list[Message]:
-        """What there is to say, at most one for each topic; nothing old of a topic that is named in `besides`."""
-        changed = [message for message in self._last_values.values() if self._sent.get(message.topic) is not message]
-        states = [message for topic, message in self._again.items() if topic not in besides]
-        return changed + states + self._last_values.queued()
+        """The messages to send now, at most one for each topic. No old reading for a topic in `besides`: it gets a new
+        one now."""
+        changed = [message for message in self._cache.values() if self._sent.get(message.topic) is not message]
+        readings = [message for topic, message in self._resend.items() if topic not in besides]
+        return changed + readings + self._cache.queued()
 
     def take_optional(self) -> list[Message]:
-        """What may be said where nothing is due; it is tried once."""
-        found = self._last_values.optional()
+        """The messages to try once when nothing is due."""
+        found = self._cache.optional()
         for message in found:
-            self._last_values.cancel_optional(message)
+            self._cache.cancel_optional(message)
         return found
 
     def settle(self, message: Message, outcome: Outcome) -> None:
-        """This has become of a notice."""
+        """Note the outcome of a message from `due`."""
         if outcome is not Outcome.KEEP:
             self._sent[message.topic] = message
-            self._again.pop(message.topic, None)
-            self._last_values.remove_queued(message)
+            self._resend.pop(message.topic, None)
+            self._cache.remove_queued(message)
 
     def set_retained(self, message: Message) -> None:
-        """This reading is what the broker holds now."""
-        self._states[message.topic] = message
-        self._again.pop(message.topic, None)
+        """Note the reading that the broker now retains on its topic."""
+        self._retained[message.topic] = message
+        self._resend.pop(message.topic, None)

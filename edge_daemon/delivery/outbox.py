@@ -1,17 +1,16 @@
-"""The durable queue between the path and the broker: SQLite, one row a record.
+"""The durable queue between the path and the broker: SQLite, one row for each record.
 
-A put is one transaction and on disk when it returns. Delivered rows are deleted in the transaction of the
-next put: they cost no sync of their own; a crash before it means that some are sent twice. Numbers never go
-back.
+A put is one transaction, and on disk when it returns. Delivered rows are deleted in the transaction of the next put, so
+they cost no sync of their own; after a crash before it some records are sent twice. Numbers never go back.
 
-A disk that takes nothing more, because it is full, or worn out and read-only, stops nobody: records are held in memory
-then, and are delivered from there; with the first that the disk takes again, what is still waiting is stored. What
-memory holds is lost when the process is killed, and so is the memory of what was delivered meanwhile: some may be sent
-twice. So that no older reading is taken for the newest then, a file that says that all is in order is removed when that
-begins, which a full disk allows; a read-only one does not, and there it may happen.
+A disk that takes nothing more, because it is full, or worn out and read-only, stops nothing: records are then held in
+memory, and delivered from there. With the first record that the disk takes again, those that still wait are stored. A
+kill loses what only memory holds, and also which records were delivered meanwhile: some may be sent twice. So that no
+older reading is taken for the newest then, a file that says that all is in order is removed when this begins. A full
+disk allows that; a read-only one does not, and there it may happen.
 
-Two threads use it, the path (put) and the courier (all the rest), through one connection and one lock: a put
-waits at most for one small query.
+Two threads use it, the path (put) and the courier (all the rest), through one connection and one lock: a put waits at
+most for one small query.
 """
 
 from __future__ import annotations
@@ -52,19 +51,19 @@ from edge_daemon.system.units import Duration, Size
 log = logging.getLogger(__name__)
 
 _DONE_AT_MOST = 256
-"""So many delivered rows may wait for the next put to take them along."""
+"""Delivered rows that wait for the next put to delete them, at most."""
 _HELD_AT_MOST = 1000
-"""So many records are held in memory when the disk takes none; then the oldest go."""
-_LOOK_AGAIN = 60.0
-"""Seconds between looks whether a disk that was unusable at the start has become usable."""
+"""Records that are held in memory while the disk takes none, at most; then the oldest are dropped."""
+_CHECK_AGAIN = 60.0
+"""Seconds between two checks whether a disk that was unusable at the start is usable now."""
 _MEMORY = 4_000_000
-"""Bytes that the queue may take when it is kept in memory only."""
+"""Bytes of the queue, at most, when it is in memory only."""
 _PROBE = 256 * 1024
 """Bytes that must be free on a disk for it to be usable."""
-_FOR_EVER = 2**63 - 1
+_NO_LIMIT = 2**63 - 1
 
-_Said = tuple[str | None, float | None]
-"""Text and time of what was accepted."""
+_Accepted = tuple[str | None, float | None]
+"""Text and time of an accepted reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,33 +71,33 @@ class OutboxOptions:
     """The [outbox] table of the configuration."""
 
     max_size: Annotated[int, Size("1MB", "1000GB")] = 64_000_000
-    """Bytes of disk that the waiting records may take; beyond it the oldest readings go first."""
+    """Bytes on disk of the waiting records, at most; above it the oldest readings are dropped first."""
     max_age: Annotated[float, Duration("1m", "3650d")] = 30 * 86_400.0
     """Seconds that a record may wait for the broker."""
 
 
 class Outbox:
-    """Records, in the order they were put, until they are delivered, refused, or must make room."""
+    """Records in the order in which they were put, until they are delivered, refused, or must make room."""
 
     def __init__(
         self, folder: Path, device: str, options: OutboxOptions | None = None, now: Callable[[], float] = time.time
     ) -> None:
-        """Open, or start, the queue in `folder`; salvages what it can from a damaged one.
+        """Open or start the queue in `folder`. Of a damaged one, everything readable is salvaged.
 
-        Raises OutboxInUseError if another daemon has the folder, OutboxError if it cannot be one. A disk that is full
-        or read-only is no reason not to start: all is kept in memory then.
+        Raises OutboxInUseError if another daemon has the folder, OutboxError if it cannot be used. With a full or
+        read-only disk it starts all the same, in memory.
         """
         options = options or OutboxOptions()
         self._cap = RetentionLimit(options.max_size, options.max_age)
-        self._past = DeliveredLog(folder, device, self._cap.max_size // 4, self._cap.max_age)
+        self._delivered_log = DeliveredLog(folder, device, self._cap.max_size // 4, self._cap.max_age)
         self._device = device
         self._now = now
         self._folder = folder
         self._mutex = threading.Lock()
         self.trouble = ""
-        """Why the disk does not take what should be on it; empty: it does."""
+        """Why the disk takes no records; empty: it takes them."""
         self.volatile = False
-        """The disk could not be used at the start: there is only memory, until the next start."""
+        """The disk could not be used at the start: the queue is in memory until the next start."""
         self._lock_file = -1
         try:
             with as_outbox_error(folder):
@@ -114,41 +113,41 @@ class Outbox:
             self._cap.max_size = min(self._cap.max_size, _MEMORY)
             self._file = in_memory(folder)
         self._file.db.execute("CREATE TEMP TABLE held (seq INTEGER PRIMARY KEY, lane TEXT, body BLOB)")
-        self._held_from = 0  # the first number that is held in memory; 0: none is
-        self._unkept: dict[str, tuple[Reading, Row]] = {}  # field -> its last reading that is not yet in `accepted`
-        self._kept: dict[str, _Said] = {}  # field -> what `accepted` holds, as far as this process has put it there
-        self._eventless = 0  # no event up to this number waits
-        self._looked = time.monotonic()
+        self._held_from = 0  # the first number held in memory; 0: none
+        self._unstored: dict[str, tuple[Reading, Row]] = {}  # field -> its last reading, not yet in `accepted`
+        self._stored: dict[str, _Accepted] = {}  # field -> its content of `accepted`, as far as this process wrote it
+        self._no_events_until = 0  # no event up to this number waits
+        self._checked_at = time.monotonic()
         self._seq = self._file.seq
         self._markers = self._file.markers  # lane -> last delivered number that is on disk
         self._order = folder / "in-order"
-        self._done: dict[int, str] = {}  # number -> lane: delivered, and not yet deleted
+        self._done: dict[int, str] = {}  # number -> lane of records that are delivered and not yet deleted
         if not self.volatile and not self._order.exists():
-            self._doubt()
+            self._mark_all_as_old()
         self.on_put: Callable[[], None] = lambda: None
-        """Called after each put, by the path's thread."""
+        """Called after each put, by the thread of the path."""
         self.salvaged = self._file.salvaged
         """Records carried over from a damaged file at the start."""
         self.lost = self._file.lost
-        """Records of which only remains were found."""
+        """Records that were found damaged."""
         self.dropped = 0
-        """Records that were never sent: they were too old, or had to make room."""
+        """Records that were dropped unsent: they were too old, or had to make room."""
         self.refused = 0
-        """Records that the broker will not take."""
+        """Records that the broker refused for good."""
 
     def put(self, record: Record) -> int:
-        """Store a record for good and return its number; in memory where the disk does not take it."""
+        """Store a record durably and return its number (seq). If the disk does not take it, it is held in memory."""
         return self.put_all([record])[0]
 
     def put_all(self, records: Sequence[Record]) -> list[int]:
-        """As `put`, all of them or none, in their order: together they cost hardly more of the disk than one."""
+        """Store several records, all or none, in their order: together they cost the disk hardly more than one."""
         if not records:
             return []
         with self._mutex:
             rows = [self._row(record) for record in records]
             for record, row in zip(records, rows, strict=True):
                 if isinstance(record, Reading):
-                    self._unkept[record.field] = record, row
+                    self._unstored[record.field] = record, row
             try:
                 with as_outbox_error(self._file.path):
                     self._store(rows)
@@ -160,10 +159,10 @@ class Outbox:
         return [row.seq for row in rows]
 
     def recovered(self) -> bool:
-        """Whether a start would find a usable disk where this one did not, and nothing be lost. Ask now and then."""
-        if not self.volatile or self.waiting or time.monotonic() - self._looked < _LOOK_AGAIN:
+        """Whether the disk, unusable at the start, is usable now, and a new start loses nothing. Call it regularly."""
+        if not self.volatile or self.waiting or time.monotonic() - self._checked_at < _CHECK_AGAIN:
             return False
-        self._looked = time.monotonic()
+        self._checked_at = time.monotonic()
         try:
             with tempfile.TemporaryFile(dir=self._folder) as file:
                 file.write(bytes(_PROBE))
@@ -174,7 +173,7 @@ class Outbox:
         return True
 
     def accepted(self) -> list[Reading]:
-        """Of each field the last reading that was accepted, delivered or not: what it goes on from after a restart."""
+        """The last accepted reading of each field, delivered or not: the state from which a restart continues."""
         with self._mutex, as_outbox_error(self._file.path):
             found = self._file.db.execute("SELECT body FROM accepted ORDER BY lane").fetchall()
         kept = []
@@ -184,55 +183,54 @@ class Outbox:
                 kept += [msgspec.json.decode(row.json, type=Reading)] if row else []
         return kept
 
-    def _keep(self, record: Reading, row: Row) -> None:
-        """Within the transaction that stores a reading: remember what is accepted, so that neither is without the
-        other."""
+    def _store_accepted(self, record: Reading, row: Row) -> None:
+        """Store what is accepted, in the same transaction as the reading itself."""
         lane = ACCEPTED + record.field
         if record.gone:
             self._file.db.execute("DELETE FROM accepted WHERE lane = ?", (lane,))
-        elif record.text is not None and self._kept.get(record.field) != _said_of(record):
+        elif record.text is not None and self._stored.get(record.field) != _accepted_of(record):
             kept = pack_accepted(replace(row, lane=lane))
             self._file.db.execute(KEEP_ACCEPTED, kept)
 
-    def readings(self, after: int, until: int = _FOR_EVER, limit: int = 64) -> list[Entry]:
-        """Waiting readings numbered after < seq <= until, oldest first."""
+    def readings(self, after: int, until: int = _NO_LIMIT, limit: int = 64) -> list[Entry]:
+        """Waiting readings with after < seq <= until, oldest first."""
         return self._waiting(READING_ROWS, after, until, limit)
 
     def events(self, after: int, limit: int = 64) -> list[Entry]:
-        """Waiting events numbered after < seq, oldest first."""
+        """Waiting events with after < seq, oldest first."""
         newest = self.last
-        found = self._waiting(EVENT_ROWS, max(after, self._eventless), _FOR_EVER, limit)
-        if not found and after <= self._eventless:  # thousands of readings are not searched for them again
-            self._eventless = newest
+        found = self._waiting(EVENT_ROWS, max(after, self._no_events_until), _NO_LIMIT, limit)
+        if not found and after <= self._no_events_until:  # so that thousands of readings are not searched again
+            self._no_events_until = newest
         return found
 
     def newest(self, until: int) -> list[Entry]:
-        """For each field its newest reading up to `until`, unless that or a newer one has been delivered."""
+        """The newest reading of each field up to `until`, unless that or a newer one has been delivered."""
         query = f"SELECT lane, max(seq), body FROM {{}} WHERE {READING_ROWS} AND seq <= ? GROUP BY lane"
         with self._mutex, as_outbox_error(self._file.path):
-            found = {lane: (seq, body) for lane, seq, body in self._select(query, (until,))}  # held ones are newer
-            said = self._said()
-            bodies = [(seq, body) for lane, (seq, body) in found.items() if seq > said.get(lane, 0)]
+            found = {lane: (seq, body) for lane, seq, body in self._select(query, (until,))}  # those held are newer
+            delivered = self._last_delivered()
+            bodies = [(seq, body) for lane, (seq, body) in found.items() if seq > delivered.get(lane, 0)]
             return [entry for seq, body in sorted(bodies) if (entry := self._entry(seq, body))]
 
     def done(self, entries: Iterable[Entry]) -> None:
-        """These have been delivered."""
+        """Note that the broker has acknowledged these."""
         entries = list(entries)
         with self._mutex:
-            self._past.keep(entries)
+            self._delivered_log.add(entries)
             self._settle(entries)
 
     def reject(self, entries: Iterable[Entry]) -> None:
-        """These will never be taken."""
+        """Note that the broker has refused these for good."""
         entries = list(entries)
         with self._mutex:
             self._settle(entries)
         self.refused += len(entries)
 
     def delivered(self, from_seq: int, limit: int) -> list[Entry]:
-        """Delivered readings numbered from `from_seq` on, oldest first, as far as they are still kept."""
+        """Delivered readings with a seq of at least `from_seq`, oldest first, as far as they are still stored."""
         with self._mutex:
-            return self._past.readings(from_seq, limit)
+            return self._delivered_log.readings(from_seq, limit)
 
     def _settle(self, entries: Iterable[Entry]) -> None:
         self._done |= {entry.seq: _lane(entry.record) for entry in entries}
@@ -247,7 +245,7 @@ class Outbox:
 
     @property
     def waiting(self) -> int:
-        """How many records have not been delivered."""
+        """The number of records that have not been delivered."""
         with self._mutex, as_outbox_error(self._file.path):
             stored: int = self._file.db.execute("SELECT count(*) FROM row WHERE lane != ?", (MARKER,)).fetchone()[0]
             held = self._file.db.execute("SELECT seq FROM held").fetchall()
@@ -258,12 +256,12 @@ class Outbox:
         """Delete what was delivered and release the folder."""
         with self._mutex:
             self._flush()
-            self._past.flush()
+            self._delivered_log.flush()
             self._file.db.close()
             self._unlock()
 
     def _row(self, record: Record) -> Row:
-        self._seq += 1  # also when it then fails: a gap is harmless, a number given twice is not
+        self._seq += 1  # also if storing fails: a gap does no harm, a number given twice does
         synced = clock.is_synced()
         json = json_text.encode(record)
         return Row(self._seq, self._file.epoch, self._now(), synced, _lane(record), json)
@@ -288,64 +286,64 @@ class Outbox:
         try:
             record = _decode(row)
         except msgspec.ValidationError as error:
-            log.error("outbox: dropping record %d, which another version wrote: %s", seq, error)
+            log.error("outbox: record %d is dropped, as another version of the program wrote it: %s", seq, error)
             self._done[seq] = row.lane
             self.lost += 1
             return None
         return Entry(seq, f"{self._device}/{row.epoch:08x}/{seq}", row.synced, record)
 
-    def _said(self) -> dict[str, int]:
-        """Lane -> the last number of it that was delivered."""
-        said = dict(self._markers)
+    def _last_delivered(self) -> dict[str, int]:
+        """Lane -> the number of its last delivered record."""
+        delivered = dict(self._markers)
         for seq, lane in self._done.items():
-            said[lane] = max(seq, said.get(lane, 0))
-        return said
+            delivered[lane] = max(seq, delivered.get(lane, 0))
+        return delivered
 
     def _select(self, query: str, bounds: tuple[int, ...]) -> Iterator[tuple[Any, ...]]:
-        """The rows on disk, and those in memory, which are newer."""
+        """The rows on disk, then those in memory, which are newer."""
         yield from self._file.db.execute(query.format("row"), bounds)
         if self._held_from:
             yield from self._file.db.execute(query.format("held"), bounds)
 
     def _store(self, rows: Sequence[Row]) -> None:
-        """Put rows on the disk, with those that it did not take before."""
+        """Write rows to the disk, with those that it did not take before."""
         with self._file.db as db:
             db.execute("INSERT INTO row SELECT * FROM held")
-            done = self._delete_done()  # what comes finds room where they were
+            done = self._delete_done()  # new rows use their space
             db.executemany("INSERT INTO row VALUES (?, ?, ?)", [pack(row) for row in rows])
             db.execute("DELETE FROM held")
-            for unkept in self._unkept.values():  # also of readings that were delivered from memory meanwhile
-                self._keep(*unkept)
+            for unstored in self._unstored.values():  # also those that were delivered from memory meanwhile
+                self._store_accepted(*unstored)
             dropped = self._cap.make_room(db, rows[0])
         self._forget(done)
         self._count_dropped(dropped)
         if self._held_from:
-            self._vouch()
+            self._mark_in_order()
         self._held_from = 0
-        self._kept |= {field: _said_of(record) for field, (record, _) in self._unkept.items()}
-        self._unkept = {}
+        self._stored |= {field: _accepted_of(record) for field, (record, _) in self._unstored.items()}
+        self._unstored = {}
         self._note(self.trouble if self.volatile else "")
 
     def _hold(self, row: Row) -> None:
-        """Keep a row in memory; those before it that were delivered can go."""
+        """Hold a row in memory; remove those that were delivered."""
         if not self._held_from:
             with suppress(OSError):
                 self._order.unlink(missing_ok=True)
         self._held_from = self._held_from or row.seq
-        said = self._said()
+        last = self._last_delivered()
         with self._file.db as db:
             db.execute("INSERT INTO held VALUES (?, ?, ?)", pack(row))
             db.executemany("DELETE FROM held WHERE seq = ?", [(seq,) for seq in self._done])
             many = "SELECT seq FROM held ORDER BY seq DESC LIMIT -1 OFFSET ?"
             dropped = [seq for (seq,) in db.execute(many, (_HELD_AT_MOST,))]
             db.executemany("DELETE FROM held WHERE seq = ?", [(seq,) for seq in dropped])
-        # of what is no longer there, only the last of each lane need be known
-        self._done = {seq: lane for seq, lane in self._done.items() if seq < self._held_from or said[lane] == seq}
+        # of records that are gone, only the last one of each lane matters
+        self._done = {seq: lane for seq, lane in self._done.items() if seq < self._held_from or last[lane] == seq}
         self._count_dropped(dropped)
 
-    def _doubt(self) -> None:
-        """After a process that held records in memory: of each lane newer ones may have been delivered than are here,
-        so none of these is the newest."""
+    def _mark_all_as_old(self) -> None:
+        """After a process that held records in memory: it may have delivered newer ones than the file has, so none of
+        these counts as the newest of its lane."""
         query = f"SELECT DISTINCT lane FROM row WHERE {READING_ROWS}"
         with suppress(OutboxError), as_outbox_error(self._file.path), self._file.db as db:
             lanes = [lane for (lane,) in db.execute(query).fetchall()]
@@ -355,16 +353,16 @@ class Outbox:
             db.executemany("DELETE FROM row WHERE seq = ?", old)
             self._seq += len(markers)
             self._markers |= {marker.lane: marker.seq for marker in markers}
-            self._vouch()
+            self._mark_in_order()
 
-    def _vouch(self) -> None:
-        """What is on the disk tells what was delivered."""
+    def _mark_in_order(self) -> None:
+        """The file on disk is complete: it shows what was delivered."""
         with suppress(OSError):
             self._order.touch()
 
     def _note(self, trouble: str) -> None:
         if trouble and not self.trouble:
-            log.error("%s; records are kept in memory until it is", trouble)
+            log.error("%s; records are held in memory meanwhile", trouble)
         elif self.trouble and not trouble:
             log.warning("outbox: the disk takes records again")
         self.trouble = trouble
@@ -374,7 +372,7 @@ class Outbox:
             os.close(self._lock_file)
 
     def _flush(self) -> None:
-        """Delete what was delivered; where the disk does not take even that, it will be sent again."""
+        """Delete what was delivered. If the disk does not take even that, it will be sent again."""
         try:
             with as_outbox_error(self._file.path), self._file.db:
                 done = self._delete_done()
@@ -384,23 +382,23 @@ class Outbox:
             self._forget(done)
 
     def _delete_done(self) -> dict[str, int]:
-        """Within a transaction. The last delivered of each lane leaves a marker: an older one that is still
-        waiting must not be taken for the newest, and numbers must not go back."""
-        said = self._said()
-        moved = {lane: seq for lane, seq in said.items() if seq != self._markers.get(lane)}
+        """Within a transaction. The last delivered record of each lane leaves a marker: an older one that still waits
+        must not be taken for the newest, and numbers must not go back."""
+        last = self._last_delivered()
+        moved = {lane: seq for lane, seq in last.items() if seq != self._markers.get(lane)}
         gone = [*self._done, *(self._markers[lane] for lane in moved if lane in self._markers)]
         markers = [Row(seq, self._file.epoch, 0.0, False, lane, b"") for lane, seq in moved.items()]
         self._file.db.executemany("DELETE FROM row WHERE seq = ?", [(seq,) for seq in gone])
         self._file.db.executemany("INSERT OR REPLACE INTO row VALUES (?, ?, ?)", map(pack, markers))
-        return said
+        return last
 
-    def _forget(self, said: dict[str, int]) -> None:
-        self._markers = said
+    def _forget(self, last: dict[str, int]) -> None:
+        self._markers = last
         self._done.clear()
 
     def _count_dropped(self, seqs: list[int]) -> None:
         if seqs and not self.dropped:
-            log.warning("outbox: records are too many or too old; the oldest are being dropped")
+            log.warning("outbox: too many or too old records; the oldest are dropped")
         self.dropped += len(seqs)
 
 
@@ -417,7 +415,7 @@ def _lock(folder: Path) -> int:
             ) from None
 
 
-def _said_of(record: Reading) -> _Said:
+def _accepted_of(record: Reading) -> _Accepted:
     return (None, None) if record.gone else (record.text, record.value_at)
 
 

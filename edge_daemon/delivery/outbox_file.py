@@ -1,8 +1,8 @@
-"""The outbox's file: opened, checked to the last row, and replaced when it is damaged.
+"""The file of the outbox: opened, checked to the last row, and replaced when it is damaged.
 
-The file is named after its epoch. A damaged one is read in two ways, through SQLite as far as that goes and
-as a heap of bytes; every intact row found is carried over into a file of the next epoch, then the damaged one
-is moved aside. A power cut half-way leaves both files, and the next start does it again.
+The file is named after its epoch. A damaged one is read in two ways: through SQLite as far as possible, and as plain
+bytes. Every intact row is copied to a file of the next epoch, then the damaged file is renamed. A power cut in between
+leaves both files, and the next start repeats it.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from edge_daemon.errors import OutboxError
 log = logging.getLogger(__name__)
 
 MARKER = "*"
-"""Stands in the lane column of markers; no field can be called that."""
+"""The lane column of markers; no field can have this name."""
 
 WAL_PAGES = 1000
-"""SQLite's default: at most so many pages, hence rows, are in its log and not yet in its file."""
+"""Pages, hence rows, that are in SQLite's log and not yet in its file, at most: its default."""
 
-_SQLITE_SAYS = (sqlite3.Error, UnicodeDecodeError)
-"""What a damaged file may raise. The second: SQLite's message quotes a schema that is no longer UTF-8."""
+_SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""Errors of a damaged file. The second: SQLite's message quotes a schema that is no longer UTF-8."""
 
 _MEMORY_EPOCH = 0xF0000000
 
 _PAGE = 1024
-"""Bytes of a page in new files: whatever is changed, a whole page of each table is written. A row of a reading of up to
-about ten digits lies in one piece in it. Files of older versions have 4096 and keep them."""
+"""Bytes of a page in new files: each change writes a whole page of each table. The row of a reading of up to about ten
+digits fits into it in one piece. Files of older versions have 4096 and keep it."""
 _SCHEMA = "CREATE TABLE row (seq INTEGER PRIMARY KEY, lane TEXT NOT NULL, body BLOB NOT NULL);"
 
 ACCEPTED = "="
-"""Stands before the lane of a row that keeps what was accepted last; no field's name begins so."""
+"""The first character of the lane of a row that stores what was accepted last; no field's name begins with it."""
 _ACCEPTED_TABLE = "CREATE TABLE IF NOT EXISTS accepted (lane TEXT PRIMARY KEY, body BLOB NOT NULL);"
 KEEP_ACCEPTED = "INSERT INTO accepted VALUES (?, ?) ON CONFLICT (lane) DO UPDATE SET body = excluded.body"
 """Not INSERT OR REPLACE: that would write the page of the index as well, each time."""
@@ -52,34 +52,34 @@ _REFUSED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPE
 
 
 class _Damaged(Exception):
-    """The file is there and is not what we wrote."""
+    """The file exists and is not as this program wrote it."""
 
 
 @dataclass
 class Opened:
-    """A file that is whole, and how it came to be so."""
+    """An intact file, and what was salvaged for it."""
 
     db: sqlite3.Connection
     path: Path
     epoch: int
     seq: int
-    """No number up to this one may be given out again."""
+    """The highest number that may have been used: new ones are above it."""
     markers: dict[str, int]
-    """Lane -> the last number of it that was delivered."""
+    """Lane -> the number of its last delivered record."""
     salvaged: int = 0
-    """Records carried over from a damaged file."""
+    """Records copied from a damaged file."""
     lost: int = 0
-    """Remains of records that were not whole. What a truncated file no longer holds cannot be counted."""
+    """Records that were found damaged. What a truncated file no longer contains cannot be counted."""
 
 
 def open_file(folder: Path, now: float) -> Opened:
-    """Open the newest file of the folder, or start a new one. Raises OutboxError if the disk refuses."""
+    """Open the newest file of the folder, or start a new one. Raises OutboxError if the disk does not allow it."""
     files = sorted(folder.glob(f"outbox-{'[0-9a-f]' * 8}.db"))
     with as_outbox_error(folder):
         try:
             opened = _open(files[-1]) if files else _create(folder, int(now))
         except _Damaged as why:
-            log.error("%s is damaged (%s); starting a new one with what can be read", files[-1], why)
+            log.error("%s is damaged (%s); a new file is started with all that can be read", files[-1], why)
             opened = _create(folder, max(int(now), _epoch(files[-1]) + 1))
         for path in files:
             if path != opened.path:
@@ -89,17 +89,17 @@ def open_file(folder: Path, now: float) -> Opened:
 
 @contextmanager
 def as_outbox_error(path: Path) -> Iterator[None]:
-    """Turn what SQLite or the file system refuse into an OutboxError that names the place."""
+    """Turn errors of SQLite and the file system into an OutboxError that names the file."""
     try:
         yield
     except OutboxError:
         raise
-    except (*_SQLITE_SAYS, OSError) as error:
+    except (*_SQLITE_ERRORS, OSError) as error:
         raise OutboxError(f"outbox {path}: {error}; is the disk full, read-only or worn out?") from error
 
 
 def refuses_writing(error: OutboxError) -> bool:
-    """Whether the disk is full, read-only or broken; everything else about a folder can be mended by a person."""
+    """Whether the disk is full, read-only or broken. Any other trouble with a folder needs a person."""
     cause = error.__cause__
     if isinstance(cause, sqlite3.Error):
         return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _REFUSED
@@ -107,11 +107,10 @@ def refuses_writing(error: OutboxError) -> bool:
 
 
 def in_memory(folder: Path) -> Opened:
-    """A new queue that is on no disk, for while the folder's takes nothing.
+    """A new queue in memory, for the time in which the disk takes nothing.
 
-    Its numbers, and what was accepted, go on from those in the folder, as far as they can be read. Its epoch is above
-    all that are made from the time, and drawn at random: a machine that cannot write may start every time at the same
-    hour.
+    Numbers and accepted readings continue from the folder's, as far as they can be read. The epoch is random, and above
+    all that are made from the time: a machine that cannot write may start with the same time again and again.
     """
     db = sqlite3.connect(":memory:", check_same_thread=False)
     db.executescript(_SCHEMA + _ACCEPTED_TABLE)
@@ -144,25 +143,25 @@ def _open(path: Path) -> Opened:
     wal = _wal(path)
     if not path.is_file() or wal.is_dir():
         raise _Damaged("not a file")
-    unclean = wal.exists()  # a clean stop removes it
+    unclean = wal.exists()  # closing properly removes it
     in_wal = [row for row in row_format.find(_read(wal)) if isinstance(row, Row)]
     whole = _check(path)
-    db = _connect(path)  # from here on SQLite may reset its log
+    db = _connect(path)  # from here on SQLite may empty its log
     opened = Opened(db, path, _epoch(path), max((row.seq for row in whole), default=0), _markers(whole))
-    # those behind a frame of the log that SQLite did not believe
+    # those after a damaged frame of the log, which SQLite ignores
     _add(opened, [row for row in in_wal if row.seq > opened.seq and not row.lane.startswith(ACCEPTED)])
     if unclean:
-        opened.seq += WAL_PAGES  # whatever numbers a torn log may have held
+        opened.seq += WAL_PAGES  # above any number that a torn log may have contained
     return opened
 
 
 def _check(path: Path) -> list[Row]:
-    """All rows, each proven whole. Changes nothing on disk. Raises _Damaged."""
+    """All rows, each with its checksum verified. Changes nothing on disk. Raises _Damaged."""
     try:
         with _reading(path) as db:
             return list(_checked(db))
-    except _SQLITE_SAYS as error:
-        # without a code it comes from Python's own layer: text that is not UTF-8
+    except _SQLITE_ERRORS as error:
+        # no code: the error is Python's own, for text that is not UTF-8
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in _NOT_DAMAGE:
             raise
         raise _Damaged(str(error)) from error
@@ -171,14 +170,14 @@ def _check(path: Path) -> list[Row]:
 def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, check_same_thread=False)
     try:
-        # Nobody else has the folder: then the log's index is kept in memory, not in a file that costs two pages a put.
-        # Deleted rows are overwritten, so that a heap of bytes holds few that are done with.
+        # EXCLUSIVE: no other process has the folder, so the log's index need not be in a file (two pages a put).
+        # secure_delete overwrites deleted rows, so that salvaging finds few that are delivered.
         db.executescript(
             f"PRAGMA page_size={_PAGE}; PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL;"
             "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;"
         )
-        db.execute(_ACCEPTED_TABLE)  # files of older versions have none,
-        db.execute("DROP INDEX IF EXISTS event")  # and have this: a page more for each put
+        db.execute(_ACCEPTED_TABLE)  # files of older versions do not have it,
+        db.execute("DROP INDEX IF EXISTS event")  # and have this index, which costs a page for each put
     except sqlite3.Error:
         db.close()
         raise
@@ -186,7 +185,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _reading(path: Path) -> closing[sqlite3.Connection]:
-    """A connection that leaves the file and its log alone, also when it is closed."""
+    """A connection that changes neither the file nor its log, also when it is closed."""
     return closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True))
 
 
@@ -199,7 +198,7 @@ def _checked(db: sqlite3.Connection) -> Iterator[Row]:
     for lane, body in _accepted(db):
         row = row_format.unpack(body) if isinstance(body, bytes) else None
         if row is None or pack_accepted(row) != (lane, body):
-            raise _Damaged(f"what was accepted last for {lane} is not whole")
+            raise _Damaged(f"the last accepted reading of {lane} is not whole")
     verdict = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if verdict != "ok":
         raise _Damaged(verdict)
@@ -211,7 +210,7 @@ def _accepted(db: sqlite3.Connection) -> list[tuple[str, bytes]]:
 
 
 def _carry_over(path: Path, opened: Opened) -> None:
-    """Salvage every intact row of a damaged file, then move it aside."""
+    """Copy every intact row of a damaged file into `opened`, then rename the damaged file."""
     heaps = [*row_format.find(_read(path)), *row_format.find(_read(_wal(path)))]
     found = [*_read_through_sqlite(path), *(row for row in heaps if isinstance(row, Row))]
     lost = {seq for seq in heaps if isinstance(seq, int)} - {row.seq for row in found}
@@ -220,14 +219,14 @@ def _carry_over(path: Path, opened: Opened) -> None:
     opened.lost += len(lost)
     aside = path.with_suffix(".damaged")
     _move_aside(path, aside)
-    log.error("salvaged %d records; the remains of %d are in %s", salvaged, len(lost), aside)
+    log.error("salvaged %d records; %d that are damaged are in %s", salvaged, len(lost), aside)
 
 
 def _add(opened: Opened, found: Iterable[Row]) -> int:
-    """Put the rows that were found into the file; says how many records were among them."""
+    """Add the found rows to the file. Returns the number of records among them."""
     found = list(found)
     accepted = sorted((row for row in found if row.lane.startswith(ACCEPTED)), key=lambda row: row.seq)
-    # of the two rows with one number, the marker was written later
+    # of two rows with the same number, the marker is the newer one
     plain = (row for row in found if not row.lane.startswith(ACCEPTED))
     by_seq = {row.seq: row for row in sorted(plain, key=lambda row: row.json == b"")}
     markers = _markers(by_seq.values())
@@ -249,8 +248,8 @@ def _markers(found: Iterable[Row]) -> dict[str, int]:
 
 
 def _read_through_sqlite(path: Path) -> Iterator[Row]:
-    """What SQLite still reads: also rows too long for one page, which do not lie in one piece."""
-    with suppress(*_SQLITE_SAYS), _reading(path) as db:
+    """The rows that SQLite can still read: also those longer than a page, which are not in one piece."""
+    with suppress(*_SQLITE_ERRORS), _reading(path) as db:
         bodies = [body for _, body in _accepted(db)]
         for body in (*bodies, *(body for (body,) in db.execute("SELECT body FROM row ORDER BY seq"))):
             row = row_format.unpack(body) if isinstance(body, bytes) else None
@@ -259,7 +258,7 @@ def _read_through_sqlite(path: Path) -> Iterator[Row]:
 
 
 def _read(path: Path) -> bytes:
-    """The bytes of a file; none if there is no such file, or none that can be read."""
+    """The bytes of a file; empty if it is missing or cannot be read."""
     try:
         return path.read_bytes()
     except OSError:
@@ -267,7 +266,7 @@ def _read(path: Path) -> bytes:
 
 
 def _move_aside(path: Path, aside: Path) -> None:
-    """Only the latest damaged file is kept: the disk is bounded."""
+    """Rename the damaged file. Only the latest one is kept: the disk is bounded."""
     for old in path.parent.glob("outbox-*.damaged*"):
         with suppress(OSError):
             old.unlink()

@@ -1,4 +1,7 @@
-"""The three lanes on which records leave the outbox, and what is due on each."""
+"""The queues through which records leave the outbox: new readings, events, and the backlog.
+
+New readings go to the retained topics and never wait for the others.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,11 @@ from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Entry
 
 _PAGE = 64
+"""Entries below half of which a queue fetches more: the outbox's default limit."""
 
 
 class Queue:
-    """Waiting entries in order, fetched a page at a time."""
+    """Waiting entries in order, fetched from the outbox a page at a time."""
 
     def __init__(
         self,
@@ -22,7 +26,8 @@ class Queue:
         head: Sequence[Entry] = (),
         after: int = 0,
     ) -> None:
-        """`key` says which entries must stay in order among themselves."""
+        """`fetch` returns entries after a number. Entries with the same `key` must be sent in order. `replayed`: they
+        are sent as history. `head`: entries that come first. `after`: the number after which fetching starts."""
         self.replayed = replayed
         self._fetch = fetch
         self._key = key
@@ -30,40 +35,43 @@ class Queue:
         self._after = after
 
     def first_of_each(self) -> list[Entry]:
-        """What may go now."""
+        """The first entry of each key: these may be sent now."""
         if len(self._entries) < _PAGE // 2:
             page = self._fetch(self._after)
             self._after = page[-1].seq if page else self._after
             self._entries += page
         return list({self._key(entry): entry for entry in reversed(self._entries)}.values())
 
-    def settle(self, entry: Entry) -> None:
-        """It need not go again."""
+    def remove(self, entry: Entry) -> None:
+        """It has been sent, or refused for good."""
         self._entries.remove(entry)
 
 
 class ReplayQueue:
-    """Delivered entries that somebody wants once more: a lane that the outbox knows nothing of."""
+    """Delivered entries that are sent again; they are not in the outbox any more."""
 
     replayed = True
 
     def __init__(self, entries: deque[Entry]) -> None:
         self._entries = entries
 
-    def settle(self, entry: Entry) -> None:
-        """The first has been said."""
+    def remove(self, entry: Entry) -> None:
+        """The first one has been sent, or refused for good."""
         self._entries.popleft()
 
 
 def open_queues(outbox: Outbox) -> list[Queue]:
-    """For one connection. Live: the newest waiting reading of each field, then whatever is put from now on. Events,
-    in the order they happened. Backlog: all older readings, as history."""
+    """The queues of one connection.
+
+    Live: the newest waiting reading of each field, then all that are put from now on. Events: in the order in which
+    they happened. Backlog: all older readings, as history.
+    """
     now = outbox.last
     newest = outbox.newest(until=now)
-    told = {entry.seq for entry in newest}
+    live = {entry.seq for entry in newest}
 
     def backlog(after: int) -> list[Entry]:
-        return [entry for entry in outbox.readings(after, until=now) if entry.seq not in told]
+        return [entry for entry in outbox.readings(after, until=now) if entry.seq not in live]
 
     return [
         Queue(outbox.readings, key=_field, head=newest, after=now),

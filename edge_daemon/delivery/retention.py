@@ -1,4 +1,4 @@
-"""What must go when the outbox is too large, or what is in it too old."""
+"""Deletes records when the outbox is too large, and records that are too old."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from edge_daemon.delivery.outbox_file import MARKER
 from edge_daemon.delivery.row_format import Row
 
 EVENTS = ""
-"""The lane of events; the lane of a reading is its field."""
+"""The lane of events. The lane of a reading is its field: rows of one lane are delivered in order."""
 READING_ROWS = f"lane NOT IN ('{EVENTS}', '{MARKER}')"
 EVENT_ROWS = f"lane = '{EVENTS}'"
 _AGE_CHECK = 60.0
-"""Seconds between looks for records that are too old."""
+"""Seconds between two checks for records that are too old."""
 
 
 @dataclass
 class RetentionLimit:
-    """How much may wait, and for how long."""
+    """The largest size of the outbox, and the largest age of a record."""
 
     max_size: int
     """Bytes on disk."""
@@ -29,12 +29,14 @@ class RetentionLimit:
     _age_check_due: float = 0.0
 
     def make_room(self, db: sqlite3.Connection, newest: Row) -> list[int]:
-        """Within a transaction: delete what is too old and too much, but not `newest` nor what came after it.
-        Returns the numbers."""
+        """Within a transaction: delete what is too old or too much, but not `newest` nor what came after it.
+
+        Returns the numbers (seq) of the deleted records.
+        """
         return [*self._too_old(db, newest), *self._too_many(db, newest)]
 
     def _too_old(self, db: sqlite3.Connection, newest: Row) -> list[int]:
-        """As far as the clock can be believed."""
+        """Records stored too long ago, as far as the clock was set then and is set now."""
         if not newest.synced or time.monotonic() < self._age_check_due:
             return []
         self._age_check_due = time.monotonic() + _AGE_CHECK
@@ -49,7 +51,7 @@ class RetentionLimit:
         return _delete(db, old)
 
     def _too_many(self, db: sqlite3.Connection, newest: Row) -> list[int]:
-        """The oldest readings go, then the oldest events, until the rest fits."""
+        """Delete the oldest readings, then the oldest events, until the rest fits."""
         dropped: list[int] = []
         while _disk(db) > self.max_size:
             oldest = _oldest(db, READING_ROWS, newest.seq) or _oldest(db, EVENT_ROWS, newest.seq)
@@ -70,7 +72,7 @@ def _delete(db: sqlite3.Connection, seqs: list[int]) -> list[int]:
 
 
 def _disk(db: sqlite3.Connection) -> int:
-    """Bytes in use, without what SQLite keeps for re-use."""
+    """Bytes in use, without the free pages that SQLite keeps."""
     names = ("page_count", "freelist_count", "page_size")
     pages, free, size = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
     return int((pages - free) * size)

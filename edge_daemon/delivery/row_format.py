@@ -18,7 +18,7 @@ _BODY = struct.Struct(">QId?B")  # seq, epoch, stored_at, synced, length of lane
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one row says."""
+    """One record, with what is needed to salvage it."""
 
     seq: int
     epoch: int
@@ -26,13 +26,13 @@ class Row:
     """Wall clock, seconds since 1970."""
     synced: bool
     lane: str
-    """What stays in order: the field of a reading; empty for events."""
+    """Rows of one lane stay in order: the field of a reading; empty for events."""
     json: bytes
-    """The record; empty for a marker, which only remembers that this was the last of its lane delivered."""
+    """The record; empty for a marker, which says that this was the last delivered one of its lane."""
 
 
 def pack(row: Row) -> bytes:
-    """The row as bytes, checksum included."""
+    """The row as bytes, with its checksum."""
     lane = row.lane.encode()
     body = _BODY.pack(row.seq, row.epoch, row.stored_at, row.synced, len(lane)) + lane + row.json
     checked = len(body).to_bytes(4, "big") + body
@@ -40,7 +40,7 @@ def pack(row: Row) -> bytes:
 
 
 def unpack(data: bytes | memoryview) -> Row | None:
-    """The row that `data` starts with, or None if it is not whole."""
+    """The row at the start of `data`, or None if it is not whole."""
     if len(data) < _HEAD.size + _BODY.size:
         return None
     mark, checksum, length = _HEAD.unpack_from(data)
@@ -53,7 +53,7 @@ def unpack(data: bytes | memoryview) -> Row | None:
 
 
 def find(data: bytes) -> Iterator[Row | int]:
-    """Every row in a heap of bytes, whatever lies between; only the number of one that is no longer whole."""
+    """Every row in any bytes, whatever is between them; of a damaged row only its number (seq)."""
     view = memoryview(data)
     at = data.find(_MARK)
     while at >= 0:

@@ -1,7 +1,7 @@
-"""MQTT: the broker's address, the connection, and every topic and payload that the program sends or understands.
+"""MQTT: the broker's address, the connection, and all topics and payloads.
 
-Records and state come in, messages go out, and the other way round. It is the only room that knows topic names.
-Delivery, commands, telemetry and the tools use it.
+In: records and state. Out: messages; and the other way round for what is received. Only this room and second_opinion
+know topic names. Delivery, commands, telemetry and the tools use it.
 """
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Where the broker is and how to get in: URL, login, TLS. Reads the files it takes, connects to nothing."""
+"""The address of the broker with login and TLS. Reads the named files; does not connect."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from edge_daemon.system.credentials import find_credential, read_password
 
 @dataclass(frozen=True, slots=True)
 class BrokerOptions:
-    """The keys of the [mqtt] table that say how to get in.
+    """The keys of the [mqtt] table that concern the connection.
 
-    A file that is named without a slash is looked for among the service's credentials first (LoadCredential= in
-    systemd.exec(5)), then here, then where the service's unit takes them from.
+    A file named without a slash is looked for among the service's credentials (LoadCredential= in systemd.exec(5)),
+    then in the working directory, then in the folder from which the service's unit takes its credentials.
     """
 
     url: str = "mqtt://localhost:1883"
-    """Where the broker is: mqtt://host:port, or mqtts://host:port for TLS."""
+    """mqtt://host:port, or mqtts://host:port for TLS."""
     username: str = ""
     """Empty: no login."""
     password_file: str = ""
-    """A file that holds the password; it is never written anywhere else."""
+    """A file with the password, which is never written anywhere else."""
     ca_file: str = ""
     """Certificates (PEM) to trust for mqtts://; empty: those of the system."""
     cert_file: str = ""
-    """Our own certificate (PEM), for brokers that want one; the key may be in the same file."""
+    """The client certificate (PEM), if the broker requires one; the key may be in the same file."""
     key_file: str = ""
-    """The key of `cert_file`, where it is not in the same file."""
+    """The key of `cert_file`, if it is not in the same file."""
     server_name: str = ""
-    """The name that the broker's certificate must show; empty: the host of the url."""
+    """The name in the broker's certificate; empty: the host of the url."""
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerAddress:
-    """What it takes to connect."""
+    """The resolved address: all that is needed to connect."""
 
     host: str
     port: int
@@ -51,14 +51,14 @@ class BrokerAddress:
 
 
 def resolve(options: BrokerOptions) -> BrokerAddress:
-    """Take the URL apart and read the files. Raises ConfigError."""
+    """Parse the URL and read the files. Raises ConfigError."""
     host, port, tls = parse_url(options.url)
     password = read_password(options.password_file) if options.password_file else ""
     return BrokerAddress(host, port, options.username, password, _tls(options) if tls else None)
 
 
 def file_stamps(options: BrokerOptions) -> tuple[object, ...]:
-    """What tells whether the files that were named are still the same; a missing one is None."""
+    """A value for each named file that changes when the file does; None: it is missing."""
     names = (options.password_file, options.ca_file, options.cert_file, options.key_file)
     return tuple(_stamp(find_credential(name)) for name in names if name)
 
@@ -72,7 +72,7 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 
 def parse_url(url: str) -> tuple[str, int, bool]:
-    """Host, port and whether TLS is wanted. Raises ConfigError."""
+    """Host, port, and whether TLS is used. Raises ConfigError."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -84,14 +84,14 @@ def parse_url(url: str) -> tuple[str, int, bool]:
         raise ConfigError(f"[mqtt] url {url!r}: write mqtt://host:port or mqtts://host:port")
     tls = parts.scheme == "mqtts"
     try:
-        host.encode("idna")  # what looking it up will do
+        host.encode("idna")  # as the lookup does
     except UnicodeError as error:
         raise ConfigError(f"[mqtt] url {url!r}: {error}") from None
     return host, port or (8883 if tls else 1883), tls
 
 
 class _Context(ssl.SSLContext):
-    """Expects the certificate of another name than that of the host it is connected to."""
+    """Checks the broker's certificate against `name` instead of the host."""
 
     name = ""
 
@@ -109,7 +109,7 @@ def _tls(options: BrokerOptions) -> ssl.SSLContext:
     load_ca(context, options.ca_file)
     if options.cert_file:
         try:
-            # a key that asks for a passphrase would wait for a person at the terminal
+            # without `password` a key with a passphrase would wait for input at the terminal
             key = find_credential(options.key_file) if options.key_file else None
             context.load_cert_chain(find_credential(options.cert_file), key, password=lambda: b"")
         except (OSError, ValueError) as error:
@@ -119,7 +119,7 @@ def _tls(options: BrokerOptions) -> ssl.SSLContext:
 
 
 def load_ca(context: ssl.SSLContext, ca_file: str) -> None:
-    """Trust the certificates in a file, or without one the system's. Raises ConfigError."""
+    """Trust the certificates in a file, or else those of the system. Raises ConfigError."""
     try:
         if ca_file:
             context.load_verify_locations(find_credential(ca_file))

@@ -1,9 +1,8 @@
-"""One connection to an MQTT broker. This is paho-mqtt's one door.
+"""One connection to an MQTT broker. This is the only module that uses paho-mqtt.
 
-paho's own thread is not used: a Link drives paho's loop from the thread that calls it, and lives for exactly
-one connection. So callbacks run inside `pump()` and only append to a queue; nothing that paho remembers
-(messages published while offline, half-sent packets, tries of its own) outlives a connection; and at every
-moment it is known which messages the broker has acknowledged.
+paho's own thread is not used: a Link runs paho's loop in the thread that calls it, for exactly one connection. So
+callbacks run inside `pump()` and only append to a queue; paho's own state (messages published while offline, half-sent
+packets, its retries) ends with the connection; and it is always known which messages the broker has acknowledged.
 """
 
 from __future__ import annotations
@@ -28,18 +27,19 @@ from edge_daemon.domain import Message, ReceivedMessage
 from edge_daemon.errors import BrokerError
 from edge_daemon.mqtt.address import BrokerAddress
 
-V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
+V5 = MQTTProtocolVersion.MQTTv5
+V311 = MQTTProtocolVersion.MQTTv311
 
 _WINDOW = 16
-"""At most so many messages wait for their acknowledgement at once."""
+"""Unacknowledged messages at one time, at most."""
 
 _NOT_THIS_VERSION = {0x01, 0x81, 0x82, 0x84}
-"""Reason codes of a CONNACK from a broker that cannot make sense of MQTT 5."""
+"""Reason codes of a CONNACK from a broker that does not know MQTT 5."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds; not for users, shortened by tests."""
+    """Seconds; not configurable, tests use shorter ones."""
 
     connect: float = 5.0
     """For TCP, and again for TLS."""
@@ -48,9 +48,9 @@ class Timeouts:
     connack_v5: float = 1.0
     """The same for MQTT 5: amqtt, which does not know it, waits for more of a CONNECT that has a will."""
     acknowledge: float = 20.0
-    """For the acknowledgement of a whole batch, before the connection is given up."""
+    """For the acknowledgement of a whole batch; then the connection is dropped."""
     keepalive: int = 30
-    """A half-open connection is noticed after twice this."""
+    """Keep Alive: a half-open connection is noticed after twice this."""
 
 
 class VersionError(BrokerError):
@@ -65,9 +65,10 @@ def connect(
     wake: socket.socket | None = None,
     largest: int | None = None,
 ) -> Link:
-    """Connect with MQTT 5, and once with 3.1.1 if the broker seems not to know it. Raises BrokerError.
+    """Connect with MQTT 5, and once with 3.1.1 if the broker does not seem to know it. Raises BrokerError.
 
-    What worked is not remembered: a broker may only have been slow, and 3.1.1 has no word for a refused message.
+    The version that worked is not kept for the next time: the broker may only have been slow, and 3.1.1 cannot say that
+    a message is refused.
     """
     with suppress(VersionError):
         return Link(to, client_id, V5, times, will, wake, largest)
@@ -75,7 +76,7 @@ def connect(
 
 
 class Link:
-    """One connection to a broker, from CONNECT to its end; then it is thrown away."""
+    """One connection to a broker, from CONNECT to its end."""
 
     def __init__(
         self,
@@ -87,8 +88,8 @@ class Link:
         wake: socket.socket | None = None,
         largest: int | None = None,
     ) -> None:
-        """Connect. `wake` is a socket that ends a `pump` early when it becomes readable. `largest` is how many bytes
-        a packet may have that the broker sends us (MQTT 5 only).
+        """Connect. `wake` is a socket that ends a `pump` early when it becomes readable. `largest`: bytes of a packet
+        from the broker, at most (MQTT 5 only).
 
         Raises BrokerError; VersionError if the broker may speak another version of MQTT.
         """
@@ -101,12 +102,12 @@ class Link:
         self.lost = ""
         """Why the connection ended."""
         self.window = _WINDOW
-        """How many messages may be unacknowledged at once: our limit or the broker's, if that is less."""
+        """Unacknowledged messages at one time, at most: _WINDOW, or the broker's Receive Maximum if that is less."""
         self.version = version
         self.retains = True
         """Whether the broker keeps retained messages."""
         self.acknowledges = True
-        """Whether it takes messages that it must acknowledge (QoS 1)."""
+        """Whether the broker takes messages with QoS 1."""
         self._to = to
         self._wake_read = wake
         self._packet_limit = 2**28
@@ -123,14 +124,14 @@ class Link:
         return self._client.socket() is not None
 
     def pump(self, timeout: float) -> None:
-        """Read and write what is due; wait up to `timeout` seconds for something to be."""
+        """Read and write packets; wait up to `timeout` seconds until there is something to read or write."""
         sock: Any = self._client.socket()
         if sock is None:
             return
-        inside_tls = sock.pending() if isinstance(sock, ssl.SSLSocket) else 0  # read, but not yet by us
+        inside_tls = sock.pending() if isinstance(sock, ssl.SSLSocket) else 0  # decrypted, and not seen by select
         watched = [sock] if self._wake_read is None else [sock, self._wake_read]
         writing = [sock] if self._client.want_write() else []
-        patience = min(timeout, self._client.keepalive / 2)  # a server may want to hear of us every second
+        patience = min(timeout, self._client.keepalive / 2)  # a broker may set a Keep Alive of one second
         readable, writable, _ = select.select(watched, writing, [], 0.0 if inside_tls else patience)
         if self._wake_read is not None and self._wake_read in readable:
             drain(self._wake_read)
@@ -141,7 +142,7 @@ class Link:
         self._client.loop_misc()
 
     def fits(self, message: Message) -> bool:
-        """Whether the broker has not said that it takes none so long."""
+        """Whether the broker's Maximum Packet Size allows a message of this length."""
         properties = _properties(message, PacketTypes.PUBLISH) if self.version is V5 else None
         return _packet_length(message, properties) <= self._packet_limit
 
@@ -154,11 +155,11 @@ class Link:
         return self._client.publish(message.topic, message.payload, message.qos, retain, properties).mid
 
     def subscribe(self, topics: Sequence[str]) -> None:
-        """Ask for topics; the answer is in `granted`, what arrives in `received`."""
+        """Subscribe; the answer comes into `granted`, messages into `received`."""
         self._client.subscribe([(topic, 1) for topic in topics])
 
     def listen(self, topics: Sequence[str], patience: float) -> bool:
-        """Ask for topics and wait for the answer; whether all were granted."""
+        """Subscribe and wait up to `patience` seconds for the answer; whether all topics were granted."""
         self.subscribe(topics)
         deadline = time.monotonic() + patience
         while not self.granted and self.up and (left := deadline - time.monotonic()) > 0:
@@ -166,13 +167,13 @@ class Link:
         return bool(self.granted) and self.granted.popleft()
 
     def close(self) -> None:
-        """Say goodbye, so that the broker keeps the last will to itself, and hang up."""
+        """Disconnect properly: the broker does not publish the last will."""
         self._client.disconnect()
         self.pump(0.0)
         self.drop("closed")
 
     def drop(self, why: str) -> None:
-        """Hang up without a word; the broker will publish the last will."""
+        """Close the socket without DISCONNECT: the broker publishes the last will."""
         self.lost = self.lost or why
         sock: Any = self._client.socket()
         if sock is not None:
@@ -217,14 +218,14 @@ class Link:
         while not self._connack and self.up and (left := deadline - time.monotonic()) > 0:
             self.pump(left)
         if not self._connack:
-            raise VersionError(f"broker {self._to} " + ("does not answer" if self.up else "hung up on us"))
+            raise VersionError(f"broker {self._to} " + ("does not answer" if self.up else "closed the connection"))
         self._obey(*self._connack.popleft())
 
     def _obey(self, code: ReasonCode, properties: Properties | None) -> None:
-        """Take note of what the broker allows; paho reads none of it."""
+        """Apply the limits in the broker's CONNACK; paho ignores them."""
         if code.is_failure:
             kind = VersionError if code.value in _NOT_THIS_VERSION else BrokerError
-            raise kind(f"broker {self._to} refused us: {code}")
+            raise kind(f"broker {self._to} refused the connection: {code}")
         self.window = min(_WINDOW, getattr(properties, "ReceiveMaximum", _WINDOW))
         self._packet_limit = getattr(properties, "MaximumPacketSize", self._packet_limit)
         self.retains = bool(getattr(properties, "RetainAvailable", 1))
@@ -232,13 +233,13 @@ class Link:
 
 
 def drain(wake: socket.socket) -> None:
-    """Take back all that has been rung."""
+    """Read everything from the wake socket."""
     with suppress(BlockingIOError):
         wake.recv(4096)
 
 
 def _properties(message: Message, kind: int) -> Properties | None:
-    """What of a message travels beside its payload in MQTT 5."""
+    """The MQTT 5 properties of a message."""
     properties = Properties(kind)  # type: ignore[no-untyped-call]
     if message.expiry is not None:
         properties.MessageExpiryInterval = message.expiry
@@ -252,7 +253,7 @@ def _properties(message: Message, kind: int) -> Properties | None:
 def _received(message: paho.MQTTMessage) -> ReceivedMessage:
     properties = message.properties
     return ReceivedMessage(
-        # a topic that is not UTF-8 is nothing that we know
+        # a topic that is not UTF-8 is none of those subscribed to
         bytes(message._topic).decode(errors="replace"),
         bytes(message.payload),
         message.retain,

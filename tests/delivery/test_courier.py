@@ -248,10 +248,10 @@ def test_silence_is_noticed(outbox: Outbox, broker: Mosquitto) -> None:
     """A courier that hangs is reported by check()."""
     with delivering(outbox, broker.url) as delivery:
         until(lambda: delivery.sink.up)
-        beaten, delivery.courier._beaten_until = delivery.courier._beaten_until, 0.0
-        with pytest.raises(CourierError, match="stopped beating"):
+        beaten, delivery.courier._alive_until = delivery.courier._alive_until, 0.0
+        with pytest.raises(CourierError, match="hangs"):
             delivery.courier.check()
-        delivery.courier._beaten_until = beaten
+        delivery.courier._alive_until = beaten
 
 
 # A hostile broker

@@ -26,7 +26,7 @@ def test_each_once_in_order(tmp_path: Path) -> None:
     """However they were delivered; events are not kept, and the next process goes on with what there is."""
     kept = DeliveredLog(tmp_path, "dock3", 10**6, 1e9)
     for number in (3, 1, 2, 3, 5):
-        kept.keep([entry(number), Entry(number + 100, f"dock3/00000001/{number + 100}", True, event())])
+        kept.add([entry(number), Entry(number + 100, f"dock3/00000001/{number + 100}", True, event())])
     assert (seqs(kept), list(tmp_path.iterdir())) == ([1, 2, 3, 5], []), "a few are not written yet"
     kept.flush()
     again = DeliveredLog(tmp_path, "dock3", 10**6, 1e9)
@@ -38,7 +38,7 @@ def test_bounded(tmp_path: Path) -> None:
     """The oldest go, by size and by age."""
     kept = DeliveredLog(tmp_path, "dock3", 80_000, 100.0)
     for number in range(1000):
-        kept.keep([entry(number)])
+        kept.add([entry(number)])
     kept.flush()
     files = sorted(tmp_path.iterdir())
     assert len(files) == FILES
@@ -54,7 +54,7 @@ def test_damage_and_a_disk_that_refuses(tmp_path: Path) -> None:
     """What is not whole is passed over; where nothing can be kept, nothing is, and nobody is stopped."""
     kept = DeliveredLog(tmp_path, "dock3", 10**6, 1e9)
     for number in range(3):
-        kept.keep([entry(number)])
+        kept.add([entry(number)])
     kept.flush()
     (file,) = tmp_path.iterdir()
     data = bytearray(file.read_bytes())
@@ -62,7 +62,7 @@ def test_damage_and_a_disk_that_refuses(tmp_path: Path) -> None:
     file.write_bytes(data)
     assert seqs(kept) == [0, 2]
     nowhere = DeliveredLog(tmp_path / "nowhere", "dock3", 10**6, 1e9)
-    nowhere.keep([entry(1)])
+    nowhere.add([entry(1)])
     nowhere.flush()
     assert delivered_log.DeliveredLog(tmp_path / "nowhere", "dock3", 10**6, 1e9).readings(0, 9) == []
 

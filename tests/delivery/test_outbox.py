@@ -335,7 +335,7 @@ def test_damage_raises_the_epoch_and_is_told(folder: Path, caplog: pytest.LogCap
     damaged.write_bytes(data[:hit] + b"!" + data[hit + 1 :])
     outbox = Outbox(folder, "dock3")
     assert (outbox.salvaged, outbox.lost) == (39, 1)
-    assert "salvaged 39 records; the remains of 1 are in" in caplog.text
+    assert "salvaged 39 records; 1 that are damaged are in" in caplog.text
     assert {entry.id for entry in waiting(outbox)} < set(stored)
     outbox.put(reading(1))
     new = waiting(outbox)[-1].id.split("/")

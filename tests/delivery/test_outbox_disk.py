@@ -140,7 +140,7 @@ def test_start_on_a_disk_that_takes_nothing(tmp_path: Path, how: str) -> None:
         assert values(outbox.readings(0)) == [2]
         (entry,) = outbox.readings(0)
         assert entry.seq > 1 and entry.id.split("/")[1] > "f"
-        module._LOOK_AGAIN = 0.0
+        module._CHECK_AGAIN = 0.0
         assert not outbox.recovered()
         outbox.done(outbox.readings(0))
         assert not outbox.recovered()
@@ -163,7 +163,7 @@ def test_a_folder_of_another_kind_is_for_a_person(tmp_path: Path) -> None:
 
 def test_a_good_disk_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No restart is asked for where all is well."""
-    monkeypatch.setattr(module, "_LOOK_AGAIN", 0.0)
+    monkeypatch.setattr(module, "_CHECK_AGAIN", 0.0)
     outbox = Outbox(tmp_path, "dock3")
     outbox.put(reading(1))
     outbox.put(event(1))

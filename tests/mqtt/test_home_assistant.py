@@ -140,7 +140,7 @@ def test_what_was_told_is_remembered(tmp_path: Path) -> None:
 
 def test_birth(tmp_path: Path, broker: Mosquitto, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     """When Home Assistant has started, availability, discovery and the retained readings are said again."""
-    monkeypatch.setattr(courier, "_BIRTH", (0.05, 0.1))
+    monkeypatch.setattr(courier, "_RESEND_DELAY", (0.05, 0.1))
     outbox = Outbox(tmp_path / "state", "dock3")
     with delivering(outbox, broker.url) as delivery:
         delivery.last_values.set(Message(DEVICE, b"{}", retain=True))

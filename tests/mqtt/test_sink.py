@@ -136,7 +136,7 @@ def test_login(tmp_path: Path) -> None:
     there.close(1.0)
     for password_file in (str(wrong), ""):
         there = sink(url=broker.url, username="cam", password_file=password_file)
-        with pytest.raises(BrokerError, match=r"127.0.0.1:\d+ refused us: Not authorized") as refused:
+        with pytest.raises(BrokerError, match=r"127.0.0.1:\d+ refused the connection: Not authorized") as refused:
             there.open()
         assert "0ther" not in str(refused.value)
         there.close(0.0)

@@ -38,9 +38,9 @@ NOT_5 = packet(hostile.CONNACK, b"\0\1")
 CASES = [
     # Getting in
     case("never answers CONNECT", bad(connack=None), bad(connack_311=None), log="does not answer"),
-    case("hangs up before CONNACK", bad(connack=b"", cut=True), bad(connack_311=b"", cut=True), log="hung up on us"),
+    case("hangs up before CONNACK", bad(connack=b"", cut=True), bad(connack_311=b"", cut=True), log="closed the conn"),
     case("resets before CONNACK", bad(connack=b"", cut=True, reset=True), bad(connack_311=b"", cut=True, reset=True)),
-    case("hangs up after CONNACK", bad(cut=True), log="is gone|dropped the connection"),
+    case("hangs up after CONNACK", bad(cut=True), log="was lost|dropped the connection"),
     case("resets after CONNACK", bad(cut=True, reset=True)),
     case("half a CONNACK", bad(connack=connack()[:3], cut=True), bad(connack_311=b"\x20\x02", cut=True)),
     case("CONNACK in crumbs", bad(crumbs=True, answers=[OK])),
@@ -51,20 +51,20 @@ CASES = [
     *(
         case(f"CONNACK 0x{code:02x}, {words}", bad(connack=connack(code)), log=log)
         for code, words, log in [
-            (0x80, "unspecified", "refused us"),
-            (0x83, "implementation specific", "refused us"),
-            (0x85, "client id not valid", "refused us"),
-            (0x86, "wrong password", "refused us: Bad user name or password"),
-            (0x87, "not authorised", "refused us: Not authorized"),
-            (0x88, "server unavailable", "refused us"),
-            (0x89, "server busy", "refused us"),
-            (0x8A, "banned", "refused us: Banned"),
-            (0x95, "packet too large", "refused us"),
-            (0x97, "quota exceeded", "refused us"),
-            (0x9A, "will must not be retained", "refused us"),
-            (0x9B, "will must have QoS 0", "refused us"),
-            (0x9D, "server moved", "refused us"),
-            (0x9F, "too many connections", "refused us"),
+            (0x80, "unspecified", "refused the connection"),
+            (0x83, "implementation specific", "refused the connection"),
+            (0x85, "client id not valid", "refused the connection"),
+            (0x86, "wrong password", "refused the connection: Bad user name or password"),
+            (0x87, "not authorised", "refused the connection: Not authorized"),
+            (0x88, "server unavailable", "refused the connection"),
+            (0x89, "server busy", "refused the connection"),
+            (0x8A, "banned", "refused the connection: Banned"),
+            (0x95, "packet too large", "refused the connection"),
+            (0x97, "quota exceeded", "refused the connection"),
+            (0x9A, "will must not be retained", "refused the connection"),
+            (0x9B, "will must have QoS 0", "refused the connection"),
+            (0x9D, "server moved", "refused the connection"),
+            (0x9F, "too many connections", "refused the connection"),
             (0xEE, "a code nobody knows", ""),
         ]
     ),
@@ -73,7 +73,7 @@ CASES = [
     case("Receive Maximum 0, which is no number", bad(connack=connack(properties=hostile.receive_maximum(0)))),
     case("Server Keep Alive 1", bad(connack=connack(properties=hostile.server_keep_alive(1)))),
     case("no retain", bad(connack=connack(properties=hostile.NO_RETAIN)), problem="no_retain"),
-    case("Maximum QoS 0", bad(connack=connack(properties=hostile.MAXIMUM_QOS_0)), log="acknowledges nothing"),
+    case("Maximum QoS 0", bad(connack=connack(properties=hostile.MAXIMUM_QOS_0)), log="acknowledges no messages"),
     case("SUBSCRIBE refused", bad(granted=0x87)),
     case("SUBSCRIBE never answered", bad(granted=None)),
     # What becomes of a message
@@ -97,11 +97,11 @@ CASES = [
     *(
         case(f"DISCONNECT 0x{code:02x}, {words}", bad(junk=disconnect(code)), log=log)
         for code, words, log in [
-            (0x8B, "shutting down", "is gone"),
-            (0x8D, "keep alive timeout", "is gone"),
-            (0x93, "receive maximum exceeded", "is gone"),
-            (0x98, "administrative action", "is gone"),
-            (0x9C, "use another server", "is gone"),
+            (0x8B, "shutting down", "was lost"),
+            (0x8D, "keep alive timeout", "was lost"),
+            (0x93, "receive maximum exceeded", "was lost"),
+            (0x98, "administrative action", "was lost"),
+            (0x9C, "use another server", "was lost"),
         ]
     ),
     case("client id taken over, three times", *[bad(junk=disconnect(0x8E))] * 3, problem="client_id_in_use"),
@@ -132,9 +132,9 @@ CASES = [
     case("MQTT 5 refused with 0x84", bad(connack=connack(0x84)), log=r"\(MQTT 3\.1\.1\)"),
     case("MQTT 5 refused with 0x01", bad(connack=NOT_5), log=r"\(MQTT 3\.1\.1\)"),
     case("MQTT 5 refused with 0x81", bad(connack=connack(0x81)), log=r"\(MQTT 3\.1\.1\)"),
-    case("MQTT 5 and 3.1.1 refused", bad(connack=NOT_5), bad(connack_311=NOT_5), log="hung up on us"),
-    case("3.1.1: not authorised", bad(connack=NOT_5), bad(connack_311=packet(2, b"\0\5")), log="refused us: Not auth"),
-    case("3.1.1: wrong password", bad(connack=NOT_5), bad(connack_311=packet(2, b"\0\4")), log="refused us: Bad user"),
+    case("MQTT 5 and 3.1.1 refused", bad(connack=NOT_5), bad(connack_311=NOT_5), log="closed the connection"),
+    case("3.1.1: not authorised", bad(connack=NOT_5), bad(connack_311=packet(2, b"\0\5")), log=": Not auth"),
+    case("3.1.1: wrong password", bad(connack=NOT_5), bad(connack_311=packet(2, b"\0\4")), log=": Bad user"),
     case("3.1.1: cut between PUBLISH and PUBACK", bad(connack=NOT_5), bad(answers=[CUT])),
     case("3.1.1: no PUBACK", bad(connack=NOT_5), bad(answers=[IGNORE] * 99), log="no acknowledgement within"),
 ]  # fmt: skip
