@@ -25,8 +25,8 @@ from tests.support.records import reading
 
 GOOD = Manners(enough=2)
 """Between two cases: takes two records, then hangs up."""
-LANES = 4
-"""So many daemons run the gauntlet at once, each a share of the cases: most of the time they wait."""
+LANES = 10
+"""Daemons that run at the same time, each with a share of the cases: nearly all of the time they wait to reconnect."""
 RECORDS = 600
 
 
