@@ -43,7 +43,7 @@ from edge_daemon.recognition.reader import Reader
 from edge_daemon.reuse import ReusedResources
 from edge_daemon.second_opinion.budget import Budget
 from edge_daemon.second_opinion.client import SecondOpinionClient
-from edge_daemon.sources.reconnecting import SILENT, Camera
+from edge_daemon.sources.reconnecting import SILENT_AFTER, ReconnectingCamera
 from edge_daemon.system.folders import runtime_folder, state_folder
 from edge_daemon.system.journal import event
 from edge_daemon.system.systemd import Systemd
@@ -63,7 +63,7 @@ NO_RESTART = 600.0
 class App:
     """The parts of the daemon, connected."""
 
-    camera: Camera
+    camera: ReconnectingCamera
     fields: FieldExtractor
     reader: Reader
     voter: Voter
@@ -113,7 +113,7 @@ def process(app: App, frame: Frame) -> None:
         for listener in app.listeners:
             listener.on_patch(patch, numbers)
     app.voter.backend = app.reader.classifier.backend  # a Coral may have failed
-    app.camera.hurry(app.fields.is_active(frame.mono) or bool(app.voter.undecided) or app.frame_share.is_wanted)
+    app.camera.set_active(app.fields.is_active(frame.mono) or bool(app.voter.undecided) or app.frame_share.is_wanted)
     app.report.frame(time.monotonic() - started)
 
 
@@ -140,8 +140,8 @@ def publish(app: App, records: Sequence[Record]) -> None:
 
 def check_camera(app: App) -> None:
     """Publish that the camera has failed or is back; without frames for long, readings become stale."""
-    publish(app, app.camera.news())
-    app.controls.set_camera_silent(app.camera.age > SILENT)
+    publish(app, app.camera.pop_events())
+    app.controls.set_camera_silent(app.camera.frame_age > SILENT_AFTER)
 
 
 def must_rebuild(app: App) -> Request | None:

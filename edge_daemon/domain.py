@@ -257,7 +257,7 @@ class Request(Enum):
 class Source(Protocol):
     """Where frames come from."""
 
-    def hurry(self, wanted: bool) -> None:
+    def set_active(self, active: bool) -> None:
         """From the next frame on: frames at the active rate while something happens, at the idle rate while not."""
 
     def frames(self, tick: float) -> Iterator[Frame | None]:

@@ -26,7 +26,7 @@ class CameraError(EdgeDaemonError, OSError):
 
 
 class CameraHangsError(CameraError):
-    """The camera is there and gives nothing, also after it was opened anew: the process must restart."""
+    """The camera is there and gives nothing, also after it was opened again: the process must restart."""
 
 
 class ModelError(EdgeDaemonError, ValueError):

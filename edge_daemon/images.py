@@ -82,7 +82,7 @@ def encode_jpeg(picture: Grey, quality: int = JPEG_QUALITY) -> bytes:
 def decode_grey(file: bytes) -> Grey | None:
     """The picture in a trusted PNG or JPEG file; None where there is none.
 
-    Use it only for files that this program wrote: for others, sources.files checks the size first.
+    Use it only for files that this program wrote: for others, sources.pictures checks the size first.
     """
     picture = cv2.imdecode(np.frombuffer(file or b"\0", np.uint8), cv2.IMREAD_GRAYSCALE)
     return None if picture is None else np.asarray(picture, np.uint8)

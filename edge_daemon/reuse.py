@@ -20,7 +20,7 @@ from edge_daemon.mqtt import messages as mqtt_messages
 from edge_daemon.mqtt.sink import MqttSink
 from edge_daemon.second_opinion import messages as opinion_messages
 from edge_daemon.sources.kinds import ONCE
-from edge_daemon.sources.reconnecting import Camera
+from edge_daemon.sources.reconnecting import ReconnectingCamera
 from edge_daemon.system.backoff import Backoff
 from edge_daemon.system.folders import state_folder
 
@@ -43,15 +43,15 @@ class ReusedResources:
     def __init__(self, on_message: Callable[[ReceivedMessage], None]) -> None:
         """`on_message` is called by the courier's thread with each message for the daemon."""
         self._on_message = on_message
-        self._camera: Camera | None = None
+        self._camera: ReconnectingCamera | None = None
         self._delivery: Delivery | None = None
 
-    def camera(self, config: Config) -> Camera:
+    def camera(self, config: Config) -> ReconnectingCamera:
         """The camera of this configuration: the present one if its settings are the same, else a new one."""
         settings = (config.camera.kind, config.camera.options)
         if self._camera is None or self._camera.settings != settings:
             self._close_camera()
-            self._camera = Camera(*settings)
+            self._camera = ReconnectingCamera(*settings)
         return self._camera
 
     def delivery(self, config: Config) -> Delivery:

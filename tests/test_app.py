@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from edge_daemon.domain import Frame, Status
-from edge_daemon.sources.simulated.camera import Options, SimulatedCamera, Truth
+from edge_daemon.sources.simulated.camera import SimulatedCamera, SimulatedOptions, Truth
 from edge_daemon.tools import explain
 from tests.support import schema_check
 from tests.support.brokers.mosquitto import Mosquitto, Recorder
@@ -86,8 +86,8 @@ def count_log_lines(process: subprocess.Popen[str], containing: str, count: int)
 
 def test_a_stated_truth_changes_nothing(tmp_path: Path) -> None:
     """With another truth stated in its place the simulated camera's pictures, and so the readings, stay the same."""
-    honest = SimulatedCamera(Options(seed=3, frames=40, realtime=False))
-    lying = SimulatedCamera(Options(seed=3, frames=40, realtime=False))
+    honest = SimulatedCamera(SimulatedOptions(seed=3, frames=40, realtime=False))
+    lying = SimulatedCamera(SimulatedOptions(seed=3, frames=40, realtime=False))
     lying.truth_at = lambda seq: [Truth("666666", (0, 0, 10, 10), 0)]
     assert read_all(honest) == read_all(lying) != []
 
@@ -124,7 +124,7 @@ def test_a_hand_is_a_status_and_can_be_explained(tmp_path: Path, broker: Mosquit
     found = [json.loads(p) for t, p in recorder.heard if t.endswith(("/reading/count", "/history")) and p]
     in_order = sorted({r["id"]: r for r in found}.values(), key=lambda r: r["seq"])
     assert "obstructed" in {r["status"] for r in in_order}
-    truth = SimulatedCamera(Options(seed=3, surface="paper", hold=40.0))
+    truth = SimulatedCamera(SimulatedOptions(seed=3, surface="paper", hold=40.0))
     written = {t.text for seq in range(0, 600, 5) for t in truth.truth_at(seq)}
     assert {r["text"] for r in in_order if r["status"] == "ok"} <= written
     seq = next(r["seq"] for r in in_order if r["status"] == "obstructed")

@@ -13,7 +13,7 @@ import cv2
 import pytest
 
 from edge_daemon.domain import Message
-from edge_daemon.sources.simulated.camera import Options, SimulatedCamera
+from edge_daemon.sources.simulated.camera import SimulatedCamera, SimulatedOptions
 from edge_daemon.system import machine
 from tests.support.brokers.mosquitto import Mosquitto, Recorder, until
 from tests.support.program import daemon
@@ -123,7 +123,7 @@ def test_the_whole_daemon_is_small(
 ) -> None:
     """With pictures, networks, broker and outbox it holds less than 150 MB, with large pictures, too: a Pi Zero 2 W has
     512. It does not draw them itself: that takes 60 MB more of large ones."""
-    picture = SimulatedCamera(Options(seed=4, size=size, surface="paper")).picture(0)
+    picture = SimulatedCamera(SimulatedOptions(seed=4, size=size, surface="paper")).picture(0)
     (tmp_path / "pictures").mkdir()
     cv2.imwrite(str(tmp_path / "pictures/page.jpg"), picture)
     with daemon(tmp_path, broker.url, f'source = "files"\npath = "{tmp_path}/pictures"\nwatch = true'):

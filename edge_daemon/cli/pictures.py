@@ -36,7 +36,7 @@ def read(paths: tuple[str, ...], as_json: bool, folder: Path | None, model: str)
     from edge_daemon.inference.options import ModelOptions
     from edge_daemon.model_store.acceptance import accept_options
     from edge_daemon.recognition.reader import open_reader
-    from edge_daemon.sources.files import expand
+    from edge_daemon.sources.pictures import expand
     from edge_daemon.tools import read as answers
 
     accept_options(ModelOptions(model))

@@ -80,7 +80,7 @@ class LiveFrames:
     def _own_frame(self) -> Frame | None:
         if self._frames is None:
             source = open_source(self._camera.kind, self._camera.options)
-            source.hurry(True)
+            source.set_active(True)
             self._frames = source.frames(0.5)  # type: ignore[assignment]
         assert self._frames is not None
         with suppress(StopIteration):

@@ -7,6 +7,8 @@ opened. The daemon, calibration and the page use it.
 __all__ = [
     "files",
     "kinds",
+    "pictures",
     "reconnecting",
     "stream",
+    "video",
 ]

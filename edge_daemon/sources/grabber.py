@@ -1,6 +1,7 @@
-"""OpenCV's cameras, each read by a thread of its own: cv2 blocks for seconds, and hands out stale frames when it is
-read slowly. The thread takes every frame from the camera, so that its buffers never hold old ones, and decodes only
-what is asked for.
+"""Cameras that OpenCV reads, each in a thread of its own.
+
+cv2 blocks for seconds, and returns stale frames when it is read slowly. The thread takes every frame from the camera,
+so that its buffers never hold old ones, and decodes only the frames that are requested.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import Frame, Grey
 from edge_daemon.errors import CameraError, CameraHangsError
-from edge_daemon.sources.frame_rate import Pace, wait_until
+from edge_daemon.sources.frame_rate import FrameRate, wait_until
 
 log = logging.getLogger(__name__)
 
 GIVE_UP = 3.0
-"""Seconds for the thread to end when it is told to; after that it hangs inside the library."""
+"""Seconds for the thread to end after it was asked to; then it hangs inside the library."""
 
 
 class Capture(Protocol):
-    """What is used of a cv2.VideoCapture. Called from the grabber's thread only."""
+    """The used part of cv2.VideoCapture. Called from the grabber's thread only."""
 
     def grab(self) -> bool: ...
 
@@ -53,7 +54,7 @@ class Grabber:
         self._thread.start()
 
     def take(self, timeout: float) -> NDArray[np.uint8] | None:
-        """A frame that came after this was called, as cv2 gives it; None when none did within `timeout` seconds.
+        """A frame that came after this call, as cv2 gives it; None when there was none within `timeout` seconds.
 
         Raises CameraError when the camera has gone.
         """
@@ -66,7 +67,7 @@ class Grabber:
             return found
 
     def stop(self) -> bool:
-        """Give the camera back. False: the thread hangs, and has it still."""
+        """Release the camera. False: the thread hangs and still holds it."""
         self._stopping = True
         self._thread.join(GIVE_UP)
         return not self._thread.is_alive()
@@ -79,7 +80,7 @@ class Grabber:
             return
         try:
             self._read(capture)
-        except Exception as error:  # carried to the path, as what it is: nobody else looks after this thread
+        except Exception as error:  # passed to the path as a CameraError: nothing else watches this thread
             self._end(f"the camera cannot be read: {error!r}")
         finally:
             capture.release()
@@ -102,10 +103,10 @@ class Grabber:
             self._changed.notify_all()
 
 
-def grabbed(
+def grab_frames(
     opener: Opener,
     grey: Callable[[NDArray[np.uint8]], Grey],
-    pace: Pace,
+    rate: FrameRate,
     stall: float,
     tick: float,
     now: Callable[[], float] = time.monotonic,
@@ -113,8 +114,8 @@ def grabbed(
 ) -> Iterator[Frame | None]:
     """Frames of a camera that `opener` opens, made grey by `grey`; see domain.Source.
 
-    One that gives nothing for `stall` seconds is opened anew once. Raises CameraError when the camera has gone,
-    CameraHangsError when it gives nothing again, or the library hangs in it.
+    A camera that gives nothing for `stall` seconds is opened again once. Raises CameraError when the camera has gone,
+    CameraHangsError when it gives nothing again, or the library hangs.
     """
     seq, reopened, due, last = 0, False, now(), now()
     grabber = Grabber(opener)
@@ -125,14 +126,14 @@ def grabbed(
             at = now()
             if frame is not None:
                 yield Frame(seq, time.time(), at, grey(frame))
-                seq, last, due, reopened = seq + 1, at, max(due + pace.interval, at), False
+                seq, last, due, reopened = seq + 1, at, max(due + rate.interval, at), False
                 continue
             yield None
             if at - last < stall:
                 continue
             if reopened or not grabber.stop():
                 raise CameraHangsError(f"the camera has given no frame for {at - last:.0f} s")
-            log.warning("no frame for %.0f s; opening the camera anew", at - last)
+            log.warning("no frame for %.0f s; opening the camera again", at - last)
             grabber, reopened, last = Grabber(opener), True, now()
     finally:
         grabber.stop()

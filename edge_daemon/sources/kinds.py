@@ -1,23 +1,35 @@
-"""Where frames come from: one module a kind of camera, picked by name."""
+"""The kinds of source: one module for each, chosen by its name in [camera] source."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 from edge_daemon.domain import Source
 
+
+class Kind(NamedTuple):
+    """Where a kind of source is implemented."""
+
+    module: str
+    """Below edge_daemon.sources; imported only when the kind is chosen."""
+    source: str
+    """Name of the class that is a Source."""
+    options: str
+    """Name of the frozen dataclass that the class is made with."""
+
+
 KINDS = {
-    "picamera": ("picamera", "PiCamera"),
-    "v4l2": ("v4l2.camera", "V4l2Camera"),
-    "stream": ("stream", "StreamCamera"),
-    "files": ("files", "FilesCamera"),
-    "simulated": ("simulated.camera", "SimulatedCamera"),
+    "picamera": Kind("picamera", "PiCamera", "PicameraOptions"),
+    "v4l2": Kind("v4l2.camera", "V4l2Camera", "V4l2Options"),
+    "stream": Kind("stream", "StreamCamera", "StreamOptions"),
+    "files": Kind("files", "FilesCamera", "FilesOptions"),
+    "simulated": Kind("simulated.camera", "SimulatedCamera", "SimulatedOptions"),
 }
-"""[camera] source = ... -> module here, class in it. A module is imported when it is chosen."""
+"""By the name in the configuration."""
 
 ONCE = frozenset({"picamera"})
-"""Kinds that one process opens once: each Picamera2 keeps contiguous memory that only the process's end gives back."""
+"""Kinds that a process can open only once: each Picamera2 keeps contiguous memory until the process ends."""
 
 EXCLUSIVE = ONCE | {"v4l2"}
 """Kinds that only one process at a time can open."""
@@ -27,8 +39,8 @@ CALIBRATES = EXCLUSIVE
 
 
 def options_type(kind: str) -> type[Any]:
-    """The frozen Options of a kind of source. Raises KeyError for a kind that is not in KINDS."""
-    return import_module(f"edge_daemon.sources.{KINDS[kind][0]}").Options  # type: ignore[no-any-return]
+    """The options class of a kind. Raises KeyError for a kind that is not in KINDS."""
+    return _named(kind, KINDS[kind].options)  # type: ignore[no-any-return]
 
 
 def open_source(kind: str, options: Any) -> Source:
@@ -36,12 +48,17 @@ def open_source(kind: str, options: Any) -> Source:
 
     Raises CameraError, PictureError or ConfigError, and KeyError for a kind that is not in KINDS.
     """
-    module, name = KINDS[kind]
-    source: Source = getattr(import_module(f"edge_daemon.sources.{module}"), name)(options)
+    source: Source = _named(kind, KINDS[kind].source)(options)
     return source
 
 
-def calibrated(kind: str, options: Any) -> Any:
-    """The options of a kind that is in CALIBRATES, with what the camera now finds out for itself locked. Takes some
-    seconds. Raises CameraError."""
-    return import_module(f"edge_daemon.sources.{KINDS[kind][0]}").calibrated(options)
+def calibrate(kind: str, options: Any) -> Any:
+    """The options of a kind in CALIBRATES, with the present automatic settings of the camera locked.
+
+    Takes some seconds. Raises CameraError.
+    """
+    return _named(kind, "calibrate")(options)
+
+
+def _named(kind: str, name: str) -> Any:
+    return getattr(import_module(f"edge_daemon.sources.{KINDS[kind].module}"), name)

@@ -1,4 +1,4 @@
-"""What OpenCV takes frames from: files, streams, devices. It and FFmpeg would write to the terminal by themselves."""
+"""OpenCV's captures for files, streams and devices; OpenCV and FFmpeg print nothing to the terminal."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from typing import Any
 
 import cv2
 
-_SILENT = 0
+_LOG_LEVEL_SILENT = 0
 
 
-def opened(what: str, api: int, settings: Sequence[int] = ()) -> cv2.VideoCapture:
-    """`what` opened by the `api` (cv2.CAP_...), or not: ask its isOpened(). `settings`: properties and their values."""
+def open_capture(name: str, api: int, settings: Sequence[int] = ()) -> cv2.VideoCapture:
+    """A capture of a file, url or device with `api` (cv2.CAP_...); its isOpened() says whether it could be opened.
+
+    `settings`: properties and their values, alternating.
+    """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    silence()
-    return cv2.VideoCapture(what, api, list(settings))
+    silence_opencv()
+    return cv2.VideoCapture(name, api, list(settings))
 
 
-def silence() -> None:
-    """OpenCV says nothing from now on. Where one asks for that has moved with OpenCV 5."""
+def silence_opencv() -> None:
+    """Turn OpenCV's own log off; OpenCV 5 has moved the function."""
     owner: Any = cv2 if hasattr(cv2, "setLogLevel") else vars(cv2.utils)["logging"]
-    owner.setLogLevel(_SILENT)
+    owner.setLogLevel(_LOG_LEVEL_SILENT)

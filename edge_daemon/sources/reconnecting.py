@@ -1,4 +1,4 @@
-"""The daemon's camera: waited for while it is absent, and kept over a reload that does not concern it."""
+"""The daemon's camera: opened again and again while it is absent, and kept over a reload with unchanged settings."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from edge_daemon.system.journal import event
 log = logging.getLogger(__name__)
 
 TICK = 1.0
-"""Seconds: without a frame the path still comes round this often."""
+"""Seconds after which the path continues without a frame."""
 LONGEST_WAIT = 15.0
-"""Seconds: tries to find a camera that is absent are at most so far apart, so that one that is back is soon used."""
-SILENT = 30.0
-"""Seconds without a frame after which what was read before is old."""
+"""Seconds between two attempts to open an absent camera, at most: one that is back is used soon."""
+SILENT_AFTER = 30.0
+"""Seconds without a frame after which readings are stale."""
 
 
-class Camera:
-    """Frames of one source. One that is absent or has gone is tried again at growing distances."""
+class ReconnectingCamera:
+    """Frames of one source. If it is absent or fails it is opened again, with growing pauses."""
 
     def __init__(
         self,
@@ -37,40 +37,40 @@ class Camera:
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`kind` and `options` are those of sources.open_source; nothing is opened before the first frame is wanted."""
+        """`kind` and `options` as for sources.kinds.open_source; opened when the first frame is requested."""
         self.settings = (kind, options)
-        self.trouble = ""
-        """Why there are no frames; empty: there are, or nothing is known yet."""
-        self._told = ""
+        self.problem = ""
+        """Why there are no frames; empty: there are frames, or it was not opened yet."""
+        self._published = ""
         self._open = opener
         self._backoff = backoff or Backoff(longest=LONGEST_WAIT)
         self._now, self._sleep = now, sleep
         self._source: Source | None = None
-        self._seen = now()
+        self._last_frame = now()
         self.frames = self._frames()
-        """Frames as they come; None whenever TICK seconds went by without one. Goes on over a reload.
+        """Frames as they come; None whenever TICK seconds have passed without one. Continues over a reload.
         Raises CameraHangsError or PictureError."""
 
     @property
-    def age(self) -> float:
-        """Seconds since the newest frame, or since we began to wait for the first."""
-        return self._now() - self._seen
+    def frame_age(self) -> float:
+        """Seconds since the newest frame; before the first, since the start."""
+        return self._now() - self._last_frame
 
-    def news(self) -> list[Event]:
-        """What there is to say of the camera: that it has gone, or is back. Returned once."""
-        if self.trouble == self._told:
+    def pop_events(self) -> list[Event]:
+        """The event that the camera has failed, or is back, where that was not yet returned."""
+        if self.problem == self._published:
             return []
-        self._told = self.trouble
-        state = "ON" if self.trouble else "OFF"
-        return [Event("camera_problem", None, time.time(), {"state": state, "text": self.trouble})]
+        self._published = self.problem
+        state = "ON" if self.problem else "OFF"
+        return [Event("camera_problem", None, time.time(), {"state": state, "text": self.problem})]
 
-    def hurry(self, wanted: bool) -> None:
+    def set_active(self, active: bool) -> None:
         """See domain.Source."""
         if self._source is not None:
-            self._source.hurry(wanted)
+            self._source.set_active(active)
 
     def close(self) -> None:
-        """Give the camera back."""
+        """Release the camera."""
         self.frames.close()
 
     def _frames(self) -> Generator[Frame | None]:
@@ -81,25 +81,23 @@ class Camera:
                 with closing(self._source.frames(TICK)) as frames:  # type: ignore[type-var]
                     for frame in frames:
                         if frame is not None:
-                            self._well()
+                            self._note_frame()
                         yield frame
                 return
             except CameraHangsError:
                 raise
             except CameraError as error:
-                pause = self._backoff.after(self._seen - opened)
-                self._missed(str(error), pause)
+                pause = self._backoff.after(self._last_frame - opened)
+                self._note_problem(str(error), pause)
             yield from wait_until(self._now() + pause, TICK, self._now, self._sleep)
 
-    def _well(self) -> None:
-        self._seen = self._now()
-        if self.trouble:
+    def _note_frame(self) -> None:
+        self._last_frame = self._now()
+        if self.problem:
             log.info("the camera is back", extra=event("camera", STATUS="back"))
-        self.trouble = ""
+        self.problem = ""
 
-    def _missed(self, why: str, pause: float) -> None:
-        if why != self.trouble:  # a trouble is told once, not at every try
-            log.error(
-                "%s; trying again in %.0f s, and then now and then", why, pause, extra=event("camera", STATUS="gone")
-            )
-        self.trouble = why
+    def _note_problem(self, why: str, pause: float) -> None:
+        if why != self.problem:  # logged once, not at every attempt
+            log.error("%s; trying again in %.0f s, then repeatedly", why, pause, extra=event("camera", STATUS="gone"))
+        self.problem = why

@@ -1,4 +1,4 @@
-"""A camera on the network: RTSP, or MJPEG over HTTP, through OpenCV's FFmpeg."""
+"""A network camera: RTSP, or MJPEG over HTTP, with OpenCV's FFmpeg."""
 
 from __future__ import annotations
 
@@ -15,66 +15,69 @@ from numpy.typing import NDArray
 from edge_daemon.domain import Frame, Grey
 from edge_daemon.errors import CameraError, ConfigError
 from edge_daemon.images import Rotation, rotate_clockwise
-from edge_daemon.sources.frame_rate import Pace
-from edge_daemon.sources.grabber import Capture, grabbed
-from edge_daemon.sources.opencv import opened
+from edge_daemon.sources.frame_rate import FrameRate
+from edge_daemon.sources.grabber import Capture, grab_frames
+from edge_daemon.sources.opencv import open_capture
 from edge_daemon.system.credentials import read_password
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
+"""Schemes of the urls that are accepted."""
 TIMEOUT = 10.0
-"""Seconds for the other side to answer, and to go on sending; then the connection counts as lost."""
+"""Seconds without an answer or data after which the connection counts as lost."""
 STALL = 3 * TIMEOUT
-"""Seconds without a frame after which the library itself hangs: it should have noticed long before."""
+"""Seconds without a frame after which the library itself hangs: its own timeout is much shorter."""
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class StreamOptions:
     """[camera] with source = "stream"."""
 
     url: Annotated[str, Meta(min_length=1)]
-    """rtsp://host/path, or http://host/path of an MJPEG stream; without a login."""
+    """rtsp://host/path, or http://host/path of an MJPEG stream; without user name and password."""
     username: str = ""
     """Empty: no login."""
     password_file: str = ""
-    """A file that holds the password; it is never written anywhere else."""
+    """A file that contains the password; it is never written anywhere else."""
     active_fps: Annotated[float, Meta(gt=0, le=60)] = 5.0
-    """Frames a second that are looked at while something happens."""
+    """Frames per second that are read while something changes."""
     idle_fps: Annotated[float, Meta(ge=0.05, le=60)] = 1.0
-    """Frames a second while nothing does."""
+    """Frames per second while nothing changes."""
     rotation: Rotation = 0
-    """How far frames must be turned clockwise to stand upright."""
+    """Degrees by which frames are turned clockwise to be upright."""
 
 
 class StreamCamera:
-    """A Source. A stream that breaks off is a CameraError: the daemon connects again."""
+    """A Source. A stream that ends raises CameraError: the daemon connects again."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: StreamOptions) -> None:
         """Raises ConfigError; the connection is made by `frames`."""
         check(options.url)
         self._options = options
-        self._pace = Pace(options.active_fps, options.idle_fps)
+        self._rate = FrameRate(options.active_fps, options.idle_fps)
 
-    def hurry(self, wanted: bool) -> None:
-        """See domain.Source. The stream comes as fast as it comes; what is not looked at is not decoded fully."""
-        self._pace.hurry = wanted
+    def set_active(self, active: bool) -> None:
+        """See domain.Source. The stream keeps its own rate; frames that are not read are not fully decoded."""
+        self._rate.is_active = active
 
     def frames(self, tick: float) -> Iterator[Frame | None]:
         """See domain.Source."""
-        return grabbed(self._open, self._grey, self._pace, STALL, tick)
+        return grab_frames(self._open, self._grey, self._rate, STALL, tick)
 
     def _open(self) -> Capture:
         milliseconds = int(1000 * TIMEOUT)
         timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds, cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds]
-        capture = opened(self._address(), cv2.CAP_FFMPEG, timeouts)
+        capture = open_capture(self._address(), cv2.CAP_FFMPEG, timeouts)
         if not capture.isOpened():
-            raise CameraError(f"{self._options.url} cannot be opened: is the camera on, the path right, the login?")
+            raise CameraError(
+                f"{self._options.url} cannot be opened: is the camera on? Are the path and the login right?"
+            )
         return capture  # type: ignore[return-value]
 
     def _grey(self, frame: NDArray[np.uint8]) -> Grey:
         return rotate_clockwise(np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8), self._options.rotation)
 
     def _address(self) -> str:
-        """The url with the login in it, for the library alone."""
+        """The url with the login, only for the library; never log it."""
         if not self._options.username:
             return self._options.url
         try:
@@ -87,13 +90,13 @@ class StreamCamera:
 
 
 def check(url: str) -> None:
-    """Raises ConfigError unless `url` is one of a stream, without a login."""
+    """Raises ConfigError unless `url` is that of a stream, without a login."""
     try:
         parts = urlsplit(url)
         right = parts.scheme in SCHEMES and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         right, parts = False, urlsplit("")
     if "@" in parts.netloc:
-        raise ConfigError('expected a url without a login, which goes to "username" and "password_file"')
+        raise ConfigError('expected a url without a login; use "username" and "password_file"')
     if not right:
         raise ConfigError('expected "rtsp://HOST/PATH", or "http://HOST/PATH" of an MJPEG stream')

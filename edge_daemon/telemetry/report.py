@@ -18,7 +18,7 @@ from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Listener, Reading, Record, Status
 from edge_daemon.mqtt import messages
 from edge_daemon.mqtt.payloads import FrameTime, HealthPayload, QueuePayload, SecondOpinionCounts
-from edge_daemon.sources.reconnecting import SILENT, Camera
+from edge_daemon.sources.reconnecting import SILENT_AFTER, ReconnectingCamera
 from edge_daemon.system import machine
 from edge_daemon.telemetry.exporters import HealthFiles
 
@@ -42,7 +42,7 @@ class HealthReport(Listener):
         last_values: LastValueCache,
         outbox: Outbox,
         courier: Courier,
-        camera: Camera,
+        camera: ReconnectingCamera,
         files: HealthFiles,
         bare_value: bool = False,
         wrong: str = "",
@@ -129,7 +129,7 @@ class HealthReport(Listener):
             rejected={status.value: count for status, count in self._readings.items() if status is not Status.OK},
             frame_ms=self._frame_time(),
             queue=QueuePayload(outbox.waiting, outbox.dropped, outbox.refused, outbox.salvaged, outbox.lost),
-            frame_age_s=round(self._camera.age, 1),
+            frame_age_s=round(self._camera.frame_age, 1),
             last_good_age_s=UNSET if self._good_at is None else round(now - self._good_at),
             connects=self._courier.connects,
             temperature_c=_or_unset(machine.temperature()),
@@ -159,9 +159,9 @@ class HealthReport(Listener):
             found["disk"] = outbox.trouble
         if outbox.dropped:
             found["outbox_dropped"] = f"{outbox.dropped} records were too many or too old and were never sent"
-        if self._camera.trouble:
-            found["camera"] = self._camera.trouble
-        elif self._camera.age > SILENT:
+        if self._camera.problem:
+            found["camera"] = self._camera.problem
+        elif self._camera.frame_age > SILENT_AFTER:
             found["camera_timeout"] = "the camera gives no frames"
         if self._wrong:
             found["config"] = f"the configuration is wrong, the one before goes on: {self._wrong}"

@@ -27,7 +27,7 @@ from edge_daemon.recognition.ink import Blob
 from edge_daemon.recognition.lattice import decode
 from edge_daemon.recognition.reader import Reader, open_reader
 from edge_daemon.recognition.segment import segment
-from edge_daemon.sources.simulated.camera import Options, SimulatedCamera
+from edge_daemon.sources.simulated.camera import SimulatedCamera, SimulatedOptions
 from edge_daemon.tools.stopwatch import Lap, Stopwatch, TimedClassifier
 
 STAGES = {
@@ -45,7 +45,7 @@ BUDGET = 25.0
 SIZES = (640, 480), (1280, 720), (1920, 1080)
 PAGES = {10: 3, 0: 0}
 """Digits on the page -> the numbers that PAGE's camera writes to get there."""
-PAGE = Options(seed=0, surface="paper", hold=1e6, realtime=False)
+PAGE = SimulatedOptions(seed=0, surface="paper", hold=1e6, realtime=False)
 FIELD = (0.0, 0.0, 1.0, 1.0)
 STILL = {
     0: [],

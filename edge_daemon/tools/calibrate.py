@@ -53,7 +53,7 @@ def propose(camera: Camera) -> Proposal:
     if camera.kind not in sources.CALIBRATES:
         kinds = " or ".join(sorted(sources.CALIBRATES))
         raise CameraError(f'[camera] source = "{camera.kind}": only {kinds} can be calibrated')
-    locked = sources.calibrated(camera.kind, camera.options)
+    locked = sources.calibrate(camera.kind, camera.options)
     with closing(sources.open_source(camera.kind, locked).frames(1.0)) as frames:  # type: ignore[type-var]
         seen = next(frame.pixels for frame in frames if frame is not None)
     before, after = dataclasses.asdict(camera.options), dataclasses.asdict(locked)

@@ -14,7 +14,7 @@ from edge_daemon.domain import Candidate, Frame, Number
 from edge_daemon.errors import PictureError
 from edge_daemon.fields.extract import whole_frame
 from edge_daemon.recognition.reader import Reader
-from edge_daemon.sources.files import Picture, pictures
+from edge_daemon.sources.pictures import Picture, pictures
 from edge_daemon.tools.annotate import annotate
 
 

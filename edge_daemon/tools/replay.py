@@ -21,7 +21,8 @@ from edge_daemon.model_store.active_model import resolve
 from edge_daemon.model_store.store import Store
 from edge_daemon.mqtt import messages
 from edge_daemon.recognition.reader import open_reader
-from edge_daemon.sources.files import VIDEOS, Picture, Video, expand, grey, pictures
+from edge_daemon.sources.pictures import VIDEOS, Picture, expand, pictures
+from edge_daemon.sources.video import Video, to_grey
 from edge_daemon.system.folders import state_folder
 
 DATE_TIME, DATE_TIME_ORIGINAL, EXIF_IFD = 0x0132, 0x9003, 0x8769
@@ -111,7 +112,7 @@ def frames(found: Recording, fps: float) -> Iterator[Frame]:
             step, index, due = max(1.0, video.fps / fps), 0, 0.0
             while (shown := video.frame(index)) is not None:
                 mono = index / video.fps
-                yield Frame(index, start + mono, mono, grey(shown))
+                yield Frame(index, start + mono, mono, to_grey(shown))
                 due += step
                 index = max(index + 1, round(due))
         return

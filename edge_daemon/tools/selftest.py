@@ -13,7 +13,7 @@ from edge_daemon.domain import Frame
 from edge_daemon.fields.extract import whole_frame
 from edge_daemon.inference.options import ModelOptions
 from edge_daemon.recognition.reader import Reader, open_reader
-from edge_daemon.sources.simulated.camera import Options, SimulatedCamera
+from edge_daemon.sources.simulated.camera import SimulatedCamera, SimulatedOptions
 
 SAMPLES = 10
 
@@ -38,7 +38,7 @@ def samples(model: ModelOptions) -> Iterator[Sample]:
 
 def sample(reader: Reader, seed: int) -> Sample:
     """One number on paper, in full light."""
-    camera = SimulatedCamera(Options(seed=seed, surface="paper", numbers=1, realtime=False))
+    camera = SimulatedCamera(SimulatedOptions(seed=seed, surface="paper", numbers=1, realtime=False))
     with closing(camera.frames(1.0)) as frames:  # type: ignore[type-var]
         frame = next(frame for frame in frames if isinstance(frame, Frame) and camera.truth_at(frame.seq))
     numbers = reader.read(whole_frame(frame))

@@ -18,7 +18,7 @@ import numpy as np
 from edge_daemon.domain import Grey, Status
 from edge_daemon.fields.quality import assess, assess_light, exposure, measure, measure_light
 from edge_daemon.images import half_size, shrink
-from edge_daemon.sources.files import Picture, pictures
+from edge_daemon.sources.pictures import Picture, pictures
 from edge_daemon.sources.simulated.disturbances import Plane, glare, with_hand
 
 LONGEST = 1280

@@ -17,7 +17,7 @@ from edge_daemon.images import crop_number
 from edge_daemon.inference.options import ModelOptions
 from edge_daemon.on_device.samples import Sample
 from edge_daemon.recognition.reader import open_reader
-from edge_daemon.sources.simulated.camera import Options, SimulatedCamera
+from edge_daemon.sources.simulated.camera import SimulatedCamera, SimulatedOptions
 from edge_daemon.tools import training_set
 
 WRITER = 4
@@ -29,7 +29,7 @@ NAMES = "top", "middle", "bottom"
 
 
 def camera(writer: int, page: int, frames: int = LOOKS) -> SimulatedCamera:
-    return SimulatedCamera(Options(seed=page, writer=writer, frames=frames, realtime=False))
+    return SimulatedCamera(SimulatedOptions(seed=page, writer=writer, frames=frames, realtime=False))
 
 
 @lru_cache(maxsize=64)
@@ -39,8 +39,8 @@ def fields(writer: int, page: int) -> dict[str, Box]:
     found: dict[int, list[Box]] = {}
     for seq in range(0, LOOKS, 5):
         for number in truth(seq):
-            found.setdefault(number.box[1] * len(NAMES) // Options().size[1], []).append(number.box)
-    width, height = Options().size
+            found.setdefault(number.box[1] * len(NAMES) // SimulatedOptions().size[1], []).append(number.box)
+    width, height = SimulatedOptions().size
     regions = {}
     for row, boxes in sorted(found.items()):
         x, y, w, h = bounding_box(boxes)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import Generator
 
 from edge_daemon.domain import Grey
-from edge_daemon.sources.simulated.camera import Options, SimulatedCamera
+from edge_daemon.sources.simulated.camera import SimulatedCamera, SimulatedOptions
 from scripts.evaluation import scores
 
 SIZES = (1.0, 0.5, 0.35)
@@ -30,7 +30,7 @@ def simulated(count: int, seed: int = 0) -> Iterator[Look]:
     """From pages of the simulated camera: a loose box around each number, sometimes far away."""
     rng, found = np.random.default_rng(seed), 0
     for page in range(count):
-        camera = SimulatedCamera(Options(seed=1000 * seed + page, numbers=4, hold=4.0, realtime=False))
+        camera = SimulatedCamera(SimulatedOptions(seed=1000 * seed + page, numbers=4, hold=4.0, realtime=False))
         for moment in (30, 70):
             picture = camera.picture(moment)
             for truth in camera.truth_at(moment):

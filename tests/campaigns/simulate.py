@@ -26,8 +26,8 @@ from edge_daemon.fields.extract import FieldExtractor
 from edge_daemon.geometry import bounding_box, overlap
 from edge_daemon.inference.options import ModelOptions
 from edge_daemon.recognition.reader import open_reader
-from edge_daemon.sources.simulated.camera import Options, SimulatedCamera, Truth
-from edge_daemon.sources.simulated.disturbances import Trouble
+from edge_daemon.sources.simulated.camera import SimulatedCamera, SimulatedOptions, Truth
+from edge_daemon.sources.simulated.disturbances import Disturbance
 
 LONG_ENOUGH = SETTLE + 2.0
 SPARE = 0.5
@@ -87,7 +87,7 @@ class Seen:
     """Of CPU, without drawing it."""
 
 
-def watched(options: Options) -> Iterator[Seen]:
+def watched(options: SimulatedOptions) -> Iterator[Seen]:
     """All frames of one page."""
     reader = open_reader(ModelOptions())
     classifier = reader.classifier
@@ -112,7 +112,7 @@ def cause(there: Truth, looks: list[ReadPatch]) -> str:
     return "not found" if sum(map(bool, read)) < len(read) / 2 else "misread"
 
 
-def judge(options: Options, figures: Figures) -> None:
+def judge(options: SimulatedOptions, figures: Figures) -> None:
     """Hold what is said of one page against what is written there."""
     fps, page = options.active_fps, f"page {options.seed}"
     truth = SimulatedCamera(options).truth_at
@@ -153,13 +153,13 @@ def judge(options: Options, figures: Figures) -> None:
 @click.command()
 @click.option("--frames", type=click.IntRange(min=1), default=10_000, show_default=True, help="At 5 a second.")
 @click.option("--seed", type=click.IntRange(min=0), default=100, show_default=True, help="Of the first page.")
-@click.option("--trouble", type=click.Choice(get_args(Trouble)), default="none", help="As the simulated camera's.")
+@click.option("--trouble", type=click.Choice(get_args(Disturbance)), default="none", help="As the simulated camera's.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
-def main(frames: int, seed: int, trouble: Trouble, as_json: bool) -> None:
+def main(frames: int, seed: int, trouble: Disturbance, as_json: bool) -> None:
     """Readings accepted, false and late over so many simulated frames, a new page every 500."""
     figures = Figures()
     for page, start in enumerate(range(0, frames, PAGE)):
-        options = Options(seed=seed + page, frames=min(PAGE, frames - start), trouble=trouble, realtime=False)
+        options = SimulatedOptions(seed=seed + page, frames=min(PAGE, frames - start), trouble=trouble, realtime=False)
         judge(options, figures)
         click.echo(f"\r{figures.frames} of {frames} frames, {len(figures.false)} false", nl=False, err=True)
     click.echo(err=True)

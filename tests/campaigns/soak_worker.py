@@ -11,8 +11,8 @@ from pathlib import Path
 
 from edge_daemon.domain import Frame
 from edge_daemon.sources import kinds
-from edge_daemon.sources.simulated.camera import Options as Scene
 from edge_daemon.sources.simulated.camera import SimulatedCamera
+from edge_daemon.sources.simulated.camera import SimulatedOptions as Scene
 
 KIND = "prerendered"
 FPS = 5.0
@@ -41,7 +41,7 @@ class Prerendered:
         self._pictures = [drawing.picture(seq) for seq in range(options.pictures)]
         self._progress = Path(options.progress)
 
-    def hurry(self, wanted: bool) -> None:
+    def set_active(self, wanted: bool) -> None:
         """As fast as it can anyway."""
 
     def frames(self, tick: float) -> Iterator[Frame | None]:
@@ -55,7 +55,7 @@ class Prerendered:
 
 def main() -> None:
     """Run the command line with the camera above."""
-    kinds.KINDS[KIND] = (KIND, "Prerendered")
+    kinds.KINDS[KIND] = kinds.Kind(KIND, "Prerendered", "Options")
     sys.modules[f"edge_daemon.sources.{KIND}"] = sys.modules[__name__]
     from edge_daemon import reuse
     from edge_daemon.cli import main as cli

@@ -10,8 +10,8 @@ from edge_daemon.fields.change import ChangeDetector, differs
 from edge_daemon.fields.extract import FieldExtractor, FieldRegion
 from edge_daemon.fields.monitor import MAX_AGE
 from edge_daemon.images import half_size
-from edge_daemon.sources.simulated.camera import Options as Camera
 from edge_daemon.sources.simulated.camera import SimulatedCamera
+from edge_daemon.sources.simulated.camera import SimulatedOptions as Camera
 from edge_daemon.sources.simulated.scene import Pen
 from tests.support.pictures.paper import page
 from tests.support.pictures.stage import FPS, SIZE, Stage

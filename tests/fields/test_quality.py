@@ -10,8 +10,8 @@ import pytest
 from edge_daemon.domain import Frame, Status
 from edge_daemon.fields.extract import FieldExtractor, FieldRegion
 from edge_daemon.fields.monitor import ACCEPT_AFTER
-from edge_daemon.sources.simulated.camera import Options as Camera
 from edge_daemon.sources.simulated.camera import SimulatedCamera
+from edge_daemon.sources.simulated.camera import SimulatedOptions as Camera
 from edge_daemon.sources.simulated.disturbances import Conditions
 from tests.support.pictures.stage import AT, FPS, HEIGHT, REGION, Stage
 

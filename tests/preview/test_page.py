@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from edge_daemon.on_device.samples import Sample, Samples
-from edge_daemon.sources.simulated.camera import Options, SimulatedCamera
+from edge_daemon.sources.simulated.camera import SimulatedCamera, SimulatedOptions
 from tests.support.brokers.mosquitto import Mosquitto, Recorder
 from tests.support.browser import axe, by_id, chromium, complaints, findings, wait
 from tests.support.pictures.paper import page
@@ -23,7 +23,7 @@ from tests.support.received import payloads
 pytestmark = pytest.mark.slow
 
 CAMERA = 'source = "simulated"\nseed = 3\nsurface = "paper"\nhold = 3000   # stands still\n'
-SEES = Options(seed=3, surface="paper", hold=3000.0)
+SEES = SimulatedOptions(seed=3, surface="paper", hold=3000.0)
 TEXTS = [str(2011 + 137 * i) for i in range(20)]
 
 

@@ -15,9 +15,11 @@ from PIL import Image
 
 from edge_daemon.domain import Frame
 from edge_daemon.errors import PictureError
-from edge_daemon.sources.files import Colour, FilesCamera, Options, Picture, pictures
+from edge_daemon.sources.files import FilesCamera, FilesOptions
 from edge_daemon.sources.kinds import open_source, options_type
+from edge_daemon.sources.pictures import Picture, pictures
 from edge_daemon.sources.simulated.handwriting import Writer, draw
+from edge_daemon.sources.video import Colour
 from tests.support.clock import FakeClock
 
 
@@ -198,7 +200,7 @@ def test_video_that_breaks_off(tmp_path: Path, capfd: pytest.CaptureFixture[str]
 
 
 def _camera(path: Path, clock: FakeClock, loop: bool = False, fps: float = 5.0) -> FilesCamera:
-    return FilesCamera(Options(str(path), loop, fps), clock.now, clock.sleep)
+    return FilesCamera(FilesOptions(str(path), loop, fps), clock.now, clock.sleep)
 
 
 def _shades(frames: list[Frame | None]) -> list[int]:
@@ -261,7 +263,7 @@ def test_a_still_picture_comes_slowly_while_nothing_happens(tmp_path: Path) -> N
         _page().save(tmp_path / name)
         clock = FakeClock()
         camera = _camera(tmp_path if name == "b.png" else tmp_path / name, clock, loop=True)
-        camera.hurry(False)
+        camera.set_active(False)
         assert [frame is not None for frame in islice(camera.frames(tick=9.0), 4)] == [True] * 4
         assert clock.time == pytest.approx(100 + 3 * wanted)
 
@@ -270,7 +272,7 @@ def test_of_a_still_video_few_frames_are_looked_at(tmp_path: Path) -> None:
     """While nothing happens one frame of each second is, and the video takes as long as ever."""
     clock = FakeClock()
     camera = _camera(_video(tmp_path / "clip.avi"), clock)
-    camera.hurry(False)
+    camera.set_active(False)
     assert _shades(list(camera.frames(tick=9.0))) == [0, 10, 20]
     assert clock.time == pytest.approx(103)
 

@@ -14,7 +14,7 @@ import pytest
 
 from edge_daemon.domain import Frame
 from edge_daemon.errors import CameraError
-from edge_daemon.sources.files import FilesCamera, Options
+from edge_daemon.sources.files import FilesCamera, FilesOptions
 
 
 def lay(folder: Path, name: str, grey: int, age: float) -> Path:
@@ -29,7 +29,7 @@ def lay(folder: Path, name: str, grey: int, age: float) -> Path:
 def test_the_newest_picture_is_what_the_camera_sees(tmp_path: Path) -> None:
     """None at first; then a picture, again and again, as old as its file; then a newer one. One that is half written
     is waited for, one that stays damaged is passed over."""
-    source = FilesCamera(Options(str(tmp_path), active_fps=1000.0, watch=True))
+    source = FilesCamera(FilesOptions(str(tmp_path), active_fps=1000.0, watch=True))
     with closing(source.frames(0.01)) as frames:  # type: ignore[type-var]
         assert next(frames) is None
         first = lay(tmp_path, "b.png", 50, age=300)
@@ -61,6 +61,6 @@ def shade(frame: Frame | None) -> int:
 
 def test_a_folder_that_is_missing_is_waited_for(tmp_path: Path) -> None:
     """A CameraError, which the daemon tries again: the disk may be mounted later."""
-    source = FilesCamera(Options(str(tmp_path / "later"), watch=True))
+    source = FilesCamera(FilesOptions(str(tmp_path / "later"), watch=True))
     with pytest.raises(CameraError, match="later"):
         next(source.frames(0.01))

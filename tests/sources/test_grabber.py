@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from edge_daemon.domain import Frame, Grey
 from edge_daemon.errors import CameraError, CameraHangsError
 from edge_daemon.sources import grabber
-from edge_daemon.sources.frame_rate import Pace
-from edge_daemon.sources.grabber import Grabber, grabbed
+from edge_daemon.sources.frame_rate import FrameRate
+from edge_daemon.sources.grabber import Grabber, grab_frames
 
 
 class Device:
@@ -54,7 +54,7 @@ def as_it_is(frame: NDArray[np.uint8]) -> Grey:
 
 
 def frames(device: Device, stall: float = 0.2) -> Iterator[Frame | None]:
-    return grabbed(device.open, as_it_is, Pace(1000.0, 1000.0), stall, tick=0.05)
+    return grab_frames(device.open, as_it_is, FrameRate(1000.0, 1000.0), stall, tick=0.05)
 
 
 def test_the_newest_frame_wins() -> None:
@@ -97,7 +97,7 @@ def test_a_camera_that_cannot_be_opened_is_an_error() -> None:
         raise CameraError("/dev/video0 is not there")
 
     with pytest.raises(CameraError, match="is not there"):
-        list(grabbed(opener, as_it_is, Pace(10.0, 10.0), 1.0, 0.05))
+        list(grab_frames(opener, as_it_is, FrameRate(10.0, 10.0), 1.0, 0.05))
 
 
 def test_a_hang_inside_the_library_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ import pytest
 from edge_daemon.domain import Frame
 from edge_daemon.errors import CameraError, CameraHangsError
 from edge_daemon.sources import picamera
-from edge_daemon.sources.picamera import Options, PiCamera
+from edge_daemon.sources.picamera import PiCamera, PicameraOptions
 from tests.support.brokers.mosquitto import Mosquitto, Recorder
 from tests.support.cameras import fake_picamera2
 from tests.support.cameras.fake_picamera2 import Picamera2
@@ -34,13 +34,13 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "picamera2", fake_picamera2)
 
 
-def camera(options: Options) -> PiCamera:
+def camera(options: PicameraOptions) -> PiCamera:
     """One for which a second passes with every look at the clock."""
     clock = count()
     return PiCamera(options, now=lambda: float(next(clock)), sleep=lambda _: None)
 
 
-def take(options: Options, wanted: int) -> list[Frame]:
+def take(options: PicameraOptions, wanted: int) -> list[Frame]:
     """So many frames, and the camera given back."""
     with closing(camera(options).frames(1.0)) as frames:  # type: ignore[type-var]
         found: list[Frame] = []
@@ -55,7 +55,7 @@ def take(options: Options, wanted: int) -> list[Frame]:
 def test_frames_are_grey_and_without_padding() -> None:
     """Of the YUV rows only Y is left, of the columns only those inside the stride, as an owned array."""
     Picamera2.reset([True] * 3)
-    first, second, _ = take(Options(size=(100, 80)), 3)
+    first, second, _ = take(PicameraOptions(size=(100, 80)), 3)
     assert first.pixels.shape == (80, 100)
     assert (np.diff(first.pixels.astype(int)) == 1).all()
     assert first.pixels.base is None
@@ -65,14 +65,14 @@ def test_frames_are_grey_and_without_padding() -> None:
 def test_the_camera_is_given_back() -> None:
     """Closing the generator in the middle of it leaves no camera open."""
     Picamera2.reset([True] * 2)
-    take(Options(), 1)
+    take(PicameraOptions(), 1)
     assert (Picamera2.opened, Picamera2.open_now) == (1, 0)
 
 
 def test_a_stall_is_mended_by_opening_anew() -> None:
     """After some seconds without a frame the camera is opened a second time, and frames go on in order."""
     Picamera2.reset([True] + [False] * 4 + [True] * 3)
-    frames = take(Options(), 4)
+    frames = take(PicameraOptions(), 4)
     assert [f.seq for f in frames] == [0, 1, 2, 3]
     assert Picamera2.opened == 2
 
@@ -81,8 +81,8 @@ def test_a_frozen_camera_is_opened_anew_and_then_an_error() -> None:
     """The same picture bit for bit for half a minute is no living camera: it is opened once more, then given up."""
     Picamera2.reset([True] * 1000)
     Picamera2.picture = "frozen"
-    with pytest.raises(CameraError, match="one and the same frame"):
-        take(Options(), 1000)
+    with pytest.raises(CameraError, match="gives the same frame"):
+        take(PicameraOptions(), 1000)
     assert (Picamera2.opened, Picamera2.open_now) == (2, 0)
     assert 200 < len(Picamera2.frames) < 1000
 
@@ -92,7 +92,7 @@ def test_a_living_camera_is_not_frozen_nor_is_the_night(picture: str) -> None:
     """Frames with noise, or black ones, may come for ever."""
     Picamera2.reset([True] * 300)
     Picamera2.picture = picture
-    assert len(take(Options(), 200)) == 200
+    assert len(take(PicameraOptions(), 200)) == 200
     assert Picamera2.opened == 1
 
 
@@ -104,14 +104,14 @@ def test_while_nothing_happens_frames_come_slowly() -> None:
     def sleep(seconds: float) -> None:
         clock[0] += seconds
 
-    source = PiCamera(Options(active_fps=2.0, idle_fps=0.1), now=lambda: clock[0], sleep=sleep)
+    source = PiCamera(PicameraOptions(active_fps=2.0, idle_fps=0.1), now=lambda: clock[0], sleep=sleep)
     times = []
     with closing(source.frames(1.0)) as frames:  # type: ignore[type-var]
         for frame in frames:
             if frame is None:
                 continue
             times.append(frame.mono)
-            source.hurry(len(times) >= 3)
+            source.set_active(len(times) >= 3)
             if len(times) == 6:
                 break
     assert np.diff(times) == pytest.approx([10, 10, 0.5, 0.5, 0.5])
@@ -120,15 +120,15 @@ def test_while_nothing_happens_frames_come_slowly() -> None:
 def test_a_camera_that_stays_dead_is_an_error() -> None:
     """No frame after the second opening: CameraError, for the service manager to start us anew; nothing stays open."""
     Picamera2.reset([True])
-    with pytest.raises(CameraHangsError, match="also after it was opened anew"):
-        take(Options(), 2)
+    with pytest.raises(CameraHangsError, match="also after it was opened again"):
+        take(PicameraOptions(), 2)
     assert (Picamera2.opened, Picamera2.open_now) == (2, 0)
 
 
 def test_a_camera_that_was_unplugged_is_waited_for() -> None:
     """It stalls, and at the second opening it is not there: that is no hang, and may be asked again later."""
     Picamera2.reset([True])
-    with closing(camera(Options()).frames(1.0)) as frames:  # type: ignore[type-var]
+    with closing(camera(PicameraOptions()).frames(1.0)) as frames:  # type: ignore[type-var]
         next(frames)
         Picamera2.cameras = 0
         with pytest.raises(CameraError, match="not found") as caught:
@@ -140,7 +140,7 @@ def test_a_camera_that_was_unplugged_is_waited_for() -> None:
 def test_without_frames_the_path_still_comes_round() -> None:
     """While no frame comes the source yields None, so that signals and the watchdog are looked after."""
     Picamera2.reset([False, False, True])
-    with closing(camera(Options()).frames(1.0)) as frames:  # type: ignore[type-var]
+    with closing(camera(PicameraOptions()).frames(1.0)) as frames:  # type: ignore[type-var]
         assert [next(frames) is None for _ in range(3)] == [True, True, False]
 
 
@@ -151,17 +151,17 @@ def test_a_missing_or_taken_camera_is_told_apart(state: dict[str, int], said: st
     """Each gets its own sentence with what to do; a second camera can be chosen."""
     Picamera2.reset([True], **state)  # type: ignore[arg-type]
     if said is None:
-        assert take(Options(camera=1), 1)
+        assert take(PicameraOptions(camera=1), 1)
         return
     with pytest.raises(CameraError, match=said):
-        take(Options(), 1)
+        take(PicameraOptions(), 1)
 
 
 def test_without_picamera2_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine without it the error names the package to install."""
     monkeypatch.setitem(sys.modules, "picamera2", None)
     with pytest.raises(CameraError, match="apt install python3-picamera2"):
-        PiCamera(Options())
+        PiCamera(PicameraOptions())
 
 
 IN_ROOT = """

@@ -11,7 +11,7 @@ import pytest
 
 from edge_daemon.domain import Frame
 from edge_daemon.errors import CameraError, CameraHangsError
-from edge_daemon.sources.reconnecting import Camera
+from edge_daemon.sources.reconnecting import ReconnectingCamera
 from edge_daemon.system.backoff import Backoff
 
 
@@ -29,7 +29,7 @@ class Cable:
             raise self.plan.pop(0)  # type: ignore[misc]
         return self
 
-    def hurry(self, wanted: bool) -> None:
+    def set_active(self, wanted: bool) -> None:
         self.wanted.append(wanted)
 
     def frames(self, tick: float) -> Iterator[Frame | None]:
@@ -45,9 +45,9 @@ class Cable:
     def sleep(self, seconds: float) -> None:
         self.time += seconds
 
-    def camera(self) -> Camera:
+    def camera(self) -> ReconnectingCamera:
         backoff = Backoff(first=4.0, longest=60.0)
-        return Camera("cable", None, self.open, backoff, now=lambda: self.time, sleep=self.sleep)
+        return ReconnectingCamera("cable", None, self.open, backoff, now=lambda: self.time, sleep=self.sleep)
 
 
 GONE = "camera 0 was not found"
@@ -62,9 +62,9 @@ def test_an_absent_camera_is_waited_for(caplog: pytest.LogCaptureFixture) -> Non
         if frame is not None:
             break
         ticks += 1
-        assert camera.trouble == GONE
+        assert camera.problem == GONE
     assert ticks >= 2 + 4 + 8 - 3  # half of 4, 8 and 16 s at least, a tick a second
-    assert (cable.opened, camera.trouble, camera.age) == (4, "", 0.0)
+    assert (cable.opened, camera.problem, camera.frame_age) == (4, "", 0.0)
     assert [r.levelname for r in caplog.records] == ["ERROR"]
 
 
@@ -74,7 +74,7 @@ def test_what_happens_to_the_camera_is_an_event_once() -> None:
     camera = cable.camera()
     told = []
     for _ in camera.frames:
-        told += [(event.type, event.detail["state"], event.detail["text"]) for event in camera.news()]
+        told += [(event.type, event.detail["state"], event.detail["text"]) for event in camera.pop_events()]
     assert told == [("camera_problem", "ON", GONE), ("camera_problem", "OFF", "")]
 
 
@@ -107,7 +107,7 @@ def test_closing_gives_the_camera_back() -> None:
     cable = Cable([True] * 5)
     camera = cable.camera()
     next(camera.frames)
-    camera.hurry(True)
+    camera.set_active(True)
     camera.close()
     assert (cable.closed, cable.wanted) == (1, [True])
     cable.camera().close()

@@ -12,28 +12,30 @@ import pytest
 from edge_daemon.domain import DIGITS, Frame
 from edge_daemon.errors import ConfigError
 from edge_daemon.sources.kinds import open_source, options_type
-from edge_daemon.sources.simulated.camera import Options, SimulatedCamera, Truth
+from edge_daemon.sources.simulated.camera import SimulatedCamera, SimulatedOptions, Truth
 from tests.support.clock import FakeClock
 
 
-def _frames(options: Options) -> list[Frame]:
+def _frames(options: SimulatedOptions) -> list[Frame]:
     return [frame for frame in SimulatedCamera(options).frames(tick=1.0) if frame is not None]
 
 
 def test_same_seed_same_pictures_in_any_order() -> None:
     """Picture n of a seed is the same on another day, in another order, and differs for another seed."""
     for surface in ("paper", "whiteboard", "blackboard"):
-        options = Options(seed=5, surface=surface, numbers=6, hold=2.0)
+        options = SimulatedOptions(seed=5, surface=surface, numbers=6, hold=2.0)
         forward, backward = SimulatedCamera(options), SimulatedCamera(options)
         there = [forward.picture(seq) for seq in range(0, 60, 3)]
         back = [backward.picture(seq) for seq in reversed(range(0, 60, 3))]
         assert all(np.array_equal(a, b) for a, b in zip(there, reversed(back), strict=True))
-    assert not np.array_equal(SimulatedCamera(Options(seed=6)).picture(0), SimulatedCamera(Options()).picture(0))
+    assert not np.array_equal(
+        SimulatedCamera(SimulatedOptions(seed=6)).picture(0), SimulatedCamera(SimulatedOptions()).picture(0)
+    )
 
 
 def test_numbers_stay_and_are_rewritten() -> None:
     """A place shows a number for about `hold`, then nothing for a moment, then another number."""
-    camera = SimulatedCamera(Options(seed=1, numbers=1, hold=8.0, active_fps=5.0))
+    camera = SimulatedCamera(SimulatedOptions(seed=1, numbers=1, hold=8.0, active_fps=5.0))
     texts = [truth[0].text if (truth := camera.truth_at(seq)) else "" for seq in range(1000)]
     runs = [(text, sum(1 for _ in group)) for text, group in groupby(texts)]
     assert 22 <= sum(1 for text, _ in runs if text) <= 28
@@ -45,7 +47,7 @@ def test_numbers_stay_and_are_rewritten() -> None:
 
 def test_since_is_when_it_became_true() -> None:
     """A truth names the first picture in which its number was complete."""
-    camera = SimulatedCamera(Options(seed=3, numbers=4, hold=3.0))
+    camera = SimulatedCamera(SimulatedOptions(seed=3, numbers=4, hold=3.0))
     for seq in range(1, 200):
         before = {(t.text, t.since) for t in camera.truth_at(seq - 1)}
         for truth in camera.truth_at(seq):
@@ -56,7 +58,7 @@ def test_since_is_when_it_became_true() -> None:
 def test_boxes_lie_in_the_frame_and_apart(numbers: int) -> None:
     """Whatever the seed, every number is wholly in the picture and clear of the others."""
     for seed in range(40):
-        camera = SimulatedCamera(Options(seed=seed, numbers=numbers, size=(320, 240)))
+        camera = SimulatedCamera(SimulatedOptions(seed=seed, numbers=numbers, size=(320, 240)))
         taken = np.zeros((240, 320), int)
         for x, y, w, h in (truth.box for truth in camera.truth_at(0)):
             assert x >= 0
@@ -69,7 +71,7 @@ def test_boxes_lie_in_the_frame_and_apart(numbers: int) -> None:
 
 def test_ink_is_where_the_truth_says() -> None:
     """Between an empty and a written moment the picture changes inside the box, and hardly outside it."""
-    options = Options(seed=2, surface="paper", numbers=1, hold=4.0)
+    options = SimulatedOptions(seed=2, surface="paper", numbers=1, hold=4.0)
     camera = SimulatedCamera(options)
     written = next(seq for seq in range(200) if camera.truth_at(seq) and camera.truth_at(seq)[0].since == seq > 0)
     empty = next(seq for seq in range(written, 0, -1) if camera._slots[0].state(seq)[1] == 0)
@@ -84,7 +86,7 @@ def test_ink_is_where_the_truth_says() -> None:
 def test_every_number_can_be_seen(surface: str) -> None:
     """Ink stands out from what it is written on, in every seed: hard is allowed, invisible is not."""
     for seed in range(30):
-        options = Options(seed=seed, surface=surface, numbers=3)  # type: ignore[arg-type]
+        options = SimulatedOptions(seed=seed, surface=surface, numbers=3)  # type: ignore[arg-type]
         camera = SimulatedCamera(options)
         picture = camera.picture(0).astype(int)
         for x, y, w, h in (truth.box for truth in camera.truth_at(0)):
@@ -94,7 +96,7 @@ def test_every_number_can_be_seen(surface: str) -> None:
 
 def test_pictures_are_grey_frames_of_their_own() -> None:
     """Frames are (h, w) uint8, neither black nor white, and the next one does not overwrite the last."""
-    first, second = _frames(Options(size=(320, 240), frames=2, realtime=False))
+    first, second = _frames(SimulatedOptions(size=(320, 240), frames=2, realtime=False))
     kept = first.pixels.copy()
     assert first.pixels.shape == (240, 320)
     assert first.pixels.dtype == np.uint8
@@ -106,7 +108,7 @@ def test_pictures_are_grey_frames_of_their_own() -> None:
 
 def test_stated_truth_can_be_swapped(tmp_path: Path) -> None:
     """A test may state another truth: the file says the other, the pictures stay the same."""
-    options = Options(frames=3, realtime=False, truth=str(tmp_path / "truth"))
+    options = SimulatedOptions(frames=3, realtime=False, truth=str(tmp_path / "truth"))
     honest, liar = SimulatedCamera(options), SimulatedCamera(options)
     liar.truth_at = lambda seq: [Truth("123456", (0, 0, 9, 9), 0)]
     for a, b in zip(honest.frames(1.0), liar.frames(1.0), strict=True):
@@ -120,7 +122,7 @@ def test_stated_truth_can_be_swapped(tmp_path: Path) -> None:
 def test_truth_file_has_a_line_for_each_change(tmp_path: Path) -> None:
     """The truth file tells, change by change, what truth_at tells for every picture."""
     path = tmp_path / "truth.jsonl"
-    camera = SimulatedCamera(Options(frames=150, numbers=2, hold=3.0, realtime=False, truth=str(path)))
+    camera = SimulatedCamera(SimulatedOptions(frames=150, numbers=2, hold=3.0, realtime=False, truth=str(path)))
     frames = [frame for frame in camera.frames(1.0) if frame]
     lines = {line["seq"]: line for line in map(json.loads, path.read_text().splitlines())}
     assert 0 in lines
@@ -135,13 +137,13 @@ def test_truth_file_has_a_line_for_each_change(tmp_path: Path) -> None:
 def test_truth_file_that_cannot_be_written(tmp_path: Path) -> None:
     """A truth file in a folder that is not there is refused at once, with its name."""
     with pytest.raises(ConfigError, match=r"camera\.truth.*missing/truth"):
-        SimulatedCamera(Options(truth=str(tmp_path / "missing" / "truth")))
+        SimulatedCamera(SimulatedOptions(truth=str(tmp_path / "missing" / "truth")))
 
 
 def test_real_time_is_paced() -> None:
     """In real time a frame comes each 1/fps seconds, however quickly it is taken."""
     clock = FakeClock()
-    camera = SimulatedCamera(Options(active_fps=4.0), clock.now, clock.sleep)
+    camera = SimulatedCamera(SimulatedOptions(active_fps=4.0), clock.now, clock.sleep)
     frames = list(islice(camera.frames(tick=1.0), 5))
     assert [frame.mono for frame in frames if frame] == pytest.approx([100, 100.25, 100.5, 100.75, 101])
 
@@ -149,7 +151,7 @@ def test_real_time_is_paced() -> None:
 def test_tick_while_waiting() -> None:
     """Between slow frames there is a None for every tick that goes by."""
     clock = FakeClock()
-    camera = SimulatedCamera(Options(active_fps=0.4), clock.now, clock.sleep)
+    camera = SimulatedCamera(SimulatedOptions(active_fps=0.4), clock.now, clock.sleep)
     got = [frame and frame.seq for frame in islice(camera.frames(tick=1.0), 7)]
     assert got == [0, None, None, 1, None, None, 2]
 
@@ -157,7 +159,7 @@ def test_tick_while_waiting() -> None:
 def test_slow_consumer_misses_frames() -> None:
     """Who takes a second over a frame sees the picture of now, not one of long ago."""
     clock = FakeClock()
-    frames = SimulatedCamera(Options(active_fps=5.0), clock.now, clock.sleep).frames(tick=1.0)
+    frames = SimulatedCamera(SimulatedOptions(active_fps=5.0), clock.now, clock.sleep).frames(tick=1.0)
     seqs = []
     for frame in islice(frames, 4):
         assert frame is not None
@@ -168,7 +170,7 @@ def test_slow_consumer_misses_frames() -> None:
 
 def test_unpaced_clocks_advance_by_frame_time() -> None:
     """Without pacing, time stamps still say that a frame time has passed between two frames."""
-    frames = _frames(Options(frames=11, active_fps=5.0, realtime=False))
+    frames = _frames(SimulatedOptions(frames=11, active_fps=5.0, realtime=False))
     assert frames[10].mono - frames[0].mono == pytest.approx(2.0)
     assert frames[10].at - frames[0].at == pytest.approx(2.0)
 
@@ -183,12 +185,14 @@ def test_while_nothing_happens_pictures_are_left_out() -> None:
     """At the idle rate every fifth picture is shown, in real time as without it."""
     for realtime in (True, False):
         clock = FakeClock()
-        camera = SimulatedCamera(Options(active_fps=5.0, idle_fps=1.0, realtime=realtime), clock.now, clock.sleep)
+        camera = SimulatedCamera(
+            SimulatedOptions(active_fps=5.0, idle_fps=1.0, realtime=realtime), clock.now, clock.sleep
+        )
         frames = (frame for frame in camera.frames(tick=10.0) if frame)
         seqs = [next(frames).seq]
-        camera.hurry(False)
+        camera.set_active(False)
         seqs += [next(frames).seq for _ in range(2)]
-        camera.hurry(True)
+        camera.set_active(True)
         seqs += [next(frames).seq for _ in range(2)]
         assert seqs == [0, 5, 10, 11, 12]
 
@@ -196,8 +200,8 @@ def test_while_nothing_happens_pictures_are_left_out() -> None:
 def test_an_idle_rate_above_the_active_one_is_the_active_one() -> None:
     """Who wants one picture in four seconds does not get four while nothing happens."""
     clock = FakeClock()
-    camera = SimulatedCamera(Options(active_fps=0.25), clock.now, clock.sleep)
-    camera.hurry(False)
+    camera = SimulatedCamera(SimulatedOptions(active_fps=0.25), clock.now, clock.sleep)
+    camera.set_active(False)
     frames = [frame.mono for frame in islice(camera.frames(tick=9.0), 3) if frame]
     assert np.diff(frames) == pytest.approx([4, 4])
 
@@ -205,8 +209,8 @@ def test_an_idle_rate_above_the_active_one_is_the_active_one() -> None:
 @pytest.mark.parametrize("trouble", ["night", "glare", "blur", "nudge", "knock"])
 def test_trouble_comes_in_the_last_quarter_of_a_minute(trouble: str) -> None:
     """Before it the pictures are those without trouble, in it they are not, and a pushed truth is pushed too."""
-    calm = SimulatedCamera(Options(seed=3))
-    camera = SimulatedCamera(Options(seed=3, trouble=trouble))  # type: ignore[arg-type]
+    calm = SimulatedCamera(SimulatedOptions(seed=3))
+    camera = SimulatedCamera(SimulatedOptions(seed=3, trouble=trouble))  # type: ignore[arg-type]
     assert np.array_equal(calm.picture(200), camera.picture(200))
     middle = camera.picture(262)
     assert np.abs(middle.astype(int) - calm.picture(262)).mean() > 0.5
@@ -218,6 +222,6 @@ def test_trouble_comes_in_the_last_quarter_of_a_minute(trouble: str) -> None:
 
 def test_a_hand_is_there_while_something_is_written() -> None:
     """With trouble = "hand" there is one from wiping to the last stroke, and none while a number is true."""
-    camera = SimulatedCamera(Options(seed=3, trouble="hand", numbers=1))
+    camera = SimulatedCamera(SimulatedOptions(seed=3, trouble="hand", numbers=1))
     for seq in range(200):
         assert (camera.conditions(seq).hand is None) == bool(camera.truth_at(seq))

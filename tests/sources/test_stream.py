@@ -11,7 +11,7 @@ import pytest
 from edge_daemon.config import schema
 from edge_daemon.domain import Frame
 from edge_daemon.errors import CameraError, ConfigError
-from edge_daemon.sources.stream import Options, StreamCamera
+from edge_daemon.sources.stream import StreamCamera, StreamOptions
 from tests.support.brokers.mosquitto import Mosquitto, Recorder
 from tests.support.cameras.mjpeg import NetworkCamera
 from tests.support.cameras.rtsp import RtspCamera, missing
@@ -23,7 +23,7 @@ RTSP = pytest.mark.skipif(bool(why := missing()), reason=why)
 PAGE = page([("2021", 60, 80)], pen=4, height=60)
 
 
-def first(options: Options) -> Frame:
+def first(options: StreamOptions) -> Frame:
     with closing(StreamCamera(options).frames(1.0)) as frames:  # type: ignore[type-var]
         return next(frame for frame in frames if frame is not None)
 
@@ -33,7 +33,7 @@ def test_frames_are_grey_and_upright(tmp_path: Path) -> None:
     camera = NetworkCamera(PAGE, "dock:p@ss/word")
     (tmp_path / "password").write_text("p@ss/word\n")
     with camera.on():
-        frame = first(Options(camera.url, "dock", str(tmp_path / "password"), rotation=90))
+        frame = first(StreamOptions(camera.url, "dock", str(tmp_path / "password"), rotation=90))
     assert frame.pixels.shape == PAGE.shape[::-1]
     assert np.abs(np.rot90(frame.pixels).astype(int) - PAGE).mean() < 4
 
@@ -43,7 +43,7 @@ def test_a_login_that_is_wrong_is_not_told(tmp_path: Path) -> None:
     camera = NetworkCamera(PAGE, "dock:secret")
     (tmp_path / "password").write_text("guessed")
     with camera.on(), pytest.raises(CameraError) as caught:
-        first(Options(camera.url, "dock", str(tmp_path / "password")))
+        first(StreamOptions(camera.url, "dock", str(tmp_path / "password")))
     assert camera.url in str(caught.value)
     assert "guessed" not in str(caught.value)
 
@@ -51,7 +51,7 @@ def test_a_login_that_is_wrong_is_not_told(tmp_path: Path) -> None:
 def test_a_camera_that_is_off_is_an_error() -> None:
     """Nobody listens there: told at once, for the daemon to try again."""
     with pytest.raises(CameraError, match="is the camera on"):
-        first(Options(NetworkCamera(PAGE).url))
+        first(StreamOptions(NetworkCamera(PAGE).url))
 
 
 @pytest.mark.parametrize("url", ["rtsp://dock:secret@camera/1", "ftp://camera/1", "camera", "rtsp://", "http://[::1"])
@@ -99,5 +99,5 @@ def test_an_rtsp_login_that_is_wrong(tmp_path: Path) -> None:
     camera = RtspCamera(tmp_path, PAGE, "dock", "secret")
     (tmp_path / "password").write_text("guessed")
     with camera.on(), pytest.raises(CameraError, match="the login") as caught:
-        first(Options(camera.url, "dock", str(tmp_path / "password")))
+        first(StreamOptions(camera.url, "dock", str(tmp_path / "password")))
     assert "guessed" not in str(caught.value)

@@ -16,7 +16,7 @@ from edge_daemon.domain import Frame
 from edge_daemon.errors import CameraError, ConfigError
 from edge_daemon.sources.v4l2 import controls as v4l2_controls
 from edge_daemon.sources.v4l2 import device as v4l2_device
-from edge_daemon.sources.v4l2.camera import Options, V4l2Camera, calibrated
+from edge_daemon.sources.v4l2.camera import V4l2Camera, V4l2Options, calibrate
 
 DEVICE = os.environ.get("EDGE_DAEMON_V4L2_DEVICE", "")
 """A real camera, or the one of the kernel's vivid driver."""
@@ -91,7 +91,7 @@ def test_the_format_is_one_that_can_be_decoded(tmp_path: Path) -> None:
     device.touch()
     assert v4l2_device.best_format(str(device), Kernel("BGR3", "YUYV", "MJPG").ioctl) == "MJPG"
     assert v4l2_device.best_format(str(device), Kernel("BGR3", "GREY").ioctl) == "GREY"
-    with pytest.raises(CameraError, match="gives H264, BGR3, and none of MJPG"):
+    with pytest.raises(CameraError, match="offers H264, BGR3, but none of MJPG"):
         v4l2_device.best_format(str(device), Kernel("H264", "BGR3").ioctl)
 
 
@@ -145,15 +145,17 @@ def test_what_it_finds_is_locked(
     monkeypatch.setattr(V4l2Camera, "frames", frames)
     monkeypatch.setattr(v4l2_controls, "defaults", lambda _: default)
     monkeypatch.setattr(v4l2_controls, "read_all", lambda _: found)
-    assert calibrated(Options(controls=controls)).controls == locked
+    assert calibrate(V4l2Options(controls=controls)).controls == locked
     assert seen == [free]
 
 
 def test_a_camera_that_finds_nothing_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """Told, with what it would need."""
     monkeypatch.setattr(v4l2_controls, "defaults", lambda _: {"brightness": 128, "gain": 20})
-    with pytest.raises(CameraError, match="nothing by itself that could be locked: it has no control auto_exposure"):
-        calibrated(Options())
+    with pytest.raises(
+        CameraError, match="no automatic settings that could be locked: it has no control auto_exposure"
+    ):
+        calibrate(V4l2Options())
 
 
 def test_controls_that_are_misspelt() -> None:
@@ -165,19 +167,19 @@ def test_controls_that_are_misspelt() -> None:
 def test_a_camera_that_is_not_plugged_in() -> None:
     """Told with what there is instead."""
     with pytest.raises(CameraError, match="is the camera plugged in"):
-        list(V4l2Camera(Options(device="/dev/video99")).frames(0.1))
+        list(V4l2Camera(V4l2Options(device="/dev/video99")).frames(0.1))
 
 
 def test_a_device_that_is_no_camera() -> None:
     """/dev/null can be opened, and is none."""
     with pytest.raises(CameraError, match="is no camera"):
-        list(V4l2Camera(Options(device="/dev/null")).frames(0.1))
+        list(V4l2Camera(V4l2Options(device="/dev/null")).frames(0.1))
 
 
 @pytest.mark.skipif(not DEVICE, reason="EDGE_DAEMON_V4L2_DEVICE names no V4L2 camera")
 def test_a_real_camera_gives_frames() -> None:
     """Grey frames come, and its controls can be read."""
-    with closing(V4l2Camera(Options(device=DEVICE, size=(640, 480))).frames(1.0)) as frames:  # type: ignore[type-var]
+    with closing(V4l2Camera(V4l2Options(device=DEVICE, size=(640, 480))).frames(1.0)) as frames:  # type: ignore[type-var]
         found = next(frame for frame in frames if frame is not None)
     assert isinstance(found, Frame)
     assert found.pixels.ndim == 2

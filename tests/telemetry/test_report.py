@@ -17,7 +17,7 @@ from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.delivery.outbox import Outbox, OutboxOptions
 from edge_daemon.domain import Status
 from edge_daemon.mqtt.payloads import FrameTime
-from edge_daemon.sources.reconnecting import Camera
+from edge_daemon.sources.reconnecting import ReconnectingCamera
 from edge_daemon.system import machine
 from edge_daemon.telemetry import exporters
 from edge_daemon.telemetry.exporters import HealthFiles
@@ -49,7 +49,7 @@ class Bench:
             Delivery(),
         )
         courier = cast(Courier, self.delivery)
-        self.camera = Camera("simulated", None, now=lambda: self.time)
+        self.camera = ReconnectingCamera("simulated", None, now=lambda: self.time)
         self.prometheus = folder / "edge.prom"
         files = HealthFiles("dock3", exporters.HealthOptions(prometheus_file=str(self.prometheus)), folder / "runtime")
         self.report = HealthReport(

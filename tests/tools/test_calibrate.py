@@ -70,7 +70,7 @@ def test_while_it_finds_out_nothing_is_locked(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(fake_picamera2, "Picamera2", Watched)
     clock = count()
-    picamera.calibrated(picamera.Options(exposure=5, gain=3.0, focus=1.0), now=lambda: float(next(clock)))
+    picamera.calibrate(picamera.PicameraOptions(exposure=5, gain=3.0, focus=1.0), now=lambda: float(next(clock)))
     assert seen[0].keys() == {"FrameDurationLimits", "AfMode"}
     assert seen[0]["AfMode"] == 2
 
@@ -78,15 +78,15 @@ def test_while_it_finds_out_nothing_is_locked(monkeypatch: pytest.MonkeyPatch) -
 def test_a_lens_that_cannot_move() -> None:
     """It is not locked; and to ask for it is told as what it is."""
     Picamera2.moves = False
-    camera = schema.Camera("picamera", picamera.Options())
+    camera = schema.Camera("picamera", picamera.PicameraOptions())
     assert "focus" not in calibrate.propose(camera).keys
     with pytest.raises(CameraError, match="take `focus` out"):
-        list(picamera.PiCamera(picamera.Options(focus=1.0)).frames(1.0))
+        list(picamera.PiCamera(picamera.PicameraOptions(focus=1.0)).frames(1.0))
 
 
 def test_a_long_exposure_takes_a_long_frame() -> None:
     """The sensor cannot collect light for longer than a frame lasts."""
-    next(picamera.PiCamera(picamera.Options(exposure=400_000)).frames(1.0))
+    next(picamera.PiCamera(picamera.PicameraOptions(exposure=400_000)).frames(1.0))
     assert Picamera2.controls["FrameDurationLimits"] == (400_000, 400_000)
 
 

@@ -20,8 +20,8 @@ from msgspec import Meta
 
 from edge_daemon.domain import DIGITS, Box, Frame, Grey
 from edge_daemon.errors import ConfigError
-from edge_daemon.sources.frame_rate import Pace, wait_until
-from edge_daemon.sources.simulated.disturbances import Conditions, Trouble, forecast
+from edge_daemon.sources.frame_rate import FrameRate, wait_until
+from edge_daemon.sources.simulated.disturbances import Conditions, Disturbance, conditions_at
 from edge_daemon.sources.simulated.handwriting import Stroke, Writer
 from edge_daemon.sources.simulated.scene import Layer, Pen, Scene
 from edge_daemon.sources.simulated.unusual import UNUSUAL
@@ -30,7 +30,7 @@ Side = Annotated[int, Meta(ge=160, le=4096)]
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class SimulatedOptions:
     """[camera] with source = "simulated"."""
 
     seed: Annotated[int, Meta(ge=0, le=2**31)] = 0
@@ -50,7 +50,7 @@ class Options:
     """How many numbers are on view at once; 0: an empty page."""
     hold: Annotated[float, Meta(gt=0, le=1e6)] = 8.0
     """Seconds from one writing of a number to the next, give or take a quarter."""
-    trouble: Trouble = "none"
+    trouble: Disturbance = "none"
     """What goes wrong in the last quarter of each minute: night, glare wandering over the page, a lens out of focus,
     the camera nudged a little or knocked out of place; hand: a hand is in view whenever something is written."""
     truth: str = ""
@@ -90,12 +90,12 @@ class SimulatedCamera:
 
     def __init__(
         self,
-        options: Options,
+        options: SimulatedOptions,
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._options, self._now, self._sleep = options, now, sleep
-        self._pace = Pace(options.active_fps, options.idle_fps)
+        self._rate = FrameRate(options.active_fps, options.idle_fps)
         surface = options.surface
         if surface == "mixed":
             surface = ("paper", "whiteboard", "blackboard")[np.random.default_rng(options.seed).integers(3)]
@@ -107,9 +107,9 @@ class SimulatedCamera:
         if options.truth:
             _append(options.truth, "")
 
-    def hurry(self, wanted: bool) -> None:
+    def set_active(self, active: bool) -> None:
         """See domain.Source."""
-        self._pace.hurry = wanted
+        self._rate.is_active = active
 
     def frames(self, tick: float) -> Iterator[Frame | None]:
         """See domain.Source. In real time a slow consumer misses frames, as with a real camera."""
@@ -122,7 +122,7 @@ class SimulatedCamera:
                 at, mono = time.time(), self._now()
             self._tell(seq, at)
             yield Frame(seq, at, mono, self.picture(seq))
-            seq += max(1, round(self._pace.interval * fps))
+            seq += max(1, round(self._rate.interval * fps))
             if self._options.realtime:
                 seq = max(seq, int((self._now() - start) * fps))
 
@@ -139,7 +139,7 @@ class SimulatedCamera:
         """What the picture `seq` is taken under."""
         options = self._options
         pen = next((pen for slot in self._slots if (pen := slot.pen(seq))), None)
-        return forecast(options.trouble, seq / options.active_fps, options.size, pen)
+        return conditions_at(options.trouble, seq / options.active_fps, options.size, pen)
 
     def _truth_at(self, seq: int) -> list[Truth]:
         dx, dy = np.rint(self._scene.drift(seq) + self.conditions(seq).nudge).astype(int).tolist()
@@ -164,7 +164,7 @@ class _Slot:
     `busy` frames of being written, then stands until the next one starts.
     """
 
-    def __init__(self, options: Options, scene: Scene, index: int) -> None:
+    def __init__(self, options: SimulatedOptions, scene: Scene, index: int) -> None:
         self._key, self._scene = (options.seed, 3, index), scene
         rng = np.random.default_rng(self._key)
         self._hold = max(4, round(options.hold * options.active_fps))
@@ -251,7 +251,7 @@ class _Slot:
         return np.asarray(cv2.perspectiveTransform(stroke[None], self._scene.view)[0], np.float32)
 
 
-def _place(rng: np.random.Generator, options: Options, index: int) -> tuple[Stroke, float, float]:
+def _place(rng: np.random.Generator, options: SimulatedOptions, index: int) -> tuple[Stroke, float, float]:
     """Top left corner (2,), height of digits and room to the right, in page pixels. Places never overlap."""
     w, h = options.size
     columns = 1 if options.numbers <= 3 else 2

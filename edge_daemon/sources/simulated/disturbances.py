@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Plane = NDArray[np.float32]
-Trouble = Literal["none", "night", "glare", "hand", "blur", "nudge", "knock"]
+Disturbance = Literal["none", "night", "glare", "hand", "blur", "nudge", "knock"]
 Point = tuple[float, float]
 
 PERIOD = 60.0
@@ -46,7 +46,7 @@ class Conditions:
 CLEAR = Conditions()
 
 
-def forecast(trouble: Trouble, seconds: float, size: tuple[int, int], pen: Point | None) -> Conditions:
+def conditions_at(trouble: Disturbance, seconds: float, size: tuple[int, int], pen: Point | None) -> Conditions:
     """The conditions at `seconds` of a camera that knows one kind of trouble, at the end of each minute.
 
     A hand is there whenever something is written or wiped, wherever the `pen` is. What was pushed stays pushed until

@@ -1,4 +1,4 @@
-"""What can be set on a V4L2 camera (exposure, gain, focus, ...), by the names that v4l2-ctl gives them.
+"""The controls of a V4L2 camera (exposure, gain, focus, ...), with the names that v4l2-ctl uses.
 
 See the kernel's documentation of VIDIOC_QUERYCTRL, VIDIOC_G_CTRL and VIDIOC_S_CTRL.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edge_daemon.errors import CameraError
-from edge_daemon.sources.v4l2.device import Ioctl, opened, request
+from edge_daemon.sources.v4l2.device import Ioctl, open_device, request
 
 _QUERY = struct.Struct("<II32siiiiI2I")  # struct v4l2_queryctrl
 _VALUE = struct.Struct("<Ii")  # struct v4l2_control
@@ -22,12 +22,12 @@ QUERYCTRL, G_CTRL, S_CTRL = request(3, 36, _QUERY.size), request(3, 27, _VALUE.s
 _NEXT = 0x80000000
 _DISABLED, _READ_ONLY, _WRITE_ONLY = 0x1, 0x4, 0x40
 _NUMBERS = (1, 2, 3, 9)
-"""Types whose values are whole numbers: integer, boolean, menu, menu of integers."""
+"""Types of controls whose values are integers: integer, boolean, menu, integer menu."""
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """One thing that can be set."""
+    """A control and its range."""
 
     id: int
     name: str
@@ -37,19 +37,19 @@ class Control:
 
 
 def parse(text: str) -> list[tuple[str, int]]:
-    """name=value,name=value. Raises ValueError("expected ...")."""
+    """The controls in "name=value,name=value". Raises ValueError("expected ...")."""
     pairs = [word.strip() for word in text.split(",") if word.strip()]
     if any(not re.fullmatch(r"[a-z0-9_]+=-?[0-9]+", pair) for pair in pairs):
-        raise ValueError('expected controls as `v4l2-ctl -c` takes them, like "auto_exposure=1,gain=20"')
+        raise ValueError('expected controls as for `v4l2-ctl -c`, like "auto_exposure=1,gain=20"')
     return [(name, int(value)) for name, value in (pair.split("=") for pair in pairs)]
 
 
 def set_all(device: str, text: str, ioctl: Ioctl = fcntl.ioctl) -> None:
-    """Set what `text` says, in its order. Raises CameraError."""
+    """Set the controls of `text`, in its order. Raises CameraError."""
     wanted = parse(text)
     if not wanted:
         return
-    with opened(device) as file:
+    with open_device(device) as file:
         known = {control.name: control for control in _controls(file, ioctl)}
         for name, value in wanted:
             control = known.get(name)
@@ -60,24 +60,24 @@ def set_all(device: str, text: str, ioctl: Ioctl = fcntl.ioctl) -> None:
             try:
                 ioctl(file, S_CTRL, _VALUE.pack(control.id, value))
             except OSError as error:
-                raise CameraError(f"{device} does not take {name}={value}: {error.strerror}") from None
+                raise CameraError(f"{device} refuses {name}={value}: {error.strerror}") from None
 
 
 def read_all(device: str, ioctl: Ioctl = fcntl.ioctl) -> dict[str, int]:
-    """What is set now, by name. Raises CameraError."""
-    with opened(device) as file:
+    """The present values, by name. Raises CameraError."""
+    with open_device(device) as file:
         found = {}
         for control in _controls(file, ioctl):
             try:
                 found[control.name] = _VALUE.unpack(ioctl(file, G_CTRL, _VALUE.pack(control.id, 0)))[1]
-            except OSError:  # one that can only be written
+            except OSError:  # a control that can only be written
                 continue
         return found
 
 
 def defaults(device: str, ioctl: Ioctl = fcntl.ioctl) -> dict[str, int]:
-    """What is set when it leaves the factory, by name. Raises CameraError."""
-    with opened(device) as file:
+    """The default values, by name. Raises CameraError."""
+    with open_device(device) as file:
         return {control.name: control.default for control in _controls(file, ioctl)}
 
 
@@ -86,7 +86,7 @@ def _controls(file: int, ioctl: Ioctl) -> Iterator[Control]:
     while True:
         try:
             answer = ioctl(file, QUERYCTRL, _QUERY.pack(number | _NEXT, 0, b"", 0, 0, 0, 0, 0, 0, 0))
-        except OSError:  # there are no more
+        except OSError:  # the last one was returned
             return
         number, kind, name, low, high, _, default, flags, *_ = _QUERY.unpack(answer)
         if kind in _NUMBERS and not flags & (_DISABLED | _READ_ONLY | _WRITE_ONLY):
@@ -94,5 +94,5 @@ def _controls(file: int, ioctl: Ioctl) -> Iterator[Control]:
 
 
 def _name(raw: bytes) -> str:
-    """As v4l2-ctl spells it: "Exposure Time, Absolute" is exposure_time_absolute."""
+    """The name as in v4l2-ctl: "Exposure Time, Absolute" is exposure_time_absolute."""
     return re.sub(r"[^a-z0-9]+", "_", raw.split(b"\0")[0].decode(errors="replace").lower()).strip("_")

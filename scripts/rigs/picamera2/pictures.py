@@ -7,8 +7,8 @@ from pathlib import Path
 
 import cv2
 
-from edge_daemon.sources.simulated.camera import Options, SimulatedCamera
+from edge_daemon.sources.simulated.camera import SimulatedCamera, SimulatedOptions
 
-camera = SimulatedCamera(Options(seed=1, surface="paper"))
+camera = SimulatedCamera(SimulatedOptions(seed=1, surface="paper"))
 for number in range(1, 21):
     cv2.imwrite(str(Path(sys.argv[1]) / f"image{number:03}.jpg"), camera.picture(number))

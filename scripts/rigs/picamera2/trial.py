@@ -8,7 +8,7 @@ import threading
 import time
 from contextlib import closing
 
-from edge_daemon.sources.picamera import Options, PiCamera
+from edge_daemon.sources.picamera import PiCamera, PicameraOptions
 from edge_daemon.system import log_setup
 from scripts.rigs.picamera2 import virtual_camera
 
@@ -17,7 +17,7 @@ FRAMES = 1000
 
 def main() -> None:
     log_setup.setup(verbose=False)
-    camera = PiCamera(Options(size=(640, 480), active_fps=30.0, idle_fps=30.0))
+    camera = PiCamera(PicameraOptions(size=(640, 480), active_fps=30.0, idle_fps=30.0))
     virtual_camera.STALL.unlink(missing_ok=True)
     with closing(camera.frames(1.0)) as frames:  # type: ignore[type-var]
         started, before = time.monotonic(), 0

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import cv2
 
-from edge_daemon.sources.simulated.camera import Options, SimulatedCamera
+from edge_daemon.sources.simulated.camera import SimulatedCamera, SimulatedOptions
 
 PAGES, SHOTS = 3, 6
 HOLD = 10.0
 """Seconds from one number to the next; in the middle of them it stands complete."""
 
-options = Options(seed=4, surface="paper", numbers=1, size=(640, 480), hold=HOLD)
+options = SimulatedOptions(seed=4, surface="paper", numbers=1, size=(640, 480), hold=HOLD)
 camera = SimulatedCamera(options)
 seq, seen = 0, set[str]()
 while len(seen) < PAGES:
