@@ -119,7 +119,7 @@ class EdgeTpu:
         """Try the device again when it is time, without waiting; forget failures that are long past."""
         now = self._now()
         if self._probe is not None:
-            if self._probe.is_over():
+            if self._probe.is_done():
                 self._finish_probe()
         elif self._next_try is not None and now >= self._next_try:
             self._start_probe()
@@ -139,7 +139,7 @@ class EdgeTpu:
     def close(self) -> None:
         """Release the device; the next start may use it at once."""
         if self._probe is not None:
-            self._probe.end()
+            self._probe.kill()
             self._probe = None
         if self._state.in_use:
             self._detach()
@@ -155,7 +155,7 @@ class EdgeTpu:
         probe, self._probe = self._probe, None
         assert probe is not None
         try:
-            probe.answer()
+            probe.result()
         except ModelError as error:
             self._report_missing(str(error))
         except ChildError as error:

@@ -1,7 +1,7 @@
-"""What the daemon keeps of pictures, for a person at the device: hard samples, the explain log, a frame for the page.
+"""Pictures that stay on the device, for a person there: hard samples, the explain log, the newest frame for the page.
 
-Patches, frames and what was said of them come in; files in the state and runtime folders go out. Pictures stay on the
-device: no room that publishes may import this one.
+In: patches, frames and readings. Out: files in the state and runtime folders. No room that publishes may import this
+one.
 """
 
 __all__ = [

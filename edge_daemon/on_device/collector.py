@@ -1,7 +1,7 @@
-"""Which looks at a number are worth keeping: those that were unsure, contradicted, rejected or corrected.
+"""Collects hard samples: crops of numbers that were unsure, contradicted, rejected or corrected.
 
-A look is contradicted when those right before and after it say the same, and it says something else: neither was
-anything written meanwhile, nor wiped. Whether one was unsure or against the rules is known when the votes have spoken.
+A crop is contradicted when it was read as another text than those right before and after it: nothing was written or
+wiped in between. Whether a crop was unsure or broke a rule is known when the voter has decided.
 """
 
 from __future__ import annotations
@@ -20,142 +20,148 @@ from edge_daemon.on_device.samples import Sample, Samples
 
 log = logging.getLogger(__name__)
 
-SURE = 0.9
-"""What was read with more confidence, and not contradicted, is not hard."""
-ENOUGH = 3
-"""Looks that say the same, after which one that says something else is odd."""
-MOST = 3
-"""Contradictions that are kept of one writing."""
-SELDOM = 1800.0
-"""Seconds from one to the next once there is room for no more: a camera that is often unsure must not wear the disk."""
-NUMBERS = 16
-"""Of the whole frame so many numbers are followed."""
+CONFIDENT = 0.9
+"""Confidence above which a crop that is not contradicted is not hard."""
+MIN_READS = 3
+"""Reads of the same text after which a single other text counts as contradicted."""
+MAX_CONTRADICTIONS = 3
+"""Contradicted crops that are stored of one written text."""
+FULL_INTERVAL = 1800.0
+"""Seconds between two samples once the store is full: a camera that is often unsure must not wear out the disk."""
+MAX_TRACKS = 16
+"""Numbers that are followed in the whole frame; the oldest is dropped."""
 LONGEST = 320
-"""Pixels on the longer side to which a cut-out is shrunk: enough to be read."""
-DOUBTED = {Status.LOW_CONFIDENCE: "unsure", Status.WRONG_FORMAT: "unsure"} | {
+"""Pixels on the longer side to which a crop is shrunk: enough to be read."""
+HARD_STATUSES = {Status.LOW_CONFIDENCE: "unsure", Status.WRONG_FORMAT: "unsure"} | {
     rule.status: "rejected" for rule in RULES.values()
 }
-"""Statuses of which the newest look is kept, and why."""
+"""Statuses of readings whose newest crop is stored -> the reason that is stored with it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crop:
-    """One look at one number."""
+    """One number as it was read in one frame."""
 
     at: float
+    """When the frame was taken, seconds since 1970."""
     box: Box
     """In pixels of the patch."""
     number: Number
-    """Boxes in pixels of the cut-out."""
+    """Boxes in pixels of the crop."""
     pixels: Grey
 
 
 @dataclass(slots=True, eq=False)
 class NumberTrack:
-    """The looks at one number as it stands there."""
+    """One number followed from frame to frame."""
 
     newest: Crop
     text: str
     box: Box
-    looks: int = 1
-    """That have said so."""
-    odd: Crop | None = None
-    """The newest look, where it says something else."""
+    """In pixels of the patch."""
+    reads: int = 1
+    """Reads of `text` so far."""
+    other: Crop | None = None
+    """The newest crop, if it was read as another text."""
     least: Crop | None = None
-    """The least sure one of those that say the text."""
-    kept: int = 0
+    """The crop of `text` with the lowest confidence that is not stored yet."""
+    stored: int = 0
+    """Contradicted crops that were stored."""
 
     def __post_init__(self) -> None:
         self.least = self.newest
 
 
 class HardSampleCollector(Listener):
-    """Follows numbers, and hands the hard looks to the samples. Called from the path's thread."""
+    """Follows numbers and stores their hard crops as samples. Called from the path's thread."""
 
     def __init__(self, samples: Samples) -> None:
         self._samples = samples
-        self._courses: dict[str | None, list[NumberTrack]] = {}
+        self._tracks: dict[str | None, list[NumberTrack]] = {}
         self._broken = False
-        self._kept_at = -SELDOM
+        self._stored_at = -FULL_INTERVAL
 
     def on_patch(self, patch: Patch, numbers: Sequence[Number]) -> None:
-        """What was read in a patch (boxes in its pixels)."""
+        """Continue the track of each number in the patch, or start one."""
         if patch.field is not None and numbers:
             numbers = [merge_line(main_line(numbers))]
-        courses = self._courses.setdefault(patch.field, [])
+        tracks = self._tracks.setdefault(patch.field, [])
         for number in numbers:
-            course = next((c for c in courses if patch.field or overlap(c.box, number.box)), None)
-            if course is None:
-                courses.append(NumberTrack(crop_from(patch, number, number.box), number.text, number.box))
-                del courses[:-NUMBERS]
+            track = next((t for t in tracks if patch.field or overlap(t.box, number.box)), None)
+            if track is None:
+                tracks.append(NumberTrack(crop_from(patch, number, number.box), number.text, number.box))
+                del tracks[:-MAX_TRACKS]
             else:
-                self._go_on(course, patch, number)
-
-    def _go_on(self, course: NumberTrack, patch: Patch, number: Number) -> None:
-        glimpse = course.newest = crop_from(patch, number, bounding_box([number.box, course.box]))
-        if number.text == course.text:
-            if course.odd and course.kept < MOST:
-                truth = (course.text, number.confidence)
-                course.kept += self._keep(patch.field or "auto", "contradicted", course.odd, truth)
-            if course.least is None or number.confidence < course.least.number.confidence:
-                course.least = glimpse
-            course.box, course.odd, course.looks = number.box, None, course.looks + 1
-        elif course.odd is None and course.looks >= ENOUGH:
-            course.odd = glimpse
-        else:  # something else is written by now
-            course.text, course.box, course.looks, course.kept = number.text, number.box, 1, 0
-            course.odd, course.least = None, glimpse
+                self._continue(track, patch, number)
 
     def on_record(self, seq: int, record: Record) -> None:
-        """What the votes have made of it."""
-        course = self._course_of(record)
-        if course is None:
+        """Store the crop of a reading that is unsure, rejected or corrected."""
+        track = self._track_of(record)
+        if track is None:
             return
         if isinstance(record, Event):
             if record.type == "value_set":
                 label = digits_of(str(record.detail.get("text") or ""))
-                self._keep(record.field or "", "corrected", course.newest, label=label)
-        elif record.status in DOUBTED:
-            self._keep(record.field, DOUBTED[record.status], course.newest, model=record.model)
-        elif record.status is Status.OK and course.least and course.text == digits_of(record.text or ""):
-            if course.least.number.confidence < SURE:
-                self._keep(record.field, "unsure", course.least, model=record.model)
-            course.least = None
+                self._store(record.field or "", "corrected", track.newest, label=label)
+        elif record.status in HARD_STATUSES:
+            self._store(record.field, HARD_STATUSES[record.status], track.newest, model=record.model)
+        elif record.status is Status.OK and track.least and track.text == digits_of(record.text or ""):
+            if track.least.number.confidence < CONFIDENT:
+                self._store(record.field, "unsure", track.least, model=record.model)
+            track.least = None
 
-    def _course_of(self, record: Record) -> NumberTrack | None:
-        """That of the number which a record speaks of."""
-        if record.field in self._courses:
-            return next(iter(self._courses[record.field]), None)
+    def _continue(self, track: NumberTrack, patch: Patch, number: Number) -> None:
+        crop = track.newest = crop_from(patch, number, bounding_box([number.box, track.box]))
+        if number.text == track.text:
+            self._same_text(track, patch.field or "auto", crop)
+            track.box, track.other, track.reads = number.box, None, track.reads + 1
+        elif track.other is None and track.reads >= MIN_READS:
+            track.other = crop
+        else:  # another text is written there by now
+            track.text, track.box, track.reads, track.stored = number.text, number.box, 1, 0
+            track.other, track.least = None, crop
+
+    def _same_text(self, track: NumberTrack, field: str, crop: Crop) -> None:
+        confidence = crop.number.confidence
+        if track.other and track.stored < MAX_CONTRADICTIONS:
+            track.stored += self._store(field, "contradicted", track.other, (track.text, confidence))
+        if track.least is None or confidence < track.least.number.confidence:
+            track.least = crop
+
+    def _track_of(self, record: Record) -> NumberTrack | None:
+        """The track of the number in a record."""
+        if record.field in self._tracks:
+            return next(iter(self._tracks[record.field]), None)
         if isinstance(record, Event) or not record.digits:
             return None
         box = bounding_box(digit.box for digit in record.digits)
-        return next((c for c in self._courses.get(None, ()) if overlap(c.box, box)), None)
+        return next((t for t in self._tracks.get(None, ()) if overlap(t.box, box)), None)
 
-    def _keep(
-        self, field: str, why: str, glimpse: Crop, truth: Candidate | None = None, model: str = "",
+    def _store(
+        self, field: str, why: str, crop: Crop, truth: Candidate | None = None, model: str = "",
         label: str | None = None,
     ) -> bool:  # fmt: skip
-        """A disk that does not take it is told once and left alone: a sample is not worth a reading."""
-        seldom = self._samples.is_full and label is None
-        if self._broken or (seldom and abs(glimpse.at - self._kept_at) < SELDOM):
+        """Whether the sample was stored. A disk error is logged once and ends collecting: readings matter more."""
+        too_soon = self._samples.is_full and label is None and abs(crop.at - self._stored_at) < FULL_INTERVAL
+        if self._broken or too_soon:
             return False
         first = [truth] if truth else []
-        candidates = [*first, *(c for c in glimpse.number.candidates if not truth or c[0] != truth[0])][:3]
-        picture = encode_png(glimpse.pixels)
-        digits = list(glimpse.number.digits)
-        sample = Sample(glimpse.at, field, why, candidates, digits, model, picture, label)
+        candidates = [*first, *(c for c in crop.number.candidates if not truth or c[0] != truth[0])][:3]
+        picture, digits = encode_png(crop.pixels), list(crop.number.digits)
         try:
-            kept = self._samples.add(sample, glimpse.pixels)
-            self._kept_at = glimpse.at if kept else self._kept_at
-            return kept
+            stored = self._samples.add(
+                Sample(crop.at, field, why, candidates, digits, model, picture, label), crop.pixels
+            )
         except OSError as error:
             self._broken = True
-            log.warning("%s: hard numbers cannot be kept there: %s", self._samples.folder, error.strerror)
+            log.warning("%s: hard samples cannot be stored there: %s", self._samples.folder, error.strerror)
             return False
+        self._stored_at = crop.at if stored else self._stored_at
+        return stored
 
 
 def crop_from(patch: Patch, number: Number, box: Box) -> Crop:
-    """What is in `box` of the patch, with a number that was read there; not larger than LONGEST."""
+    """The crop of `box` in the patch with the number read there, at most LONGEST px on a side."""
     pixels, (left, top, _, _) = crop_number(patch.pixels, box)
     scale = min(1.0, LONGEST / max(pixels.shape))
     pixels = shrink(pixels, LONGEST)

@@ -1,7 +1,7 @@
-"""The last few readings with what they were read from, kept for `edge-daemon explain`.
+"""Keeps the last readings with the pictures they were read from, for `edge-daemon explain`.
 
-They lie in the daemon's runtime folder, which systemd lays in memory and only the daemon's user and group can enter;
-nothing of it goes over the network.
+They are files in the daemon's runtime folder, which systemd keeps in memory, and which only the daemon's user and group
+can enter. Nothing of it goes over the network.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from edge_daemon.system import atomic
 
 log = logging.getLogger(__name__)
 
-KEPT = 32
-"""Readings that are kept; the oldest makes room."""
+MAX_READINGS = 32
+"""Readings that are kept; then the oldest is removed."""
 LONGEST = 640
 """Pixels on the longer side to which a picture is shrunk before it is kept."""
 SUFFIX = ".json"
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """One reading with what it was read from."""
+    """One reading with the picture it was read from."""
 
     seq: int
     field: str
@@ -42,9 +42,9 @@ class Explanation(msgspec.Struct, frozen=True):
     captured_at: float
     value_at: float | None
     seen_at: float
-    """When the picture was taken: that of the last frame that was looked at."""
+    """When the picture was taken: the last frame that was read."""
     seen_as: Status
-    """Whether that frame could be read."""
+    """The status of that frame: whether it could be read."""
     model: str
     backend: str
     picture: bytes
@@ -52,10 +52,10 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 class ReadingLog(Listener):
-    """The daemon's side: keeps the last readings."""
+    """The daemon's side: writes the last readings. Called from the path's thread."""
 
     def __init__(self, folder: Path) -> None:
-        """Goes on with what is in `folder`, or makes it."""
+        """Continues with what is in `folder`, which is made where it is missing."""
         self._folder = folder
         self._patches: dict[str | None, Patch] = {}
         self._broken = False
@@ -71,9 +71,9 @@ class ReadingLog(Listener):
         self._patches[patch.field] = patch
 
     def on_record(self, seq: int, record: Record) -> None:
-        """A reading that was said, with the newest look at its field; events are not kept.
+        """Write a reading with the newest patch of its field. Events are not kept.
 
-        A disk that does not take it is told once and left alone: an explanation is not worth a reading.
+        A disk error is logged once and ends the log: readings matter more.
         """
         patch = self._patches.get(record.field) or self._patches.get(None)
         if self._broken or patch is None or isinstance(record, Event) or record.gone:
@@ -85,16 +85,16 @@ class ReadingLog(Listener):
             self._give_up(error)
             return
         self._files = [*(file for file in self._files if file != path), path]
-        while len(self._files) > KEPT:
+        while len(self._files) > MAX_READINGS:
             self._files.pop(0).unlink(missing_ok=True)
 
     def _give_up(self, error: OSError) -> None:
         self._broken = True
-        log.warning("%s: readings cannot be kept there for `explain`: %s", self._folder, error.strerror)
+        log.warning("%s: readings cannot be written there for `explain`: %s", self._folder, error.strerror)
 
 
 def explanation(seq: int, reading: Reading, patch: Patch) -> Explanation:
-    """A reading and the patch it came from, cut down to the number where the patch is the whole frame."""
+    """A reading with its patch; of a whole frame only the number is cut out."""
     back = np.linalg.inv(patch.to_frame)
     boxes = [transform_box(digit.box, back) for digit in reading.digits]
     pixels = patch.pixels
@@ -131,6 +131,6 @@ def scaled(box: Box, scale: float) -> Box:
 
 
 def logged_files(folder: Path) -> list[Path]:
-    """The readings kept in a folder, oldest first. Raises OSError."""
+    """The files of readings in a folder, oldest first. Raises OSError."""
     files = [path for path in folder.iterdir() if path.suffix == SUFFIX and path.stem.isdecimal()]
     return sorted(files, key=lambda path: path.stat().st_mtime_ns)

@@ -1,8 +1,8 @@
-"""Cut-outs of numbers that were hard to read, kept on this machine for a person to look at, and to learn from.
+"""Hard samples: crops of numbers that were hard to read, stored on this machine for labelling and training.
 
-Never a frame, only the number and the paper right around it; never over the network. One file each, in the state
-folder, or in memory where that cannot be written. What is capped is the number of files and their bytes; what looks
-like one that is there already is not kept; the oldest go first, those that a person has labelled last.
+Never a frame, only the number and the paper right around it; never over the network. Each is one file, in the state
+folder, or in memory where that cannot be written. The number of files and their bytes are limited: a crop that looks
+like a stored one is not stored; the oldest are removed first, labelled ones last.
 """
 
 from __future__ import annotations
@@ -27,18 +27,23 @@ from edge_daemon.system.units import Size
 log = logging.getLogger(__name__)
 
 IN_MEMORY = 1_000_000
-"""Bytes that samples take at most where the state folder cannot be written."""
+"""Bytes of all samples, at most, if the state folder cannot be written."""
 ALIKE = 10
-"""Of the 128 bits of two fingerprints so many may differ between two looks at one thing."""
-CLEARLY = 8
-"""Grey levels: more than noise."""
-ACROSS, DOWN = 17, 8
-"""Pixels that a fingerprint is made of."""
+"""Bits, of 128, by which the fingerprints of two crops of the same number may differ."""
+NOISE = 8
+"""Grey levels, 0..255: smaller differences between neighbours are noise."""
+ACROSS = 17
+"""Width in pixels of the picture that a fingerprint is made of: one more than its bits in a row."""
+DOWN = 8
+"""Height of that picture."""
 MODE = 0o770
-"""Of the folder: the daemon's group may look, and label."""
-NEW, LABELLED = ".json", ".labelled.json"
+"""Permissions of the folder: the daemon's group may read and label."""
+NEW = ".json"
+"""The end of the name of every sample."""
+LABELLED = ".labelled.json"
+"""The end of the name of a labelled sample."""
 NOTHING = ""
-"""The label of what is no number."""
+"""The label of a crop that is not a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class SampleOptions:
     """The table [samples]."""
 
     max_count: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 500
-    """So many are kept at most; 0: none."""
+    """Samples that are stored, at most; 0: none."""
     max_size: Annotated[int, Size("100KB", "1000GB")] = 8_000_000
     """Bytes that they take at most."""
 
@@ -55,26 +60,26 @@ class Sample(msgspec.Struct, frozen=True):
     """One number that was hard to read."""
 
     at: float
-    """When the picture was taken."""
+    """When the picture was taken, seconds since 1970."""
     field: str
     why: str
     """unsure, contradicted (by what other frames said), rejected (it broke a rule), corrected (by a person)."""
     candidates: list[Candidate]
-    """What it may be, digits only, best first."""
+    """Texts of digits with their confidence, best first."""
     digits: list[Digit]
     """Boxes in pixels of the picture."""
     model: str
     picture: bytes
     """The cut-out, as PNG."""
     label: str | None = None
-    """What a person says is written there, digits only; NOTHING: no number. None: nobody has said."""
+    """What is written there according to a person, digits only; NOTHING: not a number. None: not labelled."""
 
     @property
     def pixels(self) -> Grey:
         """The cut-out (h, w). Raises SampleError."""
         picture = decode_grey(self.picture)
         if picture is None:
-            raise SampleError("a sample holds no picture; `edge-daemon samples clear` takes all away")
+            raise SampleError("a sample has no picture; `edge-daemon samples clear` removes all samples")
         return np.asarray(picture, np.uint8)
 
     def as_json(self) -> dict[str, Any]:
@@ -85,16 +90,16 @@ class Sample(msgspec.Struct, frozen=True):
 
 
 class Samples:
-    """A folder of samples. The daemon adds, people label; each file is replaced whole."""
+    """A folder of samples. The daemon adds them, people label them; a file is always replaced as a whole."""
 
     def __init__(self, folder: Path, max_count: int, max_bytes: int) -> None:
         self.folder = folder
         self._max_count, self._max_bytes = max_count, max_bytes
         self.is_full = False
-        """The last one that was added has taken the room of an older one."""
+        """Whether the last added sample has replaced an older one."""
 
     def add(self, sample: Sample, pixels: Grey) -> bool:
-        """Keep it, unless it looks like one that is kept and says the same. Raises OSError."""
+        """Store it, unless a stored one looks alike and was read alike; whether it was stored. Raises OSError."""
         if not self._max_count:
             return False
         print_ = fingerprint(pixels)
@@ -109,7 +114,7 @@ class Samples:
         return True
 
     def _twin(self, path: Path, sample: Sample) -> Sample | None:
-        """What lies at `path`, if it is of the same field and was read alike."""
+        """The sample at `path`, if it has the same field and best text."""
         try:
             kept = _read(path)
         except SampleError:
@@ -118,7 +123,7 @@ class Samples:
         return kept if same else None
 
     def paths(self, labelled: bool | None = None) -> list[Path]:
-        """The files, oldest first; only those that have a label, or have none."""
+        """The files, oldest first; `labelled`: only those with a label, or without."""
         try:
             names = sorted(entry.name for entry in os.scandir(self.folder) if entry.name.endswith(NEW))
         except (FileNotFoundError, NotADirectoryError):
@@ -128,7 +133,7 @@ class Samples:
         return [self.folder / name for name in names if labelled is None or name.endswith(LABELLED) is labelled]
 
     def all(self, labelled: bool | None = None) -> Iterator[tuple[str, Sample]]:
-        """Name and content of each, oldest first; what is damaged is left out."""
+        """Name and content of each, oldest first; damaged ones are left out."""
         for path in self.paths(labelled):
             try:
                 yield path.name.split(".")[0], _read(path)
@@ -136,10 +141,10 @@ class Samples:
                 continue
 
     def label(self, name: str, label: str | None) -> Sample:
-        """Say what is written there (None: take it back). Raises SampleError where there is no such sample."""
+        """Set the label (None: remove it). Raises SampleError if there is no such sample."""
         old = [path for path in self.paths() if path.name.split(".")[0] == name]
         if not old:
-            raise SampleError(f"there is no sample {name} any more: newer ones have taken its room")
+            raise SampleError(f"there is no sample {name} any more: newer ones have replaced it")
         said = msgspec.structs.replace(_read(old[0]), label=label)
         path = self.folder / (name + (NEW if label is None else LABELLED))
         try:
@@ -151,7 +156,7 @@ class Samples:
         return said
 
     def clear(self) -> int:
-        """Take all away; returns how many there were. Raises SampleError."""
+        """Remove all; returns their number. Raises SampleError."""
         paths = self.paths()
         try:
             for path in paths:
@@ -161,7 +166,7 @@ class Samples:
         return len(paths)
 
     def _make_room(self) -> None:
-        """The oldest go, those with a label last."""
+        """Remove the oldest until the limits hold, labelled ones last."""
         order = [*self.paths(labelled=False), *self.paths(labelled=True)]
         sizes = [path.stat().st_size for path in order]
         self.is_full = len(order) > self._max_count or sum(sizes) > self._max_bytes
@@ -171,7 +176,7 @@ class Samples:
 
 
 def open_samples(state: Path, runtime: Path, options: SampleOptions) -> Samples:
-    """The daemon's: in the state folder, or in memory where that cannot be written."""
+    """The daemon's samples: in the state folder, or in memory if that cannot be written."""
     folder, room = state / "samples", options.max_size
     try:
         _make(folder)
@@ -180,22 +185,22 @@ def open_samples(state: Path, runtime: Path, options: SampleOptions) -> Samples:
         try:
             _make(folder)
         except OSError as error:
-            log.warning("%s: hard numbers cannot be kept there: %s", folder, error.strerror)
+            log.warning("%s: hard samples cannot be stored there: %s", folder, error.strerror)
             return Samples(folder, 0, 0)
     return Samples(folder, options.max_count, room)
 
 
 def find_samples(state: Path, runtimes: Sequence[Path]) -> Samples:
-    """A person's: where a daemon on this machine keeps them. Raises SampleError where there are none."""
+    """The samples of a daemon on this machine, for a person. Raises SampleError if there are none."""
     for folder in (state, *folders.state_folders(), *runtimes):
         found = Samples(folder / "samples", 0, 0)
         if found.paths():
             return found
-    raise SampleError(f"no samples are kept in {state / 'samples'}: the daemon has been sure of all that it read")
+    raise SampleError(f"there are no samples in {state / 'samples'}: nothing was hard to read")
 
 
 def _make(folder: Path) -> None:
-    """Raises OSError where it cannot be written."""
+    """Make the folder. Raises OSError if it cannot be written."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(MODE)
     trial = folder / ".trial"
@@ -221,14 +226,14 @@ def _best(sample: Sample) -> str:
 
 
 def fingerprint(pixels: Grey) -> int:
-    """128 bits: whether each pixel of a small picture is clearly brighter than its neighbour ("dHash")."""
+    """128 bits: whether each pixel of a small picture is brighter than its left neighbour, beyond NOISE ("dHash")."""
     small = cv2.resize(pixels, (ACROSS, DOWN), interpolation=cv2.INTER_AREA).astype(np.int16)
-    bits = np.packbits(small[:, 1:] > small[:, :-1] + CLEARLY)
+    bits = np.packbits(small[:, 1:] > small[:, :-1] + NOISE)
     return int.from_bytes(bits.tobytes(), "big")
 
 
 def alike(print_: int, path: Path) -> bool:
-    """Whether the sample in a file may show the same; its name ends in its fingerprint."""
+    """Whether the sample in a file may show the same number; the file's name ends with the fingerprint."""
     try:
         other = int(path.name.split(".")[0].rpartition("-")[2], 16)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The machine below: files written durably, child processes, systemd, the journal, clocks, folders, credentials.
+"""The operating system: durable files, locks, child processes, systemd, the journal, clocks, folders, credentials.
 
 It knows nothing of numbers, cameras or brokers. Every room may use it.
 """

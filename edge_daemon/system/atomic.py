@@ -1,4 +1,4 @@
-"""Files that are whole after a power cut: what was there before, or all of what is written."""
+"""Replaces files as a whole: after a power cut there is the old content or the new one, never a part."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def write(path: Path, content: bytes, mode: int = 0o666, like: os.stat_result | None = None) -> None:
-    """Put `content` in the place of the file, at once and for good. Raises OSError, and leaves what was there.
+    """Replace the file durably: it is on the disk when this returns. Raises OSError, and leaves the old file.
 
-    The file gets `mode`, as far as the umask allows; or else mode and owner of a file that is `like` it.
+    The new file gets `mode`, as far as the umask allows, or mode and owner of a file whose status is `like`.
     """
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -24,8 +24,10 @@ def write(path: Path, content: bytes, mode: int = 0o666, like: os.stat_result | 
 
 
 def replace_unsynced(path: Path, content: bytes, mode: int | None = None) -> None:
-    """Put `content` in the place of the file: who reads it sees the old or the new, never half of one. Nothing is
-    synced: what a power cut takes can be spared. With `mode`, whatever the umask. Raises OSError."""
+    """Replace the file; readers see the old content or the new one. Raises OSError.
+
+    Nothing is synced: a power cut may lose it. `mode` applies whatever the umask is.
+    """
     fresh = path.with_name(f".{path.name}.new")
     fresh.write_bytes(content)
     if mode is not None:
@@ -34,13 +36,13 @@ def replace_unsynced(path: Path, content: bytes, mode: int | None = None) -> Non
 
 
 def rewrite(path: Path, content: bytes) -> None:
-    """As `write`, for a file that is a person's: mode and owner stay, and a link stays one. Raises OSError."""
+    """Replace a person's file durably: mode and owner stay, and a link stays a link. Raises OSError."""
     path = path.resolve()
     write(path, content, like=path.stat())
 
 
 def write_synced(path: Path, content: bytes, mode: int = 0o666, like: os.stat_result | None = None) -> None:
-    """A new file, on the disk when this returns; its name is only after `sync` of the folder. Raises OSError."""
+    """Write a file and sync it. Its name is on the disk only after `sync_folder`. Raises OSError."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
     handle = os.open(path, flags, 0o600 if like else mode)
     with os.fdopen(handle, "wb") as file:
@@ -54,7 +56,7 @@ def write_synced(path: Path, content: bytes, mode: int = 0o666, like: os.stat_re
 
 
 def sync_folder(folder: Path) -> None:
-    """The names in a folder, on the disk when this returns. Raises OSError."""
+    """Sync the names in a folder. Raises OSError."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -1,6 +1,7 @@
-"""Call a function of ours in a process of its own, with limits: what may crash or hang takes only that process along.
+"""Calls a function of this program in a child process with limits: a crash or a hang ends only that process.
 
-A hostile model segfaults the runtime, a faulty USB device aborts it. Neither can be caught where it happens.
+A hostile model makes the TFLite interpreter segfault, a faulty USB device aborts it. Neither can be caught in the same
+process.
 """
 
 from __future__ import annotations
@@ -19,66 +20,67 @@ from typing import Any
 from edge_daemon.errors import ChildError, ModelError
 
 SECONDS = 60.0
-"""In which a child must be done; a slow Pi takes ten of them for imports alone."""
+"""Time limit of a child; a slow Pi needs ten seconds for the imports alone."""
 MEMORY = 512 * 1024 * 1024
-"""Bytes that a child may take on top of what it takes to start."""
+"""Bytes of memory that a child may take in addition to those at its start."""
 _TAIL = 2000
+"""Characters of a child's error output that are searched for its last line."""
 _STATUS = Path("/proc/self/statm")
 
 
 class ChildProcess:
-    """A function of ours at work in a process of its own."""
+    """A function that runs in a child process."""
 
     def __init__(self, job: str, *arguments: str, seconds: float = SECONDS) -> None:
-        """`job` is "module:name"; the arguments are text."""
+        """Start it. `job` is "module:function"; the arguments are text; `seconds` is the time limit."""
         command = [sys.executable, "-m", "edge_daemon.system.child_process", job, *arguments]
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         self._process = subprocess.Popen(command, **pipes)  # type: ignore[call-overload]
         self._seconds = seconds
         self._deadline = time.monotonic() + seconds
 
-    def is_over(self) -> bool:
-        """Whether `answer` would not wait."""
+    def is_done(self) -> bool:
+        """Whether `result` returns at once."""
         return self._process.poll() is not None or time.monotonic() > self._deadline
 
-    def answer(self) -> Any:
-        """What the function returns, as JSON carries it; waits for it.
+    def result(self) -> Any:
+        """Wait for the function and return its result, as JSON can hold it.
 
-        Raises ModelError where it raised one, and ChildError where its process died, hung or ran into a limit; the
-        message is a sentence without a subject ("was killed by SIGSEGV").
+        Raises ModelError if the function raised one, and ChildError if the process crashed, hung or reached a limit;
+        the message is a sentence without its subject ("was killed by SIGSEGV").
         """
         try:
-            said, complained = self._process.communicate(timeout=max(0.0, self._deadline - time.monotonic()))
+            output, errors = self._process.communicate(timeout=max(0.0, self._deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            self.end()
-            raise ChildError(f"was not done after {self._seconds:.0f} s") from None
+            self.kill()
+            raise ChildError(f"was not finished after {self._seconds:.0f} s") from None
         code = self._process.returncode
         if code < 0:
             raise ChildError(f"was killed by {signal.Signals(-code).name}")
         if code > 0:
-            last = complained.decode(errors="replace")[-_TAIL:].strip().rsplit("\n", 1)[-1] or "it did not say why"
+            last = errors.decode(errors="replace")[-_TAIL:].strip().rsplit("\n", 1)[-1] or "without a message"
             raise ChildError(f"ended with exit code {code}: {last}")
-        answer = json.loads(said)
+        answer = json.loads(output)
         if "refused" in answer:
             raise ModelError(answer["refused"])
         return answer["said"]
 
-    def end(self) -> None:
-        """It is no longer of interest."""
+    def kill(self) -> None:
+        """End it; its result is not needed."""
         self._process.kill()
         self._process.communicate()
 
 
 def call(job: str, *arguments: str, seconds: float = SECONDS) -> Any:
-    """What a function returns that is called in a process of its own. See Child."""
-    return ChildProcess(job, *arguments, seconds=seconds).answer()
+    """Call a function in a child process and return its result. Raises as ChildProcess.result."""
+    return ChildProcess(job, *arguments, seconds=seconds).result()
 
 
 def main() -> None:
-    """In the child: python -m edge_daemon.system.child_process MODULE:FUNCTION ARGUMENT..."""
+    """The child's program: python -m edge_daemon.system.child_process MODULE:FUNCTION ARGUMENT..."""
     job, *arguments = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # libraries print where they like
+    os.dup2(2, 1)  # libraries print to stdout
     module, name = job.split(":")
     function = getattr(importlib.import_module(module), name)
     limit()
@@ -89,11 +91,11 @@ def main() -> None:
     with answers:
         json.dump(answer, answers)
         answers.flush()
-        os._exit(0)  # what a library does at its end is no longer of interest
+        os._exit(0)  # skips the exit handlers of libraries, which may crash
 
 
 def limit() -> None:
-    """Less than the daemon may: memory, time, no files written, no core dumps."""
+    """Limit this process: memory, CPU time, no files written, no core dumps."""
     pages = int(_STATUS.read_text().split()[0]) if _STATUS.exists() else 0
     memory = pages * resource.getpagesize() + MEMORY
     for what, most in (

@@ -1,4 +1,4 @@
-"""Whether the wall clock can be believed. A Pi has no clock of its own."""
+"""Whether the wall clock is set. A Pi has no battery-backed clock."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _UNSYNCHRONISED = 5  # TIME_ERROR in adjtimex(2)
 
 
 def is_synced() -> bool:
-    """True when systemd-timesyncd, or the kernel (set by chrony, ntpd, ptp4l), says that time is right."""
+    """Whether systemd-timesyncd, or the kernel (set by chrony, ntpd, ptp4l), reports a synchronised clock."""
     return _TIMESYNCD.exists() or _kernel_synced()
 
 
 def _kernel_synced() -> bool:
-    # A zeroed struct timex (at most 208 bytes) only asks. A sandbox without @clock answers -1: not known.
+    # A zeroed struct timex (at most 208 bytes) only reads. A sandbox without @clock returns -1: unknown.
     try:
         state: int = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(256))
     except AttributeError:  # not Linux: a laptop

@@ -8,11 +8,11 @@ from pathlib import Path
 from edge_daemon.errors import ConfigError
 
 CREDENTIALS = Path("/etc/edge-daemon")
-"""Where systemd/edge-daemon.service takes its credentials from; commands by hand find them there."""
+"""The folder from which edge-daemon.service takes its credentials; commands run by hand find them there."""
 
 
 def find_credential(name: str) -> Path:
-    """The file of that name: a credential of the service, or a path."""
+    """The path of a named file: a credential of the service, or, with a slash, the path itself."""
     if "/" in name:
         return Path(name)
     places = [Path(os.environ.get("CREDENTIALS_DIRECTORY", ".")), Path(), CREDENTIALS]
@@ -20,7 +20,7 @@ def find_credential(name: str) -> Path:
 
 
 def read_password(name: str) -> str:
-    """The file's text without the line's end. Raises ConfigError."""
+    """The text of the file without the line break at its end. Raises ConfigError."""
     try:
         return find_credential(name).read_text().strip("\r\n")
     except (OSError, UnicodeDecodeError) as error:

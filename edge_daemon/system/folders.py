@@ -1,4 +1,4 @@
-"""The daemon's folders: state, which outlives it, and runtime files, which need not."""
+"""The daemon's folders: state, which is kept over restarts, and runtime files, which are not."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ SERVICE_RUNTIME = Path("/run/edge-daemon")
 
 
 def state_folder() -> Path:
-    """Where the outbox lives: what systemd made for the service; by hand, root's place or the person's own."""
+    """The folder for state: the one that systemd made for the service; run by hand, root's or the user's own."""
     if given := os.environ.get("STATE_DIRECTORY"):
         return Path(given.split(":")[0])
     return SERVICE_STATE if os.geteuid() == 0 else Path.home() / ".local/state/edge-daemon"
 
 
 def runtime_folder() -> Path:
-    """Where lies what need not outlive the daemon: what systemd made; by hand, the person's own, or with the state."""
+    """The folder for runtime files: the one that systemd made; by hand, the user's own, or in the state folder."""
     if given := os.environ.get("RUNTIME_DIRECTORY"):
         return Path(given.split(":")[0])
     if given := os.environ.get("XDG_RUNTIME_DIR"):

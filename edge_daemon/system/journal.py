@@ -1,4 +1,4 @@
-"""Into systemd's journal with fields, so that `journalctl FIELD=units STATUS=no_digits` finds what it is asked for.
+"""Logs to systemd's journal with fields, so that `journalctl FIELD=units STATUS=no_digits` finds the lines.
 
 The protocol is the journal's native one: a datagram of fields to its socket, see
 https://systemd.io/JOURNAL_NATIVE_PROTOCOL/
@@ -14,7 +14,7 @@ from typing import Any
 
 SOCKET = "/run/systemd/journal/socket"
 PRIORITIES = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
-"""Our levels as syslog's, see sd-daemon(3)."""
+"""Python's log levels -> syslog's, see sd-daemon(3)."""
 
 MESSAGE_IDS = {
     "start": "8b104f9ec9534bba84b662e8ac653025",
@@ -24,21 +24,18 @@ MESSAGE_IDS = {
     "config": "6bbf253ff4ff48548719e9904687f953",
     "restart": "44f19fac682e46379b35b2686b37886f",
 }
-"""What is worth filtering for; `journalctl MESSAGE_ID=...` knows it by these. They never change."""
+"""Kinds of events that can be filtered with `journalctl MESSAGE_ID=...`. The ids never change."""
 _LONGEST = 32_000
-"""Characters of a message: a datagram must hold it."""
+"""Characters of a message, at most: it must fit into a datagram."""
 
 
 def event(kind: str, **fields: str) -> dict[str, Any]:
-    """For `extra=` of a log call: what kind of event the line tells, and fields to search it by.
-
-    `kind` is one of MESSAGE_IDS; names of fields are upper case.
-    """
+    """The `extra=` of a log call: the kind of event, a key of MESSAGE_IDS, and fields for searching, in upper case."""
     return {"journal": {"MESSAGE_ID": MESSAGE_IDS[kind], **fields}}
 
 
 class JournalHandler(logging.Handler):
-    """Sends each record as one entry. Raises OSError when there is no journal."""
+    """Sends each log record as one entry. Raises OSError if there is no journal."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,11 +52,11 @@ class JournalHandler(logging.Handler):
         }
         try:
             self._socket.send(encode_fields(fields))
-        except OSError:  # the journal is being restarted: the line is lost, the daemon is not
+        except OSError:  # the journal restarts: the line is lost
             self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Nobody could be told."""
+        """Do nothing: there is no other place for the message."""
 
     def close(self) -> None:
         self._socket.close()
@@ -67,7 +64,7 @@ class JournalHandler(logging.Handler):
 
 
 def encode_fields(fields: Mapping[str, str]) -> bytes:
-    """NAME=value, a line each; a value of several lines with its length before it."""
+    """NAME=value lines; a value with line breaks is sent with its length in front."""
     parts = []
     for name, value in fields.items():
         data = value.encode(errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""Logging to stderr: into the journal under systemd, with a time of day for a person."""
+"""Sets up logging to stderr: for the journal under systemd, with the time of day for a person."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import TracebackType
 from edge_daemon.system.journal import PRIORITIES, JournalHandler
 
 PER_MINUTE = 60
-"""So many lines of one kind are logged in a minute; the others are counted."""
+"""Lines of one kind that are logged in a minute; further ones are counted."""
 _MINUTE = 60.0
 
 
@@ -24,7 +24,7 @@ class JournalFormatter(logging.Formatter):
 
 
 class RateLimit(logging.Filter):
-    """Lets at most PER_MINUTE lines of one kind through: what a fault repeats must not fill a disk."""
+    """Passes at most PER_MINUTE lines of one kind: a repeating fault must not fill the disk."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -43,9 +43,9 @@ class RateLimit(logging.Filter):
 
 
 def setup(verbose: bool) -> None:
-    """Log to stderr: our messages from INFO, or from DEBUG when `verbose`; other libraries' from WARNING.
+    """Log to stderr: this program from INFO, or DEBUG if `verbose`; libraries from WARNING.
 
-    A fault that ends the process is logged as well.
+    An exception that ends the process is logged as well.
     """
     handler = _handler()
     if not verbose:
@@ -53,11 +53,11 @@ def setup(verbose: bool) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("edge_daemon").setLevel(logging.DEBUG if verbose else logging.INFO)
     if stderr_is_journal():
-        sys.excepthook = _last_words
+        sys.excepthook = _log_exception
 
 
 def with_priority(text: str, level: int = logging.ERROR) -> str:
-    """`text` with the level before each line, where stderr is the journal: it takes every line for a message."""
+    """`text` with its level before each line if stderr is the journal, which takes each line as a message."""
     if not stderr_is_journal():
         return text
     return "\n".join(f"<{PRIORITIES.get(level, 6)}>{line}" for line in text.split("\n"))
@@ -69,7 +69,7 @@ def _handler() -> logging.Handler:
         return _with(logging.StreamHandler(), logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", clock))
     try:
         return _with(JournalHandler(), logging.Formatter("%(message)s"))
-    except OSError:  # a sandbox without its socket: stderr leads there too, only without fields
+    except OSError:  # a sandbox without its socket: stderr leads to the journal too, but without fields
         return _with(logging.StreamHandler(), JournalFormatter("%(message)s"))
 
 
@@ -78,14 +78,14 @@ def _with(handler: logging.Handler, formatter: logging.Formatter) -> logging.Han
     return handler
 
 
-def _last_words(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    logging.getLogger("edge_daemon").critical("ended by a fault: %s", error, exc_info=(kind, error, trace))
+def _log_exception(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    logging.getLogger("edge_daemon").critical("ended by an error: %s", error, exc_info=(kind, error, trace))
 
 
 def stderr_is_journal() -> bool:
-    """Whether stderr itself leads to the journal, see systemd.exec(5).
+    """Whether stderr is the journal, see systemd.exec(5).
 
-    JOURNAL_STREAM alone does not say so: shells and pipes started below a service inherit the variable.
+    JOURNAL_STREAM alone is not enough: shells and pipes started by a service inherit the variable.
     """
     try:
         stderr = os.fstat(sys.stderr.fileno())

@@ -1,4 +1,4 @@
-"""How the machine is doing: heat, voltage, what this process takes. None where the machine does not tell."""
+"""Figures of the machine: temperature, voltage, and what this process uses. None: the machine does not report it."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ _FDS = Path("/proc/self/fd")
 _IO = Path("/proc/self/io")
 
 NOW = {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "soft temperature limit"}
-"""Bits of get_throttled that speak of now; 16 higher they say that it has happened since the machine started."""
+"""Bits of get_throttled for the present; the same bits plus 16 are for any time since the machine started."""
 
 
 def temperature() -> float | None:
-    """Of the processor, in degrees Celsius."""
+    """Temperature of the processor in degrees Celsius."""
     number = _number(SYS / "class/thermal/thermal_zone0/temp")
     return None if number is None else number / 1000
 
 
 def throttled() -> str | None:
-    """The Raspberry Pi's own word: hexadecimal bits, 0 all well; see `vcgencmd get_throttled`.
+    """Hexadecimal bits of a Raspberry Pi, 0x0: no throttling; see `vcgencmd get_throttled`.
 
-    The kernel of a Pi 5 does not tell it.
+    The kernel of a Pi 5 does not report it.
     """
-    # soc:firmware; the folder is called otherwise on some models
+    # soc:firmware; some models have another name
     found = _first(SYS.glob("devices/platform/soc*/*firmware/get_throttled"))
     number = None if found is None else _number(found, 16)
     return None if number is None else f"0x{number:x}"
 
 
 def is_low_on_voltage() -> bool | None:
-    """Whether the Pi's supply is too weak right now: what the firmware tells the kernel, on every model."""
+    """Whether the Pi's power supply is too weak now, as the firmware reports on every model."""
     for name in SYS.glob("class/hwmon/hwmon*/name"):
         if _text(name) == "rpi_volt":
             alarm = _number(name.with_name("in0_lcrit_alarm"))
@@ -43,18 +43,18 @@ def is_low_on_voltage() -> bool | None:
 
 
 def decode_throttled(word: str) -> list[str]:
-    """What the bits of get_throttled say of now."""
+    """The names of the present conditions in the bits of get_throttled."""
     return [name for bit, name in NOW.items() if int(word, 16) >> bit & 1]
 
 
 def resident_bytes() -> int | None:
-    """Bytes of memory that this process holds."""
+    """Bytes of resident memory of this process."""
     text = _text(_STATM)
     return None if text is None else int(text.split()[1]) * resource.getpagesize()
 
 
 def bytes_written() -> int | None:
-    """Bytes that this process has sent to disks since it started; what lies in memory (tmpfs) does not count."""
+    """Bytes that this process has written to disks since its start; files in memory (tmpfs) do not count."""
     text = _text(_IO)
     lines = dict(line.split(": ", 1) for line in text.splitlines()) if text else {}
     return int(lines["write_bytes"]) if "write_bytes" in lines else None

@@ -1,4 +1,4 @@
-"""Tells systemd how we are: ready, stopping, alive, a line for `systemctl status`. Silent outside systemd.
+"""Reports to systemd: ready, stopping, alive, and a line for `systemctl status`. Does nothing outside systemd.
 
 The protocol is sd_notify(3): one datagram of VARIABLE=value lines to the socket named by $NOTIFY_SOCKET.
 """
@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from time import monotonic, monotonic_ns
 
 PINGS_PER_TIMEOUT = 4
-"""A ping that comes a little late, or is lost once, is no reason to be killed."""
+"""Pings in one watchdog timeout: one that is late or lost must not end the service."""
 
 
 class Systemd:
-    """The service manager, if there is one. Call from one thread."""
+    """The connection to the service manager, if there is one. Call it from one thread."""
 
     def __init__(self, env: Mapping[str, str] = os.environ, now: Callable[[], float] = monotonic) -> None:
         """`env` is where NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID are looked up; `now` is in seconds."""
@@ -26,23 +26,23 @@ class Systemd:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) if self._address else None
 
     def ready(self) -> None:
-        """We are up: units ordered after us may start."""
+        """The service has started: units ordered after it may start."""
         self._send("READY=1")
 
     def reloading(self) -> None:
-        """We read the configuration again; `ready` follows."""
+        """The service reads its configuration again; `ready` follows."""
         self._send(f"RELOADING=1\nMONOTONIC_USEC={monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
-        """We have begun to stop."""
+        """The service is stopping."""
         self._send("STOPPING=1")
 
     def status(self, text: str) -> None:
-        """Shown by `systemctl status`; one line."""
+        """Set the line that `systemctl status` shows."""
         self._send("STATUS=" + " ".join(text.split()))
 
     def watchdog_ping(self) -> None:
-        """We are alive. Call it as often as you like: it sends only as often as WATCHDOG_USEC needs."""
+        """The service is alive. Call it as often as you like: it sends only as often as WATCHDOG_USEC requires."""
         if self._interval and self._now() >= self._next_ping:
             self._next_ping = self._now() + self._interval
             self._send("WATCHDOG=1")
@@ -63,7 +63,7 @@ def _address(name: str) -> str:
 
 
 def _watchdog_seconds(env: Mapping[str, str]) -> float:
-    """The timeout within which systemd wants to hear of this very process; 0 when it does not."""
+    """The watchdog timeout for this process in seconds; 0: none."""
     if env.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
-        return 0.0  # meant for a parent of ours, which handed its environment down
+        return 0.0  # meant for a parent process, whose environment was inherited
     return int(env.get("WATCHDOG_USEC", "0")) / 1e6

@@ -1,7 +1,6 @@
-"""How the daemon is: health on MQTT, for Prometheus, and in a file.
+"""The daemon's health: on MQTT, for Prometheus, and in a file.
 
-Counters of the other rooms come in; messages and files go out. Only the daemon's wiring uses it; the checks read its
-file.
+In: counters of other rooms. Out: messages and files. Only the daemon's wiring uses it; the checks read its file.
 """
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Who is told of the daemon's health besides the broker: Prometheus, and `edge-daemon check` on this machine."""
+"""Exports health metrics: a Prometheus text file, and health.json for programs on this machine."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from edge_daemon.system.units import Size
 log = logging.getLogger(__name__)
 
 FILE = "health.json"
-"""Its name in the daemon's runtime folder."""
+"""The name of the JSON file in the daemon's runtime folder."""
 COUNTERS = {"frames", "accepted", "rejected", "connects", "written_bytes"}
-"""What only ever grows; all else is a gauge."""
+"""Metrics that only grow; all others are gauges."""
 HELP = {
-    "up": "1 while the daemon runs; absent or old when it does not",
+    "up": "1 while the daemon runs; absent or old otherwise",
     "frame_age_s": "seconds since the newest picture of the camera",
     "last_good_age_s": "seconds since the last reading that was ok",
     "frame_ms": "milliseconds from the picture to what it says",
@@ -37,7 +37,7 @@ class HealthOptions:
     max_memory: Annotated[int, Size("150MB", "1000GB")] = 300_000_000
     """Bytes of memory above which the daemon restarts itself."""
     prometheus_file: str = ""
-    """A file that holds the health for Prometheus (node_exporter's textfile collector); empty: none."""
+    """A file with the health for Prometheus (node_exporter's textfile collector); empty: none."""
 
 
 def as_prometheus(device: str, facts: Mapping[str, Any], problems: Mapping[str, str]) -> str:
@@ -63,20 +63,20 @@ def _samples(name: str, value: object, labels: str) -> Iterator[str]:
 
 
 def _exact(value: float) -> str:
-    """All its digits: a counter that is rounded stands still, and then jumps."""
+    """The number with all its digits: a rounded counter would stand still and then jump."""
     return str(int(value)) if value == int(value) else repr(value)
 
 
 def as_json(facts: Mapping[str, Any], problems: Mapping[str, str]) -> str:
-    """The health with the problems, as it lies in the runtime folder."""
+    """The health with the problems, as in the runtime folder."""
     return json.dumps({**facts, "problems": dict(problems)})
 
 
 class HealthFiles:
-    """Writes the health to where it is looked for; what cannot be written is told once, and stops nothing."""
+    """Writes both files. A disk error is logged once and stops nothing."""
 
     def __init__(self, device: str, options: HealthOptions, folder: Path | None) -> None:
-        """`folder` is the daemon's runtime folder; None: nobody looks there."""
+        """`folder` is the daemon's runtime folder; None: no JSON file."""
         self._device = device
         self._prometheus = Path(options.prometheus_file) if options.prometheus_file else None
         self._json = folder / FILE if folder else None
@@ -89,7 +89,7 @@ class HealthFiles:
             self._replace(self._prometheus, as_prometheus(self._device, facts, problems))
 
     def close(self) -> None:
-        """We are no longer there: what is said of us must not stay."""
+        """Remove the files: they must not outlive the daemon."""
         for path in filter(None, (self._json, self._prometheus)):
             with suppress(OSError):
                 path.unlink()
@@ -107,7 +107,7 @@ class HealthFiles:
 
 
 def read(folder: Path) -> dict[str, Any] | None:
-    """What a daemon that uses this runtime folder last said of its health; None: none has. Raises OSError."""
+    """The health that a daemon with this runtime folder wrote last; None: there is none. Raises OSError."""
     with suppress(FileNotFoundError, ValueError):
         found: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
         return found

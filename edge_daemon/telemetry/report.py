@@ -1,4 +1,4 @@
-"""What the daemon says of itself: `health` every minute, `problem` whenever it changes."""
+"""The daemon's own state on MQTT: `health` every minute, `problem` when it changes."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from edge_daemon.telemetry.exporters import HealthFiles
 T = TypeVar("T")
 
 EVERY = 60.0
-"""Seconds from one health to the next."""
+"""Seconds between two health messages."""
 _DAY = 86400.0
 HOT = 80.0
-"""Degrees Celsius from which a Raspberry Pi slows down."""
-_TIMED = 1000
-"""Latencies are those of the last so many frames."""
+"""Degrees Celsius at which a Raspberry Pi slows down."""
+_TIMED_FRAMES = 1000
+"""The newest frames, of which the latencies are computed."""
 
 
 class HealthReport(Listener):
@@ -51,10 +51,10 @@ class HealthReport(Listener):
         status: Callable[[str], object] = lambda line: None,
         second_opinions: Callable[[], SecondOpinionCounts | None] = lambda: None,
     ) -> None:
-        """`bare_value`: each reading is also told as its number alone. `wrong`: why a configuration was refused.
-        `others`: what else is wrong, code -> text. `status`: receives the line for `systemctl status`."""
+        """`bare_value`: the number of each reading is also published alone. `wrong`: why a configuration was refused.
+        `others`: further problems, code -> text. `status`: receives the line for `systemctl status`."""
         self.resident = 0
-        """Bytes of memory that the process held when the health was last told; 0: not known."""
+        """Bytes of memory of the process at the last health message; 0: unknown."""
         self._device = device
         self._last_values = last_values
         self._outbox = outbox
@@ -69,7 +69,7 @@ class HealthReport(Listener):
         self._second_opinions = second_opinions
         self._started = self._next = now()
         self._frames = 0
-        self._took: deque[float] = deque(maxlen=_TIMED)
+        self._took: deque[float] = deque(maxlen=_TIMED_FRAMES)
         self._readings: Counter[Status] = Counter()
         self._good_at: float | None = None
         self._problems: dict[str, str] | None = None
@@ -77,12 +77,12 @@ class HealthReport(Listener):
         self._machine: dict[str, str] = {}
 
     def frame(self, took: float) -> None:
-        """A frame has been looked at; that took so many seconds."""
+        """Count a frame that was processed in `took` seconds."""
         self._frames += 1
         self._took.append(took)
 
     def on_record(self, seq: int, record: Record) -> None:
-        """This goes out."""
+        """Count a reading, and publish its bare value."""
         if not isinstance(record, Reading):
             return
         if self._bare_value and (record.gone or record.value is not None):
@@ -93,7 +93,7 @@ class HealthReport(Listener):
             self._good_at = self._now()
 
     def on_tick(self) -> None:
-        """Post what is due."""
+        """Publish what is due, and set the status line."""
         if changed := (problems := self.problems()) != self._problems:
             self._problems = problems
             self._last_values.set(messages.problem(self._device, problems))
@@ -109,11 +109,11 @@ class HealthReport(Listener):
 
     @property
     def uptime(self) -> float:
-        """Seconds since the start, or the last reload."""
+        """Seconds since the start or the last reload."""
         return self._now() - self._started
 
     def summary(self) -> str:
-        """One line for who looks at the service."""
+        """One line for `systemctl status`."""
         read = f"{self._readings[Status.OK]} readings"
         if self._good_at is not None:
             read += f", the last {self._now() - self._good_at:.0f} s ago"
@@ -149,7 +149,7 @@ class HealthReport(Listener):
         return round((written - self._written) / self.uptime * _DAY)
 
     def problems(self) -> dict[str, str]:
-        """Code -> text for a person, of all that is wrong now."""
+        """Code -> text for a person, of everything that is wrong now."""
         outbox, found = self._outbox, self._courier.problems() | self._others()
         if outbox.salvaged or outbox.lost:
             found["outbox_damaged"] = (
@@ -164,7 +164,7 @@ class HealthReport(Listener):
         elif self._camera.frame_age > SILENT_AFTER:
             found["camera_timeout"] = "the camera gives no frames"
         if self._wrong:
-            found["config"] = f"the configuration is wrong, the one before goes on: {self._wrong}"
+            found["config"] = f"the configuration is wrong, the previous one stays in use: {self._wrong}"
         return found | self._machine
 
     def _frame_time(self) -> FrameTime | UnsetType:

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from edge_daemon.cli.main import cli
 from edge_daemon.domain import Digit, Event, Frame, Patch, Reading, Status
 from edge_daemon.errors import ExplainError
-from edge_daemon.on_device.explain_log import KEPT, ReadingLog
+from edge_daemon.on_device.explain_log import MAX_READINGS, ReadingLog
 from edge_daemon.tools.explain import WHY, as_text, drawn, find
 from tests.support.pictures.paper import page
 
@@ -68,11 +68,11 @@ def test_only_the_last_are_kept_over_restarts_too(tmp_path: Path) -> None:
     for start in (1000, 0):  # numbers may begin anew
         ring = ReadingLog(tmp_path)
         ring.on_patch(patch(), [])
-        for seq in range(start, start + KEPT):
+        for seq in range(start, start + MAX_READINGS):
             ring.on_record(seq, reading())
             os.utime(tmp_path / f"{seq}.json", ns=(seq - 2 * start, seq - 2 * start))
-    assert len(list(tmp_path.iterdir())) == KEPT
-    assert find([tmp_path], "last").seq == KEPT - 1
+    assert len(list(tmp_path.iterdir())) == MAX_READINGS
+    assert find([tmp_path], "last").seq == MAX_READINGS - 1
 
 
 def test_events_and_what_is_gone_are_not_kept(tmp_path: Path) -> None:
