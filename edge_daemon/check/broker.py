@@ -1,19 +1,186 @@
-"""The way to the broker, step by step."""
+"""Checks the way to the broker step by step, and names the first step that fails with a remedy."""
 
 from __future__ import annotations
 
+import os
+import socket
+import ssl
+import time
 from collections.abc import Iterator
+from contextlib import closing
 
-from edge_daemon.check import broker_steps
 from edge_daemon.check.finding import Found, Level
 from edge_daemon.config.schema import Config
-from edge_daemon.mqtt.address import resolve
+from edge_daemon.domain import Message
+from edge_daemon.errors import BrokerError, EdgeDaemonError
+from edge_daemon.mqtt import connection as link
+from edge_daemon.mqtt import home_assistant as discovery
+from edge_daemon.mqtt import messages
+from edge_daemon.mqtt.address import BrokerAddress, resolve
+from edge_daemon.mqtt.connection import V5, Link, Timeouts
+from edge_daemon.system import clock
+
+STEP_SECONDS = 5.0
+"""Time limit of each step."""
+RETAIN_SECONDS = 1.0
+"""Seconds in which the broker must send a retained message again."""
+_EXPIRED = 10
+"""OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED."""
+_NOT_YET = 9
+"""OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID."""
+_OTHER_NAME = (62, 64)
+"""OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
+_NOT_AUTHORIZED = 0x87
+"""MQTT 5 reason code."""
+
+
+class StepError(EdgeDaemonError):
+    """A step failed: (what, which begins with the step's name; the remedy)."""
 
 
 def check(config: Config) -> Iterator[Found]:
-    to, home_assistant = resolve(config.mqtt), config.mqtt.home_assistant != "off"
     try:
-        yield from ((Level.OK, step) for step in broker_steps.steps(to, config.device, home_assistant))
-    except broker_steps.Trouble as trouble:
-        what, remedy = trouble.args
+        for result in steps(resolve(config.mqtt), config.device, config.mqtt.home_assistant != "off"):
+            yield Level.OK, result
+    except StepError as error:
+        what, remedy = error.args
         yield Level.WARN if what.startswith("retain") else Level.FAIL, what, remedy
+
+
+def steps(to: BrokerAddress, device: str, home_assistant: bool) -> Iterator[str]:
+    """The result of each step, which begins with the step's name. Raises StepError at the first that fails."""
+    yield f"DNS: {to.host} is {_address(to)}"
+    yield from _reach(to)
+    # with the daemon's id the broker would disconnect the daemon
+    client_id = f"edge-daemon-check-{os.getpid()}-{os.urandom(3).hex()}"
+    with closing(_log_in(to, client_id)) as connection:
+        version = "MQTT 5" if connection.version is V5 else "MQTT 3.1.1"
+        yield f"login: {to} accepts the login{f' as {to.username}' if to.username else ''}, with {version}"
+        yield from _rights(connection, device, home_assistant)
+
+
+def _address(to: BrokerAddress) -> str:
+    try:
+        return str(socket.getaddrinfo(to.host, to.port, type=socket.SOCK_STREAM)[0][4][0])
+    except (OSError, UnicodeError):
+        raise StepError(f"DNS: no address is known for {to.host}", "Check [mqtt] url and the network (DNS).") from None
+
+
+def _reach(to: BrokerAddress) -> Iterator[str]:
+    try:
+        plain = socket.create_connection((to.host, to.port), timeout=STEP_SECONDS)
+    except OSError as error:
+        raise StepError(*_unreachable(to, error)) from None
+    with plain:
+        yield f"TCP: port {to.port} is open"
+        if not to.tls:
+            return
+        try:
+            with to.tls.wrap_socket(plain, server_hostname=to.host) as secured:
+                yield f"TLS: {secured.version()}, the certificate and its name are right"
+        except OSError as error:
+            raise StepError(*_tls_failed(to, error)) from None
+
+
+def _unreachable(to: BrokerAddress, error: OSError) -> tuple[str, str]:
+    match error:
+        case ConnectionRefusedError():
+            return (
+                f"TCP: {to} refuses connections",
+                "Does the broker run there, and listen to other machines?",
+            )
+        case TimeoutError():
+            remedy = "Check [mqtt] url, the network, and firewalls in between."
+            return f"TCP: {to} does not answer", remedy
+    return f"TCP: {to} cannot be reached: {error.strerror or error}", "Check [mqtt] url and the network."
+
+
+def _tls_failed(to: BrokerAddress, error: OSError) -> tuple[str, str]:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = error.verify_message.rstrip(".")
+        now = f"{messages.timestamp(time.time())[:16]}Z"
+        if error.verify_code in _OTHER_NAME:
+            remedy = "Use a name that is in the certificate, in [mqtt] url or as server_name."
+            return f"host name: {to} shows a certificate for another name: {why}", remedy
+        if error.verify_code == _NOT_YET or (error.verify_code == _EXPIRED and not clock.is_synced()):
+            remedy = f"This machine's clock says {now}; set it (timedatectl), or wait until it is set."
+            return f"clock: {to} shows a certificate for another time: {why}", remedy
+        if error.verify_code == _EXPIRED:
+            return f"TLS chain: {to}: {why} (it is {now} here)", "Renew the broker's certificate."
+        remedy = "Set [mqtt] ca_file to the certificate of the authority that signed the broker's certificate."
+        return f"TLS chain: {to} shows a certificate that is not trusted: {why}", remedy
+    if isinstance(error, TimeoutError):
+        return f"TLS: {to} does not answer", 'Is that a port for mqtts://? If not, write [mqtt] url = "mqtt://...".'
+    why = getattr(error, "reason", None) or error.strerror or str(error)
+    remedy = "Is that a port for mqtts://? If not, write mqtt://... in [mqtt] url. TLS 1.2 or newer is needed."
+    return f"TLS: {to} does not speak TLS with us ({why})", remedy
+
+
+def _log_in(to: BrokerAddress, client_id: str) -> Link:
+    try:
+        return link.connect(to, client_id, Timeouts(connect=STEP_SECONDS, connack=STEP_SECONDS))
+    except link.VersionError as error:
+        remedy = "Is it an MQTT broker? Does that port need mqtts:// in [mqtt] url"
+        remedy += ", or a client certificate (cert_file)?" if to.tls else "?"
+        raise StepError(f"login: {error}", remedy) from None
+    except BrokerError as error:
+        remedy = "Check [mqtt] username and password_file, and look into the broker's log."
+        raise StepError(f"login: {error}", remedy) from None
+
+
+def _rights(connection: Link, device: str, home_assistant: bool) -> Iterator[str]:
+    """Subscribe, publish and retain as the daemon does, but on a topic `check`."""
+    base = messages.base(device)
+    if not connection.acknowledges:
+        remedy = "Allow QoS 1 (mosquitto: max_qos 2): without it readings are lost whenever the network fails."
+        raise StepError("publish: the broker acknowledges nothing (its Maximum QoS is 0)", remedy)
+    if not connection.listen([*messages.request_topics(device), f"{base}/check"], STEP_SECONDS):
+        remedy = f"Allow this login to read {base}/#."
+        raise StepError(f"ACL: the broker does not allow subscribing to {base}/request/#", remedy)
+    _publish(connection, Message(f"{base}/check", b"{}"))
+    if home_assistant:
+        _publish(connection, Message(f"{discovery.PREFIX}/device/{device}/check", b"{}"))
+    limits = "" if connection.version is V5 else ", as far as MQTT 3.1.1 shows"
+    yield f"ACL: subscribing and publishing are allowed{limits}"
+    yield from _retain(connection, Message(f"{base}/check", os.urandom(4).hex().encode(), retain=True))
+
+
+def _publish(connection: Link, message: Message) -> None:
+    mid = connection.publish(message)
+    deadline = time.monotonic() + STEP_SECONDS
+    while connection.up and (left := deadline - time.monotonic()) > 0:
+        while connection.acknowledged:
+            acknowledged, code = connection.acknowledged.popleft()
+            if acknowledged == mid and code < 0x80:
+                return
+            if acknowledged == mid and code == _NOT_AUTHORIZED:
+                top = message.topic.split("/")[0]
+                remedy = f"Allow this login to write {'/'.join(message.topic.split('/')[:-1])}/#"
+                remedy += ', or set home_assistant = "off".' if top == discovery.PREFIX else "."
+                raise StepError(f"ACL: the broker does not allow publishing to {message.topic}", remedy)
+            if acknowledged == mid:
+                remedy = "Look into the broker's log."
+                raise StepError(f"publish: the broker refuses {message.topic}: reason code 0x{code:02x}", remedy)
+        connection.pump(left)
+    why = "did not acknowledge it" if connection.up else f"closed the connection: {connection.lost}"
+    raise StepError(f"publish: {message.topic}: the broker {why}", "Look into the broker's log.")
+
+
+def _retain(connection: Link, message: Message) -> Iterator[str]:
+    """Publish a retained message and subscribe again: the broker must send it once more."""
+    remedy = "Allow retaining (mosquitto: retain_available true): without it subscribers wait for the next reading."
+    if not connection.retains:
+        raise StepError("retain: the broker keeps no retained messages", remedy)
+    _publish(connection, message)
+    try:
+        connection.received.clear()
+        connection.listen([message.topic], STEP_SECONDS)
+        deadline = time.monotonic() + RETAIN_SECONDS
+        while connection.up and (left := deadline - time.monotonic()) > 0:
+            if any(received.retain and received.payload == message.payload for received in connection.received):
+                yield "retain: a retained message is sent to a later subscriber"
+                return
+            connection.pump(left)
+    finally:
+        _publish(connection, Message(message.topic, b"", retain=True))
+    raise StepError(f"retain: {message.topic} was not sent to a second subscription; may this login read it?", remedy)

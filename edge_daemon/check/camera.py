@@ -1,4 +1,4 @@
-"""The camera: is it there, and does it give pictures?"""
+"""Checks the camera: is it present, and does it deliver frames?"""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from edge_daemon.sources import kinds
 from edge_daemon.sources.kinds import open_source
 
 FLAT = 16
-"""Grey levels: a frame that spans less shows nothing."""
+"""Grey levels: a frame whose darkest and lightest pixel differ by less shows nothing."""
 FIRST_FRAME = 5.0
-"""Seconds in which a camera must have delivered one."""
+"""Seconds in which a camera must deliver its first frame."""
 PROBLEM = "camera"
-"""The code of a running daemon's problem with it."""
-OLD = 30.0
-"""Seconds: a daemon whose newest picture is older has a camera that gives none."""
+"""The code of the running daemon's problem with the camera."""
+OLD_FRAME = 30.0
+"""Seconds: if the running daemon's newest frame is older, its camera delivers none."""
 
 
 def check(config: Config) -> Iterator[Found]:
     kind = config.camera.kind
     daemon = running.health()
     if daemon is not None and kind in kinds.EXCLUSIVE:
-        yield _asked(daemon)
+        yield _from_daemon(daemon)
         return
     start = time.monotonic()
     with closing(open_source(kind, config.camera.options).frames(tick=0.2)) as frames:  # type: ignore[type-var]
@@ -36,20 +36,24 @@ def check(config: Config) -> Iterator[Found]:
             seconds = time.monotonic() - start
             if frame:
                 height, width = frame.pixels.shape
-                yield Level.OK, f"{kind} gave a frame of {width}x{height} after {seconds:.1f} s"
+                yield Level.OK, f"{kind} delivered a frame of {width}x{height} after {seconds:.1f} s"
                 if np.ptp(frame.pixels) < FLAT:
-                    yield Level.WARN, "the frame is one flat shade", "Is the lens covered, or the light off?"
+                    yield Level.WARN, "the frame has one shade of grey only", "Is the lens covered, or the light off?"
                 return
             if seconds > FIRST_FRAME:
                 break
-    yield Level.FAIL, f"{kind} gave no frame within {FIRST_FRAME:.0f} s", "Check its cable and power, then try again."
+    yield (
+        Level.FAIL,
+        f"{kind} delivered no frame within {FIRST_FRAME:.0f} s",
+        "Check its cable and power.",
+    )
 
 
-def _asked(daemon: running.Health) -> Found:
-    """The daemon has the camera, and only one can: what it says of it."""
-    if trouble := daemon.problems.get(PROBLEM):
-        return Level.FAIL, f"the running daemon says: {trouble}", running.SINCE_WHEN
-    if daemon.frame_age > OLD:
+def _from_daemon(daemon: running.Health) -> Found:
+    """The finding where the running daemon has the camera, which only one process can: from its health."""
+    if problem := daemon.problems.get(PROBLEM):
+        return Level.FAIL, f"the running daemon reports: {problem}", running.SINCE_WHEN
+    if daemon.frame_age > OLD_FRAME:
         remedy = "Check its cable and power; sudo systemctl restart edge-daemon"
-        return Level.FAIL, f"the running daemon has had no picture for {daemon.frame_age:.0f} s", remedy
-    return Level.OK, f"the running daemon has it: {daemon.frames} pictures so far"
+        return Level.FAIL, f"the running daemon has received no frame for {daemon.frame_age:.0f} s", remedy
+    return Level.OK, f"the running daemon uses it: {daemon.frames} frames so far"

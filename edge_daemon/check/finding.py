@@ -1,4 +1,4 @@
-"""What a check has found."""
+"""The result of one check."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from typing import Literal
 
 
 class Level(StrEnum):
+    """How bad it is."""
+
     OK = "OK"
     WARN = "WARN"
     FAIL = "FAIL"
 
 
 Found = tuple[Literal[Level.OK], str] | tuple[Level, str, str]
-"""Level, what, remedy. What is not OK has one: mypy sees to it."""
+"""(level, what, remedy); the type makes sure that all but OK have a remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """One thing that was checked."""
 
     section: str
     level: Level

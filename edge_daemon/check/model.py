@@ -1,4 +1,4 @@
-"""The networks: is each file undamaged, and does each read its golden pictures right?"""
+"""Checks the networks: is each file undamaged, and does each read its golden pictures right?"""
 
 from __future__ import annotations
 
@@ -22,26 +22,27 @@ from edge_daemon.recognition.sieve import Sieve
 from edge_daemon.system.child_process import call
 from edge_daemon.system.folders import state_folder
 
-WITHOUT = 'With [model] delegate = "auto" the CPU reads, and nothing is missed.'
+WITHOUT = 'To read on the CPU without this warning: [model] delegate = "auto".'
+"""The remedy that needs no device."""
 
 
 def check(config: Config) -> Iterator[Found]:
     Sieve()
     LineRecognizer()
     store = Store(state_folder() / "models")
-    if config.model.path == AUTO and (trouble := store.usable()[1]):
-        yield Level.FAIL, trouble, "Activate another version, or install this one anew."
+    if config.model.path == AUTO and (problem := store.usable()[1]):
+        yield Level.FAIL, problem, "Activate another version, or install this one again."
     model = resolve(config.model, store)
     accept_options(model)
     classifier = open_reader(model).classifier
     yield Level.OK, f"{classifier.name} on {classifier.backend}: undamaged, and reads its golden pictures right"
     yield from _edgetpu(model)
     if isinstance(classifier, classifiers.ForeignClassifier):
-        yield Level.OK, f"it is fed with {classifier.input_format}"
+        yield Level.OK, f"its input: {classifier.input_format}"
 
 
 def _edgetpu(model: ModelOptions) -> Iterator[Found]:
-    """Whether a Coral could run it. One that the running daemon has is not asked: that tells itself."""
+    """Whether an Edge TPU could run it. Not tried while the daemon runs, which has the device and reports problems."""
     file = classifiers.compiled_file(model)
     if model.delegate == "none" or (file is None and model.delegate == "auto"):
         return

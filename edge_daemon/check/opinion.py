@@ -1,4 +1,4 @@
-"""Second opinions: whether cut-outs of numbers leave the device, and how."""
+"""Checks second opinions: do cut-outs of numbers leave the device, and is the connection encrypted?"""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from edge_daemon.second_opinion.budget import Budget
 from edge_daemon.second_opinion.messages import question_topic
 from edge_daemon.system.folders import state_folder
 
-HERE = ("localhost", "127.0.0.1", "::1")
+LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 def check(config: Config) -> Iterator[Found]:
     per_day = config.opinion.per_day
     if not per_day:
-        yield Level.OK, "nobody else is asked, no cut-out leaves the device: [opinion] per_day is 0"
+        yield Level.OK, "second opinions are off, no cut-out leaves the device: [opinion] per_day is 0"
         return
     left = Budget(state_folder() / "opinions.json", per_day).left
     yield (
         Level.OK,
-        f"cut-outs of numbers that cannot be read surely go to {question_topic(config.device)},"
+        f"cut-outs of uncertain numbers go to {question_topic(config.device)},"
         f" at most {per_day} a day, {left} more today; `edge-daemon opinion serve` answers them",
     )
     host, _, tls = parse_url(config.mqtt.url)
-    if not tls and host not in HERE:
+    if not tls and host not in LOCAL:
         yield (
             Level.WARN,
             f"the cut-outs go to {host} unencrypted",
-            'Write [mqtt] url = "mqtts://...", where others can listen on the network.',
+            'Write [mqtt] url = "mqtts://..." if others can read the network traffic.',
         )

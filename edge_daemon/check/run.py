@@ -1,7 +1,4 @@
-"""Is all well? One finding a line, with the remedy where it is not. Each section has a file here.
-
-It looks and tries, and changes nothing: it may run beside the daemon.
-"""
+"""Runs the checks, section by section. Each section is a module here; to add one: its module, and a row in SECTIONS."""
 
 from __future__ import annotations
 
@@ -16,12 +13,13 @@ from edge_daemon.errors import ConfigError, EdgeDaemonError
 __all__ = ["SECTIONS", "Finding", "Level", "checks"]
 
 CORRECT = "Correct it there; `edge-daemon config` prints every key with its explanation."
+"""The remedy for a wrong configuration."""
 
 
 def checks(path: Path | None, section: str | None = None) -> Iterator[Finding]:
-    """Look at one section, or at all, in order. Findings come as they are made: a camera takes seconds.
+    """The findings of one section, or of all in order, as they are made: a camera takes seconds.
 
-    When the configuration itself is wrong, what depends on it is not looked at.
+    If the configuration itself is wrong, only that is reported.
     """
     wanted = [section] if section else list(SECTIONS)
     try:
@@ -33,7 +31,7 @@ def checks(path: Path | None, section: str | None = None) -> Iterator[Finding]:
         try:
             yield from (Finding(name, *found) for found in SECTIONS[name](config))
         except EdgeDaemonError as error:
-            yield Finding(name, Level.FAIL, str(error), f"Mend that and look again: edge-daemon check {name}")
+            yield Finding(name, Level.FAIL, str(error), f"Correct that and check again: edge-daemon check {name}")
 
 
 def _config(config: Config) -> Iterator[Found]:

@@ -1,4 +1,4 @@
-"""The daemon that runs on this machine, and what it last said of itself."""
+"""The health of the daemon that runs on this machine, from the file that it writes."""
 
 from __future__ import annotations
 
@@ -11,35 +11,34 @@ from edge_daemon.system.folders import runtime_folders
 from edge_daemon.telemetry import exporters as files
 
 FRESH = 150.0
-"""Seconds: a daemon that runs has written its health since."""
+"""Seconds: an older health file is of a daemon that no longer runs; it is written every minute."""
 
 
-SINCE_WHEN = "Since when, and what came before it: journalctl -u edge-daemon -p warning -n 20"
-"""What to do about what a running daemon says of itself."""
+SINCE_WHEN = "To see since when: journalctl -u edge-daemon -p warning -n 20"
+"""The remedy for a problem that the running daemon reports."""
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What counts here of a running daemon's health."""
+    """The part of the health that the checks need."""
 
     frames: int
     frame_age: float
-    """Seconds, when it was written."""
+    """Seconds since the newest frame, when the file was written."""
     problems: dict[str, str]
 
 
 def health() -> Health | None:
-    """Of a daemon that runs, as a service or of one's own; None: none does. Raises CheckError where it may not be
-    looked at."""
+    """The health of the running daemon; None: none runs. Raises CheckError where its file may not be read."""
     for folder in runtime_folders():
         try:
-            told = files.read(folder)
-            if told is None or time.time() - (folder / files.FILE).stat().st_mtime > FRESH:
+            facts = files.read(folder)
+            if facts is None or time.time() - (folder / files.FILE).stat().st_mtime > FRESH:
                 continue
-            with suppress(KeyError, TypeError, ValueError):  # another version's
-                return Health(int(told["frames"]), float(told["frame_age_s"]), dict(told["problems"]))
+            with suppress(KeyError, TypeError, ValueError):  # of another version of the program
+                return Health(int(facts["frames"]), float(facts["frame_age_s"]), dict(facts["problems"]))
         except PermissionError:
-            raise CheckError(f"{folder} cannot be read: be root, or the daemon's user (sudo)") from None
+            raise CheckError(f"{folder} cannot be read: run this as root, or as the daemon's user (sudo)") from None
         except OSError:
             continue
     return None

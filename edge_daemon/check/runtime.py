@@ -1,4 +1,4 @@
-"""The libraries: do they load, and do they bear each other?"""
+"""Checks the libraries: do they load, and do their versions fit together?"""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from edge_daemon.check.finding import Found, Level
 from edge_daemon.config.schema import Config
 from edge_daemon.inference.runtime import find_runtime
 
-PATIENCE = 30.0
-"""Seconds for picamera2 to load: on a Pi Zero it takes ten."""
+LOAD_SECONDS = 30.0
+"""Time limit for loading picamera2; a Pi Zero takes ten seconds."""
 
 
 def check(config: Config) -> Iterator[Found]:
@@ -25,14 +25,14 @@ def check(config: Config) -> Iterator[Found]:
 
 
 def _picamera2() -> Found:
-    """In a process of its own: what does not fit together can crash."""
+    """Load picamera2 in a child process: versions that do not fit together can crash."""
     command = [sys.executable, "-c", "import picamera2, numpy; print(numpy.__version__)"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LOAD_SECONDS)
     except subprocess.TimeoutExpired:
-        return Level.FAIL, f"picamera2 does not load within {PATIENCE:.0f} s", "Start the machine anew."
+        return Level.FAIL, f"picamera2 does not load within {LOAD_SECONDS:.0f} s", "Restart the machine."
     if done.returncode == 0:
-        return Level.OK, "picamera2 loads beside them"
+        return Level.OK, "picamera2 loads together with them"
     last = (done.stderr.strip() or f"ended by signal {-done.returncode}").splitlines()[-1]
     if "numpy" in last and ("dtype size changed" in done.stderr or "multiarray" in done.stderr):
         what = f"numpy {np.__version__} does not fit the picamera2 of this system: {last}"

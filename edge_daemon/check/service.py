@@ -1,4 +1,4 @@
-"""The service: does it run, since when, and what was the last that went wrong?"""
+"""Checks the service: does it run, since when, and what was its last error?"""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from edge_daemon.check.finding import Found, Level
 from edge_daemon.config.schema import Config
 
 UNIT = "edge-daemon.service"
-MANY = 3
-"""Restarts by systemd from which on something is plainly wrong."""
+MANY_RESTARTS = 3
+"""Restarts by systemd from which there is a warning."""
 PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,Result,ActiveEnterTimestamp"
 
 
@@ -24,8 +24,8 @@ def check(_: Config) -> Iterator[Found]:
         yield from _unit(unit)
     daemon = running.health()
     if daemon is not None:
-        told = [text for code, text in daemon.problems.items() if code != camera.PROBLEM]
-        yield from ((Level.WARN, f"the running daemon says: {text}", running.SINCE_WHEN) for text in told)
+        problems = [text for code, text in daemon.problems.items() if code != camera.PROBLEM]
+        yield from ((Level.WARN, f"the running daemon reports: {text}", running.SINCE_WHEN) for text in problems)
 
 
 def _unit(unit: dict[str, str]) -> Iterator[Found]:
@@ -34,23 +34,23 @@ def _unit(unit: dict[str, str]) -> Iterator[Found]:
     if state == "active":
         yield Level.OK, f"{UNIT} runs since {since}"
     elif state in ("activating", "reloading", "deactivating"):
-        yield Level.WARN, f"{UNIT} is {state}", f"See how it goes on: journalctl -fu {UNIT}"
+        yield Level.WARN, f"{UNIT} is {state}", f"Follow it: journalctl -fu {UNIT}"
     elif unit.get("Result") == "success":  # not started yet, or stopped by somebody
         yield Level.WARN, f"{UNIT} does not run", f"sudo systemctl enable --now {UNIT}"
     else:
         yield Level.FAIL, f"{UNIT} is {state} ({unit.get('Result', '')})", f"sudo systemctl start {UNIT}"
-    if restarts >= MANY:
+    if restarts >= MANY_RESTARTS:
         yield (
             Level.WARN,
-            f"systemd had to start it anew {restarts} times",
+            f"systemd has restarted it {restarts} times",
             f"Why: journalctl -u {UNIT} -p warning -n 20",
         )
     if last := "".join(_run("journalctl", "-u", UNIT, "-p", "err", "-n", "1", "-o", "short-iso", "--no-pager", "-q")):
-        yield Level.WARN, f"the last error in its log: {last}", f"What led to it: journalctl -u {UNIT} -n 50"
+        yield Level.WARN, f"the last error in its log: {last}", f"The lines before it: journalctl -u {UNIT} -n 50"
 
 
 def _run(*command: str) -> list[str]:
-    """The lines a command prints; none where there is no such command, or no systemd."""
+    """The lines that a command prints; [] where there is no such command, or no systemd."""
     with suppress(OSError, subprocess.SubprocessError):
         return subprocess.run(command, capture_output=True, text=True, timeout=10.0).stdout.splitlines()
     return []

@@ -1,4 +1,4 @@
-"""Where the readings wait: can it be written to, and is there room?"""
+"""Checks the state folder, where readings wait for the broker: is it writable, and is there room?"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def check(config: Config) -> Iterator[Found]:
     try:
         tempfile.TemporaryFile(dir=existing).close()
     except OSError as error:
-        remedy = "Give the daemon's user a folder it may write to, and name it in STATE_DIRECTORY."
+        remedy = "Give the daemon's user a folder that it may write to, and set STATE_DIRECTORY to it."
         yield Level.FAIL, f"{existing} cannot be written to: {error.strerror}", remedy
         return
     yield Level.OK, f"{folder} can be written to"
@@ -25,6 +25,6 @@ def check(config: Config) -> Iterator[Found]:
     if free < wanted:
         max_size = config.written["outbox"]["max_size"]
         what = f"{free // 10**6} MB are free there, and [outbox] max_size is {max_size}"
-        yield Level.WARN, what, "Free some space, or lower max_size."
+        yield Level.WARN, what, "Delete files, or lower max_size."
     else:
         yield Level.OK, f"{free // 10**6} MB are free there"

@@ -1,4 +1,4 @@
-"""The operating system and Python: is it one that the daemon is made for?"""
+"""Checks the operating system, Python and memory."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from edge_daemon.config.schema import Config
 
 MODEL = Path("/proc/device-tree/model")
 MEMINFO = Path("/proc/meminfo")
-LEAST = 350
-"""Megabytes of memory below which there is not room enough beside the system; a Pi Zero 2 W has 430 for programs."""
-FREE = 60
-"""Megabytes that should be free, or could be made so."""
+MIN_MEMORY = 350
+"""Megabytes that the machine should have; a Pi Zero 2 W has 430 for programs."""
+MIN_FREE = 60
+"""Megabytes that should be available to programs."""
 
 
 def check(_: Config) -> Iterator[Found]:
@@ -25,8 +25,8 @@ def check(_: Config) -> Iterator[Found]:
     if sys.maxsize < 2**32:
         yield (
             Level.WARN,
-            "this system is a 32-bit one",
-            "Only 64-bit ones are tested: install Raspberry Pi OS (64-bit).",
+            "this is a 32-bit system",
+            "Only 64-bit systems are tested: install Raspberry Pi OS (64-bit).",
         )
     yield from _memory()
 
@@ -49,9 +49,9 @@ def _memory() -> Iterator[Found]:
         total, free = (int(lines[name].split()[0]) // 1000 for name in ("MemTotal", "MemAvailable"))
     except (OSError, KeyError, ValueError):
         return
-    if total < LEAST:
-        yield Level.WARN, f"there are {total} MB of memory", "The daemon takes about 110 MB: end what else runs here."
-    elif free < FREE:
-        yield Level.WARN, f"of {total} MB of memory {free} are free", "See what takes it: ps aux --sort=-rss | head"
+    if total < MIN_MEMORY:
+        yield Level.WARN, f"there are {total} MB of memory", "The daemon needs about 110 MB: stop other programs."
+    elif free < MIN_FREE:
+        yield Level.WARN, f"{free} MB of {total} MB of memory are free", "See what uses it: ps aux --sort=-rss | head"
     else:
         yield Level.OK, f"{free} MB of {total} MB of memory are free"

@@ -1,4 +1,4 @@
-"""Updates: which model is offered, or why what is offered cannot be had."""
+"""Checks updates: which model is offered, or why it cannot be installed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from edge_daemon.updates.install import load_state, verification_time
 
 def check(config: Config) -> Iterator[Found]:
     if not config.updates.url:
-        yield Level.OK, "no newer models are looked for: [updates] url is empty"
+        yield Level.OK, "updates are off: [updates] url is empty"
         return
     time = verification_time(datetime.now(UTC), load_state(state_folder() / "updates"))
     with tempfile.TemporaryDirectory() as folder:
         try:
             facts = UpdateClient(Path(folder), config.updates, time).offer().facts
         except UpdateError as error:
-            yield Level.WARN, str(error), "Until that is mended no newer model comes."
+            yield Level.WARN, str(error), "Until that is corrected no newer model is installed."
             return
-    yield Level.OK, f"{config.updates.url} offers {facts.name}@{facts.version}, signed as it must be"
+    yield Level.OK, f"{config.updates.url} offers {facts.name}@{facts.version}, and its signatures are valid"

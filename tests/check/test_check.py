@@ -122,7 +122,7 @@ def test_camera_that_is_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(camera, "open_source", lambda _kind, _options: Silent())
     [finding] = found(tmp_path, "camera", '[camera]\nsource = "simulated"\n')
     assert finding.level is Level.FAIL
-    assert "gave no frame" in finding.what
+    assert "delivered no frame" in finding.what
 
 
 def test_state_folder_need_not_be_there_yet(tmp_path: Path) -> None:
@@ -231,8 +231,8 @@ def test_a_camera_that_the_daemon_has(tmp_path: Path, programs: Path, monkeypatc
     files = HealthFiles("dock3", exporters.HealthOptions(), tmp_path / "run")
     files.write({"frames": 7, "frame_age_s": 0.4}, {"disk": "the disk is full"})
     [finding] = found(tmp_path, "camera", "")
-    assert (finding.level, "7 pictures" in finding.what) == (Level.OK, True)
-    assert [f.what for f in found(tmp_path, "service", "")][1:] == ["the running daemon says: the disk is full"]
+    assert (finding.level, "7 frames" in finding.what) == (Level.OK, True)
+    assert [f.what for f in found(tmp_path, "service", "")][1:] == ["the running daemon reports: the disk is full"]
     files.write({"frames": 7, "frame_age_s": 0.4}, {"camera": "/dev/video0 is not there"})
     [finding] = found(tmp_path, "camera", "")
     assert (finding.level, "journalctl" in finding.remedy) == (Level.FAIL, True)

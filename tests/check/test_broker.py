@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_daemon.check import broker_steps
+from edge_daemon.check import broker as broker_check
 from edge_daemon.check.run import Finding, Level, checks
 from edge_daemon.system import clock
 from tests.support.brokers import hostile
@@ -22,7 +22,7 @@ from tests.support.certificates import FUTURE, NOW, PAST, certificate
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broker_steps, "CONNECT", 1.0)
+    monkeypatch.setattr(broker_check, "STEP_SECONDS", 1.0)
 
 
 def found(tmp_path: Path, url: str, more: str = "") -> list[Finding]:
@@ -154,7 +154,7 @@ def test_acl(tmp_path: Path, guarded: Mosquitto) -> None:
     text = login(tmp_path, "hunter2")
     (tmp_path / "c.toml").write_text(f'[device]\nid = "other"\n[mqtt]\nurl = "{guarded.url}"\n{text}')
     last = list(checks(tmp_path / "c.toml", "mqtt"))[-1]
-    assert (last.level, last.remedy) == (Level.FAIL, "Let this login write edge_daemon/other/#.")
+    assert (last.level, last.remedy) == (Level.FAIL, "Allow this login to write edge_daemon/other/#.")
 
 
 @pytest.mark.parametrize(
