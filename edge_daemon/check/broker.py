@@ -87,7 +87,7 @@ def _unreachable(to: BrokerAddress, error: OSError) -> tuple[str, str]:
         case ConnectionRefusedError():
             return (
                 f"TCP: {to} refuses connections",
-                "Does the broker run there, and listen to other machines?",
+                "Is the broker running there, and listening to other machines?",
             )
         case TimeoutError():
             remedy = "Check [mqtt] url, the network, and firewalls in between."
