@@ -24,7 +24,7 @@ from edge_daemon.commands.controls import DaemonControls, Inbox, ReadingSwitch, 
 from edge_daemon.commands.dispatcher import CommandDispatcher
 from edge_daemon.commands.on_demand import OnDemandReader
 from edge_daemon.commands.transactions import Transactions
-from edge_daemon.config.last_good import Configuration
+from edge_daemon.config.last_good import ConfigFile
 from edge_daemon.config.schema import Config
 from edge_daemon.decision.voter import Voter
 from edge_daemon.delivery.courier import Courier
@@ -154,14 +154,14 @@ def must_rebuild(app: App) -> Request | None:
     return None
 
 
-def main(configuration: Configuration) -> None:
+def main(configuration: ConfigFile) -> None:
     """Run the daemon until SIGTERM or SIGINT, or until a source of files has no further picture.
 
     SIGHUP and the command `reload` read the configuration again. A configuration that cannot be used is reported, and
     the present one is kept; at the start, the last good copy is used. Raises CameraHangsError, PictureError,
     ModelError, OutboxError, CourierError or ConfigError.
     """
-    config, wrong = configuration.boot()
+    config, wrong = configuration.load_at_start()
     inbox: Inbox = SimpleQueue()
     with signals(inbox), closing(ReusedResources(partial(enqueue, inbox))) as reused:
         while True:
@@ -170,7 +170,7 @@ def main(configuration: Configuration) -> None:
                 start = (config.device, classifier.name, classifier.backend)
                 log.info("%s: reading with %s on %s", *start, extra=event("start"))
                 if not wrong:
-                    configuration.keep()
+                    configuration.save_copy()
                 request = run(app)
                 app.systemd.reloading() if request is Request.RELOAD else app.systemd.stopping()
             log.info("leaving: %s", request.value)

@@ -40,12 +40,12 @@ def run(config: Path | None, verbose: bool) -> None:
     Without --config: the first Pi camera, the broker on this machine, and every number in the picture.
     """
     from edge_daemon import app
-    from edge_daemon.config.last_good import Configuration
+    from edge_daemon.config.last_good import ConfigFile
     from edge_daemon.system import log_setup
     from edge_daemon.system.folders import state_folder
 
     log_setup.setup(verbose)
-    app.main(Configuration(config, state_folder() / "last-good.toml"))
+    app.main(ConfigFile(config, state_folder() / "last-good.toml"))
 
 
 @click.command("config")

@@ -1,4 +1,4 @@
-"""The text of a configuration file, or why it cannot be had."""
+"""Reads the text of a configuration file; an error says what to do."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from pathlib import Path
 from edge_daemon.errors import ConfigError
 
 LARGEST_FILE = 256 * 1024
+"""Bytes. A larger file is not a configuration."""
 
 
-def text_of(path: Path) -> str:
+def read_text(path: Path) -> str:
     """The file's text. Raises ConfigError."""
     try:
         with path.open("rb") as file:
@@ -25,7 +26,7 @@ def text_of(path: Path) -> str:
     except IsADirectoryError:
         raise ConfigError(f"{path}: expected a configuration file; got a directory") from None
     except PermissionError:
-        raise ConfigError(f"{path}: {_who_may_not(path)}") from None
+        raise ConfigError(f"{path}: {_missing_permission(path)}") from None
     except OSError as error:
         raise ConfigError(f"{path}: expected a readable file; got: {error.strerror}") from None
     if len(data) > LARGEST_FILE:
@@ -41,8 +42,8 @@ def text_of(path: Path) -> str:
         ) from None
 
 
-def _who_may_not(path: Path) -> str:
-    """Whose permission is missing, on which of the file and its folders, and how it is given."""
+def _missing_permission(path: Path) -> str:
+    """Which user lacks permission, on the file or which folder above it, and the command that gives it."""
     user, group = _name_of(os.geteuid()), _group_of(os.getegid())
     for place in (*reversed(path.absolute().parents), path):
         wanted = os.R_OK if place == path else os.X_OK
@@ -50,7 +51,7 @@ def _who_may_not(path: Path) -> str:
             break
     may = "g+r" if place == path else "g+x"
     return (
-        f"expected a file that the user {user} may read; {place} does not let it. "
+        f"expected a file that the user {user} may read; {place} does not allow it. "
         f"As root: chgrp {group} {place} && chmod {may} {place}"
     )
 

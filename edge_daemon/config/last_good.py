@@ -1,7 +1,7 @@
-"""The configuration the daemon was given, and behind it the last copy of it that ran.
+"""The configuration file of the daemon, and a copy of the last one that it ran with.
 
-A file that is damaged, or that somebody is in the middle of editing when the power returns, must not keep a device
-silent that nobody visits.
+If the file is damaged, or half edited when the power returns, the daemon starts with the copy: a device that nobody
+visits must go on publishing.
 """
 
 from __future__ import annotations
@@ -19,25 +19,26 @@ from edge_daemon.system.journal import event
 log = logging.getLogger(__name__)
 
 _HEAD = "# The last configuration that ran, a copy of "
+"""The first line of the copy; the path of the file follows. State on devices: it must not change."""
 
 
-class Configuration:
-    """A configuration file (None: the defaults) and its last good copy."""
+class ConfigFile:
+    """A configuration file (None: the defaults), and its last good copy."""
 
     def __init__(self, path: Path | None, copy: Path) -> None:
-        """`copy` is where the copy lies, or will lie; it counts only for this `path`."""
+        """`copy` is the path of the copy; it is used only for this `path`."""
         self._path = path
         self._copy = copy
         self._head = f"{_HEAD}{path.resolve()}\n" if path else ""
 
     def load(self) -> Config:
-        """What the file says. Raises ConfigError."""
+        """The configuration in the file. Raises ConfigError."""
         return schema.load(self._path)
 
-    def boot(self) -> tuple[Config, str]:
-        """What is to run, and why that is not what the file says; empty: it is.
+    def load_at_start(self) -> tuple[Config, str]:
+        """The configuration to start with, and what is wrong with the file if it is the copy ("": nothing).
 
-        Raises ConfigError where the file cannot be used and there is no good copy of it.
+        Raises ConfigError if the file cannot be used and there is no good copy of it.
         """
         try:
             return self.load(), ""
@@ -45,14 +46,14 @@ class Configuration:
             copy = self._last_good()
             if copy is None:
                 raise
-            log.error("running with the last good one, %s: %s", self._copy, error, extra=event("config"))
+            log.error("starting with the last good configuration, %s: %s", self._copy, error, extra=event("config"))
             return copy, str(error)
 
-    def keep(self) -> None:
-        """The file, as it is now, runs: remember it. Written only when it has changed."""
+    def save_copy(self) -> None:
+        """Copy the file, which the daemon runs with now. Writes only if it has changed."""
         if self._path is None:
             return
-        with suppress(OSError, UnicodeDecodeError):  # a full disk: the copy before stays
+        with suppress(OSError, UnicodeDecodeError):  # a full disk: the old copy stays
             text = self._head + self._path.read_text(encoding="utf-8")
             if self._copy.is_file() and self._copy.read_text(encoding="utf-8") == text:
                 return
@@ -64,5 +65,5 @@ class Configuration:
         try:
             text = self._copy.read_text(encoding="utf-8")
             return schema.parse(str(self._copy), text) if text.startswith(self._head) else None
-        except (OSError, ValueError):  # none, or an older version's, which says things that are not known any more
+        except (OSError, ValueError):  # no copy, or one with keys that this version does not know
             return None

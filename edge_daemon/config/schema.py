@@ -1,6 +1,6 @@
-"""A TOML file -> Config. What is wrong is told all at once, each with file, line, section and key.
+"""A TOML file -> Config. All problems are reported at once, each with file, line, section and key.
 
-The tables and their keys are the adapters' own Options: a key exists exactly when some code uses it.
+The keys of a section are the options of the room that uses them: a key exists exactly if some code uses it.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 import dataclasses
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_daemon.config.document import Document, as_written, one_of, show, suggest
-from edge_daemon.config.file import text_of
+from edge_daemon.config.document import Document, Table, as_written, one_of, show, suggest
+from edge_daemon.config.file import read_text
 from edge_daemon.config.validators import CHECKS
 from edge_daemon.decision.rules import FieldOptions, contradictions
 from edge_daemon.delivery import outbox
@@ -28,37 +28,40 @@ from edge_daemon.telemetry import exporters as health
 from edge_daemon.updates import client
 
 MACHINE_ID = Path("/etc/machine-id")
+"""Differs on every installation of Linux."""
 
 
 def default_device() -> str:
-    """This machine's name and the end of its id: two cloned SD cards must not meet on one topic."""
+    """The host name and the end of the machine's id: copies of one SD card must not publish to the same topics."""
     host = re.sub(r"[^A-Za-z0-9_-]+", "-", socket.gethostname()).strip("-")[:57] or "edge"
     machine = MACHINE_ID.read_text().strip()[-6:] if MACHINE_ID.is_file() else ""
     return f"{host}-{machine}" if machine else host
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class DeviceOptions:
     """[device]"""
 
     id: Name = dataclasses.field(default_factory=default_device)
-    """Names the device's topics: edge_daemon/<id>/..."""
+    """The name of the device in its topics: edge_daemon/<id>/..."""
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
-    """[camera]: a kind of source, and that kind's own Options."""
+class CameraOptions:
+    """[camera]"""
 
     kind: str
+    """One of sources.kinds.KINDS."""
     options: Any
+    """The options of that kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All that a daemon is told."""
+    """The whole configuration of a daemon."""
 
     device: str
-    camera: Camera
+    camera: CameraOptions
     fields: tuple[FieldOptions, ...]
     """Empty: the whole frame is searched."""
     model: ModelOptions
@@ -69,35 +72,37 @@ class Config:
     samples: samples.SampleOptions
     opinion: budget.SecondOpinionOptions
     written: Mapping[str, Any]
-    """[[field]] (a list, "fields") and the other sections but [camera] as plain data, each size, duration and rate as
-    the file writes it."""
+    """Section -> its keys as plain data, sizes, durations and rates as the file writes them; "fields" is a list of all
+    [[field]]. Without [camera]."""
 
 
 def load(path: Path | None) -> Config:
-    """The configuration in a file, or the defaults without one. Raises ConfigError, which tells all problems."""
-    return parse(str(path), text_of(path)) if path else parse("defaults", "")
+    """The configuration in a file (None: the defaults). Raises ConfigError, with all problems."""
+    return parse(str(path), read_text(path)) if path else parse("defaults", "")
 
 
 def parse(name: str, text: str) -> Config:
-    """The configuration in a TOML text; problems call it `name`. Raises ConfigError."""
+    """The configuration in a TOML text; problems call it `name`. Raises ConfigError, with all problems."""
     document = Document(name, text)
-    _refuse_unknown_sections(document)
-    camera, read = _camera(document), tuple(_fields(document))
+    _check_sections(document)
+    camera, fields = _camera(document), tuple(_fields(document))
     filled = {section: _table(document, section, options) for section, options in TABLES.items()}
-    _refuse_unused_updates(document, filled["updates"], filled["model"])
+    _check_updates(document, filled["updates"], filled["model"])
     document.raise_problems()
-    tables = document.tables
-    written: dict[str, Any] = {
-        section: as_written(options, tables.get(section, {})) for section, options in filled.items()
-    }
-    written["fields"] = [as_written(*field) for field in zip(read, tables.get("field", ()), strict=True)]
-    return Config(**filled | {"device": filled["device"].id, "camera": camera, "fields": read, "written": written})
+    written = _written(document.tables, filled, fields)
+    return Config(**filled | {"device": filled["device"].id, "camera": camera, "fields": fields, "written": written})
+
+
+def _written(tables: Table, filled: Mapping[str, Any], fields: Sequence[FieldOptions]) -> dict[str, Any]:
+    """See Config.written."""
+    sections = {section: as_written(options, tables.get(section, {})) for section, options in filled.items()}
+    return sections | {"fields": [as_written(*field) for field in zip(fields, tables.get("field", ()), strict=True)]}
 
 
 # Sections
 
 TABLES: Mapping[str, type[Any]] = {
-    "device": Device,
+    "device": DeviceOptions,
     "model": ModelOptions,
     "mqtt": mqtt.MqttOptions,
     "outbox": outbox.OutboxOptions,
@@ -107,26 +112,30 @@ TABLES: Mapping[str, type[Any]] = {
     "opinion": budget.SecondOpinionOptions,
 }
 INNER: Mapping[str, tuple[str, type[Any]]] = {"model": ("foreign", ForeignOptions)}
-"""Section -> the name and the options of a table inside it: [model.foreign]."""
+"""Section -> name and options of the table inside it: [model.foreign]."""
 SECTIONS = ("camera", "field", *TABLES)
+"""All sections, as the file has them."""
 
 
 def keys(options: type[Any]) -> list[str]:
-    """The keys of a section, from its Options."""
+    """The keys of a section, from its options."""
     return [field.name for field in dataclasses.fields(options)]
 
 
 CAMERAS = {kind: options_type(kind) for kind in KINDS}
+"""The values of [camera] source -> the options of that kind."""
 
 HOMES = {key: "[camera]" for options in CAMERAS.values() for key in keys(options)}
 HOMES |= dict.fromkeys(keys(FieldOptions), "[[field]]")
 HOMES |= {key: f"[{section}]" for section, options in TABLES.items() for key in keys(options)}
 HOMES |= {key: f"[{section}.{name}]" for section, (name, options) in INNER.items() for key in keys(options)}
-"""Where each key belongs, for those that are found elsewhere."""
+"""Key -> its section, for a key that is found in another one."""
 CAMERA_HOMES = HOMES | {key: f'source = "{kind}"' for kind, options in CAMERAS.items() for key in keys(options)}
+"""The same for a key in [camera]: it may belong to another kind of camera."""
 
 
-def _refuse_unknown_sections(document: Document) -> None:
+def _check_sections(document: Document) -> None:
+    """Adds a problem for each section that is unknown, and each key outside of any section."""
     for key, value in document.tables.items():
         if key in SECTIONS:
             continue
@@ -139,6 +148,7 @@ def _refuse_unknown_sections(document: Document) -> None:
 
 
 def _table(document: Document, section: str, options: type[Any]) -> Any:
+    """The options of a section, with those of the table inside it; None if there are problems."""
     table = document.tables.get(section, {})
     inner = INNER.get(section)
     filled = document.fill((section,), table, options, CHECKS.get(section, {}), HOMES, [inner[0]] if inner else [])
@@ -149,22 +159,23 @@ def _table(document: Document, section: str, options: type[Any]) -> Any:
     return filled if inner_filled is None else dataclasses.replace(filled, **{name: inner_filled})
 
 
-def _camera(document: Document) -> Camera | None:
+def _camera(document: Document) -> CameraOptions | None:
+    """[camera]: its key `source` says which kind's options the others are."""
     table = document.tables.get("camera", {})
-    kind = table.get("source", "picamera") if isinstance(table, dict) else None
-    if kind is None:
+    if not isinstance(table, dict):
         document.add_problem(("camera",), f"expected a section [camera], in one bracket; got {show(table)}")
-    elif not isinstance(kind, str) or kind not in CAMERAS:
+        return None
+    kind = table.get("source", "picamera")
+    if not isinstance(kind, str) or kind not in CAMERAS:
         hint = suggest(str(kind), CAMERAS)
         document.add_problem(("camera", "source"), f"expected {one_of(CAMERAS)}; got {show(kind)}{hint}")
-    else:
-        return Camera(
-            kind, document.fill(("camera",), table, CAMERAS[kind], CHECKS["camera"], CAMERA_HOMES, ["source"])
-        )
-    return None
+        return None
+    options = document.fill(("camera",), table, CAMERAS[kind], CHECKS["camera"], CAMERA_HOMES, ["source"])
+    return CameraOptions(kind, options)
 
 
 def _fields(document: Document) -> Iterator[FieldOptions]:
+    """The options of each [[field]] without problems."""
     tables = document.tables.get("field", [])
     if not isinstance(tables, list):
         document.add_problem(("field",), "expected [[field]], in two brackets, for each field; got one bracket")
@@ -180,13 +191,12 @@ def _fields(document: Document) -> Iterator[FieldOptions]:
         line = document.line(("field", i, "name"))
         first = lines.setdefault(options.name, line)
         if first != line:
-            problem = f"expected a name of its own; got {show(options.name)}, the name in line {first}"
+            problem = f"expected another name; got {show(options.name)}, the name in line {first}"
             document.add_problem(("field", i, "name"), problem)
 
 
-def _refuse_unused_updates(
-    document: Document, updates: client.UpdateOptions | None, model: ModelOptions | None
-) -> None:
+def _check_updates(document: Document, updates: client.UpdateOptions | None, model: ModelOptions | None) -> None:
+    """Adds a problem if models are updated that [model] does not run."""
     if updates and updates.url and model and model.path != AUTO:
-        problem = f'expected [model] path = "{AUTO}" beside it, or nothing that is downloaded runs'
+        problem = f'expected [model] path = "{AUTO}" beside it, or no downloaded model runs'
         document.add_problem(("updates", "url"), f"{problem}; got {show(model.path)}")

@@ -1,4 +1,4 @@
-"""What the value of a key must be, beyond its type: each check raises ValueError("expected ...")."""
+"""Checks of a key's value beyond its type. Each raises ValueError("expected ...")."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from edge_daemon.system.credentials import find_credential
 
 
 def _region(region: Sequence[Any]) -> None:
-    """A number can be cut out there."""
+    """The region has an inside, is given clockwise, and in one unit."""
     points = _corners(region)
     numbers = [number for point in points for number in point]
     if min(numbers) < 0:
@@ -32,6 +32,7 @@ def _region(region: Sequence[Any]) -> None:
 
 
 def _corners(region: Sequence[Any]) -> list[extract.Point]:
+    """The four corners, clockwise from the top left."""
     if isinstance(region[0], tuple):
         return list(region)
     x, y, width, height = region
@@ -39,11 +40,12 @@ def _corners(region: Sequence[Any]) -> list[extract.Point]:
 
 
 def _turn(a: extract.Point, b: extract.Point, c: extract.Point) -> float:
-    """Above 0 where the way from a over b to c turns clockwise, y pointing down."""
+    """Above 0 if the way from a over b to c turns clockwise, with y pointing down."""
     return (b[0] - a[0]) * (c[1] - b[1]) - (b[1] - a[1]) * (c[0] - b[0])
 
 
 def _url(url: str) -> None:
+    """The URL of a broker, without a login."""
     if "@" in url:
         raise ValueError('expected a url without a login, which goes to "username" and "password_file"')
     try:
@@ -53,6 +55,7 @@ def _url(url: str) -> None:
 
 
 def _folder_url(url: str) -> None:
+    """The URL of a folder on a web server, without a login; empty: none."""
     try:
         parts = urlsplit(url)
         fits = not url or (parts.scheme in ("http", "https") and parts.hostname and parts.port != 0)
@@ -63,6 +66,7 @@ def _folder_url(url: str) -> None:
 
 
 def _ca_file(name: str) -> None:
+    """A file of certificates that TLS can load."""
     try:
         address.load_ca(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), name)
     except ConfigError:
@@ -70,6 +74,7 @@ def _ca_file(name: str) -> None:
 
 
 def _pem(name: str) -> None:
+    """A certificate file in PEM form, or the name of a credential of systemd; empty: none."""
     try:
         if name and "-----BEGIN" not in find_credential(name).read_text():
             raise ValueError
@@ -78,12 +83,13 @@ def _pem(name: str) -> None:
 
 
 def _prometheus_file(name: str) -> None:
+    """A path that node_exporter reads; empty: none."""
     if name and not (name.startswith("/") and name.endswith(".prom")):
-        raise ValueError('expected a whole path that ends in ".prom", as node_exporter wants it')
+        raise ValueError('expected a path that begins with "/" and ends in ".prom", as node_exporter needs it')
 
 
 def _secret(what: str) -> Check:
-    """A check that a file can be read, and not by everybody."""
+    """A check of a file with a secret: it is readable, but not for everybody."""
 
     def check(name: str) -> None:
         if not name:

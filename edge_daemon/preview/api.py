@@ -113,7 +113,7 @@ class PreviewApi:
 
     def _text(self) -> str:
         """The text of the file. Raises ConfigError if it is not valid."""
-        text = file.text_of(self._path) if self._path else ""
+        text = file.read_text(self._path) if self._path else ""
         schema.parse(self._name, text)
         return text
 

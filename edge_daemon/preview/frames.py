@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from edge_daemon.config.schema import Camera
+from edge_daemon.config.schema import CameraOptions
 from edge_daemon.domain import Frame
 from edge_daemon.errors import CameraError
 from edge_daemon.on_device import frame_share
@@ -22,7 +22,7 @@ POLL = 0.02
 class LiveFrames:
     """Gives the newest frame, from the daemon or from the camera. Called from one thread at a time."""
 
-    def __init__(self, camera: Camera, folders: Sequence[Path]) -> None:
+    def __init__(self, camera: CameraOptions, folders: Sequence[Path]) -> None:
         """`folders` are the runtime folders in which a daemon may share frames; nothing is opened yet."""
         self._camera = camera
         self._folders = [folder / "preview" for folder in folders]

@@ -17,7 +17,7 @@ import numpy as np
 
 from edge_daemon.config import schema
 from edge_daemon.config.edit import set_keys
-from edge_daemon.config.schema import Camera
+from edge_daemon.config.schema import CameraOptions
 from edge_daemon.errors import CameraError, ConfigError
 from edge_daemon.sources import kinds as sources
 from edge_daemon.system import atomic
@@ -48,7 +48,7 @@ class Proposal:
         return ""
 
 
-def propose(camera: Camera) -> Proposal:
+def propose(camera: CameraOptions) -> Proposal:
     """Look through the camera, which nobody else may have open, first free and then locked. Raises CameraError."""
     if camera.kind not in sources.CALIBRATES:
         kinds = " or ".join(sorted(sources.CALIBRATES))

@@ -20,7 +20,7 @@ import pytest
 from edge_daemon import app
 from edge_daemon.cli import main
 from edge_daemon.config import schema  # app: nobody may not read it later
-from edge_daemon.config.schema import Camera, Config, load, parse
+from edge_daemon.config.schema import CameraOptions, Config, load, parse
 from edge_daemon.errors import ConfigError
 from edge_daemon.sources.kinds import KINDS, options_type
 from edge_daemon.system.folders import state_folder
@@ -44,7 +44,7 @@ def problems(text: str) -> list[str]:
 def test_defaults() -> None:
     """Without a file: the Pi camera, the broker on this machine, the whole frame."""
     defaults = load(None)
-    assert defaults.camera == Camera("picamera", options_type("picamera")())
+    assert defaults.camera == CameraOptions("picamera", options_type("picamera")())
     assert defaults.fields == ()
     assert defaults.mqtt.url == "mqtt://localhost:1883"
 
@@ -162,7 +162,7 @@ WRONG = [
     (FIELD + "settle = 2\n", '4: [[field]] settle: expected text in quotes, like "2s"', "got 2"),
     (FIELD + "rotation = 45\n", "4: [[field]] rotation: expected 0, 90, 180 or 270", "got 45"),
     (FIELD + "mim = 3\n", "4: [[field]] mim: expected one of", "got an unknown key"),
-    (FIELD + FIELD, "5: [[field]] name: expected a name of its own", 'got "units", the name in line 2'),
+    (FIELD + FIELD, "5: [[field]] name: expected another name", 'got "units", the name in line 2'),
     ('[outbox]\nmax_age = "0s"\n', '2: [outbox] max_age: expected a duration like', 'from "1m" to "3650d"'),
     ('[outbox]\nmax_age = "' + "9" * 900 + 'd"\n', '2: [outbox] max_age: expected a duration', "(903 char"),
     ('[outbox]\nmax_size = "64"\n', "2: [outbox] max_size: expected a size like", 'got "64"'),
@@ -311,9 +311,9 @@ def test_a_file_that_may_not_be_read(nobody: Path) -> None:
     path = nobody / "c.toml"
     path.touch(0o000)
     user = pwd.getpwuid(os.geteuid()).pw_name
-    assert f"a file that the user {user} may read; {path} does not let it. As root: chgrp " in told_of(path)
+    assert f"a file that the user {user} may read; {path} does not allow it. As root: chgrp " in told_of(path)
     nobody.chmod(0o600)
-    assert f"{nobody} does not let it" in told_of(path)
+    assert f"{nobody} does not allow it" in told_of(path)
     assert f"chmod g+x {nobody}" in told_of(path)
 
 

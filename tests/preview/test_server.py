@@ -250,7 +250,7 @@ def test_the_daemon_s_frames_are_seen_while_it_runs(tmp_path: Path) -> None:
     frames.close()
 
 
-def _frames(camera: schema.Camera) -> Iterator[Any]:
+def _frames(camera: schema.CameraOptions) -> Iterator[Any]:
     from edge_daemon.sources.kinds import open_source
 
     return open_source(camera.kind, camera.options).frames(1.0)

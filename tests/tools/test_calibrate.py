@@ -78,7 +78,7 @@ def test_while_it_finds_out_nothing_is_locked(monkeypatch: pytest.MonkeyPatch) -
 def test_a_lens_that_cannot_move() -> None:
     """It is not locked; and to ask for it is told as what it is."""
     Picamera2.moves = False
-    camera = schema.Camera("picamera", picamera.PicameraOptions())
+    camera = schema.CameraOptions("picamera", picamera.PicameraOptions())
     assert "focus" not in calibrate.propose(camera).keys
     with pytest.raises(CameraError, match="take `focus` out"):
         list(picamera.PiCamera(picamera.PicameraOptions(focus=1.0)).frames(1.0))
