@@ -1,10 +1,10 @@
-"""What may be written in a field: digits as they were read -> the text they stand for, and its value.
+"""Formats: what may be written in a field. Digits as they were read -> their text, and its value.
 
 ##??        two to four digits
 ###.#       three digits, a decimal point, one digit; the point need not be seen, its place is known
 -##         a minus may stand before it, and is looked for
-?#.#?       digits may be missing on both sides of the point: it is looked for, and must be seen
-##:##       a time: what is neither # nor ? stands where it stands
+?#.#?       digits may be missing on both sides of the point, so the point must be found
+##:##       a time: every other character stands where it is
 ^20[0-9]+$  a regular expression, for the rest
 """
 
@@ -20,22 +20,24 @@ DIGIT, MAYBE, MINUS = "#", "?", "-"
 POINTS = ".,"
 SEPARATORS = ".,:/- "
 LONGEST = 32
+"""Characters of the longest format, and of the longest text that a person may set."""
 REFUSED_WEIGHT = 0.25
-"""What a candidate that does not fit still weighs against those that do: the person who wrote the format knows what is
-written there, but a field can be misread, or hold something else."""
+"""The weight of the candidates that do not fit against those that do: the format says what is written there, but a
+field can be misread, or hold something else."""
 
 
 UNSEEN = Marks()
+"""No marks were looked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format as the configuration has it; "" lets any number of digits pass."""
+    """A format as the configuration has it; "" accepts any number of digits."""
 
     pattern: str
 
     def text(self, digits: str, seen: Marks = UNSEEN) -> str | None:
-        """The digits with their separators between them, and what was `seen` of marks; None where they do not fit."""
+        """The text of the digits, with separators and the marks that were `seen`; None if they do not fit."""
         if self.is_expression:
             return digits if re.fullmatch(self.pattern, digits) else None
         if not self.pattern:
@@ -48,13 +50,13 @@ class Format:
         if not 0 <= missing <= self.pattern.count(MAYBE):
             return None
         left = iter(digits)
-        said = ""
+        text = ""
         for mark in self._unsigned:
             if mark == MAYBE and missing:
                 missing -= 1
             else:
-                said += next(left) if mark in (DIGIT, MAYBE) else mark
-        return said
+                text += next(left) if mark in (DIGIT, MAYBE) else mark
+        return text
 
     def _around_seen_point(self, digits: str, seen: Marks) -> str | None:
         if len(seen.points) != 1:
@@ -66,19 +68,19 @@ class Format:
         return point.join(parts) if fits else None
 
     def accepts(self, text: str) -> bool:
-        """Whether a text, separators and all, is one that may be written there."""
+        """Whether a text, with its separators, fits."""
         points = tuple(len(digits_of(text[:i])) for i, mark in enumerate(text) if mark in POINTS)
         return self.text(digits_of(text), Marks(text.startswith(MINUS), points)) == text
 
     def written(self, value: str | int | float) -> str | None:
-        """The text of a number, or a text as it is; None where it does not fit."""
+        """The text of a number, or a text as it is; None if it does not fit."""
         if not isinstance(value, str):
             value = self._as_text(value)
         fits = 0 < len(value) <= LONGEST and value.isascii() and self.accepts(value)
         return value if fits else None
 
     def _as_text(self, number: int | float) -> str:
-        """With the zeros in front and behind that the format has; empty where it does not fit."""
+        """With the zeros in front and behind that the format needs; "" if it does not fit."""
         if not self.pattern or self.is_expression:
             return f"{number:.15g}"
         plain = f"{abs(number):.{self.decimals}f}"
@@ -92,11 +94,11 @@ class Format:
         return self.text(digits, Marks(number < 0, (len(digits) - len(behind),))) or ""
 
     def fit(self, candidates: tuple[Candidate, ...], seen: Marks = UNSEEN) -> tuple[Candidate, ...]:
-        """Those that fit, as texts, their confidences lifted by what most of those that do not fit had.
+        """The candidates that fit, as texts. Most of the confidence of the others goes to them.
 
-        The marks were seen between the digits of the first.
+        `seen` are the marks between the digits of the first candidate.
         """
-        elsewhere = replace(seen, points=())  # of a text of another length nobody knows where its point is
+        elsewhere = replace(seen, points=())  # in a text of another length the place of the point is unknown
         count = len(candidates[0][0])
         texts = [(self.text(digits, seen if len(digits) == count else elsewhere), sure) for digits, sure in candidates]
         refused = sum(sure for text, sure in texts if text is None)
@@ -104,7 +106,7 @@ class Format:
         return tuple((text, sure / total) for text, sure in texts if text is not None)
 
     def value(self, text: str) -> int | float | None:
-        """What a text means as a number; None where it is none, as 12:30 is."""
+        """The number that a text stands for; None if it is not a number, like 12:30."""
         number = text.replace(",", ".")
         if re.fullmatch(r"-?[0-9]+", number):
             return int(number)
@@ -120,7 +122,7 @@ class Format:
 
     @property
     def looks_for_point(self) -> bool:
-        """Whether the place of the point cannot be told from the number of digits."""
+        """Whether the number of digits does not say where the point is."""
         return not self.is_expression and sum(MAYBE in group for group in groups(self._unsigned)) > 1
 
     @property
@@ -133,31 +135,31 @@ class Format:
 
     @property
     def most(self) -> int:
-        """The most digits that fit (not of an expression)."""
+        """The most digits that fit (not for an expression)."""
         return self.pattern.count(DIGIT) + self.pattern.count(MAYBE)
 
     @property
     def decimals(self) -> int:
-        """Digits after the point."""
+        """The number of digits after the point."""
         point = max(self.pattern.rfind(mark) for mark in POINTS)
         return 0 if self.is_expression or point < 0 else len(self.pattern) - point - 1
 
     @property
     def holds_numbers(self) -> bool:
-        """Whether what fits has a value: no separators but one decimal point."""
+        """Whether a text that fits has a value: it has no separators but one decimal point."""
         others = self._unsigned.replace(DIGIT, "").replace(MAYBE, "")
         return self.is_expression or not others or others in POINTS
 
     @property
-    def turn(self) -> float | None:
-        """What the highest value and one step more are, such as 10000 for ####; None where digits may be missing."""
+    def rollover(self) -> float | None:
+        """The value after the highest: 10000 for ####. A counter rolls over there; None if digits may be missing."""
         if not self.pattern or MAYBE in self.pattern or not self.holds_numbers or self.is_expression or self.is_signed:
             return None
         return float(10 ** (self.most - self.decimals))
 
 
 def check(pattern: str) -> None:
-    """Raises ValueError("expected ...") for a format that cannot be followed."""
+    """Raises ValueError("expected ...") if the pattern is not a format."""
     if pattern.startswith("^"):
         try:
             re.compile(pattern)
@@ -173,14 +175,14 @@ def check(pattern: str) -> None:
     if (len(parts) > 1 or pattern.startswith(MINUS)) and not all(DIGIT in part for part in parts):
         raise ValueError('expected at least one "#" before, between and behind separators')
     if sum(MAYBE in part for part in parts) > 1 and not (len(parts) == 2 and any(p in pattern for p in POINTS)):
-        raise ValueError('expected "?" on one side of a separator only, or one decimal point, which is looked for then')
+        raise ValueError('expected "?" on one side of a separator only, or one decimal point, which is then looked for')
 
 
 def digits_of(text: str) -> str:
-    """Without its separators."""
+    """The digits of a text, without its separators."""
     return "".join(filter(str.isdigit, text))
 
 
 def groups(pattern: str) -> list[str]:
-    """What stands between the separators."""
+    """The parts of a pattern between its separators."""
     return re.split(f"[{re.escape(SEPARATORS)}]", pattern)

@@ -36,7 +36,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The type annotation of a FieldOptions key that is a rule: when a value breaks it, and what is said then.
+    """The type annotation of a FieldOptions key that is a rule: when a value breaks it, and what is published and shown then.
 
     A check takes the key's value and returns whether the rule is broken. It runs only where the key is set.
     """
@@ -151,7 +151,7 @@ def contradictions(options: FieldOptions) -> Iterator[tuple[str, str]]:
     form = Format(options.format)
     if options.min is not None and options.max is not None and options.min > options.max:
         yield "max", f"expected at least min, {options.min:g}; got {options.max:g}"
-    if options.wrap and form.turn is None:
+    if options.wrap and form.rollover is None:
         yield "wrap", 'expected a format without "?", such as "#####"; got none to roll over from'
     if not form.holds_numbers and not options.text:
         yield "format", f'expected text = true beside it; got none, and "{options.format}" is no number'
@@ -172,7 +172,7 @@ class Rules:
         form = Format(options.format)
         self._set = [(rule, limit) for key, rule in RULES.items() if _is_set(limit := getattr(options, key))]
         self._smallest = 10.0**-form.decimals
-        self._range = form.turn if options.wrap else None
+        self._range = form.rollover if options.wrap else None
         self._rolls_back = not options.monotone
 
     def objection(self, value: float, before: float | None, elapsed: float) -> Status | None:

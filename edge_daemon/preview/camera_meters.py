@@ -1,4 +1,4 @@
-"""How well the camera stands: focus, light, glare and tilt of a picture, as figures to turn a lens by."""
+"""Measures how well the camera is set up: focus, light, glare and tilt of a picture."""
 
 from __future__ import annotations
 
@@ -14,39 +14,41 @@ from edge_daemon.fields import quality
 from edge_daemon.images import half_size
 
 MIDDLE = 640
-"""Pixels on a side of what the focus is measured on, in the middle, where no field is chosen."""
+"""Pixels on a side of the middle of the picture, in which focus is measured if no field is chosen."""
 SHARP = 0.36
-"""Crispness (see quality.edges) of ink that is as sharp as pixels can show it."""
+"""The crispness (see quality) of ink that is as sharp as pixels can show."""
 INK = 0.12
-"""Contrast, as a share of the paper's brightness, below which there is nothing to focus on."""
-LONG, ENOUGH = 0.12, 0.4
-"""A straight edge is so long at least, and all of them together, as shares of the picture's width."""
-DIGITS = 3
-"""A number of so many digits has a base line."""
-SMALLEST = 24
-"""Pixels on the shorter side below which focus cannot be measured."""
+"""A contrast, as a share of the paper's brightness: below it there is no ink to measure focus on."""
+LONG = 0.12
+"""The shortest straight edge that counts, as a share of the picture's width."""
+ENOUGH = 0.4
+"""The least length of all of them together, as a share of the picture's width."""
+MIN_DIGITS = 3
+"""A number with fewer digits has no base line to measure tilt on."""
+MIN_SIDE = 24
+"""Pixels on the shorter side: in a smaller picture focus cannot be measured."""
 DIM = 90
-"""Brightness of paper, 0..255, below which more light would help."""
+"""Brightness of paper, 0..255: below it more light would help."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meters:
-    """What the page shows of a picture."""
+    """The measurements that the page shows."""
 
     focus: int | None
-    """0 to 100: how sharp the sharpest ink is, whatever the light. None: there is no ink to focus on."""
+    """0 to 100: how sharp the sharpest ink is, in any light. None: there is no ink to focus on."""
     light: int
     """0 to 100: how bright the brightest twentieth is."""
     verdict: str
-    """Of the light, in a word: too dark, dim, good, too bright."""
+    """The light in a word: "too dark", "dim", "good" or "too bright"."""
     glare: int
-    """Percent of the picture that a reflection covers."""
+    """Percent of the picture covered by reflections."""
     tilt: float | None
-    """Degrees clockwise by which lines of the page, or of writing, lie askew, -45..45; None: nothing is straight."""
+    """Degrees clockwise, -45..45, by which edges of the page or lines of writing are tilted; None: no line is found."""
 
 
 def measure(pixels: Grey, field: Grey | None, numbers: Sequence[Number]) -> Meters:
-    """Of a frame (h, w). Focus is that of the `field`'s pixels, or of the middle of the frame."""
+    """The measurements of a frame (h, w); focus is measured in the pixels of `field`, or (None) in the middle."""
     small = half_size(pixels)
     light = quality.measure_light(small)
     focus = focus_of(field if field is not None else middle(pixels))
@@ -56,22 +58,22 @@ def measure(pixels: Grey, field: Grey | None, numbers: Sequence[Number]) -> Mete
 
 
 def middle(pixels: Grey) -> Grey:
-    """At most MIDDLE px on a side."""
+    """The middle of a picture, at most MIDDLE px on a side."""
     height, width = pixels.shape
     top, left = max(0, (height - MIDDLE) // 2), max(0, (width - MIDDLE) // 2)
     return pixels[top : top + MIDDLE, left : left + MIDDLE]
 
 
 def focus_of(pixels: Grey) -> int | None:
-    """See Meters."""
-    if min(pixels.shape) < SMALLEST:
+    """Meters.focus of these pixels (h, w)."""
+    if min(pixels.shape) < MIN_SIDE:
         return None
     crispness, contrast = quality.edges(quality.relative_ink(pixels, quality.estimate_paper(pixels)))
     return None if contrast < INK else min(100, round(100 * crispness / SHARP))
 
 
 def verdict(light: quality.Light) -> str:
-    """See Meters."""
+    """Meters.verdict of this light."""
     status = quality.assess_light(light, None)
     if status is not Status.OK:
         return "too dark" if status is Status.TOO_DARK else "too bright"
@@ -79,14 +81,14 @@ def verdict(light: quality.Light) -> str:
 
 
 def tilt_of(small: Grey, numbers: Sequence[Number]) -> float | None:
-    """The middle angle of long straight edges; without enough of them, of the longest number's base line."""
-    edges = straight(small)
+    """The median angle of long straight edges; if there are too few, the angle of the longest number's base line."""
+    edges = straight_edges(small)
     if edges[:, 0].sum() > ENOUGH * small.shape[1]:
         order = np.argsort(edges[:, 1])
         lengths, angles = edges[order].T
         return round(float(angles[np.searchsorted(np.cumsum(lengths), lengths.sum() / 2)]), 1)
     longest = max(numbers, key=lambda number: len(number.digits), default=None)
-    if longest is None or len(longest.digits) < DIGITS:
+    if longest is None or len(longest.digits) < MIN_DIGITS:
         return None
     centres = np.array([(x + w / 2, y + h / 2) for x, y, w, h in (digit.box for digit in longest.digits)])
     if np.ptp(centres[:, 0]) < 1:
@@ -95,8 +97,8 @@ def tilt_of(small: Grey, numbers: Sequence[Number]) -> float | None:
     return round(float(np.degrees(np.arctan(slope))), 1)
 
 
-def straight(small: Grey) -> NDArray[np.float64]:
-    """(n, 2): length in pixels and angle to the nearer axis in degrees of each long straight edge."""
+def straight_edges(small: Grey) -> NDArray[np.float64]:
+    """Each long straight edge: (n, 2), length in pixels and angle to the nearer axis in degrees."""
     found = cv2.createLineSegmentDetector().detect(small)[0]
     if found is None:
         return np.zeros((0, 2))

@@ -1,4 +1,4 @@
-"""Lines of keys, values as types, and how problems are told."""
+"""Tables as dataclasses, values as types, and how problems are reported."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Options:
 
 
 def problems(text: str, checks: Mapping[str, Check] = NOTHING) -> list[str]:
-    """What is said of the section [paint] in `text`, a line each."""
+    """The problems of the section [paint] in `text`, a line each."""
     document = Document("c.toml", text)
     document.fill(("paint",), document.tables.get("paint", {}), Options, checks)
     with pytest.raises(ConfigError) as caught:
@@ -35,8 +35,8 @@ def problems(text: str, checks: Mapping[str, Check] = NOTHING) -> list[str]:
     return str(caught.value).split("\n")
 
 
-def test_a_right_table_becomes_the_dataclass() -> None:
-    """Values arrive with the types' own types; what is not given has its default."""
+def test_a_valid_table_becomes_the_dataclass() -> None:
+    """Values have the types of the dataclass; a key that is not given has its default."""
     document = Document("c.toml", 'paint = {name = "a", percent = 7, place = [[1, 2], [3, 4.5]]}')
     filled = document.fill(("paint",), document.tables["paint"], Options)
     assert filled == Options("a", percent=7, place=((1.0, 2.0), (3.0, 4.5)))
@@ -91,25 +91,25 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("wrong", "told"), WRONG)
-def test_a_wrong_value_is_told(wrong: str, told: str) -> None:
-    """File, line, section, key, what is allowed, and what was there instead."""
+@pytest.mark.parametrize(("wrong", "expected"), WRONG)
+def test_a_wrong_value_is_reported(wrong: str, expected: str) -> None:
+    """With file, line, section, key, what is allowed, and what was there instead."""
     [problem] = problems(f'[paint]\nname = "wall"\n\n{wrong}\n')
     assert problem.startswith("c.toml:4: [paint] ")
-    assert told in problem
+    assert expected in problem
 
 
-def test_a_needed_key_is_missed() -> None:
+def test_a_missing_key_is_reported() -> None:
     """A key without a default must be given; the line is its section's."""
     assert problems("\n[paint]\non = true\n") == [
         "c.toml:2: [paint] name: expected text in quotes; got nothing, and it is needed"
     ]
 
 
-def test_all_problems_are_told_in_the_order_of_the_file() -> None:
+def test_all_problems_are_reported_in_the_order_of_the_file() -> None:
     """Three mistakes are three lines, not three attempts."""
-    told = problems('[paint]\non = 1\nname = 2\nkid = "x"\n')
-    assert [line.split(" expected")[0] for line in told] == [
+    found = problems('[paint]\non = 1\nname = 2\nkid = "x"\n')
+    assert [line.split(" expected")[0] for line in found] == [
         "c.toml:2: [paint] on:",
         "c.toml:3: [paint] name:",
         "c.toml:4: [paint] kid:",
@@ -117,7 +117,7 @@ def test_all_problems_are_told_in_the_order_of_the_file() -> None:
 
 
 def test_a_section_that_is_a_value() -> None:
-    """`paint = 5` is told as a section that is missing."""
+    """`paint = 5` is reported: a section is expected."""
     assert problems("paint = 5") == ["c.toml:1: paint: expected a section [paint], in one bracket; got 5"]
 
 
@@ -140,12 +140,12 @@ NOT_TOML = [
 ]
 
 
-@pytest.mark.parametrize(("text", "told"), NOT_TOML)
-def test_what_is_no_toml_is_told_where_it_began(text: str, told: str) -> None:
+@pytest.mark.parametrize(("text", "expected"), NOT_TOML)
+def test_text_that_is_not_toml_is_reported_where_the_error_began(text: str, expected: str) -> None:
     """A syntax error names the statement that is wrong, not the place where the parser gave up."""
     with pytest.raises(ConfigError) as caught:
         Document("c.toml", text)
-    assert str(caught.value).startswith(told)
+    assert str(caught.value).startswith(expected)
 
 
 def test_secrets_are_not_repeated() -> None:
@@ -156,15 +156,15 @@ def test_secrets_are_not_repeated() -> None:
 
 
 def test_long_and_hostile_text() -> None:
-    """Text has no control characters, is bounded, and is shown short."""
+    """Text has no control characters, a largest length, and is shown short."""
     assert "expected text without control characters" in problems('[paint]\nname = "a\\u0000b"\n')[0]
     [long] = problems(f'[paint]\nname = "{"a" * 70_000}"\n')
     assert "expected at most 1024 characters" in long
     assert len(long) < 200
 
 
-def test_a_check_of_ones_own() -> None:
-    """A check that raises is told like a wrong type, and the other problems are still found."""
+def test_a_check_beyond_the_type() -> None:
+    """A check that raises is reported like a wrong type, and the other problems are still found."""
 
     def dark(value: object) -> None:
         raise ValueError("expected a dark colour")
@@ -176,7 +176,7 @@ def test_a_check_of_ones_own() -> None:
 
 
 def test_types_in_words() -> None:
-    """What may stand at a key, as a person would say it."""
+    """The values that a type allows, in words."""
     assert describe(Percent) == "a whole number, at least 0, at most 100"
     assert describe(Annotated[float, msgspec.Meta(gt=0)]) == "a number, above 0"
     assert describe(Annotated[float, msgspec.Meta(ge=0.5)]) == "a number, at least 0.5"

@@ -1,4 +1,4 @@
-"""A configuration that cannot be used at the start: the last one that ran does its work."""
+"""If the configuration cannot be used at the start, the daemon runs with the last good one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GOOD = '[device]\nid = "dock3"\n'
 
 
 def test_the_last_good_copy_runs(tmp_path: Path) -> None:
-    """A file with a typo, one that is empty of sense, one that is gone: the copy runs, and why is told."""
+    """The file has a typo, is binary, or is gone: the copy is used, and the reason is returned."""
     file, copy = tmp_path / "c.toml", tmp_path / "last-good.toml"
     file.write_text(GOOD)
     configuration = ConfigFile(file, copy)
@@ -28,7 +28,7 @@ def test_the_last_good_copy_runs(tmp_path: Path) -> None:
 
 
 def test_without_a_copy_the_error_is_raised(tmp_path: Path) -> None:
-    """There is nothing to go on with: none was kept, or of another file, or it is damaged as well."""
+    """There is no copy, it is of another file, or it is damaged as well."""
     file, copy = tmp_path / "c.toml", tmp_path / "last-good.toml"
     other = tmp_path / "other.toml"
     other.write_text(GOOD)
@@ -39,8 +39,8 @@ def test_without_a_copy_the_error_is_raised(tmp_path: Path) -> None:
             ConfigFile(file, copy).load_at_start()
 
 
-def test_what_has_not_changed_is_not_written_again(tmp_path: Path) -> None:
-    """A start costs no write."""
+def test_an_unchanged_file_is_not_copied_again(tmp_path: Path) -> None:
+    """A start writes nothing to the disk."""
     file, copy = tmp_path / "c.toml", tmp_path / "last-good.toml"
     file.write_text(GOOD)
     ConfigFile(file, copy).save_copy()

@@ -1,4 +1,4 @@
-"""What a configuration may say, and what is told of one that is wrong."""
+"""The keys of a configuration, and what is reported of a wrong one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FIELD = '[[field]]\nname = "units"\nregion = [0.1, 0.2, 0.5, 0.25]\n'
 
 
 def problems(text: str) -> list[str]:
-    """What is told of a configuration, a line each, without the file's name."""
+    """The problems of a configuration, a line each, without the name of the file."""
     with pytest.raises(ConfigError) as caught:
         parse("c.toml", text)
     assert caught.value.exit_code == 78
@@ -50,7 +50,7 @@ def test_defaults() -> None:
 
 
 def test_a_full_file(tmp_path: Path) -> None:
-    """Each section ends up in its own type."""
+    """Each section becomes its own type."""
     (tmp_path / "c.toml").write_text(
         '[device]\nid = "dock3"\n[camera]\nsource = "simulated"\nseed = 7\n'
         + FIELD
@@ -91,20 +91,20 @@ def test_state_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def uncommented(kind: str) -> str:
-    """default.toml with every key switched on, and of the cameras this one."""
+    """default.toml with every key uncommented, and of the cameras only this one."""
     text = re.sub(r"(?m)^#(?=[\[a-z])", "", DEFAULT)
     sections = re.split(r"(?m)^(?=\[)", text)
     return "".join(part for part in sections if not part.startswith("[camera]") or f'source = "{kind}"' in part)
 
 
 def test_default_toml_as_it_stands_is_the_default() -> None:
-    """A person who starts from it starts from what the daemon does without any."""
+    """A person who starts with it has the same configuration as without any."""
     assert parse("default.toml", DEFAULT) == load(None)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_default_toml_switched_on_says_the_defaults(kind: str) -> None:
-    """Every key of every type is in it, with the type's default; where there is none, an example."""
+def test_default_toml_uncommented_has_the_defaults(kind: str) -> None:
+    """Every key of every type is in it, with its default; an example if it has none."""
     read = parse("default.toml", uncommented(kind))
     assert read.camera.kind == kind
     assert_defaults(read.camera.options, uncommented(kind))
@@ -128,7 +128,7 @@ def test_default_toml_explains_every_key() -> None:
     lines = DEFAULT.split("\n")
     for above, line in pairwise(lines):
         if re.match(r"#?[a-z_]+ = ", line):
-            assert re.match(r"# .*\S", above), f"nothing is said above {line!r}"
+            assert re.match(r"# .*\S", above), f"no comment above {line!r}"
 
 
 # What is wrong
@@ -184,7 +184,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "start", "inside"), WRONG)
-def test_what_is_wrong_is_told(text: str, start: str, inside: str) -> None:
+def test_a_wrong_configuration_is_reported(text: str, start: str, inside: str) -> None:
     """Line, section and key, what is allowed, what was there, and what was probably meant."""
     [problem] = problems(text)
     assert problem.startswith(start)
@@ -193,7 +193,7 @@ def test_what_is_wrong_is_told(text: str, start: str, inside: str) -> None:
 
 @pytest.mark.parametrize("name", ["a/#", "+", "../x", "", "a" * 65, "a" * 70_000, "a\\u0000", "a\\n", "Größe"])
 def test_names_fit_topics(name: str) -> None:
-    """A device or field whose name could mean something in a topic or a path is refused, in a short line."""
+    """A name with characters that have a meaning in topics or paths is refused, in a short line."""
     for text in (f'[device]\nid = "{name}"\n', f'[[field]]\nname = "{name}"\nregion = [0, 0, 1, 1]\n'):
         [problem] = problems(text)
         assert "expected 1 to 64 of A-Z a-z 0-9 _ -, in quotes" in problem
@@ -214,21 +214,21 @@ REGIONS = [
 ]
 
 
-@pytest.mark.parametrize(("region", "told"), REGIONS)
-def test_regions_that_hold_nothing(region: str, told: str) -> None:
+@pytest.mark.parametrize(("region", "expected"), REGIONS)
+def test_regions_that_hold_nothing(region: str, expected: str) -> None:
     """A region without an inside, inside out, or in two units at once is refused."""
     [problem] = problems(f'[[field]]\nname = "x"\nregion = {region}\n')
     assert problem.startswith("3: [[field]] region: ")
-    assert told in problem
+    assert expected in problem
 
 
-def test_everything_wrong_is_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     """Five mistakes in five sections are five lines, in the order of the file."""
-    told = problems(
+    found = problems(
         '[device]\nid = "a b"\n[camera]\nsource = "x"\n[[field]]\n'
         'name = "f"\n[mqtt]\nurl = ""\n[outbox]\nmax_age = "x"\n'
     )
-    assert [line.split(":")[0] for line in told] == ["2", "4", "5", "8", "10"]
+    assert [line.split(":")[0] for line in found] == ["2", "4", "5", "8", "10"]
 
 
 def test_a_login_in_the_url_is_refused_and_not_repeated() -> None:
@@ -240,7 +240,7 @@ def test_a_login_in_the_url_is_refused_and_not_repeated() -> None:
 
 
 def test_password_files(tmp_path: Path) -> None:
-    """A password file must be there and not be readable for everybody; what was given is not repeated."""
+    """A password file must exist and not be readable for everybody; its name is not repeated."""
     secret = tmp_path / "secret"
     secret.write_text("hunter2")
     secret.chmod(0o644)
@@ -267,7 +267,7 @@ def test_certificates(tmp_path: Path) -> None:
 # The file itself
 
 
-def told_of(path: Path) -> str:
+def error_of(path: Path) -> str:
     with pytest.raises(ConfigError) as caught:
         load(path)
     return str(caught.value)
@@ -282,43 +282,43 @@ FILES = [
 ]
 
 
-@pytest.mark.parametrize(("content", "told"), FILES)
-def test_files_that_are_no_text(tmp_path: Path, content: bytes, told: str) -> None:
-    """Byte order mark, other encodings, binary, endless: told with the file's name."""
+@pytest.mark.parametrize(("content", "expected"), FILES)
+def test_files_that_are_no_text(tmp_path: Path, content: bytes, expected: str) -> None:
+    """Byte order mark, other encodings, binary, too large: reported with the name of the file."""
     path = tmp_path / "c.toml"
     path.write_bytes(content)
-    assert told_of(path).startswith(f"{path}{told}")
+    assert error_of(path).startswith(f"{path}{expected}")
 
 
 def test_tabs_and_windows_line_ends_are_fine(tmp_path: Path) -> None:
-    """What other editors do to white space does no harm."""
+    """White space of other editors is accepted."""
     (tmp_path / "c.toml").write_bytes(b"[camera]\r\n\tsource\t=\t'simulated'\r\n")
     assert load(tmp_path / "c.toml").camera.kind == "simulated"
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
-    """Missing, a directory, inside a file: told as what it is, with the way to a new one."""
+    """Missing, a directory, inside a file: reported as what it is, with the command that makes a new one."""
     missing = tmp_path / "c.toml"
-    assert f"edge-daemon config > {missing}" in told_of(missing)
-    assert "got a directory" in told_of(tmp_path)
+    assert f"edge-daemon config > {missing}" in error_of(missing)
+    assert "got a directory" in error_of(tmp_path)
     missing.write_text("")
-    assert "expected a readable file; got: Not a directory" in told_of(missing / "x")
-    assert "File name too long" in told_of(tmp_path / ("x" * 5000))
+    assert "expected a readable file; got: Not a directory" in error_of(missing / "x")
+    assert "File name too long" in error_of(tmp_path / ("x" * 5000))
 
 
 def test_a_file_that_may_not_be_read(nobody: Path) -> None:
-    """It is told who may not, where, and how that is given: of the file, or of a folder on the way to it."""
+    """The error names the user, the file or the folder above it, and the command that gives permission."""
     path = nobody / "c.toml"
     path.touch(0o000)
     user = pwd.getpwuid(os.geteuid()).pw_name
-    assert f"a file that the user {user} may read; {path} does not allow it. As root: chgrp " in told_of(path)
+    assert f"a file that the user {user} may read; {path} does not allow it. As root: chgrp " in error_of(path)
     nobody.chmod(0o600)
-    assert f"{nobody} does not allow it" in told_of(path)
-    assert f"chmod g+x {nobody}" in told_of(path)
+    assert f"{nobody} does not allow it" in error_of(path)
+    assert f"chmod g+x {nobody}" in error_of(path)
 
 
-def test_one_that_may_not_be_read_is_not_tried_again(nobody: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`edge-daemon run` ends with 78, which systemd does not restart on."""
+def test_a_file_that_may_not_be_read_ends_the_daemon_for_good(nobody: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`edge-daemon run` ends with 78, after which systemd does not restart it."""
     path = nobody / "c.toml"
     path.touch(0o000)
     monkeypatch.setenv("STATE_DIRECTORY", str(nobody))
@@ -331,7 +331,7 @@ def test_one_that_may_not_be_read_is_not_tried_again(nobody: Path, monkeypatch: 
 
 @pytest.fixture
 def nobody() -> Iterator[Path]:
-    """A folder of a user who may not read everything: root becomes nobody for a while."""
+    """A folder of an unprivileged user: root becomes nobody during the test."""
     root = os.geteuid() == 0
     with tempfile.TemporaryDirectory() as name:
         if root:
@@ -346,6 +346,6 @@ def nobody() -> Iterator[Path]:
                 os.setegid(0)
 
 
-def test_every_section_has_a_place() -> None:
+def test_config_has_every_section() -> None:
     """Config holds what each section says, once as values and once as it is written, and nothing else."""
     assert {field.name for field in fields(Config)} == {*schema.SECTIONS} - {"field"} | {"fields", "written"}

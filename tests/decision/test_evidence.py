@@ -1,4 +1,4 @@
-"""Frames are evidence as far as they show something new."""
+"""Frames add evidence only if they show something new."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ def evidence(sure: float, views: int, frames: int = 12) -> Evidence:
 
 
 def test_a_view_counts_once() -> None:
-    """A hundred frames of one view say no more than three; three views say three times as much, ten no more."""
+    """A hundred frames of one view weigh no more than three; three views weigh three times as much, ten no more."""
     once = evidence(0.7, 1).lead("17")
     assert evidence(0.7, 1, 100).lead("17") == pytest.approx(once)
     assert evidence(0.7, 3).lead("17") == pytest.approx(3 * once)
     assert evidence(0.7, 10).lead("17") == pytest.approx(3 * once)
 
 
-def test_that_it_is_none_of_them_is_a_rival() -> None:
-    """A lone candidate of 0.4 lies behind."""
+def test_none_of_the_candidates_is_a_possibility_too() -> None:
+    """A single candidate with 0.4 does not lead."""
     assert evidence(0.4, 3).lead("17") < 0
 
 
-def test_noise_and_light_are_no_new_view_but_a_digit_is() -> None:
-    """Sensor noise and a lamp's flicker leave the view what it is; a stroke more makes a new one."""
+def test_a_new_digit_makes_a_new_view_and_noise_does_not() -> None:
+    """Sensor noise and the flicker of a lamp do not change the view; one more stroke does."""
     rng = np.random.default_rng(0)
     paper = np.full((90, 280), 180.0)
     views = ViewCounter()
@@ -40,8 +40,8 @@ def test_noise_and_light_are_no_new_view_but_a_digit_is() -> None:
     assert views.number(paper.astype(np.uint8)) == 2
 
 
-def test_a_followed_number_keeps_its_view_while_its_box_jitters() -> None:
-    """The place of the last view is compared, not the box of the moment."""
+def test_a_tracked_number_keeps_its_view_while_its_box_jitters() -> None:
+    """The place of the last view is compared, not the present box."""
     frame = np.full((200, 200), 180, np.uint8)
     frame[50:90, 60:66] = 40
     views = ViewCounter()
@@ -52,8 +52,8 @@ def test_a_followed_number_keeps_its_view_while_its_box_jitters() -> None:
     assert views.number_in(other, (50, 45, 60, 50)) != before
 
 
-def test_nothing_written_nothing_changed() -> None:
-    """What one view has said for long is not changed by a second of something else; a new view changes it."""
+def test_a_misread_in_one_view_changes_nothing() -> None:
+    """A text that one view has had for long is not replaced after a second of another one; a new view replaces it."""
     gathered = evidence(0.9, 1, 30)
     for i in range(30, 42):
         gathered.add(Observation(i / 5, 0.0, Status.OK, (("11", 0.9),), (), 0))
@@ -65,7 +65,7 @@ def test_nothing_written_nothing_changed() -> None:
 
 
 def test_frames_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asked again without a new opinion, the same is decided without counting anew; a new opinion is counted."""
+    """Without a new observation the decision is not computed again; with one it is."""
     counts: list[str | None] = []
     count = Evidence._decide
 

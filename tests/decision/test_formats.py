@@ -1,4 +1,4 @@
-"""Digits as read -> the text and value that a format makes of them."""
+"""Digits as read -> their text and value by a format."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from edge_daemon.recognition.punctuation import Marks
     ],
 )
 def test_digits_become_text_and_value(pattern: str, digits: str, text: str | None, value: float | None) -> None:
-    """Separators come where the format has them; what does not fit is None."""
+    """Separators are where the format has them; digits that do not fit give None."""
     check(pattern)
     form = Format(pattern)
     assert form.text(digits) == text
     assert (form.value(text) if text else None) == value
 
 
-def test_what_does_not_fit_still_speaks_against_what_does() -> None:
-    """A misfit's confidence counts for a quarter: 0.9 against a doubt of 0.05 rises, 0.1 does not become sure."""
+def test_candidates_that_do_not_fit_keep_a_quarter_of_their_weight() -> None:
+    """0.9 beside 0.05 that does not fit rises; 0.1 does not become certain."""
     [(text, sure)] = Format("##").fit((("123", 0.6), ("12", 0.3)))
     assert text == "12"
     assert sure == pytest.approx(0.3 / 0.55)
@@ -58,7 +58,7 @@ def test_what_does_not_fit_still_speaks_against_what_does() -> None:
     ],
 )
 def test_marks_that_were_seen(pattern: str, digits: str, seen: Marks, text: str | None, value: float | None) -> None:
-    """A minus and a point count where the format asks for them; a point that must be seen and is not fits nothing."""
+    """A minus and a point count if the format has them; without a point that must be seen nothing fits."""
     check(pattern)
     form = Format(pattern)
     assert form.text(digits, seen) == text
@@ -68,15 +68,15 @@ def test_marks_that_were_seen(pattern: str, digits: str, seen: Marks, text: str 
 
 
 def test_a_text_of_another_length_has_no_place_for_a_seen_point() -> None:
-    """The point was seen between the digits of the best candidate; a longer one cannot say where it stands."""
+    """The point was seen between the digits of the best candidate; in a longer one its place is unknown."""
     fitting = Format("?#.#?").fit((("125", 0.6), ("1255", 0.4)), Marks(points=(2,)))
     assert [text for text, _ in fitting] == ["12.5"]
 
 
-@pytest.mark.parametrize(("pattern", "turn"), [("####", 10000), ("##.#", 100), ("##?", None), ("", None)])
-def test_where_a_counter_rolls_over(pattern: str, turn: float | None) -> None:
+@pytest.mark.parametrize(("pattern", "rollover"), [("####", 10000), ("##.#", 100), ("##?", None), ("", None)])
+def test_where_a_counter_rolls_over(pattern: str, rollover: float | None) -> None:
     """Only a format of a fixed number of digits has a highest value."""
-    assert Format(pattern).turn == turn
+    assert Format(pattern).rollover == rollover
 
 
 @pytest.mark.parametrize(
@@ -109,6 +109,6 @@ def test_where_a_counter_rolls_over(pattern: str, turn: float | None) -> None:
         ("^20[0-9]{2}$", 1921, None),
     ],
 )
-def test_what_a_person_says_is_written(pattern: str, value: str | int | float, text: str | None) -> None:
-    """A number gets the zeros that the format has; a text must be as it would be read."""
+def test_the_text_of_a_value_that_a_person_sets(pattern: str, value: str | int | float, text: str | None) -> None:
+    """A number gets the zeros that the format needs; a text must be as it would be read."""
     assert Format(pattern).written(value) == text

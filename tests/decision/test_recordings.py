@@ -1,4 +1,4 @@
-"""Recorded days through `edge-daemon replay`: what is published of them, and when."""
+"""Recorded days through `edge-daemon replay`: what is published, and when."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def replay(*arguments: str) -> list[dict[str, Any]]:
     [pytest.param(s, id=s.name, marks=[] if s.name in QUICK else [pytest.mark.slow]) for s in RECORDED],
 )
 def test_what_is_published_of_a_recording(scenario: Recorded, tmp_path: Path) -> None:
-    """Exactly what the table says and nothing besides, each soon after its cause, on the recording's own clock."""
+    """Exactly the rows of the table, each soon after its cause, on the clock of the recording."""
     folder, config = tmp_path / "day", tmp_path / "edge.toml"
     folder.mkdir()
     record(scenario, folder)
@@ -104,7 +104,7 @@ def test_what_is_published_of_a_recording(scenario: Recorded, tmp_path: Path) ->
 
 
 def test_a_film_of_a_day(tmp_path: Path) -> None:
-    """The simulated camera filmed as motion JPEG: the number and the one after it, on the film's time stamps."""
+    """The simulated camera as a motion JPEG video: both numbers, at the times of the video."""
     path, scene = tmp_path / "day.avi", Scene(5, "whiteboard", SIZE)
     film = cv2.VideoWriter(str(path), cv2.CAP_OPENCV_MJPEG, cv2.VideoWriter.fourcc(*"MJPG"), 10.0, SIZE)
     for seq in range(80):
@@ -121,7 +121,7 @@ def test_a_film_of_a_day(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif("EDGE_DAEMON_DATA" not in os.environ, reason="EDGE_DAEMON_DATA names no folder with dev/video")
 def test_a_film_of_real_paper() -> None:
-    """Of every film exactly the numbers that its truth names, and no other, ever."""
+    """From each video exactly the numbers of its truth, and never another one."""
     folder = Path(os.environ["EDGE_DAEMON_DATA"]) / "dev" / "video"
     truth = json.loads((folder / "truth.json").read_text())
     for name, there in truth.items():

@@ -1,4 +1,4 @@
-"""Days in the life of a field: what is written, and what is said of it and when."""
+"""Scenarios of one field: what is written, what is published, and when."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ SCENARIOS = [
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.name)
-def test_said_of_what_frames_say(scenario: Scenario) -> None:
-    """At the times of the table exactly what it says, and nothing besides."""
+def test_readings_of_given_numbers(scenario: Scenario) -> None:
+    """Exactly the rows of the table, at their times."""
     assert play(scenario) == list(scenario.said)
 
 
@@ -127,8 +127,8 @@ FILMED = [
 
 
 @pytest.mark.parametrize("scenario", FILMED, ids=lambda s: s.name)
-def test_said_of_what_is_written(scenario: Filmed) -> None:
-    """On the simulated camera's paper: these texts in this order, and no other ever."""
+def test_readings_of_simulated_pictures(scenario: Filmed) -> None:
+    """These texts in this order, and never another one."""
     said = film(scenario)
     texts = [r.text for r in said if r.status is Status.OK]
     assert [text for i, text in enumerate(texts) if i == 0 or text != texts[i - 1]] == list(scenario.texts)

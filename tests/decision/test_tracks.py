@@ -1,4 +1,4 @@
-"""Numbers of the whole frame: what a hand leaves of one is no other number."""
+"""Numbers of the whole frame: the part of a number that a hand leaves in view is not another number."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ WHOLE = Number((120, 90, 180, 60), (("1014", 0.95),), ())
 REST = Number((120, 90, 40, 60), (("1", 0.95),), ())
 
 
-def said(shown: list[tuple[float, Grey, Number]]) -> list[str | None]:
-    """The texts that are said, in order, of pictures shown for so many seconds."""
+def published(shown: list[tuple[float, Grey, Number]]) -> list[str | None]:
+    """The texts that are published, in order, for pictures that are shown for some seconds each."""
     voter, seq, rng, texts = Voter((), "digits@1", "cpu"), 0, np.random.default_rng(0), []
     for seconds, picture, number in shown:
         for _ in range(round(seconds * FPS)):
@@ -29,22 +29,22 @@ def said(shown: list[tuple[float, Grey, Number]]) -> list[str | None]:
 
 
 @pytest.mark.parametrize("skin", [90, 250])
-def test_what_a_hand_leaves_of_a_number_is_not_said(skin: int) -> None:
-    """1014, of which something lies over all but the 1 for a minute: no 1 is said, and 1014 again when it has gone."""
+def test_the_part_of_a_number_beside_a_hand_is_not_published(skin: int) -> None:
+    """Something covers all of 1014 but the 1 for a minute: 1 is not published, and 1014 again when it has gone."""
     written = page([("1014", 120, 90)], height=60, paper=170)
     covered = written.copy()
     covered[60:, 165:] = skin
-    assert said([(3, written, WHOLE), (60, covered, REST), (5, written, WHOLE)]) == ["1014", "1014"]
+    assert published([(3, written, WHOLE), (60, covered, REST), (5, written, WHOLE)]) == ["1014", "1014"]
 
 
-def test_what_is_wiped_in_part_is_said() -> None:
-    """1014, of which 014 is wiped away in the same light: it is 1 now."""
+def test_the_rest_of_a_wiped_number_is_published() -> None:
+    """014 of 1014 is wiped in the same light: it is 1 now."""
     written, wiped = page([("1014", 120, 90)], height=60, paper=170), page([("1", 120, 90)], height=60, paper=170)
-    assert said([(3, written, WHOLE), (5, wiped, REST)]) == ["1014", "1"]
+    assert published([(3, written, WHOLE), (5, wiped, REST)]) == ["1014", "1"]
 
 
-def test_what_stands_there_when_a_hand_has_gone_is_said() -> None:
-    """1014 was read while a hand lay beside it; it goes, and has wiped all but the 1."""
+def test_the_number_left_by_a_hand_is_published() -> None:
+    """1014 was read while a hand lay beside it; the hand wipes all but the 1, and goes."""
     beside, wiped = page([("1014", 120, 90)], height=60, paper=170), page([("1", 120, 90)], height=60, paper=170)
     beside[60:, 310:] = 90
-    assert said([(3, beside, WHOLE), (5, wiped, REST)]) == ["1014", "1"]
+    assert published([(3, beside, WHOLE), (5, wiped, REST)]) == ["1014", "1"]

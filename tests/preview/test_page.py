@@ -88,7 +88,7 @@ def test_a_field_is_drawn_saved_and_read(tmp_path: Path, broker: Mosquitto, reco
 
 
 def test_fields_by_keyboard(tmp_path: Path) -> None:
-    """Without a pointer: a field is put in the middle, its corner moved by arrow keys, removed again."""
+    """Without a pointer: a field is added in the middle, its corner moved with arrow keys, and removed."""
     (tmp_path / "my.toml").write_text(f"[camera]\n{CAMERA}")
     with preview(tmp_path / "my.toml") as (_, url), chromium() as browser:
         browser.get(url)
@@ -105,7 +105,7 @@ def test_fields_by_keyboard(tmp_path: Path) -> None:
 
 
 def test_twenty_samples_are_labelled(tmp_path: Path) -> None:
-    """One key each: confirmed, another candidate, no number; one is typed, one taken back and said anew."""
+    """One key each: confirmed, another candidate, no number; one is typed, one undone and labelled again."""
     store = samples(tmp_path / "state" / "samples")
     (tmp_path / "my.toml").write_text(f"[camera]\n{CAMERA}")
     with preview(tmp_path / "my.toml") as (_, url), chromium() as browser:
@@ -147,8 +147,8 @@ def test_it_can_be_used_by_everybody(tmp_path: Path, dark: bool, phone: bool) ->
         assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_the_end_is_told(tmp_path: Path) -> None:
-    """When the preview has ended the page says so, and how to start it anew."""
+def test_the_page_says_that_the_preview_has_ended(tmp_path: Path) -> None:
+    """And how to start it again."""
     (tmp_path / "my.toml").write_text(f"[camera]\n{CAMERA}")
     with preview(tmp_path / "my.toml") as (process, url), chromium() as browser:
         browser.get(url)
@@ -158,7 +158,7 @@ def test_the_end_is_told(tmp_path: Path) -> None:
 
 
 def test_the_message_is_what_the_daemon_would_send(tmp_path: Path) -> None:
-    """What stands under "As it would be sent" is a reading's payload."""
+    """The message on the page is the payload of a reading."""
     text, (x, y, w, h) = written()
     field = f'[[field]]\nname = "units"\nregion = [{x:.3f}, {y:.3f}, {w:.3f}, {h:.3f}]\n'
     (tmp_path / "my.toml").write_text(f"[camera]\n{CAMERA}{field}")
