@@ -36,7 +36,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The type annotation of a FieldOptions key that is a rule: when a value breaks it, and what is published and shown then.
+    """The type annotation of a FieldOptions key that is a rule: when it is broken, and what is published then.
 
     A check takes the key's value and returns whether the rule is broken. It runs only where the key is set.
     """
