@@ -1,9 +1,9 @@
-"""The nouns, one for each arrow of the path, and the seams where adapters plug in.
+"""The nouns, one for each arrow of the path, and the interfaces that adapters implement.
 
     Frame -> Patch -> Line -> Number -> Reading | Event -> (outbox) -> Message
 
-Everything here is frozen. What holds pixels compares by identity (`eq=False`) and its arrays are read-only by
-convention: a stage that wants to draw copies first.
+All types are frozen. Those that hold pixels compare by identity (`eq=False`), and their arrays are read-only by
+convention: copy before you draw.
 """
 
 from __future__ import annotations
@@ -22,32 +22,31 @@ Grey = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 """x, y, width, height in pixels; x to the right, y down, the origin at the top left corner."""
 
-
 DIGITS = "0123456789"
 NOT_A_DIGIT = 10
-"""Column of a classifier's scores that says: this ink is no digit. Columns 0 to 9 are the digits."""
+"""Column of a classifier's scores for ink that is no digit. Columns 0 to 9 are the digits."""
 NOT = "not"
-"""How that column is called, in manifests and as a folder of crops."""
+"""Name of that column, in manifests and as a folder of crops."""
 LABELS = (*DIGITS, NOT)
 """The names of all columns."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """What the camera saw at one moment."""
+    """One picture of the camera."""
 
     seq: int
-    """Counts from 0 within one run of the source; frames that were dropped leave gaps."""
+    """Counts from 0 within one run of the source; dropped frames leave gaps."""
     at: float
     """Wall clock, seconds since 1970 (UTC), when the frame was taken."""
     mono: float
-    """Monotonic clock in seconds at the same moment; the only one that timers use."""
+    """Monotonic clock in seconds at the same moment; timers use only this one."""
     pixels: Grey
-    """An owned copy: the camera's buffer has been given back."""
+    """An owned copy: the camera's buffer has been returned."""
 
 
 class Status(StrEnum):
-    """Why a reading is, or is not, what is written there. The spelling is the one on the wire."""
+    """Whether a reading is valid, and if not, why. The spelling is the one in MQTT payloads."""
 
     OK = "ok"
     LOW_CONFIDENCE = "low_confidence"
@@ -68,7 +67,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Patch:
-    """What one field looked like in one frame, turned upright."""
+    """One field cut out of one frame, turned upright."""
 
     field: str | None
     """The field's name, or None where the whole frame is searched."""
@@ -77,19 +76,19 @@ class Patch:
     to_frame: NDArray[np.float64]
     """(3, 3) homography: patch pixels to frame pixels."""
     status: Status = Status.OK
-    """Whether it can be read: what is not OK (too dark, glare, a hand in the way, ...) is never read."""
+    """Whether it can be read: a patch that is not OK (too dark, glare, a hand over it, ...) is never read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Glyph:
-    """One thing that may be a digit: cut out, not normalised."""
+    """Ink that may be one digit: cut out, not normalised."""
 
     box: Box
     """In pixels of the patch."""
     ink: Grey
     """(h, w): 0 is paper, 255 the darkest ink; only this glyph's strokes, its neighbours blanked out."""
     chance: float = 0.5
-    """That its ink is a digit's, judged by what is around it; even where nobody looked."""
+    """The probability that it is a digit's ink, from its surroundings; 0.5: not known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,14 +104,15 @@ class Line:
     glyphs: tuple[Glyph, ...]
     edges: tuple[tuple[int, int], ...]
     priors: tuple[float, ...]
-    """For each glyph the log-likelihood of its geometry (0 = ordinary), before anyone has read it."""
+    """For each glyph the log-likelihood of its geometry (0: ordinary), before classification."""
 
     @property
     def nodes(self) -> int:
+        """The number of nodes."""
         return 1 + max((end for _, end in self.edges), default=0)
 
     def forwards(self) -> list[int]:
-        """The glyphs in an order in which whatever ends at a node comes before whatever starts there."""
+        """The glyphs in an order in which each comes after all that end at its first node."""
         return sorted(range(len(self.edges)), key=lambda i: self.edges[i])
 
 
@@ -131,15 +131,15 @@ class Digit:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """What ONE picture says of one number: an opinion."""
+    """One number as read in ONE picture."""
 
     box: Box
     candidates: tuple[Candidate, ...]
-    """Up to three whole texts, best first. Calibrated: of those said with 0.9, nine in ten are right."""
+    """Up to three whole texts, best first. Calibrated: of those with confidence 0.9, nine in ten are right."""
     digits: tuple[Digit, ...]
     """Of the best candidate, left to right."""
     whole: float = 1.0
-    """How sure it is, 0..1, that no digit right beside these belongs to it; in `candidates` that is accounted for."""
+    """The probability, 0..1, that no digit beside these belongs to it; `candidates` account for it."""
 
     @property
     def text(self) -> str:
@@ -152,7 +152,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What we are prepared to SAY of one field."""
+    """What is published of one field: what several frames agree on."""
 
     field: str
     status: Status
@@ -166,22 +166,22 @@ class Reading:
     digits: tuple[Digit, ...]
     """Boxes in pixels of the frame."""
     votes: tuple[int, int]
-    """Frames that agreed, frames that were asked."""
+    """Frames that agreed, frames that were counted."""
     captured_at: float
-    """When the frame was taken that this reading speaks of; seconds since 1970."""
+    """When the frame of this reading was taken; seconds since 1970."""
     value_at: float | None
-    """When `text` was read; a rejected reading keeps the time of the accepted one."""
+    """When `text` was read, seconds since 1970; a rejected reading keeps the time of the accepted one."""
     model: str
     backend: str
     gone: bool = False
-    """The number has left the picture (whole-frame mode): its retained topic is to be cleared."""
+    """The number has left the picture (whole-frame mode): its retained topic is cleared."""
     overruled: str | None = None
-    """What a person said is not what is written there, though it is read; kept over restarts, and not sent."""
+    """A text that is read there, but was corrected by a person; kept over restarts, and not sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happened. The spelling of `type` is the one on the wire."""
+    """Something that happened. The spelling of `type` is the one in MQTT payloads."""
 
     type: str
     field: str | None
@@ -190,19 +190,19 @@ class Event:
 
 
 Record = Reading | Event
-"""What the outbox keeps."""
+"""What the outbox stores."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A record as the outbox holds it."""
+    """A record in the outbox."""
 
     seq: int
-    """Never goes back."""
+    """Number of the record; never decreases."""
     id: str
-    """device/epoch/seq: how a consumer knows what it has seen."""
+    """device/epoch/seq: with it a consumer recognises duplicates."""
     synced: bool
-    """The wall clock had been set when the record was put."""
+    """Whether the wall clock was synchronised when the record was put."""
     record: Record
 
 
@@ -219,7 +219,7 @@ class Message:
     user: tuple[tuple[str, str], ...] = ()
     """User properties, name and value (MQTT 5 only)."""
     correlation: bytes | None = None
-    """How who asked knows the answer again (MQTT 5 only)."""
+    """Correlation data of the request that this answers (MQTT 5 only)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,43 +229,43 @@ class ReceivedMessage:
     topic: str
     payload: bytes
     retain: bool = False
-    """It lay at the broker before we asked."""
+    """Whether it was retained at the broker before we subscribed."""
     user: tuple[tuple[str, str], ...] = ()
     response_topic: str = ""
     correlation: bytes | None = None
 
 
 class Outcome(Enum):
-    """What became of a message that was handed to a sink."""
+    """The result of sending a message."""
 
     DELIVERED = "delivered"
-    KEEP = "keep"  # not now: try again later
-    REFUSED = "refused"  # never: the broker will not take it
+    KEEP = "keep"  # not now: it is sent again later
+    REFUSED = "refused"  # for good: the broker does not accept it
 
 
 class Request(Enum):
-    """Why the path was left."""
+    """A request to leave the path."""
 
     STOP = "stop"
     RELOAD = "reload"
     RESTART = "restart"
 
 
-# The seams. Each is called from one thread, never in parallel; no locks are needed.
+# The interfaces. Each is called from one thread, never in parallel; no locks are needed.
 
 
 class Source(Protocol):
-    """Where frames come from."""
+    """A source of frames: a camera, files, a stream."""
 
     def set_active(self, active: bool) -> None:
-        """From the next frame on: frames at the active rate while something happens, at the idle rate while not."""
+        """Choose the rate from the next frame on: active while something changes, else idle."""
 
     def frames(self, tick: float) -> Iterator[Frame | None]:
-        """Frames as they come; None whenever `tick` seconds went by without one.
+        """Frames as they come; None whenever `tick` seconds have passed without one.
 
         Ends when there are no more (files). Closing the generator releases the camera.
-        Raises CameraError when the camera is absent or has gone: it may be asked again later. CameraHangsError when
-        it is there and gives nothing: only a new process helps. PictureError for a file.
+        Raises CameraError when the camera is absent or has gone: it may be opened again later. CameraHangsError when
+        it gives nothing although it is there: only a new process helps. PictureError for a file.
         """
 
 
@@ -289,7 +289,7 @@ class Listener:
 
 
 class Classifier(Protocol):
-    """Says which digit a glyph is."""
+    """Classifies glyphs: which digit each is."""
 
     @property
     def name(self) -> str:
@@ -297,7 +297,7 @@ class Classifier(Protocol):
 
     @property
     def backend(self) -> str:
-        """What it runs on now: cpu or edgetpu."""
+        """Where it runs now: cpu or edgetpu."""
 
     def classify(self, glyphs: Sequence[Glyph]) -> NDArray[np.float32]:
         """Probabilities, shape (len(glyphs), 11), rows summing to 1, in the order of `glyphs`.

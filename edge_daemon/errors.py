@@ -1,28 +1,51 @@
-"""What can go wrong, as types. Imports nothing.
+"""All foreseen errors. Imports nothing.
 
-One root, so that the command line can turn every foreseen failure into one line for the person; each leaf
-also inherits the builtin that a caller who does not know us would catch.
+The command line turns an EdgeDaemonError into one line for the user and an exit code; each class also inherits the
+builtin exception that a caller who does not know this package would catch.
+
+    EdgeDaemonError
+    |-- ConfigError                ValueError          exit code 78
+    |-- PictureError               OSError
+    |-- CameraError                OSError
+    |   `-- CameraHangsError
+    |-- ModelError                 ValueError
+    |   `-- RuntimeMissingError    ImportError
+    |-- ChildError                 ChildProcessError
+    |-- UpdateError                OSError
+    |   `-- DistrustError
+    |-- PublishError               OSError
+    |-- BrokerError                ConnectionError
+    |-- CheckError                 PermissionError
+    |-- ExplainError               LookupError
+    |-- SampleError                LookupError
+    |-- PreviewError               RuntimeError
+    |-- OutboxError                OSError
+    |   `-- OutboxInUseError
+    |-- CommandError               ValueError
+    `-- CourierError               RuntimeError
 """
 
 
 class EdgeDaemonError(Exception):
-    """Root of all foreseen failures. The message is for a person: what, where, what to do."""
+    """Root of all foreseen errors. The message is for the user: what, where, what to do."""
 
     exit_code = 1
+    """Exit code of the command line."""
 
 
 class ConfigError(EdgeDaemonError, ValueError):
     """The configuration cannot be used. The message names file, line, key and what is allowed."""
 
-    exit_code = 78  # EX_CONFIG: systemd is told not to restart on it
+    exit_code = 78
+    """EX_CONFIG: systemd does not restart the service on it."""
 
 
 class PictureError(EdgeDaemonError, OSError):
-    """An image or video file that cannot be read: missing, empty, truncated, too large, not an image."""
+    """An image or video file cannot be read: missing, empty, truncated, too large, not an image."""
 
 
 class CameraError(EdgeDaemonError, OSError):
-    """The camera is absent, taken, or has stopped delivering frames."""
+    """The camera is absent, in use, or has stopped giving frames. It may be opened again later."""
 
 
 class CameraHangsError(CameraError):
@@ -30,55 +53,55 @@ class CameraHangsError(CameraError):
 
 
 class ModelError(EdgeDaemonError, ValueError):
-    """The model file is missing, damaged, or not a digit classifier we can drive."""
-
-
-class ChildError(EdgeDaemonError, ChildProcessError):
-    """What was tried in a process of its own died, hung or ran into a limit. A sentence without its subject."""
-
-
-class UpdateError(EdgeDaemonError, OSError):
-    """A newer model cannot be had: out of reach, not signed as it must be, expired, too large or too slow."""
-
-
-class DistrustError(UpdateError):
-    """What is offered is not believed: signed by nobody we know, changed, older than before, or expired."""
-
-
-class PublishError(EdgeDaemonError, OSError):
-    """A model cannot be published: a key is missing, or what was published before."""
+    """The model file is missing, damaged, or no digit classifier that can be used."""
 
 
 class RuntimeMissingError(ModelError, ImportError):
     """No TFLite interpreter is installed."""
 
 
+class ChildError(EdgeDaemonError, ChildProcessError):
+    """A child process died, hung or reached a limit. The message is a sentence without its subject."""
+
+
+class UpdateError(EdgeDaemonError, OSError):
+    """A newer model cannot be loaded: unreachable, wrongly signed, expired, too large or too slow."""
+
+
+class DistrustError(UpdateError):
+    """What the repository serves is not trusted: unknown signature, changed, older than before, or expired."""
+
+
+class PublishError(EdgeDaemonError, OSError):
+    """A model cannot be published: a key, or the earlier publication, is missing."""
+
+
 class BrokerError(EdgeDaemonError, ConnectionError):
-    """The broker cannot be reached or refuses us for good."""
+    """The broker cannot be reached, or refuses the connection for good."""
 
 
 class CheckError(EdgeDaemonError, PermissionError):
-    """Something that was to be looked at may not be."""
+    """Something that `check` inspects may not be read."""
 
 
 class ExplainError(EdgeDaemonError, LookupError):
-    """There is no such reading to explain, or it cannot be got at."""
+    """There is no such reading to explain, or it cannot be read."""
 
 
 class SampleError(EdgeDaemonError, LookupError):
-    """There is no such sample, or it cannot be got at."""
+    """There is no such sample, or it cannot be read."""
 
 
 class PreviewError(EdgeDaemonError, RuntimeError):
-    """The page cannot be served: something is not installed, or the address is taken."""
+    """The preview page cannot be served: something is not installed, or the address is in use."""
 
 
 class OutboxError(EdgeDaemonError, OSError):
-    """The durable queue cannot be used: locked by another daemon, disk full, read-only."""
+    """The outbox cannot be used: locked by another daemon, disk full, read-only."""
 
 
 class OutboxInUseError(OutboxError):
-    """Another daemon has the folder."""
+    """Another daemon uses the folder."""
 
 
 class CommandError(EdgeDaemonError, ValueError):
@@ -86,4 +109,4 @@ class CommandError(EdgeDaemonError, ValueError):
 
 
 class CourierError(EdgeDaemonError, RuntimeError):
-    """The delivery thread died or stopped beating; the process must restart."""
+    """The delivery thread died or no longer responds: the process must restart."""

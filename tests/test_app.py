@@ -8,7 +8,9 @@ import subprocess
 from pathlib import Path
 
 from edge_daemon.domain import Frame, Status
-from edge_daemon.sources.simulated.camera import SimulatedCamera, SimulatedOptions, Truth
+from edge_daemon.sources.simulated.camera import SimulatedCamera
+from edge_daemon.sources.simulated.number import Truth
+from edge_daemon.sources.simulated.options import SimulatedOptions
 from edge_daemon.tools import explain
 from tests.support import schema_check
 from tests.support.brokers.mosquitto import Mosquitto, Recorder

@@ -13,7 +13,8 @@ import cv2
 import pytest
 
 from edge_daemon.domain import Message
-from edge_daemon.sources.simulated.camera import SimulatedCamera, SimulatedOptions
+from edge_daemon.sources.simulated.camera import SimulatedCamera
+from edge_daemon.sources.simulated.options import SimulatedOptions
 from edge_daemon.system import machine
 from tests.support.brokers.mosquitto import Mosquitto, Recorder, until
 from tests.support.program import daemon

@@ -27,7 +27,8 @@ from edge_daemon.recognition.ink import Blob
 from edge_daemon.recognition.lattice import decode
 from edge_daemon.recognition.reader import Reader, open_reader
 from edge_daemon.recognition.segment import segment
-from edge_daemon.sources.simulated.camera import SimulatedCamera, SimulatedOptions
+from edge_daemon.sources.simulated.camera import SimulatedCamera
+from edge_daemon.sources.simulated.options import SimulatedOptions
 from edge_daemon.tools.stopwatch import Lap, Stopwatch, TimedClassifier
 
 STAGES = {

@@ -13,7 +13,8 @@ from edge_daemon.domain import Frame
 from edge_daemon.fields.extract import whole_frame
 from edge_daemon.inference.options import ModelOptions
 from edge_daemon.recognition.reader import Reader, open_reader
-from edge_daemon.sources.simulated.camera import SimulatedCamera, SimulatedOptions
+from edge_daemon.sources.simulated.camera import SimulatedCamera
+from edge_daemon.sources.simulated.options import SimulatedOptions
 
 SAMPLES = 10
 

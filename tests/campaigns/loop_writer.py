@@ -17,7 +17,8 @@ from edge_daemon.images import crop_number
 from edge_daemon.inference.options import ModelOptions
 from edge_daemon.on_device.samples import Sample
 from edge_daemon.recognition.reader import open_reader
-from edge_daemon.sources.simulated.camera import SimulatedCamera, SimulatedOptions
+from edge_daemon.sources.simulated.camera import SimulatedCamera
+from edge_daemon.sources.simulated.options import SimulatedOptions
 from edge_daemon.tools import training_set
 
 WRITER = 4

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.random import Generator
 
 from edge_daemon.domain import Grey
-from edge_daemon.sources.simulated.camera import SimulatedCamera, SimulatedOptions
+from edge_daemon.sources.simulated.camera import SimulatedCamera
+from edge_daemon.sources.simulated.options import SimulatedOptions
 from scripts.evaluation import scores
 
 SIZES = (1.0, 0.5, 0.35)

@@ -26,8 +26,10 @@ from edge_daemon.fields.extract import FieldExtractor
 from edge_daemon.geometry import bounding_box, overlap
 from edge_daemon.inference.options import ModelOptions
 from edge_daemon.recognition.reader import open_reader
-from edge_daemon.sources.simulated.camera import SimulatedCamera, SimulatedOptions, Truth
+from edge_daemon.sources.simulated.camera import SimulatedCamera
 from edge_daemon.sources.simulated.disturbances import Disturbance
+from edge_daemon.sources.simulated.number import Truth
+from edge_daemon.sources.simulated.options import SimulatedOptions
 
 LONG_ENOUGH = SETTLE + 2.0
 SPARE = 0.5

@@ -12,7 +12,7 @@ from pathlib import Path
 from edge_daemon.domain import Frame
 from edge_daemon.sources import kinds
 from edge_daemon.sources.simulated.camera import SimulatedCamera
-from edge_daemon.sources.simulated.camera import SimulatedOptions as Scene
+from edge_daemon.sources.simulated.options import SimulatedOptions as Scene
 
 KIND = "prerendered"
 FPS = 5.0

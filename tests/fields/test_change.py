@@ -11,7 +11,7 @@ from edge_daemon.fields.extract import FieldExtractor, FieldRegion
 from edge_daemon.fields.monitor import MAX_AGE
 from edge_daemon.images import half_size
 from edge_daemon.sources.simulated.camera import SimulatedCamera
-from edge_daemon.sources.simulated.camera import SimulatedOptions as Camera
+from edge_daemon.sources.simulated.options import SimulatedOptions as Camera
 from edge_daemon.sources.simulated.scene import Pen
 from tests.support.pictures.paper import page
 from tests.support.pictures.stage import FPS, SIZE, Stage

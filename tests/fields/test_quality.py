@@ -11,8 +11,8 @@ from edge_daemon.domain import Frame, Status
 from edge_daemon.fields.extract import FieldExtractor, FieldRegion
 from edge_daemon.fields.monitor import ACCEPT_AFTER
 from edge_daemon.sources.simulated.camera import SimulatedCamera
-from edge_daemon.sources.simulated.camera import SimulatedOptions as Camera
 from edge_daemon.sources.simulated.disturbances import Conditions
+from edge_daemon.sources.simulated.options import SimulatedOptions as Camera
 from tests.support.pictures.stage import AT, FPS, HEIGHT, REGION, Stage
 
 SURFACES = ["paper", "whiteboard", "blackboard"]
@@ -197,7 +197,7 @@ def test_without_fields_only_light_is_judged() -> None:
 def regions(camera: SimulatedCamera) -> list[FieldRegion]:
     """A loose box around all that each of the camera's numbers will be."""
     found = []
-    for i, slot in enumerate(camera._slots):
+    for i, slot in enumerate(camera._numbers):
         boxes = np.array([slot._ink(k).box for k in range(12)])
         left, top = boxes[:, :2].min(axis=0)
         right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(axis=0)

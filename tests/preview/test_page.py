@@ -13,7 +13,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from edge_daemon.on_device.samples import Sample, Samples
-from edge_daemon.sources.simulated.camera import SimulatedCamera, SimulatedOptions
+from edge_daemon.sources.simulated.camera import SimulatedCamera
+from edge_daemon.sources.simulated.options import SimulatedOptions
 from tests.support.brokers.mosquitto import Mosquitto, Recorder
 from tests.support.browser import axe, by_id, chromium, complaints, findings, wait
 from tests.support.pictures.paper import page

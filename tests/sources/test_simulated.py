@@ -12,7 +12,9 @@ import pytest
 from edge_daemon.domain import DIGITS, Frame
 from edge_daemon.errors import ConfigError
 from edge_daemon.sources.kinds import open_source, options_type
-from edge_daemon.sources.simulated.camera import SimulatedCamera, SimulatedOptions, Truth
+from edge_daemon.sources.simulated.camera import SimulatedCamera
+from edge_daemon.sources.simulated.number import Truth
+from edge_daemon.sources.simulated.options import SimulatedOptions
 from tests.support.clock import FakeClock
 
 
@@ -74,7 +76,7 @@ def test_ink_is_where_the_truth_says() -> None:
     options = SimulatedOptions(seed=2, surface="paper", numbers=1, hold=4.0)
     camera = SimulatedCamera(options)
     written = next(seq for seq in range(200) if camera.truth_at(seq) and camera.truth_at(seq)[0].since == seq > 0)
-    empty = next(seq for seq in range(written, 0, -1) if camera._slots[0].state(seq)[1] == 0)
+    empty = next(seq for seq in range(written, 0, -1) if camera._numbers[0].state(seq)[1] == 0)
     changed = np.abs(camera.picture(written).astype(int) - camera.picture(empty)) > 40
     x, y, w, h = camera.truth_at(written)[0].box
     inside = changed[y : y + h, x : x + w].sum()

@@ -14,7 +14,8 @@ from edge_daemon.errors import ModelError
 from edge_daemon.inference.manifest import models_folder
 from edge_daemon.inference.options import ModelOptions
 from edge_daemon.inference.runtime import default_kind
-from edge_daemon.sources.simulated.camera import SimulatedCamera, Truth
+from edge_daemon.sources.simulated.camera import SimulatedCamera
+from edge_daemon.sources.simulated.number import Truth
 from edge_daemon.tools import selftest
 
 MODELS = [

@@ -7,4 +7,5 @@ users would.
 __all__ = [
     "camera",
     "handwriting",
+    "options",
 ]

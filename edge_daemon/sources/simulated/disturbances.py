@@ -1,7 +1,7 @@
-"""What comes between a camera and a page: night, glare, a hand, a lens out of focus, a knock against the stand.
+"""Disturbances between camera and page: night, glare, a hand, a lens out of focus, a camera that was pushed.
 
-Light works as it does in the world: a hand swallows light and throws a shadow, glare adds light that the surface
-did not reflect as paper or ink, and a sensor that has too much of it says 255.
+Light is modelled physically: a hand absorbs light and casts a shadow, glare adds light that is reflected by neither
+paper nor ink, and a saturated sensor gives 255.
 """
 
 from __future__ import annotations
@@ -18,48 +18,48 @@ Disturbance = Literal["none", "night", "glare", "hand", "blur", "nudge", "knock"
 Point = tuple[float, float]
 
 PERIOD = 60.0
-"""Seconds from one trouble to the next."""
+"""Seconds from one disturbance to the next."""
 LASTS = 15.0
-"""Seconds of one trouble."""
+"""Seconds that a disturbance lasts."""
 SKIN = 0.45
-"""Of the light a hand reflects so much."""
+"""Share of the light that a hand reflects."""
 HAND = ((0, 0), (0.35, -0.25), (0.9, -0.35), (1.5, 0.1), (6, 3.4), (5, 4.6), (0.9, 1.1), (0.35, 0.75), (-0.1, 0.25))
-"""The outline of a hand and its arm, in breadths of the hand from the finger tips."""
+"""The outline of a hand and its arm, from the finger tips, in widths of the hand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """How one picture is taken. The defaults are an ordinary day."""
+    """The conditions of one picture. The defaults are without any disturbance."""
 
     light: float = 1.0
-    """Times the scene's own light: 0.02 is a room at night, 3 a sensor that gets far too much."""
+    """Factor on the scene's light: 0.02 is a room at night, 3 saturates the sensor."""
     blur: float = 0.0
-    """Pixels (sigma) of blur on top of the lens's own."""
+    """Pixels (sigma) of blur in addition to that of the lens."""
     glare: Point | None = None
-    """Where the middle of a lamp's reflection lies, in pixels of the frame."""
+    """The middle of a lamp's reflection, in pixels of the frame."""
     hand: Point | None = None
-    """Where the finger tips are that hold the pen, in pixels of the frame; the arm comes from the lower right."""
+    """The finger tips that hold the pen, in pixels of the frame; the arm comes from the lower right."""
     nudge: Point = (0.0, 0.0)
-    """By how many pixels the camera was pushed away from its place."""
+    """Pixels by which the camera was pushed."""
 
 
 CLEAR = Conditions()
 
 
-def conditions_at(trouble: Disturbance, seconds: float, size: tuple[int, int], pen: Point | None) -> Conditions:
-    """The conditions at `seconds` of a camera that knows one kind of trouble, at the end of each minute.
+def conditions_at(disturbance: Disturbance, seconds: float, size: tuple[int, int], pen: Point | None) -> Conditions:
+    """The conditions at `seconds` with one kind of disturbance at the end of each minute.
 
-    A hand is there whenever something is written or wiped, wherever the `pen` is. What was pushed stays pushed until
-    the next minute begins.
+    A hand is there whenever something is written or wiped, where the `pen` is. A pushed camera stays pushed until the
+    next minute begins.
     """
-    if trouble == "hand":
+    if disturbance == "hand":
         return Conditions(hand=pen)
     into = (seconds % PERIOD - (PERIOD - LASTS)) / LASTS
     if into < 0:
         return CLEAR
     depth = float(min(1.0, 6 * into, 6 * (1 - into)))
     width, height = size
-    match trouble:
+    match disturbance:
         case "night":
             return Conditions(light=1 - 0.985 * depth)
         case "glare":
@@ -74,9 +74,9 @@ def conditions_at(trouble: Disturbance, seconds: float, size: tuple[int, int], p
 
 
 def with_hand(lit: Plane, light: Plane, tips: Point) -> Plane:
-    """A lit page (h, w) with a hand on it, seen under the page's own light, and the hand's soft shadow beside it."""
+    """A lit page (h, w) with a hand on it, in the page's light, and the hand's soft shadow."""
     height, width = lit.shape
-    unit = 0.22 * height  # the breadth of the hand
+    unit = 0.22 * height  # the width of the hand
     shape = _hand(tips, unit)
     cover = np.zeros(lit.shape, np.uint8)
     cv2.fillPoly(cover, [np.rint(shape * 16).astype(np.int32)], (255,), cv2.LINE_AA, 4)
@@ -89,12 +89,12 @@ def with_hand(lit: Plane, light: Plane, tips: Point) -> Plane:
 
 
 def _hand(tips: Point, unit: float) -> NDArray[np.float32]:
-    """The outline (n, 2) of a hand and the arm behind it, finger tips at `tips`."""
+    """The outline (n, 2) of a hand and its arm, finger tips at `tips`."""
     return np.array([(tips[0] + x * unit, tips[1] + y * unit) for x, y in HAND], np.float32)
 
 
 def glare(shape: tuple[int, ...], middle: Point) -> Plane:
-    """The light that a glossy surface throws into the lens, in grey levels to add: (h, w), more than 255 within."""
+    """The light that a glossy surface reflects into the lens, in grey levels to add: (h, w), over 255 in its middle."""
     height, width = shape[:2]
     x = (np.arange(width, dtype=np.float32) - np.float32(middle[0])) / np.float32(0.11 * height)
     y = (np.arange(height, dtype=np.float32) - np.float32(middle[1])) / np.float32(0.08 * height)

@@ -1,6 +1,6 @@
-"""Handwriting of our own: digits as strokes, and writers who each have a hand.
+"""Handwriting of our own: digits as strokes, and writers with individual handwriting.
 
-The demo, the simulated camera, the golden images and the tests all write with this; nothing in it was copied
+The demo, the simulated camera, the golden images and the tests all write with it; nothing in it was copied
 from a data set. Pure: the same seed writes the same strokes on every machine.
 """
 
@@ -91,12 +91,12 @@ SHAPES: dict[str, tuple[str, ...]] = {
 }
 
 MARKS: dict[str, str] = {".": "0,99 3,100", ",": "6,94 5,102 0,114", "-": "0,52 18,50 36,51"}
-"""What may stand before and between digits; written by everybody alike, each where it stands."""
+"""Marks before and between digits; the same for all writers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Written:
-    """A number as it was written: where the pen went, not yet how it looks."""
+    """A written number: the path of the pen, without its thickness."""
 
     text: str
     strokes: tuple[Stroke, ...]
@@ -105,11 +105,10 @@ class Written:
 
 
 class Writer:
-    """A person with a hand of their own.
+    """A person with individual handwriting.
 
-    The same `seed` is the same person; on another `occasion` the same hand moves a little differently. Both
-    are at least 0. Two writers with the same seed, occasion and `shapes`, the ways of writing that they may have
-    learnt, write the same.
+    The same `seed` is the same person; on another `occasion` the same person writes a little differently. Both are at
+    least 0. `shapes` are the ways of writing a digit to choose from. Two writers with the same three write the same.
     """
 
     def __init__(self, seed: int, occasion: int = 0, shapes: Mapping[str, Sequence[str]] = SHAPES) -> None:
@@ -124,7 +123,7 @@ class Writer:
         self._wander = rng.uniform(0.005, 0.035)
         self._gap = rng.uniform(0.1, 0.3)
         self.thickness = float(rng.uniform(0.05, 0.13))
-        """Of the pen, as a fraction of the height of a digit."""
+        """Thickness of the pen, as a share of the height of a digit."""
 
     def digit(self, char: str) -> list[Stroke]:
         """One digit as strokes, about 1 high, its baseline at y = 1 and its left edge at x = 0.

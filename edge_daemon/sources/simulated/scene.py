@@ -1,7 +1,7 @@
-"""What the simulated camera looks at: a page under a lamp, and the lens in front of it.
+"""The scene of the simulated camera: a page under a lamp, and the lens in front of it.
 
-The page is rendered once; writing changes a part of it; a shot moves, dims, blurs and roughens the whole.
-Light works as it does in the world: reflectance times light, so ink in a shadow is darker too.
+The page is rendered once; writing changes a part of it; a shot moves it, dims it, blurs it and adds noise. Light is
+modelled physically: reflectance times light, so ink in a shadow is darker too.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from edge_daemon.sources.simulated.handwriting import Stroke, coverage
 Plane = NDArray[np.float32]
 
 MARGIN = 6
-"""Pixels rendered around the frame, so that a drifting camera never sees the end of the world."""
+"""Pixels rendered around the frame, so that a drifting camera never shows the end of the picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pen:
-    """What a number is written with."""
+    """The pen of a number."""
 
     reflectance: float
-    """0 swallows all light, 1 reflects all."""
+    """0 absorbs all light, 1 reflects all."""
     grain: float
-    """How much the surface shows through: 0 a felt tip, 0.5 a soft pencil or chalk."""
+    """How much of the surface shows through: 0 is a felt tip, 0.5 a soft pencil or chalk."""
     strength: float = 1.0
-    """Less than 1 for what is left of it after wiping."""
+    """Below 1 for the traces that are left after wiping."""
 
 
 Layer = tuple[Sequence[Stroke], float, Pen]
@@ -40,7 +40,7 @@ Layer = tuple[Sequence[Stroke], float, Pen]
 
 
 class Scene:
-    """A surface in frame pixels. Everything about it follows from the seed."""
+    """A surface in frame pixels, determined by the seed."""
 
     def __init__(self, seed: int, surface: str, size: tuple[int, int]) -> None:
         self._seed, self.surface, self._size = seed, surface, size
@@ -59,7 +59,7 @@ class Scene:
         self._phases = rng.uniform(0, 2 * np.pi, 6)
 
     def pen(self, rng: np.random.Generator) -> Pen:
-        """A pen that suits the surface: what it writes can be read by a person, not always easily."""
+        """A pen for this surface: a person can read what it writes, not always easily."""
         if self.surface == "blackboard":
             return Pen(rng.uniform(0.6, 0.85), rng.uniform(0.2, 0.45))
         if self.surface == "whiteboard":
@@ -67,7 +67,7 @@ class Scene:
         return Pen(rng.uniform(0.12, 0.45), rng.uniform(0.0, 0.4))
 
     def write(self, box: Box, layers: Sequence[Layer]) -> None:
-        """Wipe `box` (frame pixels) clean and write `layers` into it, one over the other."""
+        """Wipe `box` (frame pixels) and write `layers` into it, one over the other."""
         x, y, w, h = box
         top, left = max(0, y + MARGIN), max(0, x + MARGIN)
         part = np.s_[top : y + h + MARGIN, left : x + w + MARGIN]
@@ -80,7 +80,7 @@ class Scene:
         self._lit[part] = page * self._light[part]
 
     def shot(self, seq: int, conditions: Conditions = CLEAR) -> Grey:
-        """The picture number `seq`, a fresh (h, w) uint8 array. A camera that was pushed far sees the edge repeated."""
+        """The picture number `seq`, a fresh (h, w) uint8 array. Beyond the page its edge is repeated."""
         rng = np.random.default_rng([self._seed, 2, seq])
         lit = self._lit
         if conditions.hand is not None:
@@ -94,20 +94,20 @@ class Scene:
         picture = cv2.GaussianBlur(moved * light, (0, 0), float(np.hypot(focus, conditions.blur)))
         if conditions.glare is not None:
             picture = picture + glare(picture.shape, conditions.glare)
-        if rng.random() < 0.05:  # somebody walked past
+        if rng.random() < 0.05:  # motion blur
             picture = cv2.blur(picture, (3, 1) if rng.random() < 0.5 else (1, 3))
         x, y = rng.integers(0, 64, 2)
         noise = self._noise[y : y + picture.shape[0], x : x + picture.shape[1]]
         return np.clip(picture + noise + 0.5, 0, 255).astype(np.uint8)
 
     def drift(self, seq: int) -> NDArray[np.float64]:
-        """(x, y) in pixels by which the camera has moved in picture `seq`: slow, two pixels at most."""
+        """(x, y) in pixels by which the camera has drifted in picture `seq`: slowly, by two pixels at most."""
         slow = np.array([np.sin(seq / 61 + self._phases[0]), np.sin(seq / 83 + self._phases[1])])
         quick = np.array([np.sin(seq * 1.7 + self._phases[2]), np.sin(seq * 2.3 + self._phases[3])])
         return np.asarray(1.4 * slow + 0.15 * quick, np.float64)
 
     def _shadow(self, seq: int) -> Plane:
-        """Somebody's soft shadow that wanders over the page, and the lamp's slight flicker."""
+        """A soft shadow that moves over the page, and the slight flicker of the lamp."""
         w, h = self._size
         x, y = np.meshgrid(np.linspace(0, 1, 32), np.linspace(0, 1, 24))
         cx = 0.5 + 0.9 * np.sin(seq / 57 + self._phases[5])
@@ -116,7 +116,7 @@ class Scene:
         return np.asarray(cv2.resize(gain, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
 
     def _page(self, rng: np.random.Generator, shape: tuple[int, int]) -> Plane:
-        """The empty surface as the camera sees it, as reflectance 0..1."""
+        """The empty surface in the frame, as reflectance 0..1."""
         tone = {"paper": (0.82, 0.97), "whiteboard": (0.85, 0.98), "blackboard": (0.12, 0.25)}[self.surface]
         page = np.full(shape, rng.uniform(*tone), np.float32)
         if self.surface == "paper":
@@ -127,7 +127,7 @@ class Scene:
         return self._on_desk(rng, page)
 
     def _on_desk(self, rng: np.random.Generator, page: Plane) -> Plane:
-        """The page as the camera sees it; in some scenes the desk under it shows at the edges."""
+        """The page in the frame; in some scenes the desk under it is visible at the edges."""
         h, w = shape = page.shape[0], page.shape[1]
         there = np.array([[1, 0, MARGIN], [0, 1, MARGIN], [0, 0, 1]])
         view = there @ self.view @ np.linalg.inv(there)
@@ -142,7 +142,7 @@ class Scene:
 
 
 def _view(rng: np.random.Generator, size: tuple[int, int]) -> NDArray[np.float64]:
-    """A camera not quite straight: corners off by up to 2.5 % of the frame, turned by up to 2 degrees."""
+    """A slightly oblique view: corners off by up to 2.5 % of the frame, turned by up to 2 degrees."""
     w, h = size
     square = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
     moved = square + rng.uniform(-0.025, 0.025, (4, 2)) * [w, h]
@@ -160,7 +160,7 @@ def _fog(rng: np.random.Generator, shape: tuple[int, int], size: float) -> Plane
 
 
 def _light(rng: np.random.Generator, shape: tuple[int, int]) -> Plane:
-    """How brightly each pixel is lit: a lamp to one side, a vignette, the edge of a soft shadow."""
+    """The light at each pixel: a lamp to one side, a vignette, the edge of a soft shadow."""
     h, w = shape
     y, x = np.mgrid[-1 : 1 : h * 1j, -1 : 1 : w * 1j].astype(np.float32)
     angle, edge = rng.uniform(0, 2 * np.pi, 2)
@@ -172,7 +172,7 @@ def _light(rng: np.random.Generator, shape: tuple[int, int]) -> Plane:
 
 
 def _rule(rng: np.random.Generator, page: Plane) -> None:
-    """Faint printed lines or squares on about every third sheet."""
+    """Draw faint printed lines or squares, on about every third sheet."""
     kind = rng.integers(6)
     pitch = int(page.shape[0] / rng.uniform(9, 16))
     if kind <= 1:
@@ -182,7 +182,7 @@ def _rule(rng: np.random.Generator, page: Plane) -> None:
 
 
 def _wipes(rng: np.random.Generator, shape: tuple[int, int]) -> Plane:
-    """Streaks that a cloth left on a board."""
+    """The streaks of a cloth on a board."""
     streaks = np.zeros(shape, np.float32)
     for _ in range(int(rng.integers(3, 9))):
         ends = rng.uniform(0, 1, (2, 2)) * shape[::-1]

@@ -1,8 +1,8 @@
-"""Digits in a hand that people read and the shipped model reads badly: what `scripts/campaign loop` has it learn.
+"""Unusual digits, which people can read and the shipped model reads badly: `scripts/campaign loop` trains on them.
 
-For a camera with a `writer`. Written as strokes.SHAPES are, and as little copied from anywhere. Chosen by measuring
-some seventy unusual ways of writing, drawn clean: crossed or footed 7s, 1s with a long up-stroke and a base, slashed
-zeros and looped 2s were all read right, and would have shown nothing.
+For a camera with a `writer`. In the format of handwriting.SHAPES, and like them not copied from anywhere. Chosen by
+measuring some seventy unusual ways of writing, drawn clean: crossed or footed 7s, 1s with a long up-stroke and a base,
+slashed zeros and looped 2s were all read correctly, so they are not here.
 """
 
 from __future__ import annotations
@@ -25,4 +25,4 @@ UNUSUAL: dict[str, tuple[str, ...]] = {
         "44,14 24,2 6,20 20,40 44,30! 44,80 30,110 6,96 26,78 60,76",
     ),  # g
 }
-"""By digit, the ways of writing it."""
+"""For each digit the ways of writing it."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import cv2
 
-from edge_daemon.sources.simulated.camera import SimulatedCamera, SimulatedOptions
+from edge_daemon.sources.simulated.camera import SimulatedCamera
+from edge_daemon.sources.simulated.options import SimulatedOptions
 
 PAGES, SHOTS = 3, 6
 HOLD = 10.0
