@@ -1,4 +1,4 @@
-"""The commands read_now, snapshot and set_value: they read fields again because somebody requested it.
+"""The commands read_now, snapshot and set_value: they read fields again on request.
 
 Some take a few frames. They return a Deferred, which is called in each round until it returns the result.
 """
@@ -76,7 +76,7 @@ class OnDemandReader(Listener):
         return result
 
     def snapshot(self, field: str) -> Deferred:
-        """Publish a picture of the field, without what is around it, from the next frame. Raises CommandError."""
+        """Publish a picture of the field, without its surroundings, from the next frame. Raises CommandError."""
         if not self._snapshots:
             raise CommandError("pictures do not leave this device; [mqtt] snapshots = true allows it")
         check_field(self._fields.options, field)

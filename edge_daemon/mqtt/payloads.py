@@ -60,7 +60,7 @@ class ReadingPayload(msgspec.Struct, kw_only=True):
         Annotated[Candidates, Meta(description="what was just seen: text and confidence, best first")] | UnsetType
     ) = UNSET
     digits: list[DigitPayload] | UnsetType = UNSET
-    captured_at: Annotated[Time, Meta(description="when the picture was taken that this speaks of")]
+    captured_at: Annotated[Time, Meta(description="when the picture of this reading was taken")]
     value_at: Annotated[Time, Meta(description="when `value` and `text` were read")] | UnsetType = UNSET
     time_quality: TimeQuality
     votes: Annotated[tuple[Count, Count], Meta(description="frames that agreed, frames that were asked")]
@@ -122,7 +122,7 @@ class SecondOpinionCounts(msgspec.Struct, frozen=True):
 
     asked: Count
     counted: Annotated[Count, Meta(description="answers that are evidence")]
-    ignored: Annotated[Count, Meta(description="answers that came late, twice, unasked, or with no text of our own")]
+    ignored: Annotated[Count, Meta(description="answers that are late, repeated, unexpected, or no candidate")]
     refused: Annotated[Count, Meta(description="messages that are no answer")]
     unanswered: Count
     left_today: Count

@@ -63,7 +63,7 @@ class Sample(msgspec.Struct, frozen=True):
     """When the picture was taken, seconds since 1970."""
     field: str
     why: str
-    """unsure, contradicted (by what other frames said), rejected (it broke a rule), corrected (by a person)."""
+    """unsure, contradicted (by other frames), rejected (it broke a rule), corrected (by a person)."""
     candidates: list[Candidate]
     """Texts of digits with their confidence, best first."""
     digits: list[Digit]
@@ -84,9 +84,9 @@ class Sample(msgspec.Struct, frozen=True):
 
     def as_json(self) -> dict[str, Any]:
         """For programs, without the picture."""
-        told: dict[str, Any] = msgspec.to_builtins(self)
-        del told["picture"]
-        return told
+        facts: dict[str, Any] = msgspec.to_builtins(self)
+        del facts["picture"]
+        return facts
 
 
 class Samples:
@@ -145,15 +145,15 @@ class Samples:
         old = [path for path in self.paths() if path.name.split(".")[0] == name]
         if not old:
             raise SampleError(f"there is no sample {name} any more: newer ones have replaced it")
-        said = msgspec.structs.replace(_read(old[0]), label=label)
+        labelled = msgspec.structs.replace(_read(old[0]), label=label)
         path = self.folder / (name + (NEW if label is None else LABELLED))
         try:
-            _write(path, said)
+            _write(path, labelled)
             if path != old[0]:
                 old[0].unlink(missing_ok=True)
         except OSError as error:
             raise SampleError(f"{path}: cannot be written: {error.strerror}. Be the daemon's user") from None
-        return said
+        return labelled
 
     def clear(self) -> int:
         """Remove all; returns their number. Raises SampleError."""

@@ -91,7 +91,7 @@ def encode_picture(pixels: Grey) -> bytes:
 
 
 def decode_picture(picture: bytes) -> Grey:
-    """The pixels (h, w) of a JPEG that somebody has sent. Raises ValueError for what is not a small JPEG.
+    """The pixels (h, w) of a received JPEG. Raises ValueError for what is not a small JPEG.
 
     A few hundred bytes can decode to a gigabyte, so Pillow reads the size first. The pixels are decoded by OpenCV, as
     everywhere; edge_daemon/__init__.py limits what it decodes at all.

@@ -23,7 +23,7 @@ HELP = {
     "up": "1 while the daemon runs; absent or old otherwise",
     "frame_age_s": "seconds since the newest picture of the camera",
     "last_good_age_s": "seconds since the last reading that was ok",
-    "frame_ms": "milliseconds from the picture to what it says",
+    "frame_ms": "milliseconds from the frame to its result",
     "queue": "records that wait for the broker, were dropped, refused, salvaged or lost",
     "rejected": "readings that were not ok, by status",
     "problem": "1 for each code of the problem topic that is on",

@@ -1,4 +1,4 @@
-"""What the path does to itself: a camera that gives nothing makes readings stale."""
+"""Controls of the daemon: a camera without frames makes readings stale."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from edge_daemon.telemetry.report import HealthReport
 from tests.support.records import reading
 
 
-def test_readings_of_a_camera_that_gives_nothing_are_stale(tmp_path: Path) -> None:
-    """Each field says so once, and keeps its value; with the first frame again all is looked at afresh, once."""
+def test_readings_are_stale_while_the_camera_gives_no_frames(tmp_path: Path) -> None:
+    """Each field becomes stale once and keeps its value; the first new frame causes one reload."""
     inbox: Inbox = SimpleQueue()
     with closing(Outbox(tmp_path, "dock3")) as outbox:
         report = cast(HealthReport, None)

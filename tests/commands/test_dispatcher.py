@@ -1,4 +1,4 @@
-"""Requests at the dispatcher: who is answered, what is done, and that nothing is done twice."""
+"""Requests at the dispatcher: each is answered, and carried out at most once."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def bench(tmp_path: Path) -> Bench:
 
 
 def test_answer(bench: Bench) -> None:
-    """On the command's own topic, not retained, gone after five minutes; the transaction comes back."""
+    """On the command's own topic, not retained, with an expiry of five minutes and the request's transaction."""
     assert bench.ask("health_check") == {"status": "ok", "data": {"frames": 7}}
     assert (bench.last.topic, bench.last.retain, bench.last.expiry) == (
         "edge_daemon/dock3/response/health_check", False, 300,
@@ -141,7 +141,7 @@ def test_answer(bench: Bench) -> None:
 
 
 def test_every_command_is_answered(bench: Bench) -> None:
-    """The known ones do what they are for, after which they are answered; reload and restart come after the answer."""
+    """Every known command is carried out and answered; reload and restart happen after the answer."""
     arguments: dict[str, dict[str, Any]] = {"history": {"from_seq": 7}}
     arguments |= {"set_value": {"field": "tank", "value": "0038"}, "snapshot": {"field": "tank"}}
     for name in COMMANDS:
@@ -155,8 +155,8 @@ def test_every_command_is_answered(bench: Bench) -> None:
     ]  # fmt: skip
 
 
-def test_an_answer_may_take_its_time(bench: Bench) -> None:
-    """Nothing is said before it is there; who asks again meanwhile gets that one answer; then it is remembered."""
+def test_a_deferred_answer(bench: Bench) -> None:
+    """There is no response before the result; a repeated request gets the same one response, which is remembered."""
     found: list[Any] = []
     bench.parts.deferred = lambda: {"readings": found} if found else None
     assert bench.ask("read_now", {"transaction": "t"}) is None
@@ -169,8 +169,8 @@ def test_an_answer_may_take_its_time(bench: Bench) -> None:
     assert bench.controls.done == ["read_now"]
 
 
-def test_what_waits_is_answered_at_the_end(bench: Bench) -> None:
-    """Also a failure that comes late is an answer; and so is the end of the daemon."""
+def test_pending_requests_are_answered_at_the_end(bench: Bench) -> None:
+    """A late failure is an answer; pending requests are answered when the daemon ends."""
 
     def fail() -> None:
         raise CommandError("the camera has shown nothing")
@@ -187,7 +187,7 @@ def test_what_waits_is_answered_at_the_end(bench: Bench) -> None:
 
 
 def test_unknown_command(bench: Bench) -> None:
-    """It is told which there are; a name that is none has a topic for its answer, too."""
+    """The answer lists the known commands; an invalid name is answered on a topic, too."""
     for name, topic in (("dance", "dance"), ("a/b", "unknown"), ("", "unknown"), ("x" * 70_000, "unknown")):
         answer = bench.ask(name)
         assert answer is not None
@@ -197,7 +197,7 @@ def test_unknown_command(bench: Bench) -> None:
 
 
 def test_refusals(bench: Bench) -> None:
-    """Retained, no JSON, arguments that it does not take: refused with the reason, and not done."""
+    """Retained, not JSON, wrong arguments: refused with the reason, and not carried out."""
     for command, payload, how, told in (
         ("restart", b"", {"retain": True}, "retained"),
         ("restart", b"{", {}, "not JSON"),
@@ -213,7 +213,7 @@ def test_refusals(bench: Bench) -> None:
 
 
 def test_wrong_configuration_is_not_reloaded(bench: Bench) -> None:
-    """The refusal says what is wrong with it."""
+    """The response names the error."""
     bench.parts.wrong = ConfigError("c.toml:3: [camera] size: expected ...")
     answer = bench.ask("reload", {"transaction": "r"})
     assert answer == {"status": "error", "error": "c.toml:3: [camera] size: expected ...", "transaction": "r"}
@@ -221,7 +221,7 @@ def test_wrong_configuration_is_not_reloaded(bench: Bench) -> None:
 
 
 def test_a_transaction_is_carried_out_once(bench: Bench) -> None:
-    """The second time it is answered from memory; another transaction, or another command, is another matter."""
+    """The second time it is answered from memory; another transaction or command is carried out."""
     first = bench.ask("read_now", {"transaction": "t"})
     assert bench.ask("read_now", {"transaction": "t"}) == first
     assert bench.controls.done == ["read_now"]
@@ -234,7 +234,7 @@ def test_a_transaction_is_carried_out_once(bench: Bench) -> None:
 
 
 def test_a_transaction_is_carried_out_once_across_a_restart(bench: Bench) -> None:
-    """Also one that was refused then; and one that was interrupted is not begun again, but told."""
+    """Also a refused one; an interrupted one is not begun again, and the response says so."""
     bench.ask("restart", {"transaction": "t"})
     bench.parts.wrong = CommandError("reading is switched off")
     refused = bench.ask("read_now", {"transaction": "u"})
@@ -253,7 +253,7 @@ def test_a_transaction_is_carried_out_once_across_a_restart(bench: Bench) -> Non
 
 
 def test_a_transaction_that_cannot_be_remembered_is_not_begun(bench: Bench) -> None:
-    """Where the disk refuses, so do we."""
+    """If the disk takes nothing, the request is refused."""
     bench.path.mkdir()
     answer = bench.ask("restart", {"transaction": "t"})
     assert answer is not None
@@ -262,7 +262,7 @@ def test_a_transaction_that_cannot_be_remembered_is_not_begun(bench: Bench) -> N
 
 
 def test_a_flood(bench: Bench) -> None:
-    """A thousand requests in a second: as many as a burst allows are done, one more is answered, and it goes on."""
+    """A thousand requests in a second: a burst is carried out, one more is answered; later ones are accepted again."""
     answers = [bench.ask("read_now") for _ in range(1000)]
     assert len(bench.controls.done) == BURST
     assert [answer["status"] for answer in answers if answer] == ["ok"] * BURST + ["error"]
@@ -318,7 +318,7 @@ def test_an_answer_of_bytes_that_are_not_text_is_sent(bench: Bench) -> None:
     ],
 )
 def test_response_topic(bench: Bench, asked: str, used: bool) -> None:
-    """Of MQTT 5: used where it is among our own responses, nowhere else; the correlation data comes back."""
+    """MQTT 5: used only below the device's own responses; the correlation data comes back."""
     bench.dispatcher.handle(
         ReceivedMessage("edge_daemon/dock3/request/health_check", b"", response_topic=asked, correlation=b"\0\xff")
     )
@@ -328,7 +328,7 @@ def test_response_topic(bench: Bench, asked: str, used: bool) -> None:
 
 
 def test_switch(bench: Bench) -> None:
-    """ON and OFF, in these words; a retained one would hold at every start, and is not obeyed."""
+    """Only ON and OFF; a retained message would apply at every start, and is ignored."""
     topic = "edge_daemon/dock3/enabled/set"
     for payload, retain in ((b"OFF", False), (b"ON", False), (b"ON", True), (b"off", False), (b"", False)):
         bench.dispatcher.handle(ReceivedMessage(topic, payload, retain))
@@ -336,8 +336,8 @@ def test_switch(bench: Bench) -> None:
     assert bench.last_values.queued() == []
 
 
-def test_what_is_not_for_us(bench: Bench) -> None:
-    """Another device's request, and our own topics, are left alone."""
+def test_messages_for_others_are_ignored(bench: Bench) -> None:
+    """Requests to another device, and the device's own topics, are ignored."""
     for topic in ("edge_daemon/dock4/request/restart", "edge_daemon/dock3/info", "edge_daemon/dock3/request"):
         bench.dispatcher.handle(ReceivedMessage(topic, b""))
     assert bench.controls.done == []

@@ -1,4 +1,4 @@
-"""Looking again because somebody asked."""
+"""Fields are read again on request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.voting import number
 
 
 class Site:
-    """A field before a camera that sees `said` there, and its on_demand."""
+    """A field whose reader returns the numbers in `said`, and its OnDemandReader."""
 
     def __init__(self, snapshots: bool = True) -> None:
         self.stage = Stage()
@@ -31,7 +31,7 @@ class Site:
         self.said: list[Number] = [number("38")]
 
     def show(self, seconds: float) -> int:
-        """How often the field was looked at."""
+        """How often the field was read."""
         looks = 0
         for _ in range(round(seconds * 5)):
             frame = self.stage.frame()
@@ -43,7 +43,7 @@ class Site:
         return looks
 
     def wait_for(self, later: Deferred) -> dict[str, Any]:
-        """Frame by frame."""
+        """Frame by frame, until there is a result."""
         while (answer := later()) is None:
             self.show(0.2)
         return answer
@@ -57,8 +57,8 @@ def site() -> Site:
     return there
 
 
-def test_read_now_looks_again(site: Site) -> None:
-    """A field that has not changed is read all the same, until its frames agree on what is there now."""
+def test_read_now_reads_unchanged_fields(site: Site) -> None:
+    """An unchanged field is read, too, until its frames agree."""
     site.said = [number("88")]
     later = site.on_demand.read_now()
     assert later() is None
@@ -67,8 +67,8 @@ def test_read_now_looks_again(site: Site) -> None:
     assert site.show(5) == 0
 
 
-def test_read_now_of_what_is_never_decided(site: Site) -> None:
-    """What the frames cannot agree on is answered as such, with what they saw."""
+def test_read_now_of_an_undecided_field(site: Site) -> None:
+    """If the frames do not agree, the answer says so, with the candidates."""
     later = site.on_demand.read_now()
     for text in ("38", "88", "33") * 5:
         site.said = [number(text)]
@@ -79,8 +79,8 @@ def test_read_now_of_what_is_never_decided(site: Site) -> None:
     assert (seen["status"], seen["text"], seen["candidates"][0][0]) == ("low_confidence", "38", "33")
 
 
-def test_a_camera_that_shows_nothing(site: Site) -> None:
-    """Is told, after a while."""
+def test_a_camera_without_frames(site: Site) -> None:
+    """The request fails after a while."""
     waiting = [site.on_demand.read_now(), site.on_demand.snapshot("number")]
     assert [later() for later in waiting] == [None, None]
     site.time += PATIENCE + 1
@@ -90,7 +90,7 @@ def test_a_camera_that_shows_nothing(site: Site) -> None:
 
 
 def test_snapshot(site: Site) -> None:
-    """A picture of the field as it looks after the request, once, retained by nobody."""
+    """A picture of the field from after the request, sent once, not retained."""
     later = site.on_demand.snapshot("number")
     assert later() is None
     answer = site.wait_for(later)
@@ -106,7 +106,7 @@ def test_snapshot(site: Site) -> None:
 
 
 def test_snapshots_are_off_by_default() -> None:
-    """No picture leaves the device unless the configuration says so; of what is no field, none does."""
+    """No picture leaves the device unless the configuration allows it; an unknown field is refused."""
     with pytest.raises(CommandError, match="snapshots = true"):
         Site(snapshots=False).on_demand.snapshot("number")
     with pytest.raises(CommandError, match="known are number"):
@@ -114,7 +114,7 @@ def test_snapshots_are_off_by_default() -> None:
 
 
 def test_a_snapshot_is_small() -> None:
-    """Whatever is in the picture: noise, which JPEG cannot make small, most of all."""
+    """Also for noise, which JPEG cannot compress."""
     noise = np.random.default_rng(0).integers(0, 255, (2000, 3000), np.uint8)
     picture = jpeg_within(noise)
     assert len(picture) <= LARGEST
@@ -124,7 +124,7 @@ def test_a_snapshot_is_small() -> None:
 
 
 def test_set_value(site: Site) -> None:
-    """Believed, said as an event; what does not fit, or is said of no field, is refused in words for a person."""
+    """It is accepted and published as an event; a wrong value or an unknown field is refused with a message."""
     assert site.on_demand.set_value("number", 83, 1e9, 0.0) == {"field": "number", "text": "83"}
     assert [getattr(record, "type", "reading") for record in site.voter.due(100.0)] == ["reading", "value_set"]
     with pytest.raises(CommandError, match="does not fit"):

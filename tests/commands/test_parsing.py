@@ -1,4 +1,4 @@
-"""What anybody on the broker may send, and how it is refused."""
+"""Payloads that anybody on the broker may send, and how they are refused."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("payload", "told"), REFUSED.values(), ids=REFUSED)
 def test_refused(payload: bytes, told: str) -> None:
-    """In words for who sent it; never with another exception than ValueError."""
+    """With a message for the sender; the only exception is ValueError."""
     with pytest.raises(ValueError, match=told):
         parse(payload)
 
@@ -85,6 +85,6 @@ def test_arguments_that_do_not_fit(arguments: dict[str, Any], told: str) -> None
 
 
 def test_arguments_that_fit() -> None:
-    """What is not given is as the function has it."""
+    """Missing arguments get the function's defaults."""
     assert match_arguments(command, {"field": "a", "value": 2}) == {"field": "a", "value": 2.0}
     assert match_arguments(command, {"field": "a"}) == {"field": "a", "value": 1.0}

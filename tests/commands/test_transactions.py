@@ -1,4 +1,4 @@
-"""What has been done is remembered: for ten minutes, across a restart, whatever is in the file."""
+"""Requests are remembered for ten minutes, across a restart, also with a damaged file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge_daemon.commands.transactions import MAX_COUNT, REMEMBERED, Transaction
 
 
 def test_remembered_across_a_restart(tmp_path: Path) -> None:
-    """Another process knows what was answered, and what was only begun."""
+    """A new process knows which requests were answered and which were only begun."""
     first = Transactions(tmp_path / "t")
     assert "a" not in first
     first.begin("a")
@@ -24,7 +24,7 @@ def test_remembered_across_a_restart(tmp_path: Path) -> None:
 
 
 def test_forgotten_after_ten_minutes(tmp_path: Path) -> None:
-    """Counted from when it was seen; for what an earlier process left, from the start."""
+    """Counted from the request; for those of an earlier process, from the start."""
     time = 0.0
     known = Transactions(tmp_path / "t", now=lambda: time)
     known.begin("a")
@@ -49,7 +49,7 @@ def test_forgotten_after_ten_minutes(tmp_path: Path) -> None:
     ],
 )
 def test_damage(tmp_path: Path, damage: object) -> None:
-    """A file cut short, or with garbage in it, costs at most the line that is hurt; going on with it works."""
+    """A truncated file, or one with garbage, loses at most the damaged line, and can be continued."""
     path = tmp_path / "t"
     first = Transactions(path)
     for key in "ab":
@@ -64,7 +64,7 @@ def test_damage(tmp_path: Path, damage: object) -> None:
 
 
 def test_disk_that_refuses(tmp_path: Path) -> None:
-    """Where it cannot be remembered beginning raises, so that nothing is done; starting does not."""
+    """If the disk takes nothing, `begin` raises, so that nothing is carried out; the start does not."""
     (tmp_path / "t").mkdir()
     known = Transactions(tmp_path / "t")
     with pytest.raises(OSError, match=r"."):
@@ -73,7 +73,7 @@ def test_disk_that_refuses(tmp_path: Path) -> None:
 
 
 def test_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither memory nor file grow for ever; the newest are kept."""
+    """Memory and file are bounded; the newest are kept."""
     monkeypatch.setattr(transactions, "LARGEST", 4000)
     monkeypatch.setattr(transactions, "MAX_COUNT", 20)
     known = Transactions(tmp_path / "t")

@@ -1,4 +1,4 @@
-"""From the outbox to a broker: against a real mosquitto, amqtt, and a broker that misbehaves to order."""
+"""From the outbox to a broker: with a real mosquitto, amqtt, and a scripted hostile broker."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ READING, HISTORY, EVENT = (
     "edge_daemon/dock3/event",
 )
 QUICK = Timeouts(connack=1.0, connack_v5=0.3, acknowledge=0.5)
-"""For brokers that leave us waiting."""
+"""For brokers that do not answer."""
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def values(payloads: list[dict[str, int]]) -> list[int]:
 
 
 def test_readings_arrive(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
-    """What is put arrives on its topic, in order, leaves the outbox, and the newest is retained."""
+    """Records arrive on their topic, in order, leave the outbox, and the newest is retained."""
     with delivering(outbox, broker.url):
         wait_until_connected(recorder)
         for number in range(20):
@@ -70,8 +70,8 @@ def test_availability(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> 
     assert retained(broker.port, "/availability") == "offline"
 
 
-def test_an_offer_is_for_the_present_connection_only(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
-    """What was offered while the broker was away is never said; what is offered now is, once, and is not retained."""
+def test_optional_messages_are_for_one_connection(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
+    """An optional message is never sent if there is no connection; with one it is sent once, and not retained."""
     offer = Message("edge_daemon/dock3/opinion/request", b"{}", qos=0)
     with delivering(outbox, broker.url) as delivery:
         wait_until_connected(recorder)
@@ -88,7 +88,7 @@ def test_an_offer_is_for_the_present_connection_only(outbox: Outbox, broker: Mos
 
 
 def test_late_will(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
-    """When an `offline` from an older connection comes late, `online` is said again."""
+    """When an `offline` from an older connection comes late, `online` is published again."""
     with delivering(outbox, broker.url):
         recorder.wait_for(lambda _: recorder.payloads("/availability") == ["online"])
         recorder.say(messages.availability("dock3", False))
@@ -96,7 +96,7 @@ def test_late_will(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> Non
         assert retained(broker.port, "/availability") == "online"
 
 
-def test_board_is_told_at_every_connect(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
+def test_last_values_are_sent_at_every_connect(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
     """Only the newest of a topic is sent, at once when it changes, and again after a reconnect."""
     with delivering(outbox, broker.url) as delivery:
         wait_until_connected(recorder)
@@ -111,7 +111,7 @@ def test_board_is_told_at_every_connect(outbox: Outbox, broker: Mosquitto, recor
 
 
 def test_backlog_before_the_first_connect(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
-    """Of what waited, the newest of each field is the state, the rest is history in order."""
+    """Of the waiting readings, the newest of each field becomes the state, the rest is history in order."""
     for number in range(10):
         outbox.put(reading(number, field="ab"[number % 2]))
         outbox.put(event(number))
@@ -125,7 +125,7 @@ def test_backlog_before_the_first_connect(outbox: Outbox, broker: Mosquitto, rec
 
 
 def test_live_does_not_wait_for_the_backlog(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
-    """A reading put while a long backlog is on its way overtakes it."""
+    """A new reading is sent before a long backlog."""
     for number in range(1000):
         outbox.put(reading(number))
     with delivering(outbox, broker.url):
@@ -140,7 +140,7 @@ def test_live_does_not_wait_for_the_backlog(outbox: Outbox, broker: Mosquitto, r
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_broker_gone_for_a_while(outbox: Outbox, broker: Mosquitto, recorder: Recorder, how: signal.Signals) -> None:
-    """Broker stopped and restarted: by id nothing is missing, topics in order, the newest retained."""
+    """Broker stopped and restarted: no id is missing, topics are in order, the newest is retained."""
     with delivering(outbox, broker.url) as delivery:
         wait_until_connected(recorder)
         for number in range(20):
@@ -169,7 +169,7 @@ def test_broker_gone_for_a_while(outbox: Outbox, broker: Mosquitto, recorder: Re
 
 
 def test_broker_that_restarts_again_and_again(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
-    """Whatever is put meanwhile arrives, in order on each topic."""
+    """All records arrive, in order on each topic."""
     with delivering(outbox, broker.url):
         for number in range(60):
             outbox.put(reading(number))
@@ -186,7 +186,7 @@ def everything(recorder: Recorder) -> list[dict[str, int]]:
 
 
 def test_restart_of_the_daemon_during_a_backlog(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
-    """A daemon stopped mid-backlog goes on with it later, and old never becomes the retained state."""
+    """A daemon stopped within a backlog continues it later; an old reading never becomes the retained state."""
     for number in range(300):
         outbox.put(reading(number))
     delivery = Delivery(outbox, broker.url, stop_at=50)
@@ -198,7 +198,7 @@ def test_restart_of_the_daemon_during_a_backlog(outbox: Outbox, broker: Mosquitt
 
 
 def test_stop_flushes(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
-    """A stop sends what is still waiting before it says `offline`."""
+    """A stop sends what still waits, then publishes `offline`."""
     delivery = Delivery(outbox, broker.url)
     wait_until_connected(recorder)
     for number in range(50):
@@ -211,7 +211,7 @@ def test_stop_flushes(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> 
 
 
 def test_stop_without_a_broker(outbox: Outbox, caplog: pytest.LogCaptureFixture) -> None:
-    """With no broker, trouble is told once however often it tries, and it stops; nothing is lost."""
+    """Without a broker the trouble is logged once, not at every try, and it stops; nothing is lost."""
     outbox.put(reading(1))
     url = f"mqtt://127.0.0.1:{free_port()}"
     with delivering(outbox, url) as delivery:
@@ -223,7 +223,7 @@ def test_stop_without_a_broker(outbox: Outbox, caplog: pytest.LogCaptureFixture)
 
 
 def test_gone_number_is_cleared(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
-    """When a followed number leaves the picture, nothing stays retained for it."""
+    """When a followed number leaves the picture, its retained message is cleared."""
     with delivering(outbox, broker.url):
         wait_until_connected(recorder)
         outbox.put(reading(1, field="auto-1"))
@@ -234,7 +234,7 @@ def test_gone_number_is_cleared(outbox: Outbox, broker: Mosquitto, recorder: Rec
 
 
 def test_death_is_noticed(outbox: Outbox, broker: Mosquitto) -> None:
-    """A courier that dies of something unforeseen is reported by check(), with its cause."""
+    """A courier that ends by an unexpected error is reported by check(), with its cause."""
     delivery = Delivery(outbox, broker.url)
     delivery.courier._encode = lambda *_: 1 / 0  # type: ignore[assignment]
     outbox.put(reading(1))
@@ -259,7 +259,7 @@ def test_silence_is_noticed(outbox: Outbox, broker: Mosquitto) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_hostile_broker(outbox: Outbox, case: Case, caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever the broker does, each record is accepted in the end, in order, and the courier lives."""
+    """Whatever the broker does, each record is accepted in the end, in order, and the courier runs on."""
     caplog.set_level("INFO")
     enemy = HostileBroker(*case.script, Manners())
     for number in range(3):
@@ -278,7 +278,7 @@ def test_hostile_broker(outbox: Outbox, case: Case, caplog: pytest.LogCaptureFix
 
 
 def test_a_refusal_is_a_problem_until_it_is_over(outbox: Outbox) -> None:
-    """While the broker will not take a topic that is told; once it takes it again, no longer."""
+    """It is reported while the broker refuses a topic, and no longer when the broker takes it again."""
     enemy = HostileBroker(Manners(answers=[0x87]))
     with delivering(outbox, enemy.url) as delivery:
         assert enemy.connected.wait(PATIENCE)
@@ -307,7 +307,7 @@ def test_less_detail_for_a_broker_that_takes_no_long_messages(outbox: Outbox, si
 
 
 def test_maximum_packet_size(outbox: Outbox) -> None:
-    """What is longer than the broker takes is not even sent, and counted as refused; what fits goes out."""
+    """A message that is too long for the broker is not sent, and counts as refused; others are sent."""
     enemy = HostileBroker(Manners(hostile.connack(properties=hostile.maximum_packet_size(300))))
     with delivering(outbox, enemy.url):
         outbox.put(reading(1))
@@ -332,7 +332,7 @@ def test_receive_maximum(outbox: Outbox, allowed: int, most: int) -> None:
 
 
 def test_server_keep_alive(outbox: Outbox) -> None:
-    """A broker that wants to hear of us every second does, though there is nothing to say."""
+    """A broker with a Keep Alive of one second gets a ping in time."""
     enemy = HostileBroker(Manners(hostile.connack(properties=hostile.server_keep_alive(1)), patience=1.5))
     with delivering(outbox, enemy.url):
         until(lambda: (enemy.guests and enemy.guests[0].pings >= 2) or len(enemy.guests) > 1)
@@ -341,7 +341,7 @@ def test_server_keep_alive(outbox: Outbox) -> None:
 
 
 def test_no_retain(outbox: Outbox) -> None:
-    """A broker that keeps nothing is asked to keep nothing: it would have to hang up on us."""
+    """Without Retain Available nothing is sent as retained: the broker would have to close the connection."""
     enemy = HostileBroker(Manners(hostile.connack(properties=hostile.NO_RETAIN)))
     outbox.put(reading(1))
     with delivering(outbox, enemy.url):
@@ -363,7 +363,7 @@ def test_sessions_are_told_apart(outbox: Outbox) -> None:
 
 
 def test_one_in_flight_per_topic(outbox: Outbox) -> None:
-    """Messages of one topic go one by one, so that a refused one is not overtaken by the next."""
+    """Messages of one topic are sent one by one, so that the next does not overtake a refused one."""
     enemy = HostileBroker(Manners(answers=[OK, OK, 0x97, OK, 0x80]))
     for number in range(10):
         outbox.put(event(number))
@@ -375,7 +375,7 @@ def test_one_in_flight_per_topic(outbox: Outbox) -> None:
 
 
 def test_backoff() -> None:
-    """The wait doubles with jitter up to its longest; only a stable connection makes it small again."""
+    """The pause doubles with jitter up to the longest; only a stable connection makes it short again."""
     backoff = Backoff()
     waits = [backoff.after(stood=1.0) for _ in range(12)]
     for number, wait in enumerate(waits):

@@ -1,4 +1,4 @@
-"""What was delivered is kept for a while, and said again when it is asked for."""
+"""Delivered readings are stored for a while, and sent again on request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def seqs(kept: DeliveredLog, from_seq: int = 0, limit: int = 10_000) -> list[int
 
 
 def test_each_once_in_order(tmp_path: Path) -> None:
-    """However they were delivered; events are not kept, and the next process goes on with what there is."""
+    """In whatever order they were delivered; events are not stored; a new process continues the log."""
     kept = DeliveredLog(tmp_path, "dock3", 10**6, 1e9)
     for number in (3, 1, 2, 3, 5):
         kept.add([entry(number), Entry(number + 100, f"dock3/00000001/{number + 100}", True, event())])
@@ -35,7 +35,7 @@ def test_each_once_in_order(tmp_path: Path) -> None:
 
 
 def test_bounded(tmp_path: Path) -> None:
-    """The oldest go, by size and by age."""
+    """The oldest are removed, by size and by age."""
     kept = DeliveredLog(tmp_path, "dock3", 80_000, 100.0)
     for number in range(1000):
         kept.add([entry(number)])
@@ -51,7 +51,7 @@ def test_bounded(tmp_path: Path) -> None:
 
 
 def test_damage_and_a_disk_that_refuses(tmp_path: Path) -> None:
-    """What is not whole is passed over; where nothing can be kept, nothing is, and nobody is stopped."""
+    """Damaged rows are skipped; if nothing can be stored, nothing is, and that stops nothing."""
     kept = DeliveredLog(tmp_path, "dock3", 10**6, 1e9)
     for number in range(3):
         kept.add([entry(number)])
@@ -67,8 +67,8 @@ def test_damage_and_a_disk_that_refuses(tmp_path: Path) -> None:
     assert delivered_log.DeliveredLog(tmp_path / "nowhere", "dock3", 10**6, 1e9).readings(0, 9) == []
 
 
-def test_said_again_on_history(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
-    """With the ids that they had; what goes on meanwhile is not held up, and the outbox has nothing to wait for."""
+def test_sent_again_on_history(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
+    """With their ids; new readings are not delayed, and the outbox does not grow."""
     outbox = Outbox(tmp_path / "state", "dock3")
     with delivering(outbox, broker.url) as delivery:
         wait_until_connected(recorder)

@@ -34,7 +34,7 @@ def waiting(outbox: Outbox) -> list[Entry]:
 
 
 def fill(folder: Path, count: int) -> dict[str, Record]:
-    """Put so many records into a new outbox and let it go as a killed process would; id -> record."""
+    """Put records into a new outbox and leave it as a killed process would; id -> record."""
     outbox = Outbox(folder, "dock3")
     for number in range(count):
         record: Record = event(number) if number % 5 == 0 else reading(number, field=f"f{number % 3}")
@@ -58,7 +58,7 @@ def database(folder: Path) -> Path:
 
 
 def test_first_in_first_out(folder: Path) -> None:
-    """What was put comes back equal, in order, readings and events apart, each with its own id."""
+    """Records come back equal, in order, readings and events apart, each with its own id."""
     outbox = Outbox(folder, "dock3")
     put: list[Record] = [reading(1), event(2), reading(3, field="other"), event(4)]
     seqs = [outbox.put(record) for record in put]
@@ -87,7 +87,7 @@ def test_everything_is_there_after_a_restart(folder: Path) -> None:
 
 
 def test_delivered_records_are_gone_for_good(folder: Path) -> None:
-    """What is done is not handed out again, now or after a restart."""
+    """Delivered records are not returned again, now or after a restart."""
     outbox = Outbox(folder, "dock3")
     for number in range(10):
         outbox.put(reading(number))
@@ -101,7 +101,7 @@ def test_delivered_records_are_gone_for_good(folder: Path) -> None:
 
 
 def test_delivered_rows_leave_the_disk(folder: Path) -> None:
-    """Delivered rows are deleted along with later puts: one marker for each lane is all that stays."""
+    """Delivered rows are deleted with later puts; only one marker for each lane stays."""
     outbox = Outbox(folder, "dock3")
     for number in range(600):
         outbox.put(reading(number, field=f"f{number % 2}"))
@@ -113,7 +113,7 @@ def test_delivered_rows_leave_the_disk(folder: Path) -> None:
 
 
 def test_numbers_never_go_back(folder: Path) -> None:
-    """After everything was delivered and deleted, a restart goes on counting, in the same epoch."""
+    """After everything was delivered and deleted, a restart continues the numbers, in the same epoch."""
     outbox = Outbox(folder, "dock3")
     for number in range(3):
         outbox.put(reading(number))
@@ -132,7 +132,7 @@ def test_numbers_never_go_back(folder: Path) -> None:
 
 
 def test_numbers_never_go_back_when_the_log_is_lost(folder: Path) -> None:
-    """A card that lies about syncing may lose SQLite's log: its numbers are still not given out again."""
+    """A card that does not sync may lose SQLite's log: its numbers are not used again."""
     fill(folder, 30)
     outbox = Outbox(folder, "dock3")
     outbox.close()
@@ -174,7 +174,7 @@ def test_an_old_reading_is_never_the_newest(folder: Path, restart: bool) -> None
 
 
 def test_refused_records_are_counted(folder: Path) -> None:
-    """What the broker will never take leaves the queue and is counted apart."""
+    """Records that the broker refuses leave the queue and are counted separately."""
     outbox = Outbox(folder, "dock3")
     outbox.put(reading(1))
     outbox.reject(outbox.readings(0))
@@ -183,7 +183,7 @@ def test_refused_records_are_counted(folder: Path) -> None:
 
 
 def test_cap(folder: Path) -> None:
-    """Beyond `max_size` the oldest readings go, events stay, the disk is bounded, every drop is counted."""
+    """Above `max_size` the oldest readings are dropped, events stay, the disk is bounded, every drop is counted."""
     outbox = Outbox(folder, "dock3", OutboxOptions(max_size=100_000))
     total = 500
     for number in range(total):
@@ -200,7 +200,7 @@ def test_cap(folder: Path) -> None:
 
 
 def test_cap_with_events_only(folder: Path) -> None:
-    """When there are only events, the oldest of them go; the newest record always stays."""
+    """If there are only events, the oldest are dropped; the newest record always stays."""
     outbox = Outbox(folder, "dock3", OutboxOptions(max_size=1_000))
     for number in range(20):
         outbox.put(event(number))
@@ -228,7 +228,7 @@ def test_age(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_daemon_a_folder(folder: Path) -> None:
-    """A second user of the folder is refused and told who holds it; once the first is gone it gets in."""
+    """A second daemon is refused, with the pid of the first; when the first has ended it can start."""
     first = Outbox(folder, "dock3")
     with pytest.raises(OutboxError, match=f"in use by another daemon .pid {os.getpid()}."):
         Outbox(folder, "dock3")
@@ -237,7 +237,7 @@ def test_one_daemon_a_folder(folder: Path) -> None:
 
 
 def test_folder_that_cannot_be(tmp_path: Path) -> None:
-    """A file where the folder should be is an OutboxError that names the place."""
+    """A file in place of the folder is an OutboxError that names it."""
     (tmp_path / "state").write_text("")
     with pytest.raises(OutboxError, match="state"):
         Outbox(tmp_path / "state", "dock3")
@@ -253,8 +253,8 @@ def test_record_of_another_version(folder: Path) -> None:
     outbox.close()
 
 
-def test_put_rings(folder: Path) -> None:
-    """Whoever waits for records is told of each one."""
+def test_put_calls_back(folder: Path) -> None:
+    """`on_put` is called for each record."""
     outbox = Outbox(folder, "dock3")
     rung: list[bool] = []
     outbox.on_put = lambda: rung.append(True)
@@ -267,7 +267,7 @@ def test_put_rings(folder: Path) -> None:
 
 
 def check_salvage(folder: Path, stored: dict[str, Record]) -> Outbox:
-    """It starts, and whatever it hands out is what was stored under that id."""
+    """It starts, and each record that it returns is the one that was stored under that id."""
     outbox = Outbox(folder, "dock3")
     for entry in waiting(outbox):
         assert stored[entry.id] == entry.record
@@ -277,7 +277,7 @@ def check_salvage(folder: Path, stored: dict[str, Record]) -> Outbox:
 
 
 def test_killed_process(folder: Path) -> None:
-    """Without a clean stop nothing is damaged: same epoch, nothing salvaged, all there."""
+    """Without a clean stop nothing is damaged: same epoch, nothing salvaged, all records there."""
     stored = fill(folder, 40)
     outbox = check_salvage(folder, stored)
     assert (outbox.salvaged, outbox.lost, outbox.waiting) == (0, 0, 41)
@@ -310,7 +310,7 @@ def test_flipped_bytes(folder: Path, clean: bool) -> None:
 
 @pytest.mark.parametrize("clean", [True, False], ids=["clean", "killed"])
 def test_truncated_at_many_lengths(folder: Path, clean: bool) -> None:
-    """Cut off anywhere: it starts, no payload is wrong, and no number is given out twice."""
+    """Truncated anywhere: it starts, no payload is wrong, and no number is used twice."""
     stored = fill(folder, 40)
     if clean:
         Outbox(folder, "dock3").close()
@@ -350,7 +350,7 @@ def test_damage_raises_the_epoch_and_is_told(folder: Path, caplog: pytest.LogCap
 
 
 def test_lane_that_is_not_utf8(folder: Path) -> None:
-    """A byte flipped in a column of text, which Python refuses before we see it, is damage like any other."""
+    """A byte flipped in a text column, which Python refuses to decode, is damage like any other."""
     stored = fill(folder, 40)
     Outbox(folder, "dock3").close()
     path = database(folder)
@@ -363,7 +363,7 @@ def test_lane_that_is_not_utf8(folder: Path) -> None:
 
 
 def test_schema_that_is_not_utf8(folder: Path) -> None:
-    """A byte flipped in the text of the schema, which SQLite quotes in its complaint, is damage like any other."""
+    """A byte flipped in the schema's text, which SQLite quotes in its error, is damage like any other."""
     stored = fill(folder, 10)
     Outbox(folder, "dock3").close()
     pristine = folder.with_name("pristine")
@@ -382,7 +382,7 @@ def test_schema_that_is_not_utf8(folder: Path) -> None:
 
 
 def test_delivered_records_stay_delivered_after_damage(folder: Path) -> None:
-    """What was delivered and deleted is not raised from the dead by salvaging."""
+    """Salvaging does not bring back delivered and deleted records."""
     outbox = Outbox(folder, "dock3")
     for number in range(100):
         outbox.put(reading(number))
@@ -401,7 +401,7 @@ def test_delivered_records_stay_delivered_after_damage(folder: Path) -> None:
 
 @pytest.mark.parametrize("what", ["garbage", "empty", "folder", "html"])
 def test_something_else_in_its_place(folder: Path, what: str) -> None:
-    """Whatever lies where the file should be: it starts with a higher epoch."""
+    """Anything in place of the file: it starts with a higher epoch."""
     fill(folder, 3)
     path = database(folder)
     for leftover in folder.glob("outbox-*"):
@@ -431,7 +431,7 @@ def test_power_cut_while_salvaging(folder: Path) -> None:
 
 
 def test_damage_while_running(folder: Path) -> None:
-    """A row that turns bad under a running daemon is never handed out: it is an OutboxError."""
+    """A row that is damaged while the daemon runs is never returned: it is an OutboxError."""
     outbox = Outbox(folder, "dock3")
     outbox.put(reading(1))
     with outbox._file.db as db:  # nobody else can: the daemon holds the file
@@ -455,7 +455,7 @@ for number in range(10**9):
 
 
 def test_sigkill_loses_nothing(folder: Path) -> None:
-    """A writer killed at random: every record whose put returned is there, but for those it had delivered."""
+    """A writer killed at random: every record whose put returned is there, except for delivered ones."""
     last = 0
     for wait_for in (1, 30, 100):
         command = [sys.executable, "-c", WRITER, str(folder)]
@@ -478,7 +478,7 @@ def test_sigkill_loses_nothing(folder: Path) -> None:
 
 
 def test_what_was_accepted_last_survives(folder: Path) -> None:
-    """Delivered and deleted, killed and started again: of each field the last accepted reading is still known."""
+    """Delivered and deleted, killed and started again: the last accepted reading of each field is known."""
     outbox = Outbox(folder, "dock3")
     for value in (7, 8):
         outbox.put(reading(value, field="a"))
@@ -495,7 +495,7 @@ def test_what_was_accepted_last_survives(folder: Path) -> None:
 
 
 def test_a_file_of_an_older_version_is_taken_over(folder: Path) -> None:
-    """One without the table of accepted readings is whole, and gets the table."""
+    """A file without the table of accepted readings is intact, and gets the table."""
     fill(folder, 3)
     [path] = folder.glob("outbox-*.db")
     with sqlite3.connect(path) as db:
@@ -507,7 +507,7 @@ def test_a_file_of_an_older_version_is_taken_over(folder: Path) -> None:
 
 
 def test_a_file_of_an_older_version_with_larger_pages(folder: Path) -> None:
-    """It is taken as it is, pages and all, and loses the index that each put had to write as well."""
+    """It keeps its pages, and loses the index that each put had to write as well."""
     fill(folder, 3)
     with closing(sqlite3.connect(database(folder))) as db:
         db.executescript(
@@ -523,7 +523,7 @@ def test_a_file_of_an_older_version_with_larger_pages(folder: Path) -> None:
 
 
 def test_events_are_found_behind_thousands_of_readings(folder: Path) -> None:
-    """Also after a look that found none, one that began behind an event that waits, and a new connection."""
+    """Also after a query that found none, one that began after a waiting event, and a new connection."""
     with closing(Outbox(folder, "dock3")) as outbox:
         outbox.put(reading(1))
         assert outbox.events(0) == []
@@ -533,7 +533,7 @@ def test_events_are_found_behind_thousands_of_readings(folder: Path) -> None:
 
 
 def test_what_was_accepted_is_salvaged_with_the_rest(folder: Path) -> None:
-    """A damaged file: what was accepted last is carried over, and is not sent as a reading once more."""
+    """A damaged file: the last accepted readings are copied, and not sent again."""
     outbox = Outbox(folder, "dock3")
     outbox.put(reading(8, field="a"))
     outbox.done(waiting(outbox))
@@ -551,7 +551,7 @@ def test_what_was_accepted_is_salvaged_with_the_rest(folder: Path) -> None:
 
 
 def test_several_at_once(tmp_path: Path) -> None:
-    """They are stored in order, all or none: when the disk does not take them, memory holds every one."""
+    """They are stored in order, all or none: if the disk does not take them, memory holds all."""
     with closing(Outbox(tmp_path, "dock3")) as box:
         assert box.put_all([]) == []
         assert box.put_all([reading(1), event(), reading(2)]) == [1, 2, 3]

@@ -1,4 +1,4 @@
-"""A disk that is full or read-only: nothing stops, what memory holds is delivered, and the disk gets the rest later."""
+"""A full or read-only disk stops nothing: records are delivered from memory, and the disk gets the rest later."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.records import event, reading
 
 
 def test_disk_full_while_running(tmp_path: Path) -> None:
-    """Records go on, in order, from memory; once there is room they are stored, and the next process has them."""
+    """Records are delivered in order from memory; when there is room they are stored, and the next process has them."""
     on_small_disk(
         tmp_path / "disk",
         """
@@ -51,7 +51,7 @@ def test_disk_full_while_running(tmp_path: Path) -> None:
 
 
 def test_what_was_accepted_on_a_full_disk(tmp_path: Path) -> None:
-    """It is remembered once there is room, also where its reading was delivered from memory and is gone from there."""
+    """It is stored when there is room, also if its reading was delivered from memory meanwhile."""
     on_small_disk(
         tmp_path / "disk",
         """
@@ -73,7 +73,7 @@ def test_what_was_accepted_on_a_full_disk(tmp_path: Path) -> None:
 
 
 def test_nothing_old_is_the_newest_after_a_full_disk(tmp_path: Path) -> None:
-    """What was delivered from memory is forgotten with a kill: what waits on disk is older, and goes to history."""
+    """A kill loses which records were delivered from memory: those on disk are older, and go to history."""
     on_small_disk(
         tmp_path / "disk",
         """
@@ -103,7 +103,7 @@ def test_nothing_old_is_the_newest_after_a_full_disk(tmp_path: Path) -> None:
 
 
 def test_disk_full_for_long(tmp_path: Path) -> None:
-    """Memory is bounded: what is delivered goes, of what is not the oldest; and that is counted."""
+    """Memory is bounded: delivered records are removed, then the oldest others, which are counted."""
     on_small_disk(
         tmp_path / "disk",
         """
@@ -124,7 +124,7 @@ def test_disk_full_for_long(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", ["full", "read-only"])
 def test_start_on_a_disk_that_takes_nothing(tmp_path: Path, how: str) -> None:
-    """It starts, in memory; and asks to be started again once the disk is usable and nothing would be lost."""
+    """It starts in memory, and requests a restart when the disk is usable and nothing would be lost."""
     on_small_disk(
         tmp_path / "disk",
         f"""
@@ -155,14 +155,14 @@ def test_start_on_a_disk_that_takes_nothing(tmp_path: Path, how: str) -> None:
 
 
 def test_a_folder_of_another_kind_is_for_a_person(tmp_path: Path) -> None:
-    """A file in its place, or no right to it, is told at the start; only disks are waited for."""
+    """A file in its place, or missing permission, is an error at the start; only disks are waited for."""
     (tmp_path / "state").write_text("")
     with pytest.raises(OutboxError, match="state"):
         Outbox(tmp_path / "state", "dock3")
 
 
 def test_a_good_disk_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No restart is asked for where all is well."""
+    """A good disk requests no restart."""
     monkeypatch.setattr(module, "_CHECK_AGAIN", 0.0)
     outbox = Outbox(tmp_path, "dock3")
     outbox.put(reading(1))

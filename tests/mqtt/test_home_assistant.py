@@ -1,4 +1,4 @@
-"""What Home Assistant is told, and taken back."""
+"""Home Assistant's discovery: what is sent, and what is removed again."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def parts(fields: list[Field], owned: Owned | None = None) -> dict[str, Any]:
 
 
 def test_a_field_is_a_sensor() -> None:
-    """Value, unit, device class where it is beyond doubt, state class; the details are switched off."""
+    """Value, unit, device class if only one is possible, state class; the details are disabled."""
     found = parts(FIELDS)
     tank = found["reading_tank"]
     assert tank["state_topic"] == "edge_daemon/dock3/reading/tank"
@@ -58,25 +58,25 @@ def test_a_field_is_a_sensor() -> None:
 
 
 def test_litres_may_be_anything() -> None:
-    """A unit that says nothing of what it measures is shown as it is, without a device class."""
+    """A unit with several possible quantities is shown without a device class."""
     sensor = components("dock3", [Field("a", "L")], raw=True)["reading_a"]
     assert sensor["unit_of_measurement"] == "L"
     assert "device_class" not in sensor
 
 
 def test_whole_frame_has_no_sensors() -> None:
-    """Numbers that come and go are no entities; the device is there all the same."""
+    """Numbers of the whole frame are not entities; the device is shown all the same."""
     assert not [identity for identity in parts([]) if identity.startswith("reading")]
     assert "problem" in parts([])
 
 
 def test_readings_without_candidates_have_no_raw() -> None:
-    """Where `detail` leaves out what was seen, no entity waits for it."""
+    """If `detail` leaves out the candidates, there is no entity for them."""
     assert "raw_tank" not in components("dock3", FIELDS, raw=False)
 
 
 def test_pictures_are_shown_only_where_they_may_be_taken() -> None:
-    """With snapshots, each field has its picture and a button that asks for it; without, nothing of that is there."""
+    """With snapshots, each field has a picture and a button that requests it; without, it has neither."""
     assert not [identity for identity in parts(FIELDS) if identity.startswith(("snapshot", "take"))]
     found = components("dock3", FIELDS, raw=True, snapshots=True)
     assert found["snapshot_tank"]["image_topic"] == "edge_daemon/dock3/snapshot/tank"
@@ -86,7 +86,7 @@ def test_pictures_are_shown_only_where_they_may_be_taken() -> None:
 
 
 def test_newer_models() -> None:
-    """Where they are looked for there is an update entity, whose button is the command model_install."""
+    """If updates are configured there is an update entity, whose button is the command model_install."""
     assert "update" not in parts(FIELDS)
     update = components("dock3", FIELDS, raw=True, updates=True)["update"]
     assert update["platform"] == "update"
@@ -95,15 +95,15 @@ def test_newer_models() -> None:
 
 
 def test_unique_ids_stay_the_same() -> None:
-    """By them Home Assistant recognises an entity: those of version 0.1.0."""
+    """Home Assistant recognises entities by them: they are those of version 0.1.0."""
     assert {part["unique_id"] for part in parts(FIELDS).values()} >= {
         "edge_daemon_dock3_reading_tank", "edge_daemon_dock3_problem", "edge_daemon_dock3_memory"
     }  # fmt: skip
     assert told(FIELDS)[DEVICE]["device"]["identifiers"] == ["edge_daemon_dock3"]
 
 
-def test_a_field_that_goes_is_taken_back() -> None:
-    """With a platform alone, which is how a component is removed; also at the starts after that."""
+def test_a_removed_field_is_removed_there() -> None:
+    """It is sent with its platform only, which removes a component; also at later starts."""
     owned: Owned = {}
     parts(FIELDS, owned)
     for _ in range(2):
@@ -128,8 +128,8 @@ def test_topics_of_version_0_1_0_are_cleared() -> None:
     assert [found[topic] for topic in before] == [None, None]
 
 
-def test_what_was_told_is_remembered(tmp_path: Path) -> None:
-    """In a file that may be missing or damaged."""
+def test_what_was_sent_is_stored(tmp_path: Path) -> None:
+    """It is stored in a file, which may be missing or damaged."""
     path = tmp_path / "discovery.json"
     assert home_assistant.load_owned(path) == {}
     home_assistant.save_owned(path, {DEVICE: {"problem": "binary_sensor"}})
@@ -139,7 +139,7 @@ def test_what_was_told_is_remembered(tmp_path: Path) -> None:
 
 
 def test_birth(tmp_path: Path, broker: Mosquitto, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When Home Assistant has started, availability, discovery and the retained readings are said again."""
+    """When Home Assistant has started, availability, discovery and the retained readings are sent again."""
     monkeypatch.setattr(courier, "_RESEND_DELAY", (0.05, 0.1))
     outbox = Outbox(tmp_path / "state", "dock3")
     with delivering(outbox, broker.url) as delivery:
@@ -161,7 +161,7 @@ def test_birth(tmp_path: Path, broker: Mosquitto, recorder: Recorder, monkeypatc
 
 
 def left_behind(recorder: Recorder, online: bool) -> None:
-    """What a device, and another, have at the broker."""
+    """Retained messages of two devices at the broker."""
     for message in (
         wire.availability("dock3", online),
         info(),
@@ -197,7 +197,7 @@ def test_clean(broker: Mosquitto, recorder: Recorder) -> None:
 
 
 def test_clean_beside_a_running_daemon(broker: Mosquitto, recorder: Recorder) -> None:
-    """It would say all of it again: refused, and nothing is cleared."""
+    """It would send everything again: refused, and nothing is cleared."""
     left_behind(recorder, online=True)
     with pytest.raises(BrokerError, match="dock3 is running"):
         clean.clean(resolve(Login(broker.url)), "dock3")

@@ -1,4 +1,4 @@
-"""The whole daemon process through every way a broker may treat it, one after the other."""
+"""The whole daemon process with every kind of hostile broker, one after the other."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.brokers.hostile_cases import CASES, Case
 from tests.support.records import reading
 
 GOOD = Manners(enough=2)
-"""Between two cases: takes two records, then hangs up."""
+"""Between two cases: takes two records, then closes the connection."""
 LANES = 10
 """Daemons that run at the same time, each with a share of the cases: nearly all of the time they wait to reconnect."""
 RECORDS = 600
@@ -69,14 +69,14 @@ def script(cases: Sequence[Case]) -> list[Manners]:
 
 
 def all_came(broker: HostileBroker, _: list[Heard]) -> bool:
-    """Every connection of the script has been made."""
+    """Whether every connection of the script has been made."""
     return len(broker.guests) >= len(broker._script)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_gauntlet(tmp_path: Path) -> None:
-    """After each case the same process delivers to the good broker that follows, and a SIGTERM is still obeyed."""
+    """After each case the same process delivers to the good broker that follows; at the end SIGTERM stops it."""
     with ExitStack() as stack:
         runs = []
         for lane in range(LANES):

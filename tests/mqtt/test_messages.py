@@ -39,7 +39,7 @@ def payload(message: Message) -> dict[str, Any]:
     return said
 
 
-def test_reading_says_all_that_is_promised() -> None:
+def test_reading_has_all_keys_of_the_contract() -> None:
     """A reading is retained on its field's topic, with exactly the keys and forms of the contract."""
     message = encode(reading(), "digits")
     assert (message.topic, message.qos, message.retain) == ("edge_daemon/dock3/reading/units", 1, True)
@@ -67,8 +67,8 @@ def test_reading_says_all_that_is_promised() -> None:
     ("detail", "more"),
     [("value", set()), ("candidates", {"candidates"}), ("digits", {"candidates", "digits"})],
 )
-def test_detail_decides_how_much_is_told(detail: messages.Detail, more: set[str]) -> None:
-    """`detail` adds the runners-up, then the digits, and changes nothing else."""
+def test_detail(detail: messages.Detail, more: set[str]) -> None:
+    """`detail` adds the candidates, then the digits, and changes nothing else."""
     assert set(payload(encode(reading(), detail))) == {*ALWAYS, "value", "text", "unit", "value_at", *more}
 
 
@@ -85,14 +85,14 @@ def test_no_unit() -> None:
 
 
 def test_identifier() -> None:
-    """A field that holds an identifier has `text`, zeros and all, and no `value`."""
+    """A field with an identifier has `text`, with leading zeros, and no `value`."""
     said = payload(encode(replace(reading(), text="007", value=None)))
     assert said["text"] == "007"
     assert "value" not in said
 
 
 def test_replayed_reading_goes_to_history() -> None:
-    """A late reading leaves the retained state alone; on the shared topic it names its field."""
+    """A late reading does not change the retained state; on the shared topic it names its field."""
     message = encode(reading(), "value", replayed=True)
     assert (message.topic, message.retain) == ("edge_daemon/dock3/history", False)
     assert payload(message)["replayed"] is True
@@ -133,7 +133,7 @@ def test_event() -> None:
 
 
 def test_availability_and_info() -> None:
-    """Both are retained; availability is the one payload in plain text."""
+    """Both are retained; availability is plain text."""
     online = messages.availability("dock3", True, 7)
     assert online == Message("edge_daemon/dock3/availability", b"online", retain=True, user=(("session", "7"),))
     assert messages.availability("dock3", False).payload == b"offline"
@@ -142,8 +142,8 @@ def test_availability_and_info() -> None:
     assert told == Message("edge_daemon/dock3/info", said, retain=True)
 
 
-def test_decode_is_the_other_way_round() -> None:
-    """A subscriber gets back what was said; other people's payloads are a ValueError."""
+def test_decode() -> None:
+    """A subscriber gets the payload back; payloads of other senders are a ValueError."""
     message = encode(reading())
     assert messages.decode(message.topic, message.payload) == payload(message)
     assert messages.decode("edge_daemon/dock3/availability", b"online") == "online"

@@ -1,4 +1,4 @@
-"""The whole daemon on real brokers: what it says, retains and answers there, and that it comes back to them."""
+"""The whole daemon with real brokers: readings, retained messages, commands, and reconnecting."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ needs_aedes = pytest.mark.skipif(not AEDES, reason="EDGE_DAEMON_AEDES names no f
     ]
 )
 def there(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Broker, str, bool]]:
-    """A running broker, what is spoken with it, and whether it keeps what is retained while it is away."""
+    """A running broker, its MQTT version, and whether retained messages survive its restart."""
     broker: Broker
     match request.param:
         case "mosquitto":
@@ -60,7 +60,7 @@ def there(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Brok
 
 
 def held(broker: Broker, topic: str) -> Any:
-    """What is retained on one of our topics; asked for by its name, since RabbitMQ answers no wildcard with it."""
+    """The retained message of one topic; subscribed by name, as RabbitMQ sends none for a wildcard."""
     subscriber = Recorder(broker.port, f"edge_daemon/bench/{topic}", client_id="", persist=False)
     try:
         subscriber.wait_for(lambda heard: heard)
@@ -70,7 +70,7 @@ def held(broker: Broker, topic: str) -> Any:
 
 
 def answer(broker: Broker, *words: str) -> Any:
-    """The answer to a command, as a person gets it."""
+    """The answer to a command, by `edge-daemon call`."""
     done = call(broker.url, *words)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -78,7 +78,7 @@ def answer(broker: Broker, *words: str) -> Any:
 
 @pytest.mark.slow
 def test_the_whole_daemon(tmp_path: Path, there: tuple[Broker, str, bool]) -> None:
-    """Readings arrive and are retained, a command is answered, a restart survived; after the end all is taken back."""
+    """Readings arrive and are retained, a command is answered, a restart survived; `mqtt clean` clears all topics."""
     broker, spoken, keeps = there
     path = write_page(tmp_path, ("2021", 60, 80), ("38", 80, 280))
     recorder = Recorder(broker.port, persist=False)

@@ -1,4 +1,4 @@
-"""What a real Home Assistant makes of us.
+"""The device in a real Home Assistant.
 
 Needs one: EDGE_DAEMON_HA_CHECK is a command that starts a broker on $MQTT_PORT, the command after `--`, and Home
 Assistant on that broker, does the steps of each `--do`, and prints as JSON which devices, entities and log lines came
@@ -103,7 +103,7 @@ needs_home_assistant = pytest.mark.skipif(not CHECK, reason="EDGE_DAEMON_HA_CHEC
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_home_assistant_shows_the_device(tmp_path: Path) -> None:
-    """One device with its sensors, their values, units and classes; it drops no key and complains of nothing."""
+    """One device with its sensors, their values, units and classes; no key is ignored, nothing is logged."""
     found = report(tmp_path, "exec $RUN")
     assert [device["name"] for device in found["devices"]] == ["bench"]
     entities = states(found)
@@ -120,7 +120,7 @@ def test_home_assistant_shows_the_device(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_home_assistant_knows_our_units(tmp_path: Path) -> None:
-    """Of each device class that we name it takes the unit, and the state class, that we name with it."""
+    """Home Assistant accepts the unit and the state class of each device class."""
     found = report(tmp_path, f"{sys.executable} -c '{UNITS}'; sleep 60")
     told = {entity["unique_id"]: entity for entity in found["entities"] if "_reading_" in entity["unique_id"]}
     assert len(told) == len(DEVICE_CLASSES)
@@ -134,7 +134,7 @@ def test_home_assistant_knows_our_units(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_home_assistant_takes_pictures(tmp_path: Path) -> None:
-    """Where snapshots are allowed, a field has a picture; the button beside it brings a new one."""
+    """If snapshots are allowed, a field has a picture; its button requests a new one."""
     steps = ["press edge_daemon_bench_take_tank", "wait 6"]
     found = report(tmp_path, "exec $RUN", *steps, more="snapshots = true")
     assert states(found)["snapshot_tank"]["image_bytes"] > 500
@@ -145,7 +145,7 @@ def test_home_assistant_takes_pictures(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_home_assistant_offers_a_newer_model(tmp_path: Path, published: ModelPublisher) -> None:
-    """Where newer models are looked for, its update entity shows which there is; installed there, it runs."""
+    """The update entity shows a newer model; installed there, it is used."""
     with serving(published.public) as web:
         more = f'[updates]\nurl = "{web.url}"\nroot = "{published.root}"\nautomatic = false\n'
         steps = [
@@ -166,7 +166,7 @@ def test_home_assistant_offers_a_newer_model(tmp_path: Path, published: ModelPub
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_home_assistant_acts(tmp_path: Path) -> None:
-    """Its switch turns reading off and on, its buttons are obeyed; the readings say so."""
+    """The switch turns reading off and on, and the buttons work, as the readings show."""
     switch = "edge_daemon_bench_enabled"
     steps = [f"turn_off {switch}", "wait 1", "report", f"turn_on {switch}", "wait 6", "report"]
     steps += ["press edge_daemon_bench_read_now", "wait 3", "press edge_daemon_bench_restart", "wait 6"]

@@ -1,4 +1,4 @@
-"""Every payload that wire.py makes keeps its JSON Schema, and the schemas say what the contract says."""
+"""Every payload of messages.py keeps its JSON Schema, and the schemas match the contract."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ ANSWERS = {"success", "failure", "response", "current_reading"}
 
 
 def test_nothing_is_left_out() -> None:
-    """Every function of wire.py that makes a message is tried here; health is in the test of what makes it."""
+    """Every function of messages.py that makes a message is tested here; health in the test of HealthReport."""
     makers = {
         name for name, made in inspect.getmembers(messages, inspect.isfunction) if made.__module__ == messages.__name__
     }
@@ -108,7 +108,7 @@ def test_statuses_and_events_are_those_of_the_contract() -> None:
     ],
 )
 def test_a_schema_refuses(name: str, wrong: dict[str, Any]) -> None:
-    """What the contract does not allow, its schema does not either."""
+    """A payload against the contract is refused by its schema."""
     good = json.loads(SAID[name][0].payload)
     Draft202012Validator(schemas.schema(name)).validate(good)
     with pytest.raises(ValidationError):
@@ -116,7 +116,7 @@ def test_a_schema_refuses(name: str, wrong: dict[str, Any]) -> None:
 
 
 def test_the_command_prints_them() -> None:
-    """`edge-daemon schema` names all; with a name it prints that one, as JSON; an unknown name is told the known."""
+    """`edge-daemon schema` lists all; with a name it prints that schema as JSON; an unknown name is refused."""
 
     def said(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([sys.executable, "-m", "edge_daemon", "schema", *words], capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""Getting in: protocol versions, logins, TLS, and what is said when it fails."""
+"""Connecting: protocol versions, logins, TLS, and the messages when it fails."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def amqtt() -> Iterator[int]:
 
 
 def test_broker_without_mqtt_5(amqtt: int, tmp_path: Path) -> None:
-    """A broker that speaks only 3.1.1 gets everything too, `online` and `offline` included."""
+    """A broker with MQTT 3.1.1 only gets all messages, with `online` and `offline`."""
     outbox, last_values = Outbox(tmp_path / "state", "dock3"), LastValueCache()
     there = sink(url=f"mqtt://127.0.0.1:{amqtt}")
     recorder = Recorder(amqtt, persist=False)
@@ -69,7 +69,7 @@ def test_broker_without_mqtt_5(amqtt: int, tmp_path: Path) -> None:
 
 
 def test_mqtt_5_is_always_tried_first(amqtt: int, broker: Mosquitto) -> None:
-    """That a broker once spoke only 3.1.1 is not held against it: it may have been upgraded, or slow."""
+    """MQTT 5 is tried again at the next connection: the broker may have been upgraded, or slow."""
     there = sink(url=f"mqtt://127.0.0.1:{amqtt}")
     there.open()
     assert there.version == "MQTT 3.1.1"
@@ -80,7 +80,7 @@ def test_mqtt_5_is_always_tried_first(amqtt: int, broker: Mosquitto) -> None:
 
 
 def test_mosquitto_is_spoken_to_in_mqtt_5(broker: Mosquitto) -> None:
-    """A broker that knows MQTT 5 is not talked down to."""
+    """MQTT 3.1.1 is not used with a broker that knows MQTT 5."""
     there = sink(url=broker.url)
     there.open()
     assert there.version == "MQTT 5"
@@ -91,7 +91,7 @@ def test_mosquitto_is_spoken_to_in_mqtt_5(broker: Mosquitto) -> None:
 
 
 def test_nothing_is_delivered_without_a_connection() -> None:
-    """Before `open` everything is kept."""
+    """Before `open` the outcome of every message is KEEP."""
     there = sink()
     assert there.deliver([ONLINE]) == [Outcome.KEEP]
     there.close(0.0)
@@ -114,7 +114,7 @@ time.sleep(60)
 
 
 def test_last_will(broker: Mosquitto, recorder: Recorder, tmp_path: Path) -> None:
-    """When the daemon is killed, the broker says `offline` for it."""
+    """When the daemon is killed, the broker publishes `offline`."""
     daemon = subprocess.Popen([sys.executable, "-c", LIFE, broker.url, str(tmp_path / "state")])
     recorder.wait_for(lambda _: recorder.payloads("/availability") == ["online"])
     daemon.send_signal(signal.SIGKILL)
@@ -123,7 +123,7 @@ def test_last_will(broker: Mosquitto, recorder: Recorder, tmp_path: Path) -> Non
 
 
 def test_login(tmp_path: Path) -> None:
-    """The password comes from its file; a wrong one is refused in words, and appears nowhere."""
+    """The password comes from its file; a wrong one is refused with a message, and is not printed."""
     passwords = tmp_path / "passwords"
     subprocess.run(["mosquitto_passwd", "-b", "-c", str(passwords), "cam", "s3cret"], check=True, capture_output=True)
     broker = Mosquitto(tmp_path / "mosquitto", f"password_file {passwords}")
@@ -144,7 +144,7 @@ def test_login(tmp_path: Path) -> None:
 
 
 def tls_broker(folder: Path, cert: Path, key: Path, *more: str) -> Mosquitto:
-    """A mosquitto that shows this certificate, running."""
+    """A running mosquitto with this certificate."""
     broker = Mosquitto(folder / "mosquitto", "\n".join([f"certfile {cert}", f"keyfile {key}", *more]))
     broker.start()
     return broker
@@ -169,7 +169,7 @@ UNCLOSED = pytest.mark.filterwarnings("ignore:unclosed <ssl:ResourceWarning")
     ids=["right", "server_name", "unknown CA", "wrong host", "wrong server_name", "expired", "not yet valid"],
 )
 def test_tls(tmp_path: Path, served: str, valid: tuple[str, str], trusted: str, expected: str, trouble: str) -> None:
-    """mqtts:// trusts what `ca_file` says, checks the name and the time, and names the trouble."""
+    """mqtts:// trusts `ca_file`, checks name and time, and names the error."""
     broker = tls_broker(tmp_path, *certificate(tmp_path / "served", served, valid))
     ca_file = tmp_path / "served" / f"{trusted}.crt"
     if trusted != served:
@@ -187,7 +187,7 @@ def test_tls(tmp_path: Path, served: str, valid: tuple[str, str], trusted: str, 
 
 @UNCLOSED
 def test_tls_at_a_plain_port(broker: Mosquitto) -> None:
-    """mqtts:// at a port without TLS is no quiet plain connection."""
+    """mqtts:// at a port without TLS fails; it does not become a plain connection."""
     there = sink(url=f"mqtts://localhost:{broker.port}")
     with pytest.raises(BrokerError, match=r"(?i)wrong version number|reset by peer|EOF"):
         there.open()
@@ -196,7 +196,7 @@ def test_tls_at_a_plain_port(broker: Mosquitto) -> None:
 
 @UNCLOSED
 def test_old_tls(tmp_path: Path) -> None:
-    """A broker that knows nothing newer than TLS 1.1 is not spoken to."""
+    """A broker with at most TLS 1.1 is refused."""
     cert, key = certificate(tmp_path, "localhost")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with warnings.catch_warnings(action="ignore"):  # that it is old is the point
@@ -223,7 +223,7 @@ def test_old_tls(tmp_path: Path) -> None:
 @UNCLOSED
 @pytest.mark.parametrize("in_one_file", [False, True])
 def test_client_certificate(tmp_path: Path, in_one_file: bool) -> None:
-    """A broker that wants a certificate gets ours, and knows us by its name; without one we are not let in."""
+    """A broker that requires a client certificate gets it, and takes the user name from it; without one it refuses."""
     cert, key = certificate(tmp_path, "localhost")
     ours, our_key = certificate(tmp_path / "ours", "dock3")
     wants = [f"cafile {ours}", "require_certificate true", "use_identity_as_username true"]
@@ -243,7 +243,7 @@ def test_client_certificate(tmp_path: Path, in_one_file: bool) -> None:
 
 
 def test_credentials_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bare name is one of systemd's credentials where there is such; a path is a path."""
+    """A name without a slash is one of systemd's credentials if that exists; a path is a path."""
     (tmp_path / "mqtt-password").write_text("s3cret\n")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     assert resolve(MqttOptions(password_file="mqtt-password")).password == "s3cret"
@@ -259,13 +259,13 @@ def test_credentials_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPa
      "mqtt://[::1", f"mqtt://{'x' * 70}", "mqtt://a..b"],
 )  # fmt: skip
 def test_url_that_cannot_be(url: str) -> None:
-    """An impossible broker is a configuration error before anything is tried."""
+    """An invalid address is a configuration error before anything is tried."""
     with pytest.raises(ConfigError, match="url"):
         sink(url=url)
 
 
 def test_password_in_the_url() -> None:
-    """A login in the url is refused, pointing to where it belongs, without repeating it."""
+    """A login in the url is refused; the message names the right keys and does not repeat it."""
     with pytest.raises(ConfigError, match="password_file") as refused:
         sink(url="mqtt://cam:s3cret@localhost")
     assert "s3cret" not in str(refused.value)
@@ -279,7 +279,7 @@ def test_files_that_are_missing(key: str) -> None:
 
 
 def test_ports() -> None:
-    """Without a port the usual one is taken: 1883, with TLS 8883."""
+    """The default port is 1883, with TLS 8883."""
     for url, expected in (("mqtt://a", "a:1883"), ("mqtts://a", "a:8883"), ("mqtt://a:7", "a:7")):
         there = sink(url=url)
         assert str(there.to) == expected
@@ -287,7 +287,7 @@ def test_ports() -> None:
 
 
 def test_name_that_does_not_resolve() -> None:
-    """A host nobody knows is named."""
+    """An unknown host is named."""
     there = sink(url="mqtt://no-such-host.invalid")
     with pytest.raises(BrokerError, match=r"no-such-host\.invalid:1883 cannot be reached"):
         there.open()

@@ -1,4 +1,4 @@
-"""Which looks are kept: unsure, contradicted, rejected, corrected; never more than the number."""
+"""Hard samples: unsure, contradicted, rejected, corrected; never more than the number."""
 
 from __future__ import annotations
 
@@ -43,31 +43,31 @@ def look(doubts: HardSampleCollector, *texts: str, field: str | None = "tank") -
         doubts.on_patch(patch(field, 5.0 + i), [number(text)])
 
 
-def test_what_is_read_surely_and_alike_is_not_kept(samples: Samples) -> None:
-    """The ordinary case leaves nothing behind."""
+def test_confident_and_equal_reads_are_not_stored(samples: Samples) -> None:
+    """In the ordinary case nothing is stored."""
     doubts = HardSampleCollector(samples)
     look(doubts, "42", "42", "42", "42")
     doubts.on_record(0, reading("42"))
     assert kept(samples) == []
 
 
-def test_a_look_between_others_that_says_otherwise_is_kept(samples: Samples) -> None:
-    """One 47 among 42s: with what the others say as the first candidate."""
+def test_a_contradicted_crop_is_stored(samples: Samples) -> None:
+    """One 47 among 42s: stored with the text of the others as the first candidate."""
     look(HardSampleCollector(samples), "42", "42", "42", "47", "42")
     [sample] = kept(samples)
     assert (sample.why, sample.field) == ("contradicted", "tank")
     assert [text for text, _ in sample.candidates] == ["42", "47", "49"]
 
 
-def test_what_is_written_or_wiped_is_no_contradiction(samples: Samples) -> None:
-    """4, then 42; and 42, then nothing of it, then 17: each was written there."""
+def test_writing_and_wiping_are_not_contradictions(samples: Samples) -> None:
+    """4, then 42; and 42, then 17: each was written there."""
     look(HardSampleCollector(samples), "44", "42", "42", "42", "12", "17", "17", "17")
     look(HardSampleCollector(samples), "41", "42", "41", "44", "44")
     assert kept(samples) == []
 
 
-def test_the_whole_frame_is_judged_number_by_number(samples: Samples) -> None:
-    """Without fields the same, and what is kept is the number with a little paper, not the frame."""
+def test_the_whole_frame_is_followed_number_by_number(samples: Samples) -> None:
+    """The same without fields; the sample is the number with a little paper, not the frame."""
     doubts = HardSampleCollector(samples)
     look(doubts, "42", "42", "42", "47", "42", field=None)
     [sample] = kept(samples)
@@ -76,8 +76,8 @@ def test_the_whole_frame_is_judged_number_by_number(samples: Samples) -> None:
     assert width <= 66 + 2 * 40
 
 
-def test_the_least_sure_look_at_what_was_said(samples: Samples) -> None:
-    """Of several unsure ones that one, once."""
+def test_the_least_confident_crop_of_an_accepted_reading(samples: Samples) -> None:
+    """Of several unsure crops only the one with the lowest confidence, once."""
     doubts = HardSampleCollector(samples)
     for sure in (0.8, 0.6, 0.85):
         doubts.on_patch(patch(), [number("42", sure)])
@@ -91,8 +91,8 @@ def test_the_least_sure_look_at_what_was_said(samples: Samples) -> None:
     ("status", "why"),
     [(Status.LOW_CONFIDENCE, "unsure"), (Status.WRONG_FORMAT, "unsure"), (Status.OUT_OF_RANGE, "rejected")],
 )
-def test_what_is_withheld_is_kept(samples: Samples, status: Status, why: str) -> None:
-    """The newest look at it."""
+def test_the_crop_of_a_withheld_reading_is_stored(samples: Samples, status: Status, why: str) -> None:
+    """Its newest crop is stored."""
     doubts = HardSampleCollector(samples)
     look(doubts, "42")
     doubts.on_record(0, reading("17", status))
@@ -100,24 +100,24 @@ def test_what_is_withheld_is_kept(samples: Samples, status: Status, why: str) ->
 
 
 @pytest.mark.parametrize("status", [Status.TOO_DARK, Status.GLARE, Status.OBSTRUCTED, Status.NO_DIGITS])
-def test_what_could_not_be_seen_is_not_kept(samples: Samples, status: Status) -> None:
-    """There is nothing to learn from it."""
+def test_unreadable_patches_are_not_stored(samples: Samples, status: Status) -> None:
+    """It has no use for training."""
     doubts = HardSampleCollector(samples)
     look(doubts, "42")
     doubts.on_record(0, reading("17", status))
     assert kept(samples) == []
 
 
-def test_what_a_person_has_set_is_a_label(samples: Samples) -> None:
-    """The look of that moment with the digits that were set."""
+def test_set_value_is_a_label(samples: Samples) -> None:
+    """The crop of that moment is stored with the digits that were set."""
     doubts = HardSampleCollector(samples)
     look(doubts, "42")
     doubts.on_record(0, Event("value_set", "tank", 5.0, {"text": "4.7"}))
     assert [(s.why, s.label) for s in kept(samples)] == [("corrected", "47")]
 
 
-def test_once_there_is_no_room_few_are_taken(tmp_path: Path) -> None:
-    """One takes the place of an older one now and then, not at every doubt; what a person has set always does."""
+def test_few_samples_are_added_to_a_full_store(tmp_path: Path) -> None:
+    """A new sample replaces an old one only now and then; a corrected one always does."""
     samples = Samples(tmp_path, 2, 1_000_000)
     doubts, rng = HardSampleCollector(samples), np.random.default_rng(1)
     kept_at = []
@@ -131,8 +131,8 @@ def test_once_there_is_no_room_few_are_taken(tmp_path: Path) -> None:
     assert [sample.why for sample in kept(samples)].count("corrected") == 1
 
 
-def test_a_disk_that_fails_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Readings go on: a line in the log, no error."""
+def test_a_disk_error_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """One line in the log, no error: readings go on."""
     doubts = HardSampleCollector(Samples(tmp_path / "gone", 10, 10_000))
     for field in ("a", "b"):
         doubts.on_patch(patch(field), [number("42", 0.5)])

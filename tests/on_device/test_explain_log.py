@@ -1,4 +1,4 @@
-"""The last readings are kept with what they were read from, and explained as text and as one picture."""
+"""The last readings are kept with their pictures, and explained as text and as one picture."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_reading_is_kept_with_its_patch_and_digits(tmp_path: Path) -> None:
 
 
 def test_of_the_whole_frame_the_number_is_kept(tmp_path: Path) -> None:
-    """Without fields it is the number and what is right around it."""
+    """Without fields the picture is the number and its surroundings."""
     ring = ReadingLog(tmp_path)
     ring.on_patch(patch(None), [])
     ring.on_record(7, reading(field="auto-1"))
@@ -64,7 +64,7 @@ def test_of_the_whole_frame_the_number_is_kept(tmp_path: Path) -> None:
 
 
 def test_only_the_last_are_kept_over_restarts_too(tmp_path: Path) -> None:
-    """The ring is capped, in the order in which things were said; a new daemon goes on with the old one's."""
+    """The log is limited; the oldest are removed; a new daemon continues it."""
     for start in (1000, 0):  # numbers may begin anew
         ring = ReadingLog(tmp_path)
         ring.on_patch(patch(), [])
@@ -76,7 +76,7 @@ def test_only_the_last_are_kept_over_restarts_too(tmp_path: Path) -> None:
 
 
 def test_events_and_what_is_gone_are_not_kept(tmp_path: Path) -> None:
-    """There is nothing to see of them."""
+    """They have no picture."""
     ring = ReadingLog(tmp_path)
     ring.on_record(1, reading())  # nothing was seen yet
     ring.on_patch(patch(), [])
@@ -85,14 +85,14 @@ def test_events_and_what_is_gone_are_not_kept(tmp_path: Path) -> None:
         find([tmp_path], "last")
 
 
-def test_others_cannot_look_in(tmp_path: Path) -> None:
-    """The folder is the daemon's user's and group's: its pictures are nobody else's business."""
+def test_other_users_have_no_access(tmp_path: Path) -> None:
+    """Only the daemon's user and group can enter the folder."""
     ReadingLog(tmp_path / "ring")
     assert (tmp_path / "ring").stat().st_mode & 0o777 == 0o750
 
 
-def test_a_folder_that_cannot_be_used_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Readings go on without it: a line in the log, no error."""
+def test_a_folder_that_cannot_be_used_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """One line in the log, no error: readings go on without it."""
     (tmp_path / "file").write_text("")
     with caplog.at_level(logging.WARNING):
         ring = ReadingLog(tmp_path / "file" / "ring")
@@ -104,7 +104,7 @@ def test_a_folder_that_cannot_be_used_is_told_once(tmp_path: Path, caplog: pytes
 
 @pytest.mark.parametrize("status", list(Status))
 def test_every_status_is_explained(tmp_path: Path, status: Status) -> None:
-    """Each status says in words what held the reading back; the picture is drawn for all."""
+    """Each status has an explanation in words; the picture is drawn for all."""
     assert status in WHY
     ring = ReadingLog(tmp_path)
     ring.on_patch(patch(status=status), [])
@@ -117,7 +117,7 @@ def test_every_status_is_explained(tmp_path: Path, status: Status) -> None:
 
 
 def test_the_command_tells_and_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`edge-daemon explain 5 --picture FILE` says the digits and their runners-up, and writes the picture."""
+    """`edge-daemon explain 5 --picture FILE` prints the digits with their candidates, and writes the picture."""
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
     ring = ReadingLog(tmp_path / "explain")
     ring.on_patch(patch(), [])
@@ -133,7 +133,7 @@ def test_the_command_tells_and_draws(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_picture_of_no_known_kind_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """--picture why.txt is told, with a name that would do."""
+    """--picture why.txt is refused, with a name that would work."""
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
     ring = ReadingLog(tmp_path / "explain")
     ring.on_patch(patch(), [])

@@ -1,4 +1,4 @@
-"""The daemon shows its newest frame in its runtime folder while somebody asks, and only then."""
+"""The daemon shares its newest frame in its runtime folder while it is requested, and only then."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def files(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_unasked_nothing_is_shown(tmp_path: Path) -> None:
-    """No picture lies in the folder before somebody asks."""
+def test_without_a_request_there_is_no_frame(tmp_path: Path) -> None:
+    """There is no picture in the folder before a request."""
     there = FrameShare(tmp_path / "preview")
     there.show(frame(1.0))
     assert files(tmp_path / "preview") == {"daemon"}
 
 
-def test_asked_the_newest_frame_is_shown_as_it_is(tmp_path: Path) -> None:
-    """Pixels and times arrive unchanged, no oftener than five times a second."""
+def test_the_newest_frame_is_shared_on_request(tmp_path: Path) -> None:
+    """Pixels and times arrive unchanged, at most five times a second."""
     there = FrameShare(tmp_path)
     frame_share.request_frames(tmp_path)
     there.show(frame(1.0, 7))
@@ -45,8 +45,8 @@ def test_asked_the_newest_frame_is_shown_as_it_is(tmp_path: Path) -> None:
     assert shown.pixels[0, 0] == 9
 
 
-def test_when_nobody_asks_any_more_the_picture_is_taken_away(tmp_path: Path) -> None:
-    """A request holds for some seconds; with the next frame after that the file is gone. So at the end."""
+def test_the_frame_is_removed_when_requests_end(tmp_path: Path) -> None:
+    """A request is valid for some seconds; the next frame after that removes the file. So does the end."""
     there = FrameShare(tmp_path)
     frame_share.request_frames(tmp_path)
     there.show(frame(1.0))
@@ -61,7 +61,7 @@ def test_when_nobody_asks_any_more_the_picture_is_taken_away(tmp_path: Path) -> 
 
 
 def test_a_daemon_that_runs_is_known_by_its_process(tmp_path: Path) -> None:
-    """Its process id while it runs; nothing before and after, whatever files it leaves."""
+    """Its process id while it runs; None before and after, whatever files it leaves."""
     assert frame_share.daemon_pid(tmp_path) is None
     there = FrameShare(tmp_path)
     assert frame_share.daemon_pid(tmp_path) == os.getpid()
@@ -69,8 +69,8 @@ def test_a_daemon_that_runs_is_known_by_its_process(tmp_path: Path) -> None:
     assert frame_share.daemon_pid(tmp_path) is None
 
 
-def test_others_cannot_look_in(tmp_path: Path) -> None:
-    """The folder is the daemon's user's and group's; the picture nobody else can read, whatever the umask."""
+def test_other_users_have_no_access(tmp_path: Path) -> None:
+    """Only the daemon's user and group can enter the folder and read the picture, whatever the umask is."""
     before = os.umask(0)
     try:
         there = FrameShare(tmp_path / "preview")
@@ -82,8 +82,8 @@ def test_others_cannot_look_in(tmp_path: Path) -> None:
     assert (tmp_path / "preview" / "frame").stat().st_mode & 0o777 == 0o640
 
 
-def test_a_folder_that_cannot_be_used_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Readings go on without it: a line in the log, no error."""
+def test_a_folder_that_cannot_be_used_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """One line in the log, no error: readings go on without it."""
     (tmp_path / "file").write_text("")
     with caplog.at_level(logging.WARNING):
         there = FrameShare(tmp_path / "file" / "preview")
@@ -95,6 +95,6 @@ def test_a_folder_that_cannot_be_used_is_told_once(tmp_path: Path, caplog: pytes
 
 @pytest.mark.parametrize("damage", [b"", b"\x93", b"not a frame"])
 def test_a_damaged_frame_is_no_frame(tmp_path: Path, damage: bytes) -> None:
-    """What is no frame is not shown as one."""
+    """A damaged file is no frame."""
     (tmp_path / "frame").write_bytes(damage)
     assert frame_share.newest_frame(tmp_path) is None

@@ -1,4 +1,4 @@
-"""What was hard to read is kept on this machine: capped, without doubles, for people to label."""
+"""Hard samples are stored on this machine: limited, without duplicates, for people to label."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def filled(folder: Path, texts: list[str], count: int = 100, size: int = SIZE) -
 
 
 def test_a_sample_comes_back_as_it_was(tmp_path: Path) -> None:
-    """Picture, candidates and reason; nobody has labelled it."""
+    """Picture, candidates and reason, without a label."""
     samples = filled(tmp_path, ["42"])
     [(_, kept)] = samples.all()
     assert (kept.why, kept.candidates[0], kept.label) == ("unsure", ("42", 0.7), None)
@@ -58,20 +58,20 @@ def test_a_digit_that_was_left_out_can_be_seen() -> None:
 
 
 def test_the_oldest_go_first(tmp_path: Path) -> None:
-    """At most so many are kept, the newest."""
+    """At most max_count are stored: the newest."""
     samples = filled(tmp_path, ["11", "22", "33", "44"], count=3)
     assert [s.candidates[0][0] for _, s in samples.all()] == ["22", "33", "44"]
 
 
 def test_their_bytes_are_capped(tmp_path: Path) -> None:
-    """No more than max_size lies in the folder, whatever the count."""
+    """The folder has at most max_size bytes, whatever the count is."""
     samples = filled(tmp_path, ["11", "22", "33", "44"], size=4_000)
     assert 0 < sum(path.stat().st_size for path in samples.paths()) <= 4_000
     assert len(samples.paths()) < 4
 
 
 def test_labelled_ones_go_last(tmp_path: Path) -> None:
-    """What a person has worked on outlives what nobody has."""
+    """Labelled samples are removed after all others."""
     samples = filled(tmp_path, ["11", "22"], count=3)
     [(oldest, _), _] = samples.all()
     samples.label(oldest, "17")
@@ -81,8 +81,8 @@ def test_labelled_ones_go_last(tmp_path: Path) -> None:
     assert len(samples.paths()) == 3
 
 
-def test_what_looks_alike_is_kept_once(tmp_path: Path) -> None:
-    """A little noise makes no new sample; another number, or the same read otherwise, does."""
+def test_similar_crops_are_stored_once(tmp_path: Path) -> None:
+    """A little noise makes no new sample; another number, or another text, does."""
     samples = filled(tmp_path, ["42"])
     noisy = np.clip(crop("42") + np.random.default_rng(1).normal(0, 2, (70, 150)), 0, 255).astype(np.uint8)
     assert not samples.add(sample(noisy, 9.0), noisy)
@@ -90,15 +90,15 @@ def test_what_looks_alike_is_kept_once(tmp_path: Path) -> None:
     assert samples.add(sample(crop("98", 3), 9.0), crop("98", 3))
 
 
-def test_a_person_s_word_labels_what_is_there_already(tmp_path: Path) -> None:
-    """`set_value` of a number whose look is kept: no second sample, but the label."""
+def test_set_value_labels_an_existing_sample(tmp_path: Path) -> None:
+    """`set_value` for a number with a sample: it gets the label, and there is no second sample."""
     samples = filled(tmp_path, ["42"])
     assert not samples.add(sample(crop("42"), 9.0, label="43"), crop("42"))
     assert [s.label for _, s in samples.all()] == ["43"]
 
 
-def test_labels_are_put_and_taken_back(tmp_path: Path) -> None:
-    """Labelled, it is no longer among the others; taken back, it is."""
+def test_labels_are_set_and_removed(tmp_path: Path) -> None:
+    """A labelled sample is no longer among the unlabelled; without its label it is again."""
     samples = filled(tmp_path, ["42"])
     [(name, _)] = samples.all(labelled=False)
     samples.label(name, "")
@@ -111,7 +111,7 @@ def test_labels_are_put_and_taken_back(tmp_path: Path) -> None:
 
 
 def test_damage_costs_the_damaged_one_only(tmp_path: Path) -> None:
-    """A file that is cut short, or none of ours, is left out; new ones are still kept."""
+    """A truncated or foreign file is left out; new samples are still stored."""
     samples = filled(tmp_path, ["42", "17"])
     path = samples.paths()[0]
     path.write_bytes(path.read_bytes()[:50])
@@ -121,7 +121,7 @@ def test_damage_costs_the_damaged_one_only(tmp_path: Path) -> None:
 
 
 def test_where_the_disk_cannot_be_written_memory_is_used(tmp_path: Path) -> None:
-    """On a read-only system samples lie in the runtime folder, within a budget; `find_samples` finds them there."""
+    """On a read-only system samples are in the runtime folder, limited; `find_samples` finds them there."""
     (tmp_path / "state").write_text("no folder")
     samples = open_samples(tmp_path / "state", tmp_path / "run", SampleOptions())
     samples.add(sample(crop("42")), crop("42"))
@@ -131,21 +131,21 @@ def test_where_the_disk_cannot_be_written_memory_is_used(tmp_path: Path) -> None
 
 
 def test_where_nothing_can_be_written_the_daemon_goes_on(tmp_path: Path) -> None:
-    """Neither folder: nothing is kept, nothing raised."""
+    """Neither folder: nothing is stored, nothing raises."""
     (tmp_path / "file").write_text("")
     samples = open_samples(tmp_path / "file", tmp_path / "file", SampleOptions())
     assert not samples.add(sample(crop("42")), crop("42"))
 
 
 def test_none_are_kept_where_none_are_wanted(tmp_path: Path) -> None:
-    """`max_count = 0` switches it off."""
+    """`max_count = 0` disables samples."""
     samples = open_samples(tmp_path, tmp_path, replaced(SampleOptions(), max_count=0))
     assert not samples.add(sample(crop("42")), crop("42"))
     assert not samples.paths()
 
 
-def test_others_cannot_look_in(tmp_path: Path) -> None:
-    """Folder and files are the daemon's user's and group's."""
+def test_other_users_have_no_access(tmp_path: Path) -> None:
+    """Only the daemon's user and group can access folder and files."""
     samples = open_samples(tmp_path, tmp_path, SampleOptions())
     samples.add(sample(crop("42")), crop("42"))
     assert samples.folder.stat().st_mode & 0o777 == 0o770
@@ -153,7 +153,7 @@ def test_others_cannot_look_in(tmp_path: Path) -> None:
 
 
 def test_the_commands_list_and_clear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line each, also for programs; `clear` asks first, and takes all away."""
+    """One line each, also for programs; `clear` asks first, and removes all."""
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
     filled(tmp_path / "samples", []).folder.mkdir()
     samples = filled(tmp_path / "samples", ["42", "17"])

@@ -1,4 +1,4 @@
-"""Second opinions on the device: asked about once, believed only where nothing has changed, never beyond the budget."""
+"""Second opinions on the device: asked for once, counted only if nothing has changed, never beyond the budget."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TOPIC = "edge_daemon/bench/opinion/response"
 
 
 class Device(VoterRun):
-    """A scene whose doubtful numbers somebody else is asked about."""
+    """A scene with a client that asks for second opinions."""
 
     def __init__(self, folder: Path, *options: FieldOptions, per_day: int = 10) -> None:
         super().__init__(*options)
@@ -37,7 +37,7 @@ class Device(VoterRun):
     def look(
         self, text: str, *others: str, sure: float = 0.7, seconds: float = 3.0, written: str = ""
     ) -> list[Reading]:
-        """The same number for some time, read unsurely; `others` are what else it may be."""
+        """The same number for some time, read with low confidence; `others` are further candidates."""
         said = number(text, sure)
         candidates = ((text, sure), *((other, (1 - sure) / 2) for other in others))
         seen = type(said)(said.box, candidates, said.digits)
@@ -54,7 +54,7 @@ class Device(VoterRun):
         return self.said[before:]
 
     def asked(self) -> list[Question]:
-        """What lies ready to be sent; it is taken away."""
+        """The questions that are ready to be sent; they are removed."""
         found = self.last_values.optional()
         self.last_values.cancel_optional()
         for message in found:
@@ -62,12 +62,12 @@ class Device(VoterRun):
         return [messages.parse_question(ReceivedMessage(m.topic, m.payload))[1] for m in found]
 
     def question(self) -> Question:
-        """The one that lies there."""
+        """The only question."""
         (found,) = self.asked()
         return found
 
     def hear(self, question: Question, *candidates: tuple[str, float]) -> list[Reading]:
-        """An answer, and what is said thereupon."""
+        """Process an answer; returns the readings that follow."""
         before = len(self.said)
         message = messages.answer_message("bench", Answer(question.id, list(candidates), "big@1"))
         assert schema_check.check(message.topic, message.payload) == "answer"
@@ -87,7 +87,7 @@ def device(tmp_path: Path) -> Device:
 
 
 def test_a_doubtful_number_is_asked_about_once_for_each_view(device: Device) -> None:
-    """One question while it stands there, however long; another one when something else is written."""
+    """One question for as long as it stands there; another one for another number."""
     device.look("17", seconds=20)
     assert len(device.asked()) == 1
     device.look("17", seconds=2 * EXPIRY)
@@ -96,8 +96,8 @@ def test_a_doubtful_number_is_asked_about_once_for_each_view(device: Device) -> 
     assert len(device.asked()) == 1
 
 
-def test_what_is_read_surely_is_not_asked_about(device: Device) -> None:
-    """Nor is an empty field, nor what has not settled yet."""
+def test_confident_numbers_are_not_asked_about(device: Device) -> None:
+    """Nor is an empty field, nor a number that has not settled yet."""
     device.look("17", sure=0.99, seconds=5)
     device.show(seconds=5)
     assert device.asked() == []
@@ -106,7 +106,7 @@ def test_what_is_read_surely_is_not_asked_about(device: Device) -> None:
 
 
 def test_an_answer_that_agrees_is_evidence_enough(device: Device) -> None:
-    """The withheld number is said, with an event that names whose opinion decided."""
+    """The withheld number is published, with an event that names the model that decided."""
     device.look("17")
     assert device.said[-1].status is Status.LOW_CONFIDENCE
     (reading,) = device.hear(device.question(), ("17", 0.98))
@@ -120,27 +120,27 @@ def test_an_answer_that_agrees_is_evidence_enough(device: Device) -> None:
 
 
 def test_an_answer_cannot_overrule_the_frames(device: Device) -> None:
-    """Frames say 17, and hold 11 possible; not even a certain 11 is believed, and 17 is not either."""
+    """Frames read 17, with 11 as a candidate: an answer of 11 with full confidence decides for neither."""
     device.look("17", "11", sure=0.55)
     assert device.hear(device.question(), ("11", 1.0)) == []
     assert device.said[-1].status is Status.LOW_CONFIDENCE
 
 
-def test_an_answer_that_says_none_of_our_texts_counts_for_nothing(device: Device) -> None:
-    """Who answers can speak only of what the device itself held possible."""
+def test_an_answer_that_is_no_candidate_is_ignored(device: Device) -> None:
+    """Only the device's own candidates can be confirmed."""
     device.look("17", "11")
     assert device.hear(device.question(), ("99", 1.0)) == []
     assert device.counts("counted", "ignored") == [0, 1]
 
 
-def test_an_unsure_answer_decides_nothing(device: Device) -> None:
-    """It does not carry what frames doubt over the margin."""
+def test_an_answer_of_low_confidence_decides_nothing(device: Device) -> None:
+    """It does not lift an uncertain number above the threshold."""
     device.look("17", "11")
     assert device.hear(device.question(), ("17", 0.4), ("11", 0.35)) == []
 
 
 def test_frames_that_disagree_are_settled_by_an_answer(device: Device) -> None:
-    """Two say 17 for each one that says 11, from one unchanged picture: low_confidence until somebody confirms 17."""
+    """Two frames read 17 for each one that reads 11, one unchanged picture: low_confidence until 17 is confirmed."""
     for _ in range(30):
         device.look("17", seconds=0.4, sure=0.9, written="17")
         device.look("11", "17", seconds=0.2, sure=0.5, written="17")
@@ -150,8 +150,8 @@ def test_frames_that_disagree_are_settled_by_an_answer(device: Device) -> None:
 
 
 @pytest.mark.parametrize("change", ["rewritten", "written anew and read alike", "covered", "set by a person"])
-def test_an_answer_about_what_is_no_longer_so_is_ignored(device: Device, change: str) -> None:
-    """Another number there by now, a hand in the way, or another accepted value."""
+def test_an_answer_after_a_change_is_ignored(device: Device, change: str) -> None:
+    """Another number meanwhile, a hand in the way, or another accepted value."""
     device.look("17")
     (question,) = device.asked()
     if change == "rewritten":
@@ -167,8 +167,8 @@ def test_an_answer_about_what_is_no_longer_so_is_ignored(device: Device, change:
     assert device.counts("counted", "ignored") == [0, 1]
 
 
-def test_a_late_a_second_and_an_unasked_answer_are_ignored(device: Device) -> None:
-    """After its time, and whatever the number looks like, an answer is nobody's."""
+def test_late_repeated_and_unexpected_answers_are_ignored(device: Device) -> None:
+    """Late, repeated and unexpected answers count for nothing."""
     device.look("17")
     (question,) = device.asked()
     device.look("17", seconds=EXPIRY + 1)
@@ -178,7 +178,7 @@ def test_a_late_a_second_and_an_unasked_answer_are_ignored(device: Device) -> No
 
 
 def test_rules_hold_for_second_opinions_too(tmp_path: Path) -> None:
-    """A value beyond `max` is withheld whoever says it."""
+    """A value above `max` is withheld, also if it is confirmed."""
     device = Device(tmp_path, units(settle=1.0, max=10))
     device.look("17")
     (reading,) = device.hear(device.question(), ("17", 1.0))
@@ -200,8 +200,8 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_what_is_no_answer_is_refused_and_the_right_one_still_counts(device: Device, kind: str) -> None:
-    """Anybody may say anything on the topic."""
+def test_an_invalid_answer_is_refused_and_the_right_one_counts(device: Device, kind: str) -> None:
+    """Anybody may send anything to the topic."""
     device.look("17")
     (question,) = device.asked()
     assert device.asking.on_answer(ReceivedMessage(TOPIC, HOSTILE[kind].replace(b"%s", question.id.encode())))
@@ -212,7 +212,7 @@ def test_what_is_no_answer_is_refused_and_the_right_one_still_counts(device: Dev
 
 
 def test_the_budget_is_kept_across_restarts(tmp_path: Path) -> None:
-    """Two a day are two, also when the daemon starts again in between; the next day there are two more."""
+    """Two a day are two, also with a restart in between; the next day there are two more."""
     today = 1_795_485_000.0
     first = Budget(tmp_path / "spent", 2, lambda: today)
     assert first.spend()
@@ -223,7 +223,7 @@ def test_the_budget_is_kept_across_restarts(tmp_path: Path) -> None:
 
 
 def test_an_exhausted_budget_asks_nothing(tmp_path: Path) -> None:
-    """The second doubtful number of the day stays withheld, as if nobody were there."""
+    """The second doubtful number of the day stays withheld, as without a server."""
     device = Device(tmp_path, units(settle=1.0), per_day=1)
     device.look("17")
     assert len(device.asked()) == 1
@@ -232,15 +232,15 @@ def test_an_exhausted_budget_asks_nothing(tmp_path: Path) -> None:
     assert device.counts("asked", "left_today") == [1, 0]
 
 
-def test_what_cannot_be_counted_is_not_asked(tmp_path: Path) -> None:
-    """A damaged count is a day that is spent; a folder that cannot be written, too."""
+def test_without_a_count_nothing_is_asked(tmp_path: Path) -> None:
+    """With a damaged count nothing is left for the day; nor with a folder that cannot be written."""
     (tmp_path / "opinions.json").write_text("{")
     assert Device(tmp_path, units()).budget.left == 0
     assert not Budget(tmp_path / "nowhere" / "spent", 5).spend()
 
 
 def test_without_a_broker_nothing_is_asked_or_spent(device: Device) -> None:
-    """And once there is one, only what is still in view."""
+    """With a connection again, only for numbers still in view."""
     device.online = False
     device.look("17", seconds=20)
     device.look("44", seconds=20)
@@ -251,15 +251,15 @@ def test_without_a_broker_nothing_is_asked_or_spent(device: Device) -> None:
     assert len(device.asked()) == 1
 
 
-def test_questions_that_nobody_answers_become_rare(device: Device) -> None:
-    """A budget is not emptied where no server runs: an hour of new numbers, each doubtful, takes a dozen."""
+def test_unanswered_questions_become_rare(device: Device) -> None:
+    """Without a server the budget is not used up: new doubtful numbers cause few questions."""
     for i in range(10):
         device.look(str(10 + i), seconds=40)
     assert device.counts("asked")[0] <= 5
 
 
 def test_a_number_of_the_whole_frame_is_asked_about_with_its_own_cut_out(tmp_path: Path) -> None:
-    """Not the frame: what is sent is a little larger than the number."""
+    """Not the frame: the picture is a little larger than the number."""
     device = Device(tmp_path)
     device.look("17", sure=0.99, seconds=3)
     device.look("17", sure=0.5, seconds=20)
@@ -269,7 +269,7 @@ def test_a_number_of_the_whole_frame_is_asked_about_with_its_own_cut_out(tmp_pat
 
 
 def test_a_cut_out_is_small_enough_whatever_it_shows() -> None:
-    """Noise, which no JPEG makes small, becomes a smaller picture."""
+    """Noise, which JPEG cannot compress, becomes a smaller picture."""
     noise = np.random.default_rng(1).integers(0, 255, (900, 1900), np.uint8)
     packed = messages.encode_picture(noise)
     assert len(packed) <= LARGEST_PICTURE

@@ -37,7 +37,7 @@ QUESTION, ANSWER = "edge_daemon/bench/opinion/request", "edge_daemon/bench/opini
 
 
 class Oracle:
-    """Reads nothing, and knows everything."""
+    """A PictureReader that returns the same answer for every picture."""
 
     name = "oracle@1"
 
@@ -51,7 +51,7 @@ class Oracle:
 
 @contextmanager
 def serving(broker: Mosquitto | SmallBroker) -> Iterator[Oracle]:
-    """A server in a thread of this process, with an oracle; ends with the block."""
+    """A server in a thread of this process, with an oracle, for the block."""
     oracle, stop = Oracle(), threading.Event()
     thread = threading.Thread(
         target=opinion_server.serve, args=(BrokerAddress("127.0.0.1", broker.port), oracle, stop.is_set)
@@ -78,7 +78,7 @@ def answered(recorder: Recorder) -> list[int]:
 
 
 def ask_until_answered(recorder: Recorder, first: int) -> None:
-    """Again and again: a server that is not there yet has missed the question."""
+    """Send questions until one is answered: a server that is not connected yet misses them."""
     for number in range(first, first + 200):
         ask(recorder, number)
         try:
@@ -89,8 +89,8 @@ def ask_until_answered(recorder: Recorder, first: int) -> None:
     raise AssertionError("nobody answers")
 
 
-def test_a_server_answers_whoever_asks(broker: Mosquitto, recorder: Recorder) -> None:
-    """On the device's own topic, with the question's id; and goes on after what is no question at all."""
+def test_a_server_answers(broker: Mosquitto, recorder: Recorder) -> None:
+    """On the device's own topic, with the question's id; invalid questions do not stop it."""
     with serving(broker) as oracle:
         ask_until_answered(recorder, 1)
         bomb = question(7).picture.replace((100).to_bytes(2) + (200).to_bytes(2), b"\xff\xff\xff\xff", 1)
@@ -107,7 +107,7 @@ def test_a_server_answers_whoever_asks(broker: Mosquitto, recorder: Recorder) ->
 
 
 def test_a_server_comes_back_to_its_broker(broker: Mosquitto, recorder: Recorder) -> None:
-    """After the broker was gone it answers again, by itself."""
+    """After a restart of the broker it answers again."""
     with serving(broker):
         ask_until_answered(recorder, 1)
         broker.restart(signal.SIGKILL)
@@ -115,7 +115,7 @@ def test_a_server_comes_back_to_its_broker(broker: Mosquitto, recorder: Recorder
 
 
 def test_an_older_broker_serves_one_server(caplog: pytest.LogCaptureFixture) -> None:
-    """One that speaks MQTT 3.1.1 only: questions are answered, and the log says that one server is enough."""
+    """With MQTT 3.1.1 only: questions are answered, and the log says to run one server only."""
     broker = amqtt()
     broker.start()
     try:
@@ -128,8 +128,8 @@ def test_an_older_broker_serves_one_server(caplog: pytest.LogCaptureFixture) -> 
     assert "has no shared subscriptions" in caplog.text
 
 
-def test_a_picture_that_unfolds_is_refused_before_it_does() -> None:
-    """The size in the header counts; and what is no JPEG, or cut off, is none."""
+def test_a_huge_picture_is_refused_before_it_is_decoded() -> None:
+    """By the size in the header; what is not a JPEG, or truncated, is refused as well."""
     good = question(1).picture
     assert messages.decode_picture(good).shape == (100, 200)
     huge = good.replace((100).to_bytes(2) + (200).to_bytes(2), b"\xff\xff\xff\xff", 1)
@@ -168,7 +168,7 @@ def test_a_small_file_that_decodes_to_gigabytes_is_not_decoded(side: int) -> Non
 def test_whatever_goes_wrong_with_a_question_the_server_goes_on(
     broker: Mosquitto, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An error that nobody has foreseen, in the picture or in the reader, leaves one question unanswered."""
+    """An unexpected error, in the picture or in the reader, leaves only one question unanswered."""
     with serving(broker) as oracle:
         ask_until_answered(recorder, 1)
         recorder.say(messages.question_message("bench", Question("e" * 16, bomb(65_500))))
@@ -192,14 +192,14 @@ def raises(error: Exception) -> Callable[[Grey], Sequence[Candidate]]:
 
 
 def test_a_retained_question_is_not_answered() -> None:
-    """It would be again at each start of a server."""
+    """It would be answered at each start of a server."""
     said = messages.question_message("bench", question(1))
     with pytest.raises(ValueError, match="fresh"):
         messages.parse_question(ReceivedMessage(said.topic, said.payload, retain=True))
 
 
 def test_the_bundled_ensemble_reads_a_cut_out() -> None:
-    """42 on paper is 42, with nearly all of the chance; also where several networks were named."""
+    """42 on paper is 42 with high confidence, also with several networks."""
     picture = page([("42", 40, 40)], height=50)[:130, :200]
     for ensemble in (open_ensemble(()), open_ensemble([*map(str, models_folder().glob("digits-*.tflite"))])):
         text, chance = ensemble.read(picture)[0]
@@ -207,8 +207,8 @@ def test_the_bundled_ensemble_reads_a_cut_out() -> None:
         assert chance > 0.9
 
 
-def test_chances_are_averaged_over_readers_and_views() -> None:
-    """Of two readers where one sees a number and one none, each text gets half."""
+def test_confidences_are_averaged_over_readers_and_views() -> None:
+    """If one of two readers sees no number, each text of the other gets half."""
     reader = open_reader(ModelOptions())
     picture = page([("42", 40, 40)], height=50)[:130, :200]
     alone = dict(Ensemble([reader], perturb=False).read(picture))
@@ -225,7 +225,7 @@ def test_chances_are_averaged_over_readers_and_views() -> None:
 
 @contextmanager
 def server(broker: Mosquitto) -> Iterator[subprocess.Popen[str]]:
-    """`edge-daemon opinion serve` as its user starts it."""
+    """`edge-daemon opinion serve` as a user starts it."""
     with started("opinion", "serve", "--broker", broker.url) as process:
         assert process.stderr is not None
         while "ready" not in process.stderr.readline():
@@ -240,7 +240,7 @@ def field(**keys: str) -> str:
 
 @pytest.mark.slow
 def test_two_servers_one_killed(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
-    """A device's readings go on undisturbed, the questions in dead hands expire, and all later ones are answered."""
+    """Readings go on, questions to the killed server expire, and all later ones are answered."""
     pages, folder = doubtful_pages(), tmp_path / "pictures"
     folder.mkdir()
 
@@ -282,10 +282,8 @@ def test_two_servers_one_killed(tmp_path: Path, broker: Mosquitto, recorder: Rec
 
 
 @pytest.mark.slow
-def test_the_device_asks_its_budget_and_no_more_across_a_restart(
-    tmp_path: Path, broker: Mosquitto, recorder: Recorder
-) -> None:
-    """With one a day: one cut-out, of the number only; none after a restart, although it stands there as doubtful."""
+def test_the_budget_holds_across_a_restart(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
+    """With one a day: one cut-out, of the number only; none after a restart, with the number still in view."""
     picture = next(doubtful_pages())
     cv2.imwrite(str(tmp_path / "page.png"), picture)
     camera = f'source = "files"\npath = "{tmp_path / "page.png"}"\nloop = true'

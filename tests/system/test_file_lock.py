@@ -1,4 +1,4 @@
-"""A lock that one process has at a time, and that says which one."""
+"""A lock for one process at a time, with the id of that process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ time.sleep(60)
 
 
 def test_another_process_has_it(tmp_path: Path) -> None:
-    """It is refused, and its holder named, for as long as that process lives; a killed one has it no more."""
+    """It is refused while that process lives, and its holder is known; a kill releases it."""
     path = tmp_path / "lock"
     assert file_lock.holder(path) is None
     with subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE) as other:

@@ -1,4 +1,4 @@
-"""What a log line looks like; a child process whose stderr is a real file, pipe or terminal."""
+"""Log lines of a child process whose stderr is a real file, pipe or terminal."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_journal_lines_carry_their_priority(tmp_path: Path) -> None:
 
 
 def test_a_redirected_stderr_is_not_the_journal(tmp_path: Path) -> None:
-    """An inherited JOURNAL_STREAM that is not our stderr means nothing: the line has date, time and level."""
+    """An inherited JOURNAL_STREAM that is not this stderr has no effect: the line has date, time and level."""
     with (tmp_path / "log").open("wb") as file:
         logged(file.fileno(), env={"JOURNAL_STREAM": "1:2"})
     first = (tmp_path / "log").read_text().splitlines()[0]
@@ -73,7 +73,7 @@ def test_terminal_gets_a_short_time() -> None:
 
 
 def test_verbose_shows_our_details_but_no_library_chatter(tmp_path: Path) -> None:
-    """-v adds our DEBUG lines; what libraries say below WARNING stays out either way."""
+    """-v adds this program's DEBUG lines; lines of libraries below WARNING are left out in both cases."""
     quiet, verbose = (logged_to_file(tmp_path / "log", *flags, journal=True) for flags in ([], ["-v"]))
     assert "<7>a detail" in verbose
     assert "<7>a detail" not in quiet
@@ -92,7 +92,7 @@ log.info("%s: no_digits", "units", extra=journal.event("reading", FIELD="units",
 
 
 def test_the_journal_gets_fields(tmp_path: Path) -> None:
-    """A reading can be searched by field, status and kind; a fault that ends the process is one entry, critical."""
+    """A reading can be searched by field, status and kind; an exception that ends the process is one critical entry."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journald, (tmp_path / "log").open("wb") as file:
         journald.bind(str(tmp_path / "journal"))
         stat = os.fstat(file.fileno())
@@ -108,8 +108,8 @@ def test_the_journal_gets_fields(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text() == ""
 
 
-def test_what_repeats_itself_is_counted(caplog: pytest.LogCaptureFixture) -> None:
-    """Of a thousand lines of a kind in a minute 60 are logged, and afterwards how many were not; others pass."""
+def test_repeated_lines_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    """Of a thousand lines of one kind in a minute 60 are logged, and later the number of the others."""
     clock = [0.0]
     bounded = log_setup.RateLimit(now=lambda: clock[0])
 

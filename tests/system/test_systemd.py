@@ -21,7 +21,7 @@ class Manager:
         self.socket.setblocking(False)
 
     def heard(self) -> list[str]:
-        """Everything said since the last call."""
+        """All messages since the last call."""
         messages = []
         while True:
             try:
@@ -41,7 +41,7 @@ def systemd(tmp_path: Path, **env: str) -> Systemd:
     return Systemd({"NOTIFY_SOCKET": str(tmp_path / "notify"), **env})
 
 
-def test_says_ready_status_stopping(manager: Manager, tmp_path: Path) -> None:
+def test_ready_status_stopping(manager: Manager, tmp_path: Path) -> None:
     """Each word of the protocol arrives as a datagram of its own, in order."""
     us = systemd(tmp_path)
     us.ready()
@@ -70,7 +70,7 @@ def test_abstract_socket() -> None:
     manager.socket.close()
 
 
-def test_silent_outside_systemd() -> None:
+def test_nothing_outside_systemd() -> None:
     """Without NOTIFY_SOCKET every call does nothing and opens nothing."""
     us = Systemd({"WATCHDOG_USEC": "1"})
     us.ready()

@@ -1,4 +1,4 @@
-"""What the daemon says of itself: health by the minute, problem when it changes."""
+"""The daemon's own state: health every minute, problem when it changes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.support.records import event, reading
 
 
 class Delivery:
-    """A courier's word on itself, to order."""
+    """A courier whose problems the test sets."""
 
     connects = 2
 
@@ -39,7 +39,7 @@ class Delivery:
 
 
 class Bench:
-    """A report with a clock that the test turns."""
+    """A HealthReport with a clock that the test sets."""
 
     def __init__(self, folder: Path, bare_value: bool = False) -> None:
         self.time = 1000.0
@@ -57,7 +57,7 @@ class Bench:
         )
 
     def newest(self, ending: str) -> Any:
-        """The newest payload on the topic with this ending; None: nothing was said there."""
+        """The newest payload on the topic with this ending; None: there was none."""
         found = [message.payload for message in self.last_values.values() if message.topic.endswith(ending)]
         return (json.loads(found[0]) if found[0] else "") if found else None
 
@@ -70,7 +70,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 def test_health_comes_by_the_minute(bench: Bench) -> None:
-    """At the start, then each minute, whatever happens in between; and it keeps its schema."""
+    """At the start, then each minute; and it keeps its schema."""
     bench.report.on_tick()
     first = bench.newest("/health")
     assert first["frames"] == 0
@@ -107,7 +107,7 @@ def test_health_counts(bench: Bench) -> None:
 
 
 def test_problem_is_posted_when_it_changes(bench: Bench) -> None:
-    """OFF at the start; ON with code and text while something is wrong; OFF again. Nothing new is not said again."""
+    """OFF at the start; ON with code and text while something is wrong; then OFF. Only changes are published."""
     bench.report.on_tick()
     assert bench.newest("/problem") == {"state": "OFF", "codes": [], "text": ""}
     bench.delivery.wrong = {"client_id_in_use": "two of us"}
@@ -121,8 +121,8 @@ def test_problem_is_posted_when_it_changes(bench: Bench) -> None:
     assert bench.newest("/problem")["state"] == "OFF"
 
 
-def test_what_was_dropped_is_a_problem(bench: Bench) -> None:
-    """When readings had to make room in the outbox, how many is told."""
+def test_dropped_readings_are_a_problem(bench: Bench) -> None:
+    """The number of readings that the outbox has dropped is reported."""
     many = reading(candidates=tuple((f"{n:0900d}", 0.1) for n in range(3)))
     while not bench.outbox.dropped:
         bench.outbox.put(many)
@@ -132,13 +132,13 @@ def test_what_was_dropped_is_a_problem(bench: Bench) -> None:
 
 
 def test_damage_to_the_outbox_is_a_problem(bench: Bench) -> None:
-    """Salvaged and lost records are told."""
+    """The numbers of salvaged and lost records are reported."""
     bench.outbox.salvaged, bench.outbox.lost = 5, 1
     assert "5 records were salvaged, 1 lost" in bench.report.problems()["outbox_damaged"]
 
 
 def test_bare_value(tmp_path: Path) -> None:
-    """On wish the number alone has a topic of its own, which is cleared with the reading; by default it has none."""
+    """If configured, the number alone has its own topic, which is cleared with the reading."""
     for wanted in (True, False):
         bench = Bench(tmp_path / str(wanted), wanted)
         bench.report.on_record(0, reading(4711, field="auto-1"))
@@ -151,7 +151,7 @@ def test_bare_value(tmp_path: Path) -> None:
 
 
 def test_health_is_there_for_programs_on_this_machine(bench: Bench) -> None:
-    """The same figures lie in the runtime folder and, in its own format, where Prometheus looks; each is whole."""
+    """The same figures are in the runtime folder and, in its own format, in Prometheus' file."""
     bench.report.frame(0.02)
     bench.report.on_record(0, reading(status=Status.TOO_DARK))
     bench.delivery.wrong = {"broker_refuses": "will not take it"}
@@ -168,8 +168,8 @@ def test_health_is_there_for_programs_on_this_machine(bench: Bench) -> None:
     assert [line for line in lines if not line.startswith("# ") and not sample.fullmatch(line)] == []
 
 
-def test_large_counters_are_told_in_full() -> None:
-    """After a year of frames each one still counts, as do fractions."""
+def test_large_counters_are_not_rounded() -> None:
+    """Large counters are not rounded, nor are fractions."""
     told = exporters.as_prometheus(
         "dock3", {"frames": 123456789, "written_bytes": 8_765_432_109, "frame_age_s": 0.25}, {}
     )
@@ -179,7 +179,7 @@ def test_large_counters_are_told_in_full() -> None:
 
 
 def test_health_that_cannot_be_written_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A folder that is not one is told once in the log, however often the health is due."""
+    """A folder that cannot be used is logged once, not each minute."""
     (tmp_path / "file").touch()
     files = HealthFiles("dock3", exporters.HealthOptions(prometheus_file=str(tmp_path / "file" / "x.prom")), None)
     for _ in range(3):
@@ -188,7 +188,7 @@ def test_health_that_cannot_be_written_stops_nothing(tmp_path: Path, caplog: pyt
 
 
 def pi(root: Path, word: str, alarm: str, heat: str) -> None:
-    """The files in which a Raspberry Pi's kernel says how the machine is."""
+    """The files in which a Raspberry Pi's kernel reports temperature and voltage."""
     for name, text in {
         "class/thermal/thermal_zone0/temp": heat,
         "class/hwmon/hwmon0/name": "cpu_thermal\n",
@@ -201,7 +201,7 @@ def pi(root: Path, word: str, alarm: str, heat: str) -> None:
 
 
 def test_a_weak_supply_and_heat_are_problems(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Under-voltage and 81 degrees are told with what to do, and are gone when they are over."""
+    """Under-voltage and 81 degrees are problems with their remedy, for as long as they last."""
     monkeypatch.setattr(machine, "SYS", tmp_path / "sys")
     pi(tmp_path / "sys", "50005\n", "1\n", "81234\n")
     bench.report.on_tick()
@@ -216,8 +216,8 @@ def test_a_weak_supply_and_heat_are_problems(bench: Bench, tmp_path: Path, monke
     assert bench.newest("/problem")["codes"] == ["camera_timeout"]  # a minute went by
 
 
-def test_what_is_written_to_disks_is_told_by_the_day(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half an hour from the start the rate is known: 1 MB in an hour is 24 MB a day."""
+def test_bytes_written_a_day(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rate is known half an hour after the start: 1 MB in an hour is 24 MB a day."""
     before = machine.bytes_written() or 0
     monkeypatch.setattr(machine, "bytes_written", lambda: before)
     bench.report._written = before
@@ -228,7 +228,7 @@ def test_what_is_written_to_disks_is_told_by_the_day(bench: Bench, monkeypatch: 
 
 
 def test_a_camera_that_is_silent_is_a_problem(bench: Bench) -> None:
-    """Half a minute without a frame, though the camera says nothing of itself."""
+    """Half a minute without a frame, also if the camera reports no error."""
     bench.time += 31
     bench.report.on_tick()
     assert bench.newest("/problem")["codes"] == ["camera_timeout"]
