@@ -1,4 +1,4 @@
-"""Over the broker: watch, call, mqtt, and the schema of what is sent."""
+"""Commands that use the broker: watch, call, mqtt, schema."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--broker", metavar="URL", help="mqtt://HOST:PORT. Without: the configured one, or localhost.")
-@click.option("--device", metavar="ID", help="Only what this device says.")
+@click.option("--broker", metavar="URL", help="mqtt://HOST:PORT. Default: the configured broker, or localhost.")
+@click.option("--device", metavar="ID", help="Only messages of this device.")
 @config_option
 @json_option
 def watch(broker: str | None, device: str | None, config: Path | None, as_json: bool) -> None:
     """Print readings as they arrive at a broker, until Ctrl-C.
 
-    A broker that wants a login gets it from the [mqtt] section of --config.
+    The login comes from the [mqtt] section of --config.
     """
     from edge_daemon.system import log_setup
     from edge_daemon.tools import watch as engine
@@ -41,28 +41,28 @@ def watch(broker: str | None, device: str | None, config: Path | None, as_json: 
 @click.command()
 @click.argument("command")
 @click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--broker", metavar="URL", help="mqtt://HOST:PORT. Without: the configured one, or localhost.")
+@click.option("--broker", metavar="URL", help="mqtt://HOST:PORT. Default: the configured broker, or localhost.")
 @click.option("--device", metavar="ID", help="Another device than the configured one.")
 @config_option
 @json_option
 def call(
     command: str, arguments: tuple[str, ...], broker: str | None, device: str | None, config: Path | None, as_json: bool
 ) -> None:
-    """Ask a running daemon for something, over the broker.
+    """Send a command to a running daemon, over the broker.
 
     \b
-    health_check                      how it is doing
-    read_now                          look again at all fields, changed or not
-    set_value field=NAME value=TEXT   believe that this is written there
-    snapshot field=NAME               a picture of the field, on snapshot/NAME; where [mqtt] snapshots = true
-    history from_seq=NUMBER           send delivered readings again, on history, from this number on
-    model_check                       look for a newer model
-    model_install                     and go on with it
-    model_rollback                    go on with the model before this one
+    health_check                      return its health
+    read_now                          read all fields again, changed or not
+    set_value field=NAME value=TEXT   set the accepted value by hand
+    snapshot field=NAME               publish a picture of the field on snapshot/NAME, if [mqtt] snapshots = true
+    history from_seq=NUMBER           publish delivered readings again on history, from this number on
+    model_check                       check for a newer model
+    model_install                     check for a newer model and install it
+    model_rollback                    return to the model before this one
     reload                            read the configuration again
-    restart                           end, and start anew
+    restart                           end, so that the service manager starts it again
 
-    A refusal is told on stderr, with exit code 1.
+    A refused command prints the reason on stderr; the exit code is then 1.
     """
     from edge_daemon.config.schema import load
     from edge_daemon.tools.call import call as engine
@@ -82,7 +82,7 @@ def call(
 
 
 def _argument(word: str) -> tuple[str, Any]:
-    """KEY=VALUE; the value as JSON where it is some, otherwise as text."""
+    """KEY=VALUE as (key, value); the value is parsed as JSON where it is valid JSON, else it is text."""
     key, equals, value = word.partition("=")
     if not equals:
         raise click.BadParameter(f"{word!r}: write KEY=VALUE", param_hint="arguments")
@@ -94,17 +94,17 @@ def _argument(word: str) -> tuple[str, Any]:
 
 @click.group()
 def mqtt() -> None:
-    """Take back what a device has left at the broker: mqtt clean."""
+    """Delete what a device has left at the broker: mqtt clean."""
 
 
 @mqtt.command("clean")
-@click.option("--broker", metavar="URL", help="mqtt://HOST:PORT. Without: the configured one, or localhost.")
-@click.option("--device", metavar="ID", help="Of another device than the configured one.")
+@click.option("--broker", metavar="URL", help="mqtt://HOST:PORT. Default: the configured broker, or localhost.")
+@click.option("--device", metavar="ID", help="Another device than the configured one.")
 @config_option
 def mqtt_clean(broker: str | None, device: str | None, config: Path | None) -> None:
-    """Clear a device's topics, and have Home Assistant forget it.
+    """Delete a device's retained messages, and the device in Home Assistant.
 
-    The daemon must be stopped. Prints each topic that was cleared.
+    Stop the daemon first. Prints each topic that was cleared.
     """
     from edge_daemon.config.schema import load
     from edge_daemon.tools.clean import clean
@@ -118,9 +118,9 @@ def mqtt_clean(broker: str | None, device: str | None, config: Path | None) -> N
 @click.command()
 @click.argument("name", required=False)
 def schema(name: str | None) -> None:
-    """Print what is sent, as JSON Schema.
+    """Print the JSON Schema of a payload.
 
-    Without NAME: the names, and their topics.
+    Without NAME: all names and their topics.
 
     \b
     edge-daemon schema reading > reading.schema.json
@@ -138,12 +138,12 @@ def schema(name: str | None) -> None:
 
 
 def broker_address(broker: str | None, config: Path | None) -> BrokerAddress:
-    """The broker that was named, or else the configured one; the login is the configured one."""
+    """The address in `broker`, or else the configured one; the login is the configured one."""
     from edge_daemon.config.schema import load
     from edge_daemon.mqtt.address import resolve
 
     given = load(config).mqtt
     try:
         return resolve(replace(given, url=broker) if broker else given)
-    except ConfigError:  # what is configured has been checked
+    except ConfigError:  # the configured one has been checked
         raise click.BadParameter(f"{broker!r}: write mqtt://HOST:PORT", param_hint="--broker") from None

@@ -1,4 +1,4 @@
-"""The camera: calibrate."""
+"""The command for the camera: calibrate."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from edge_daemon.cli.shared import complain, config_option, json_option, say
 
 @click.command()
 @config_option
-@click.option("--write", is_flag=True, help="Store it in the configuration; the daemon takes it up at a reload.")
+@click.option("--write", is_flag=True, help="Store it in the configuration; the daemon uses it after a reload.")
 @json_option
 def calibrate(config: Path | None, write: bool, as_json: bool) -> None:
     """Propose exposure, gain, focus and white balance to lock.
 
-    The camera finds them by itself first.
+    The camera finds them automatically first. With locked values the picture stays the same when somebody walks by.
 
-    Light the scene as it will be, with a number in view, and stop the daemon first: only one can have the camera.
-    A locked camera shows the same picture whoever walks by. Taking the lines out of the configuration makes it
-    automatic again.
+    Stop the daemon first: only one program can use the camera. Light the scene as it will be, with a number in view.
+    To make the camera automatic again, delete the lines from the configuration.
     """
     from dataclasses import asdict
 
@@ -38,4 +37,6 @@ def calibrate(config: Path | None, write: bool, as_json: bool) -> None:
         complain(found.advice)
     if write and config is not None and found.keys:
         engine.store(config, found.keys)
-        complain(f"{config}: written; `edge-daemon call reload`, or systemctl reload edge-daemon, takes it up")
+        complain(
+            f"{config}: written; `edge-daemon call reload`, or systemctl reload edge-daemon, makes the daemon use it"
+        )

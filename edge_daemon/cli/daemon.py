@@ -1,4 +1,4 @@
-"""The daemon, and what is to be known about it: run, config, check, selftest, explain."""
+"""Commands for the daemon: run, config, check, selftest, explain."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def run(config: Path | None, verbose: bool) -> None:
 
 @click.command("config")
 def print_config() -> None:
-    """Print a configuration to start from, every key explained.
+    """Print a configuration to start from, with every key explained.
 
     \b
     edge-daemon config > my.toml
@@ -63,10 +63,10 @@ def print_config() -> None:
 @config_option
 @json_option
 def check(section: str | None, config: Path | None, as_json: bool) -> None:
-    """Tell what is well and what is not, and what to do about it.
+    """Check the installation, and print a remedy for each problem.
 
-    One line each: OK, WARN or FAIL, and the remedy. It changes nothing and may run beside the daemon, as root or as
-    the daemon's user. SECTION is one of config, system, runtime, model, camera, mqtt, state, updates, opinion, machine,
+    One line for each finding: OK, WARN or FAIL. It changes nothing and may run beside the daemon, as root or as the
+    daemon's user. SECTION is one of config, system, runtime, model, camera, mqtt, state, updates, opinion, machine,
     service; without it all are checked.
     """
     from edge_daemon.check.run import Level, checks
@@ -88,20 +88,20 @@ def _line(finding: Finding) -> str:
 @click.command()
 @config_option
 def selftest(config: Path | None) -> None:
-    """Draw ten numbers and read them: does all work here?
+    """Draw ten numbers and read them: does everything work here?
 
-    Needs no camera and no broker. Ends an installation. Exit code 0 only if all ten are read right.
+    Run this after an installation. It needs no camera and no broker. Exit code 0 only if all ten are read right.
     """
     from edge_daemon.config.schema import load
     from edge_daemon.tools import selftest as engine
 
-    read = [found for found in engine.samples(load(config).model) if _told(found)]
+    read = [found for found in engine.samples(load(config).model) if _reported(found)]
     say(f"read {len(read)} of {engine.SAMPLES} sample numbers")
     sys.exit(0 if len(read) == engine.SAMPLES else EXIT_FAILED)
 
 
-def _told(sample: Sample) -> bool:
-    """Whether it was read right; a wrong one is told."""
+def _reported(sample: Sample) -> bool:
+    """Whether a number was read right; a wrong one is printed."""
     if not sample.is_right:
         complain(f"written {' '.join(sample.written)}, read {' '.join(sample.read) or 'nothing'}")
     return sample.is_right
@@ -113,21 +113,21 @@ def _told(sample: Sample) -> bool:
     "--picture",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Also draw it: the patch, each digit, and what else it might be.",
+    help="Also draw it: the patch, and each digit with its candidates.",
 )
 @json_option
 def explain(seq: str, picture: Path | None, as_json: bool) -> None:
-    """Tell why a recent reading says what it says.
+    """Show why a recent reading has its value and status.
 
-    Its digits, its votes, and what held it back.
+    Prints its digits, its votes and its rule or quality problems.
 
-    SEQ is the number of the reading, as in its payload; without it, the newest. The daemon on this machine keeps the
-    last few; they never leave it.
+    SEQ is the number of the reading, as in its payload; without it, the newest. The daemon keeps the last few readings
+    on this machine.
     """
     from edge_daemon.system.folders import runtime_folders
     from edge_daemon.tools import explain as engine
 
-    told = engine.find([folder / "explain" for folder in runtime_folders()], seq)
-    say(engine.as_json(told) if as_json else "\n".join(engine.as_text(told)))
+    explanation = engine.find([folder / "explain" for folder in runtime_folders()], seq)
+    say(engine.as_json(explanation) if as_json else "\n".join(engine.as_text(explanation)))
     if picture:
-        engine.save(engine.drawn(told), picture)
+        engine.save(engine.drawn(explanation), picture)

@@ -1,4 +1,4 @@
-"""The command line: one file for each family of commands. Nothing else in the program prints."""
+"""The entry point of the command line, and the list of its commands."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ Completion of commands and options in your shell, now and in every new one:
   fish:  _EDGE_DAEMON_COMPLETE=fish_source edge-daemon | source    in ~/.config/fish/config.fish
 
 \b
-Exit codes: 0 all well, 1 something failed, 2 wrong usage, 78 wrong configuration.
+Exit codes: 0 success, 1 failure, 2 wrong usage, 78 wrong configuration.
 """
 
 
 def main() -> NoReturn:
-    """Run the command line and exit. A foreseen failure is a line for the person; any other keeps its traceback.
+    """Run the command line and exit. An EdgeDaemonError is printed as one line; any other error with its traceback.
 
-    A reader of our output that has gone away (a pipe into head) is dealt with by click: quietly, with exit code 1.
+    Where the reader of the output has ended (a pipe into head) click exits quietly with code 1.
     """
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name need not be text
+        sys.stdout.reconfigure(errors="backslashreplace")  # the name of a file may not be valid text
     try:
         sys.exit(cli.main(prog_name="edge-daemon", standalone_mode=False))
     except click.ClickException as error:
@@ -48,7 +48,7 @@ def main() -> NoReturn:
 
 
 class Families(click.Group):
-    """Lists its commands by family, in the order in which a person meets them."""
+    """A click group that lists its commands by family."""
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Called by click for --help."""
@@ -74,7 +74,7 @@ COMMANDS = {
 FAMILIES = {title: [str(command.name) for command in commands] for title, commands in COMMANDS.items()}
 FAMILIES["The daemon"].insert(3, "doctor")
 LONGEST = 64
-"""Characters of what a command is for, in the list of all; the terminal has 80."""
+"""Characters of a command's description in the list; a terminal line has 80."""
 
 for command in itertools.chain(*COMMANDS.values()):
     cli.add_command(command)

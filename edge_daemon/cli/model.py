@@ -1,4 +1,4 @@
-"""Models: check, evaluate, list, activate, rollback."""
+"""Commands for models: model check, evaluate, list, activate, rollback."""
 
 from __future__ import annotations
 
@@ -16,29 +16,35 @@ if TYPE_CHECKING:
     from edge_daemon.inference.options import ModelOptions
     from edge_daemon.model_store.store import Store, Version
 
-RELOAD = "A running daemon takes it at its next start, or now: edge-daemon call reload"
+RELOAD = "A running daemon uses it after its next start, or now: edge-daemon call reload"
+"""Printed after the active model has changed."""
 
 
 @click.group()
 def model() -> None:
-    """Look at digit models, measure them, choose which one runs."""
+    """Inspect, measure, activate, publish and update digit models."""
 
 
 def model_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The keys of [model] that a foreign file may need, as options; passed on as one ModelOptions."""
+    """Adds the argument FILE and the keys of [model.foreign] as options; the command gets one ModelOptions."""
 
     @click.argument("file", metavar="FILE")
-    @click.option("--labels", default="", metavar="FILE", help="A line for each score, where they are not 0 to 9.")
-    @click.option("--ink", type=click.Choice(["auto", "light", "dark"]), default="auto", help="As it wants to see ink.")
+    @click.option("--labels", default="", metavar="FILE", help="A file with one line for each score; default: 0 to 9.")
+    @click.option("--ink", type=click.Choice(["auto", "light", "dark"]), default="auto", help="The ink it expects.")
     @click.option(
         "--scale",
         type=click.Choice(["auto", "0..1", "0..255", "-1..1", "-128..127"]),
         default="auto",
-        help="What black and white are to it.",
+        help="The numbers of black and white.",
     )
-    @click.option("--temperature", type=click.FloatRange(0, 100, min_open=True), default=1.0, help="Divides logits.")
     @click.option(
-        "--runtime", type=click.Choice(["auto", "ai-edge-litert", "tflite-runtime"]), default="auto", help="Runs it."
+        "--temperature", type=click.FloatRange(0, 100, min_open=True), default=1.0, help="Divides its logits."
+    )
+    @click.option(
+        "--runtime",
+        type=click.Choice(["auto", "ai-edge-litert", "tflite-runtime"]),
+        default="auto",
+        help="The library that runs it.",
     )
     @wraps(command)
     def with_options(
@@ -55,9 +61,9 @@ def model_options(command: Callable[..., None]) -> Callable[..., None]:
 @model.command()
 @model_options
 def check(options: ModelOptions) -> None:
-    """Tell what a model file is, and whether it runs here.
+    """Show what a model file is, and whether it runs here.
 
-    Also whether it reads the golden digits, how fast, and on which interpreters.
+    Also how many golden digits it reads, how fast, and with which libraries.
 
     FILE is a .tflite digit classifier, a manifest (.json), or "bundled". It is run in a process of its own.
     """
@@ -77,7 +83,7 @@ def check(options: ModelOptions) -> None:
 def evaluate(options: ModelOptions, crops: Path, picture: Path | None, as_json: bool) -> None:
     """Measure how well a model reads labelled crops.
 
-    Accuracy, top-3, each class, calibration.
+    Prints accuracy, top-3 accuracy, each class and calibration.
 
     The set is a .npz file with x (n, height, width) uint8, light ink on black, and y (0 to 9; 10: no digit); or a
     folder of pictures in sub-folders 0 to 9 and "not".
@@ -98,7 +104,7 @@ def evaluate(options: ModelOptions, crops: Path, picture: Path | None, as_json: 
 def list_versions(as_json: bool) -> None:
     """List the models in the store.
 
-    The bundled one first, and what each is: active, on probation, refused.
+    The bundled one first; each may be active, on probation or refused.
     """
     for version in _store().versions():
         if as_json:
@@ -118,12 +124,12 @@ def list_versions(as_json: bool) -> None:
 
 @model.command()
 @click.argument("version", metavar="VERSION|FOLDER")
-@click.option("--again", is_flag=True, help="Also a version that was refused before.")
+@click.option("--again", is_flag=True, help="Also a version that was refused.")
 def activate(version: str, again: bool) -> None:
-    """Let another model run.
+    """Make another model the active one.
 
-    One of the store, or one in a FOLDER with its manifest, which is taken in first. It is on probation
-    then: where it does worse than the one before it, that one comes back.
+    A version in the store, or a model in a FOLDER with its manifest, which is copied into the store first. It runs on
+    probation: if it reads worse than the one before it, the daemon returns to that one.
     """
     store = _store()
     if Path(version).is_dir():
@@ -135,9 +141,9 @@ def activate(version: str, again: bool) -> None:
 
 @model.command()
 def rollback() -> None:
-    """Go back to the model before the active one.
+    """Return to the model before the active one.
 
-    What is left is not tried again by itself.
+    The present one is refused from now on: it is not tried again automatically.
     """
     say(f"{_store().rollback()} is active. {RELOAD}")
 
@@ -150,10 +156,10 @@ def _store() -> Store:
 
 
 def _line(version: Version) -> str:
-    said = [
+    states = [
         "on probation" if version.probation else "active" if version.active else "",
         "bundled" if version.bundled else "",
         f"refused: {version.refused}" if version.refused else "",
-        f"gave way to the newer bundled one; back with: model activate {version.name}" if version.outdated else "",
+        f"replaced by the newer bundled one; to return: model activate {version.name}" if version.outdated else "",
     ]
-    return f"{version.name:12}  {', '.join(filter(None, said))}".rstrip()
+    return f"{version.name:12}  {', '.join(filter(None, states))}".rstrip()

@@ -1,4 +1,4 @@
-"""Second opinions, on the machine that gives them."""
+"""The command for second opinions, on the machine that gives them: opinion serve."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from edge_daemon.cli.shared import config_option
 
 @click.group()
 def opinion() -> None:
-    """Read what devices are unsure of: opinion serve."""
+    """Read uncertain numbers for other devices: opinion serve."""
 
 
 @opinion.command()
-@click.option("--broker", metavar="URL", help="mqtt://HOST:PORT. Without: the configured one, or localhost.")
-@click.option("--model", "models", multiple=True, metavar="PATH", help="A manifest, or any .tflite; several: averaged.")
+@click.option("--broker", metavar="URL", help="mqtt://HOST:PORT. Default: the configured broker, or localhost.")
+@click.option("--model", "models", multiple=True, metavar="PATH", help="A manifest or .tflite file; several: averaged.")
 @config_option
 def serve(broker: str | None, models: tuple[str, ...], config: Path | None) -> None:
-    """Answer the questions of all devices on a broker, until stopped (Ctrl-C, SIGTERM).
+    """Answer the requests of all devices on a broker, until stopped (Ctrl-C, SIGTERM).
 
-    Devices ask where their configuration says [opinion] per_day. Start several, on several machines, to serve more of
-    them: each question goes to one. Without --model the bundled network reads, the larger of its two.
+    A device sends requests if [opinion] per_day is set in its configuration. To serve more devices, start this on
+    several machines: each request goes to one of them. Without --model the bundled network reads, the larger of its
+    two.
 
     \b
     edge-daemon opinion serve --broker mqtts://broker.example

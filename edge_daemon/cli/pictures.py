@@ -1,4 +1,4 @@
-"""Pictures and recordings instead of a camera: read, replay, bench."""
+"""Commands that need no camera: read, replay, bench."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_daemon.cli.shared import EXIT_FAILED, T, bar, complain, config_option,
 from edge_daemon.errors import PictureError
 
 MANY = 3
-"""Files from which on a progress bar is worth the while."""
+"""Files from which there is a progress bar."""
 
 
 @click.command()
@@ -25,13 +25,13 @@ MANY = 3
     "folder",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Also write the pictures there, with what was read drawn in.",
+    help="Also write the pictures there, with the numbers drawn in.",
 )
 @click.option("--model", metavar="PATH", default="bundled", help="A .tflite file or manifest (.json).")
 def read(paths: tuple[str, ...], as_json: bool, folder: Path | None, model: str) -> None:
-    """Say which numbers are written in pictures.
+    """Print the numbers that are written in pictures.
 
-    A picture that cannot be read is told on stderr, and the others are read all the same; the exit code is 1 then.
+    A file that cannot be read is reported on stderr, and the others are still read; the exit code is then 1.
     """
     from edge_daemon.inference.options import ModelOptions
     from edge_daemon.model_store.acceptance import accept_options
@@ -55,23 +55,23 @@ def read(paths: tuple[str, ...], as_json: bool, folder: Path | None, model: str)
 
 
 def _progress(found: Sequence[T]) -> AbstractContextManager[Iterable[T]]:
-    """`found`, with a bar on stderr where a person waits for many and does not see the answers themselves."""
+    """`found`, with a progress bar on stderr where there are many and the results are not shown in the terminal."""
     return nullcontext(found) if len(found) < MANY or sys.stdout.isatty() else bar(found, "reading")
 
 
 @click.command()
 @click.argument("path", metavar="FOLDER|VIDEO")
 @config_option
-@click.option("--every", metavar="TIME", help='Pictures were taken so far apart, such as "1s".')
+@click.option("--every", metavar="TIME", help='Time from one picture to the next, such as "1s".')
 @json_option
 def replay(path: str, config: Path | None, every: str | None, as_json: bool) -> None:
-    """Say what the daemon would have published of a recording.
+    """Print what the daemon would have published for a recording.
 
-    To try fields and rules.
+    Use it to try fields and rules.
 
-    The clock is the recording's: the time stamps of a video, which begin when its file was last changed; of pictures
-    what --every says, else their EXIF, else when the files were last changed. At most active_fps frames a second of
-    a video are looked at, as of a camera.
+    Times come from the recording. A video begins when its file was last changed. Pictures have the interval of --every,
+    else the time in their EXIF data, else the time when the file was last changed. At most active_fps frames a second
+    of a video are read, as from a camera.
     """
     from edge_daemon.config.schema import load
     from edge_daemon.mqtt import messages
@@ -89,11 +89,11 @@ def replay(path: str, config: Path | None, every: str | None, as_json: bool) -> 
     found = engine.recording(path, pace)
     click.echo(f"clock: {found.clock}", err=True)
     for _, message in engine.replay(found, given):
-        said = messages.decode(message.topic, message.payload)
+        payload = messages.decode(message.topic, message.payload)
         if not as_json:
-            say(describe(message.topic, said))
+            say(describe(message.topic, payload))
         else:
-            say({"topic": message.topic} | (said if isinstance(said, dict) else {"payload": said}))
+            say({"topic": message.topic} | (payload if isinstance(payload, dict) else {"payload": payload}))
 
 
 @click.command()
@@ -101,8 +101,8 @@ def replay(path: str, config: Path | None, every: str | None, as_json: bool) -> 
 def bench(as_json: bool) -> None:
     """Measure how long each stage takes on this machine.
 
-    Simulated frames of three sizes, with ten digits and with none, beside the least that any program could take. It
-    needs up to half a minute, and nothing else running.
+    It uses simulated frames of three sizes, with ten digits and with none, and compares with the least time that any
+    program needs. It takes up to half a minute; stop other programs first.
     """
     from edge_daemon.tools import bench as engine
 

@@ -1,4 +1,4 @@
-"""What a person does with eyes and hands: preview, label, samples."""
+"""Commands for a person at the device: preview, label, samples."""
 
 from __future__ import annotations
 
@@ -21,25 +21,26 @@ if TYPE_CHECKING:
     from edge_daemon.on_device.samples import Sample, Samples
 
 PORT = 8642
+"""The default port of the page."""
 
 
 @click.command()
 @config_option
-@click.option("--for", "how_long", metavar="TIME", default="30m", show_default=True, help="End after so long.")
+@click.option("--for", "how_long", metavar="TIME", default="30m", show_default=True, help="End after this time.")
 @click.option(
     "--listen",
     "host",
     metavar="ADDRESS",
     default="127.0.0.1",
     show_default=True,
-    help="Where to be reached. Anything but 127.0.0.1 is open to the network, unencrypted.",
+    help="Address to listen on. All but 127.0.0.1 can be reached from the network, unencrypted.",
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0: one that is free.")
+@click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0: any free port.")
 def preview(config: Path | None, how_long: str, host: str, port: int) -> None:
-    """Serve a page to aim the camera, draw fields and teach.
+    """Serve a page to aim the camera, draw fields and label samples.
 
-    It shows what the daemon on this machine sees; with the daemon stopped it opens the camera itself. The page saves
-    fields into the file of --config. Only who opens the address that is printed gets in.
+    It shows the frames of the daemon on this machine; if the daemon is stopped it opens the camera itself. The page
+    saves fields into the file of --config. Only the address that is printed gives access.
     """
     from edge_daemon.errors import PreviewError
     from edge_daemon.system import log_setup
@@ -65,10 +66,10 @@ def preview(config: Path | None, how_long: str, host: str, port: int) -> None:
     address = f"{'[' + host + ']' if ':' in host else host}:{sock.getsockname()[1]}"
     sessions = Sessions(_announcer(address))
     if host not in ("127.0.0.1", "::1", "localhost"):
-        say("Everybody on the network can read along, also this address: nothing is encrypted.")
+        say("Nothing is encrypted: others on the network can read the page and this address.")
     else:
         say(f"From another machine, first:  ssh -L {address.rsplit(':')[-1]}:{address} {_login()}")
-    say(f"It ends by itself after {how_long}; Ctrl-C ends it now.")
+    say(f"It ends after {how_long}; Ctrl-C ends it now.")
     try:
         server.serve(server.application(api, sessions, time.monotonic() + lasts), sock, lasts)
     finally:
@@ -76,7 +77,7 @@ def preview(config: Path | None, how_long: str, host: str, port: int) -> None:
 
 
 def _announcer(address: str) -> Callable[[str], None]:
-    """Prints where to go; after that, where a second browser may go."""
+    """A function that prints the page's address; the first time for this browser, then for a second one."""
     first = True
 
     def announce(token: str) -> None:
@@ -88,22 +89,22 @@ def _announcer(address: str) -> Callable[[str], None]:
 
 
 def _login() -> str:
-    """As ssh was told of this machine, if it was."""
+    """USER@HOST for ssh, with the address that an ssh session used, if there is one."""
     there = os.environ.get("SSH_CONNECTION", "").split()
     return f"{getpass.getuser()}@{there[2] if len(there) == 4 else socket.gethostname()}"
 
 
 @click.group()
 def samples() -> None:
-    """List, export or clear numbers that were hard to read."""
+    """List, export or delete samples of numbers that were hard to read."""
 
 
 @samples.command("list")
 @json_option
 def samples_list(as_json: bool) -> None:
-    """List them, the oldest first.
+    """List the samples, the oldest first.
 
-    Name, time, field, why it was kept, what was read, what a person says.
+    Prints name, time, field, reason, candidates and label.
     """
     for name, sample in _samples().all():
         if as_json:
@@ -118,13 +119,13 @@ def samples_list(as_json: bool) -> None:
 @samples.command("export")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
 def samples_export(folder: Path) -> None:
-    """Write the digits of what was labelled, as pictures.
+    """Write the digits of labelled samples as pictures.
 
-    They go into folders 0 to 9 and `not`.
+    They go into the folders 0 to 9 and `not`.
 
     \b
     scripts/train digits --from bundled --extra DIR --out mine/   the bundled model learns them, in minutes
-    scripts/train digits --data SETS --extra DIR                  a model is trained anew with them, in an hour
+    scripts/train digits --data SETS --extra DIR                  a new model is trained with them, in an hour
     """
     from edge_daemon.inference.options import ModelOptions
     from edge_daemon.recognition.reader import open_reader
@@ -133,19 +134,23 @@ def samples_export(folder: Path) -> None:
     done = training_set.export(_labelled(), folder, open_reader(ModelOptions()))
     say(f"{done.glyphs} glyphs of {done.numbers} numbers are in {folder}")
     if done.lost:
-        complain(f"{len(done.lost)} could not be taken apart into the digits of their label: {', '.join(done.lost)}")
+        complain(f"{len(done.lost)} could not be split into the digits of their label: {', '.join(done.lost)}")
 
 
 @samples.command("compare")
 @click.argument("model", metavar="MANIFEST")
-@click.option("--with", "present", default="bundled", show_default=True, metavar="MANIFEST", help="The present one.")
+@click.option(
+    "--with", "present", default="bundled", show_default=True, metavar="MANIFEST", help="The model to compare with."
+)
 @sets_option
-@click.option("--report", type=click.Path(path_type=Path), metavar="FOLDER", help="A page with the new mistakes.")
+@click.option(
+    "--report", type=click.Path(path_type=Path), metavar="FOLDER", help="Also write a page with the new mistakes."
+)
 @json_option
 def samples_compare(model: str, present: str, sets: tuple[Path, ...], report: Path | None, as_json: bool) -> None:
-    """Say what another model gains and loses.
+    """Compare another model with the present one.
 
-    On what was labelled, and on what it should not forget: digits that the program draws, and each --set.
+    On the labelled samples, and on digits that it should still read: drawn ones, and each --set.
     """
     from edge_daemon.inference.options import ModelOptions
     from edge_daemon.recognition.reader import open_reader
@@ -174,40 +179,40 @@ def samples_compare(model: str, present: str, sets: tuple[Path, ...], report: Pa
     for warning in compare_models.advice(digits):
         complain(f"do not publish it: {warning}")
     if report:
-        say(f"look at {page}")
+        say(f"the page: {page}")
 
 
 @samples.command("clear")
-@click.confirmation_option(prompt="Take all samples away, also those that are labelled?")
+@click.confirmation_option(prompt="Delete all samples, also the labelled ones?")
 def samples_clear() -> None:
-    """Take all of them away."""
-    say(f"{_samples().clear()} samples are gone")
+    """Delete all samples."""
+    say(f"{_samples().clear()} samples are deleted")
 
 
 @click.command()
 def label() -> None:
-    """Say what is written in numbers that were hard to read.
+    """Label samples of numbers that were hard to read.
 
-    In the terminal, one key each.
+    In the terminal, with one key for each sample.
 
-    Enter confirms the first reading; a, b and c choose among them; digits and Enter say another; n: no number;
-    s: skip; z: take the last one back; q: end. In a browser: edge-daemon preview, the page Teach.
+    Enter accepts the first candidate; a, b and c choose one; type digits and Enter for another number; n: no number;
+    s: skip; z: undo the last label; q: end. In a browser: edge-daemon preview, the page Teach.
     """
     from edge_daemon.tools import label as labelling
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("it draws pictures and waits for keys: run it in a terminal")
-    said = labelling.label_all(_samples(), click.getchar, lambda text: click.echo(text, nl=False))
-    say(f"{said} labelled. Take them out with: edge-daemon samples export DIR")
+    done = labelling.label_all(_samples(), click.getchar, lambda text: click.echo(text, nl=False))
+    say(f"{done} labelled. Export them: edge-daemon samples export DIR")
 
 
 def _labelled() -> list[tuple[str, Sample]]:
-    """Name and content of each. Raises SampleError where none is."""
+    """The name and content of each labelled sample. Raises SampleError where there is none."""
     from edge_daemon.errors import SampleError
 
     found = list(_samples().all(labelled=True))
     if not found:
-        raise SampleError("none is labelled yet: edge-daemon label, or the page of edge-daemon preview")
+        raise SampleError("no sample is labelled yet: use edge-daemon label, or the page of edge-daemon preview")
     return found
 
 

@@ -1,4 +1,4 @@
-"""What several commands share: options, exit codes, and how they speak."""
+"""Options, exit codes and output functions that several commands use."""
 
 from __future__ import annotations
 
@@ -15,37 +15,39 @@ from edge_daemon.errors import ConfigError
 
 T = TypeVar("T")
 CLEAR_LINE = "\r\x1b[K"
+"""Terminal codes: go to the start of the line and delete it."""
 EXIT_FAILED = 1
 EXIT_CONFIG = ConfigError.exit_code
 
 config_option = click.option(
     "--config",
-    type=click.Path(path_type=Path, readable=False),  # one that cannot be read: `config` tells, with its exit code
+    # the configuration room reports an unreadable file, with its exit code
+    type=click.Path(path_type=Path, readable=False),
     metavar="FILE",
-    help="Configuration (TOML). Without: the defaults.",
+    help="Configuration (TOML). Default: the built-in defaults.",
 )
-json_option = click.option("as_json", "--json", is_flag=True, help="One line of JSON each, for programs.")
+json_option = click.option("as_json", "--json", is_flag=True, help="Print JSON, one object a line.")
 sets_option = click.option(
     "--set",
     "sets",
     multiple=True,
     type=click.Path(exists=True, path_type=Path),
     metavar="SET.npz|FOLDER",
-    help="Also these crops must be read as before, beside digits that are drawn; as `model evaluate` takes them.",
+    help="More crops that must be read as well as before, as for `model evaluate`.",
 )
 
 
 def say(line: str | dict[str, Any]) -> None:
-    """One line, at once, also into a pipe."""
+    """Print one line, at once, also into a pipe. A dict is printed as JSON."""
     click.echo(line if isinstance(line, str) else json.dumps(line))
     sys.stdout.flush()
 
 
 def complain(problem: object) -> None:
-    """A line on stderr, where a progress bar may be standing."""
+    """Print a line on stderr, over a progress bar that may be there."""
     click.echo((CLEAR_LINE if sys.stderr.isatty() else "") + str(problem), err=True)
 
 
 def bar(found: Sequence[T], label: str) -> AbstractContextManager[Iterable[T]]:
-    """`found`, with a bar on stderr where that is a terminal."""
+    """`found`, with a progress bar on stderr where that is a terminal."""
     return click.progressbar(found, label=label, file=sys.stderr) if sys.stderr.isatty() else nullcontext(found)

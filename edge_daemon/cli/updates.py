@@ -1,4 +1,4 @@
-"""Models by URL: publish (for who owns the devices) and update (on a device)."""
+"""Commands for models by URL: model publish and join (for the owner of devices), model update (on a device)."""
 
 from __future__ import annotations
 
@@ -22,20 +22,26 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("manifest", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--to", required=True, metavar="FOLDER", type=click.Path(path_type=Path), help="What is to be served.")
+@click.option(
+    "--to",
+    required=True,
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="The folder that a web server will serve.",
+)
 @click.option(
     "--keys",
     metavar="FOLDER",
     type=click.Path(path_type=Path),
     default=Path("~/.config/edge-daemon/keys"),
     show_default=True,
-    help="Where the keys are; not inside what is served.",
+    help="The folder of the keys; not inside what is served.",
 )
 @click.option(
-    "--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="So long devices believe it."
+    "--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="Devices accept it for this time."
 )
 @sets_option
-@click.option("--rotate", type=click.Choice(["root", "publish"]), help="Replace this key by a new one.")
+@click.option("--rotate", type=click.Choice(["root", "publish"]), help="Replace this key with a new one.")
 def publish(
     manifest: Path | None,
     to: Path,
@@ -44,12 +50,12 @@ def publish(
     sets: tuple[Path, ...],
     rotate: Literal["root", "publish"] | None,
 ) -> None:
-    """Make a model the newest for all devices.
+    """Publish a model as the newest for all devices.
 
-    It is signed, into a folder that any web server can serve.
+    It is written, signed, into a folder that any web server can serve.
 
-    MANIFEST is a model's .json, with its files beside it. Without one, what is published is signed anew, which has to
-    be done before its days are over. The first time keys are made, too.
+    MANIFEST is a model's .json file, with its other files beside it. Without it the present model is signed again; do
+    that before the --days are over. The first time the keys are made, too.
 
     \b
     edge-daemon model publish mine.json --to public
@@ -59,21 +65,21 @@ def publish(
     except ModuleNotFoundError as error:
         raise PublishError(f"publishing needs more packages ({error}): pip install 'edge-daemon[updates]'") from error
 
-    for warning in _forgotten(manifest, sets) if manifest else ():
+    for warning in _warnings(manifest, sets) if manifest else ():
         complain(
-            f"WARNING: {warning}. It is published all the same; the former model under a new version takes it back"
+            f"WARNING: {warning}. It is published all the same; to undo it, publish the former model with a new version"
         )
     done = engine(to, keys.expanduser(), manifest, days, rotate)
-    say(f"{done.model} is the newest; devices believe it until {done.until:%Y-%m-%d}. Before, publish again.")
+    say(f"{done.model} is the newest; devices accept it until {done.until:%Y-%m-%d}. Publish again before that.")
     say(f"copy to the web server:  all of {to}, {to}/metadata/timestamp.json last")
     if done.new_keys:
-        say(f"give to each device:     {done.root}, as [updates] root; devices that have one need no other")
+        say(f"give to each device:     {done.root}, as [updates] root; devices that have one do not need it")
         say(f"keep safe, never serve:  {', '.join(map(str, done.new_keys))}")
-        say("                         Only `root` can replace a key: best on a stick in a drawer, and a copy.")
+        say("                         `root` is needed only to replace a key: keep it in a drawer, with a copy.")
 
 
-def _forgotten(manifest: Path, sets: Sequence[Path]) -> list[str]:
-    """What speaks against the model, beside the bundled one. Raises ModelError where it cannot be used."""
+def _warnings(manifest: Path, sets: Sequence[Path]) -> list[str]:
+    """Warnings where the model reads standing sets worse than the bundled one. Raises ModelError where it is unfit."""
     from edge_daemon.inference.classifier import load
     from edge_daemon.inference.options import ModelOptions
     from edge_daemon.model_store.acceptance import accept_options
@@ -86,15 +92,15 @@ def _forgotten(manifest: Path, sets: Sequence[Path]) -> list[str]:
 
 @click.command()
 @config_option
-@click.option("--check", is_flag=True, help="Only look.")
-@click.option("--again", is_flag=True, help="Also what could not be used before.")
-@click.option("--url", metavar="URL", help="The folder that is served. Without: the configured one.")
-@click.option("--root", metavar="FILE", help="Whose signatures count. Without: the configured one.")
+@click.option("--check", is_flag=True, help="Only check, install nothing.")
+@click.option("--again", is_flag=True, help="Also a model that could not be used before.")
+@click.option("--url", metavar="URL", help="The served folder. Default: the configured one.")
+@click.option("--root", metavar="FILE", help="The root file. Default: the configured one.")
 @json_option
 def update(config: Path | None, check: bool, again: bool, url: str | None, root: str | None, as_json: bool) -> None:
-    """Look for a newer model and install it.
+    """Check for a newer model and install it.
 
-    It is checked and tried before it becomes the one that reads.
+    Its signatures are checked, and it is tried in a process of its own, before it becomes active.
     """
     from edge_daemon.config import schema as configuration
     from edge_daemon.model_store.store import Store
@@ -109,22 +115,22 @@ def update(config: Path | None, check: bool, again: bool, url: str | None, root:
         with _progress(as_json) as progress:
             done = engine.update(state / "updates", Store(state / "models"), options, check, again, progress)
     except EdgeDaemonError as error:
-        if as_json:  # the daemon listens: on a full disk there is no other place to leave word
+        if as_json:  # the daemon reads this; on a full disk it cannot be written to the state folder
             say({"error": str(error)})
         raise
-    say(asdict(done) if as_json else _told(done))
+    say(asdict(done) if as_json else _describe(done))
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.argument("manifest", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("others", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--version", required=True, help="Of the model that it becomes.")
+@click.option("--version", required=True, help="Version of the new model.")
 def join(folder: Path, manifest: Path, others: tuple[Path, ...], version: str) -> None:
-    """Let a digit model bring its own sieve and strips.
+    """Combine a digit model with its own sieve and strips.
 
-    MANIFEST is a digit model's .json, OTHERS those of a sieve, a strips network, or both. FOLDER then holds one
-    model, to be activated or published, and rolled back, as a whole.
+    MANIFEST is the .json file of a digit model, OTHERS those of a sieve, a strips network, or both. The new FOLDER
+    holds one model, which is activated, published and rolled back as a whole.
 
     \b
     edge-daemon model join new digits-0.4.0.json sieve-0.5.0.json strips-0.4.0.json --version 0.5.0
@@ -137,7 +143,7 @@ def join(folder: Path, manifest: Path, others: tuple[Path, ...], version: str) -
 
 @contextmanager
 def _progress(as_json: bool) -> Iterator[Callable[[int, int], None]]:
-    """Takes bytes loaded, and bytes in all: a bar on stderr where that is a terminal, lines of JSON for programs."""
+    """A function of (bytes loaded, bytes in all): draws a bar on stderr in a terminal, or prints lines of JSON."""
     shown = -1
 
     def lines(loaded: int, of: int) -> None:
@@ -151,16 +157,16 @@ def _progress(as_json: bool) -> Iterator[Callable[[int, int], None]]:
         return
     with click.progressbar(length=1, label="loading", file=sys.stderr) as bar:
 
-        def drawn(loaded: int, of: int) -> None:
+        def draw(loaded: int, of: int) -> None:
             bar.length = of
             bar.update(loaded - bar.pos)
 
-        yield drawn
+        yield draw
 
 
-def _told(done: UpdateResult) -> str:
+def _describe(done: UpdateResult) -> str:
     if done.changed:
         return f"{done.installed} is installed. {RELOAD}"
     if done.latest == done.installed:
         return f"{done.installed} is installed, and is the newest"
-    return f"{done.latest} is to be had, {done.installed} is installed" + (f": {done.why}" if done.why else "")
+    return f"{done.latest} is available, {done.installed} is installed" + (f": {done.why}" if done.why else "")
