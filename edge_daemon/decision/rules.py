@@ -59,7 +59,10 @@ def _is_too_fast(rate: float, change: Change) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class FieldOptions(FieldRegion):
-    """One [[field]] of the configuration. `title` and `description` are what the page shows beside a key."""
+    """One [[field]] of the configuration. `title` and `description` are what the page shows beside a key.
+
+    A check that calls min(), max() or format() must stand outside of the class: inside, these names are keys.
+    """
 
     format: Annotated[
         str,
@@ -73,7 +76,7 @@ class FieldOptions(FieldRegion):
     text: Annotated[bool, Meta(title="An identifier, not a number")] = False
     """Leading zeros matter: it is published as text and has no value."""
     settle: Annotated[
-        float, Duration("0s", "1h"), Meta(title="Settle time", description="a new value must stay for so long")
+        float, Duration("0s", "1h"), Meta(title="Settle time", description="how long a new value must stay")
     ] = 2.0
     """Seconds for which a new value must stand unchanged before it is published."""
     unit: Annotated[str, Meta(title="Unit", examples=["kWh"])] = ""
@@ -95,7 +98,7 @@ class FieldOptions(FieldRegion):
         Meta(title="Never falls"),
         Rule(
             Status.NOT_MONOTONE,
-            "it would have gone back, which `monotone` rules out",
+            "it is lower than the value before, which `monotone` rules out",
             of_change=lambda _, change: change.delta < 0,
         ),
     ] = False
@@ -106,7 +109,7 @@ class FieldOptions(FieldRegion):
         Meta(title="Fastest change", examples=["100/h"]),
         Rule(
             Status.RATE_TOO_HIGH,
-            "it would have changed faster than `max_rate` allows",
+            "it has changed faster than `max_rate` allows",
             of_change=_is_too_fast,
         ),
     ] = None
@@ -116,13 +119,13 @@ class FieldOptions(FieldRegion):
     accept_after: Annotated[
         float,
         Duration("1s", "365d"),
-        Meta(title="Accept after", description="a value that breaks a rule, if it is read for so long"),
+        Meta(title="Accept after", description="how long a value that breaks a rule must be read"),
     ] = 600.0
     """Seconds for which a value that breaks a rule must be read until it is accepted all the same."""
     heartbeat: Annotated[
         float,
         Duration("0s", "30d"),
-        Meta(title="Heartbeat", description="an unchanged value is published so often; 0s: never"),
+        Meta(title="Heartbeat", description="how often an unchanged value is published; 0s: never"),
     ] = 600.0
     """Seconds after which an unchanged reading is published again; 0: never."""
     deadband: Annotated[float, Meta(ge=0, title="Deadband", description="a smaller change waits for the heartbeat")] = (
@@ -147,7 +150,7 @@ def explanations() -> dict[str, str]:
 
 
 def contradictions(options: FieldOptions) -> Iterator[tuple[str, str]]:
-    """What two keys of a field cannot both ask for: a key, and "expected ...; got ..."."""
+    """Keys of a field that contradict each other: one of them, and the problem, "expected ...; got ..."."""
     form = Format(options.format)
     if options.min is not None and options.max is not None and options.min > options.max:
         yield "max", f"expected at least min, {options.min:g}; got {options.max:g}"

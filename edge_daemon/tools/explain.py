@@ -27,17 +27,17 @@ PALE: Colour = (205, 205, 205)
 
 WHY: Mapping[str, str] = {
     **explanations(),
-    "ok": "nothing held it back: enough frames agreed, surely enough",
-    "low_confidence": "the frames did not agree surely enough",
+    "ok": "nothing held it back: enough frames agreed, with enough confidence",
+    "low_confidence": "the frames did not agree with enough confidence",
     "no_digits": "no digits were found",
-    "wrong_format": "nothing that may be written there has the form that `format` asks for",
+    "wrong_format": "what was read does not fit `format`",
     "too_dark": "it was too dark",
-    "too_bright": "it was washed out by too much light",
-    "glare": "a reflection lay over it",
+    "too_bright": "it was too bright: the ink could not be told from the paper",
+    "glare": "a reflection covered it",
     "blurred": "it was much less sharp than when it was last read",
     "obstructed": "a hand, a shadow or something else was in the way",
-    "camera_moved": "the camera was no longer where it was when the field was set",
-    "stale": "nothing was seen of it for long",
+    "camera_moved": "the camera has moved since the field was drawn",
+    "stale": "it was not in view for a long time",
     "disabled": "reading was switched off",
 }
 """Status -> what held a reading back. A rule brings its own words (decision/rules.py)."""
