@@ -18,7 +18,7 @@ from edge_daemon.inference import manifest as manifests
 from edge_daemon.recognition import line_recognizer
 from edge_daemon.recognition.line_recognizer import BLANK, LineRecognizer
 from edge_daemon.sources.simulated.handwriting import Writer
-from scripts.training.strips.shipped import drawn
+from scripts.training.strips.export import draw_strip
 
 FRAMES = 5
 WHOLE = 0, 0, line_recognizer.WIDTH, line_recognizer.HEIGHT
@@ -109,7 +109,7 @@ def test_boxes_lie_where_the_spans_say() -> None:
 @pytest.mark.parametrize(("text", "seed"), [("2021", 1), ("90", 2), ("58000", 3), ("7346", 6)])
 def test_written_strips_are_read(reader: LineRecognizer, text: str, seed: int) -> None:
     """Numbers by the project's own writers, and a span for each digit."""
-    spelled = reader.read(drawn(Writer(seed), text), WHOLE)
+    spelled = reader.read(draw_strip(Writer(seed), text), WHOLE)
     assert spelled is not None
     assert spelled.candidates[0][0] == text
     assert len(spelled.spans) == len(text)
@@ -118,12 +118,12 @@ def test_written_strips_are_read(reader: LineRecognizer, text: str, seed: int) -
 @pytest.mark.parametrize(("text", "seed"), [("2000", 1), ("3585", 2), ("60068", 3)])
 def test_touching_digits_are_read(reader: LineRecognizer, text: str, seed: int) -> None:
     """The same when each digit's stroke runs into the next one's."""
-    assert reader.read_strips([drawn(Writer(seed), text, gap=-0.22)])[0][0][0] == text
+    assert reader.read_strips([draw_strip(Writer(seed), text, gap=-0.22)])[0][0][0] == text
 
 
 def test_strips_that_share_a_run_are_read_as_alone(reader: LineRecognizer) -> None:
     """Short lines side by side on one sheet, and longer ones on sheets of their own, say what they say alone."""
-    shown = [drawn(Writer(seed), text) for seed, text in enumerate(("7", "", "90", "2021", "4", "7346"))]
+    shown = [draw_strip(Writer(seed), text) for seed, text in enumerate(("7", "", "90", "2021", "4", "7346"))]
     assert len(line_recognizer.pack_strips(shown)) < len(shown)
     alone = [line_recognizer.decode_texts(reader.probabilities(one))[0][0] for one in shown]
     assert [said[0][0] for said in reader.read_strips(shown)] == alone
@@ -147,7 +147,7 @@ def test_looks_at_one_line_count_alike() -> None:
 
 def test_a_line_that_is_not_sure_is_looked_at_at_other_widths(reader: LineRecognizer) -> None:
     """A blurred line is: what it then says is the mean of the three looks. A clear one says what its strip says."""
-    clear = drawn(Writer(1), "2021")
+    clear = draw_strip(Writer(1), "2021")
     spelled = reader.read(clear, WHOLE)
     assert spelled is not None
     assert spelled.candidates == line_recognizer.decode_texts(reader.probabilities(cut(clear)))

@@ -34,23 +34,25 @@ LABELS = np.arange(10)
 def test_degraded_ink_is_still_ink_and_seeds_are_kept() -> None:
     """Every seed leaves some ink, bytes of the same polarity; the same seed degrades alike."""
     for seed in range(40):
-        picture = augment.heavy(DIGITS[seed % 10], np.random.default_rng(seed))
+        picture = augment.degrade(DIGITS[seed % 10], np.random.default_rng(seed))
         assert picture.dtype == np.uint8
         assert picture.max() > 100
         assert np.median(picture) == 0
-    one, again = (augment.heavy(DIGITS[2], np.random.default_rng(7)) for _ in range(2))
+    one, again = (augment.degrade(DIGITS[2], np.random.default_rng(7)) for _ in range(2))
     assert np.array_equal(one, again)
 
 
 def test_a_coarse_digit_has_few_pixels_and_a_fat_one_is_fat() -> None:
     """Few pixels, enlarged or not, and still ink on paper; a fat 1's ink fills more of its box than the 1 it was."""
     for seed in range(20):
-        picture = augment.coarse(DIGITS[seed % 10], np.random.default_rng(seed))
-        assert 3 <= max(picture.shape) <= 5 * (augment.COARSE[1] + 5)
+        picture = augment.low_resolution(DIGITS[seed % 10], np.random.default_rng(seed))
+        assert 3 <= max(picture.shape) <= 5 * (augment.LOW_RESOLUTION[1] + 5)
         assert picture.max() > 60
         assert picture[0].max() == 0
     rng = np.random.default_rng(1)
-    heavy, fat = (np.mean([pen(how(DIGITS[1], rng)) for _ in range(40)]) for how in (augment.heavy, augment.fat))
+    heavy, fat = (
+        np.mean([pen(how(DIGITS[1], rng)) for _ in range(40)]) for how in (augment.degrade, augment.thick_pen)
+    )
     assert fat > 1.3 * heavy
 
 
@@ -138,8 +140,8 @@ def test_calibration_finds_the_temperature() -> None:
 
 def test_training_stops_when_it_gets_no_better() -> None:
     """After PATIENCE epochs without a new best, not before."""
-    assert not train.stale([3, 2, 1, *[1.5] * (train.PATIENCE - 1)])
-    assert train.stale([3, 2, 1, *[1.5] * train.PATIENCE, 1.5])
+    assert not train.should_stop([3, 2, 1, *[1.5] * (train.PATIENCE - 1)])
+    assert train.should_stop([3, 2, 1, *[1.5] * train.PATIENCE, 1.5])
 
 
 class Trained:
@@ -166,7 +168,7 @@ def test_a_network_forgets_how_common_what_is_no_digit_was() -> None:
     trained = Trained(np.log(shares).astype(np.float32))
     held_out = dataset.Part("held out", 0, np.zeros((len(labels), 28, 28, 2), np.uint8), labels)
     before = trained.bias
-    taken = train.even(trained, held_out)
+    taken = train.equalise_classes(trained, held_out)
     assert trained.bias == pytest.approx(np.zeros(11), abs=0.02)
     assert trained.bias + taken == pytest.approx(before)
 
@@ -195,7 +197,7 @@ def test_what_a_training_lacks_is_told(arguments: list[str], said: str, capsys: 
 
 def test_what_is_rehearsed_is_drawn() -> None:
     """Each digit by each writer, whole in its picture, and another writer's looks otherwise."""
-    inks, labels = rehearsal.drawn(range(rehearsal.FIRST, rehearsal.FIRST + 2))
+    inks, labels = rehearsal.drawn_digits(range(rehearsal.FIRST, rehearsal.FIRST + 2))
     assert labels.tolist() == [*range(10), *range(10)]
     for ink in inks:
         assert ink.shape == (rehearsal.SIDE, rehearsal.SIDE)

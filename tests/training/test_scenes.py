@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_daemon.domain import NOT_A_DIGIT
-from scripts.training.scenes import grounds, layouts
+from scripts.training.scenes import backgrounds, layouts
 from scripts.training.scenes import page as pages
 from scripts.training.scenes import scene as scenes
 from scripts.training.scenes.page import Sources
@@ -15,15 +15,15 @@ STROKES = Sources(fonts=())
 
 
 def scene(seed: int) -> scenes.Scene:
-    return scenes.scene(np.random.default_rng(seed), STROKES)
+    return scenes.make_scene(np.random.default_rng(seed), STROKES)
 
 
 def written(maker: layouts.Maker, seed: int = 0) -> scenes.Scene:
     """One way of writing on plain paper, seen by a good camera."""
     rng = np.random.default_rng(seed)
-    page = pages.blank(rng, STROKES, np.full((480, 640), 0.9, np.float32))
+    page = pages.blank_page(rng, STROKES, np.full((480, 640), 0.9, np.float32))
     maker(page)
-    return scenes.shoot(rng, page)
+    return scenes.photograph_page(rng, page)
 
 
 def test_the_same_seed_is_the_same_scene() -> None:
@@ -54,15 +54,17 @@ def test_a_fair_share_of_scenes_holds_no_digit() -> None:
 def test_truth_lies_where_the_ink_is() -> None:
     """On plain paper the pixels called ink differ from those around them."""
     rng = np.random.default_rng(2)
-    page = pages.blank(rng, STROKES, np.full((240, 320), 0.9, np.float32))
-    page.number(pages.some_hand(page, 80.0), "7", 100.0, 160.0, 0.9)
+    page = pages.blank_page(rng, STROKES, np.full((240, 320), 0.9, np.float32))
+    page.number(pages.random_writer(page, 80.0), "7", 100.0, 160.0, 0.9)
     darker = page.pixels < 0.6
     assert (page.ids > 0).sum() > 100
     assert darker[page.ids > 0].mean() > 0.9
 
 
-@pytest.mark.parametrize("ground", [*grounds.CLUTTER, *grounds.SHEETS, grounds.scenery], ids=lambda g: g.__name__)
-def test_every_ground_can_be_made(ground: grounds.Ground) -> None:
+@pytest.mark.parametrize(
+    "ground", [*backgrounds.CLUTTER, *backgrounds.SHEETS, backgrounds.scenery], ids=lambda g: g.__name__
+)
+def test_every_ground_can_be_made(ground: backgrounds.Texture) -> None:
     """Ten seeds each give a finite map of the size asked for."""
     for seed in range(10):
         made = ground(np.random.default_rng(seed), (90, 130))
@@ -70,13 +72,15 @@ def test_every_ground_can_be_made(ground: grounds.Ground) -> None:
         assert np.isfinite(made).all()
 
 
-@pytest.mark.parametrize("maker", [m for m, _ in (*layouts.WRITING, *layouts.BESIDE)], ids=lambda m: m.__name__)
+@pytest.mark.parametrize(
+    "maker", [m for m, _ in (*layouts.WITH_DIGITS, *layouts.WITHOUT_DIGITS)], ids=lambda m: m.__name__
+)
 def test_every_layout_can_be_written(maker: layouts.Maker) -> None:
     """Five seeds each give a picture; what is beside numbers holds none."""
     for seed in range(5):
         made = written(maker, seed)
         assert made.picture.shape == (480, 640)
-        if maker in [m for m, _ in layouts.BESIDE]:
+        if maker in [m for m, _ in layouts.WITHOUT_DIGITS]:
             assert made.numbers == ()
 
 
@@ -85,5 +89,5 @@ def test_glyph_samples_are_digits_and_what_is_none() -> None:
     found = [label for seed in range(6) for _, label in scenes.glyph_samples(written(layouts.rows, seed))]
     assert len([label for label in found if label != NOT_A_DIGIT]) > 30
     rng = np.random.default_rng(0)
-    bare = scenes.shoot(rng, pages.blank(rng, STROKES, grounds.leaves(rng, (480, 640))))
+    bare = scenes.photograph_page(rng, pages.blank_page(rng, STROKES, backgrounds.leaves(rng, (480, 640))))
     assert {label for _, label in scenes.glyph_samples(bare)} == {NOT_A_DIGIT}

@@ -11,12 +11,12 @@ from edge_daemon.domain import Grey
 from edge_daemon.recognition import line_recognizer
 from edge_daemon.sources.simulated.handwriting import Writer, coverage
 from scripts.evaluation import scores
-from scripts.training.strips import amounts, evaluate, net, sources, written
+from scripts.training.strips import compose, evaluate, net, sources, stitching
 from scripts.training.strips import train as training
-from scripts.training.strips.amounts import Amount
 from scripts.training.strips.evaluate import Read
-from scripts.training.strips.hands import Line, repenned
-from scripts.training.strips.shipped import Samples
+from scripts.training.strips.export import Samples
+from scripts.training.strips.lines import LineBuilder, with_pen_width
+from scripts.training.strips.stitching import StitchedLine
 
 
 def digit(char: str, seed: int = 3) -> Grey:
@@ -27,19 +27,19 @@ def digit(char: str, seed: int = 3) -> Grey:
 @pytest.fixture(scope="module")
 def source() -> sources.Sources:
     inks = [digit(str(n)) for n in range(10)]
-    crops = {name: [[ink] for ink in inks] for name in sources.HANDS if name != "cheque"}
-    return sources.Sources((), (inks, np.arange(10)), [Amount(digit("7"), "7")], crops, [digit("4")])
+    crops = {name: [[ink] for ink in inks] for name in sources.CROP_SETS if name != "cheque"}
+    return sources.Sources((), (inks, np.arange(10)), [StitchedLine(digit("7"), "7")], crops, [digit("4")])
 
 
 def test_a_seed_writes_the_same_strip_again(source: sources.Sources) -> None:
     """Strips have the daemon's size, at most so many digits as the network is trained for, and come back by seed."""
     texts = set()
     for seed in range(40):
-        strip, text = written.strip(np.random.default_rng(seed), source)
+        strip, text = compose.compose_strip(np.random.default_rng(seed), source)
         assert strip.shape == (line_recognizer.HEIGHT, line_recognizer.WIDTH)
         assert len(text) <= net.LONGEST
         texts.add(text)
-    again, text = written.strip(np.random.default_rng(39), source)
+    again, text = compose.compose_strip(np.random.default_rng(39), source)
     assert np.array_equal(again, strip)
     assert text in texts
     assert "" in texts
@@ -48,19 +48,19 @@ def test_a_seed_writes_the_same_strip_again(source: sources.Sources) -> None:
 
 def test_marks_are_written_and_not_transcribed(source: sources.Sources) -> None:
     """Points and dashes leave ink, the text holds the digits alone."""
-    made = written.penned(np.random.default_rng(1), source, "$1.234,-", 40.0)
+    made = compose.handwritten_line(np.random.default_rng(1), source, "$1.234,-", 40.0)
     assert made.text == "1234"
-    bare = written.penned(np.random.default_rng(1), source, "1234", 40.0)
+    bare = compose.handwritten_line(np.random.default_rng(1), source, "1234", 40.0)
     assert made.box[2] > bare.box[2]
 
 
 def test_marks_on_a_line_keep_their_distance() -> None:
     """Two bars set 10 px apart are 10 px apart, set -3 px apart they run into each other."""
-    from scripts.training.scenes.hands import Mark
+    from scripts.training.scenes.writers import Mark
 
     bar = Mark(np.full((40, 6), 255, np.uint8), 0.0, -40.0, 6.0)
     for space, gaps in ((10.0, [10]), (-3.0, [])):
-        line = Line(40.0, 2)
+        line = LineBuilder(40.0, 2)
         line.add(bar, 0.0, 0.0)
         line.add(bar, 0.0, space)
         columns = np.flatnonzero(line.written("11").cover.any(axis=0))
@@ -74,7 +74,7 @@ def test_a_pen_makes_strokes_of_its_own_width() -> None:
     bar = np.zeros((60, 30), np.uint8)
     bar[10:50, 13:17] = 255
     for pen in (8, 2):
-        row = repenned(bar, pen)[30] / 255
+        row = with_pen_width(bar, pen)[30] / 255
         assert row.sum() == pytest.approx(pen, abs=1.6)
 
 
@@ -115,25 +115,25 @@ def test_lines_are_put_together_again_from_crops_that_overlap() -> None:
     lines = [("482", 5), ("3905", 6), ("61", 7)]
     crops = [crop(page_of(text, seed), i, 58 - 4 * (i % 2)) for text, seed in lines for i in range(len(text))]
     labels = np.array([int(char) for text, _ in lines for char in text])
-    found = list(amounts.chains(crops))
+    found = list(stitching.overlapping_runs(crops))
     assert [chain for chain, _ in found] == [[0, 1, 2], [3, 4, 5, 6], [7, 8]]
     for (chain, overlaps), (text, seed) in zip(found, lines, strict=True):
-        picture, _, _ = amounts.composed([crops[i] for i in chain], overlaps)
+        picture, _, _ = stitching.blend([crops[i] for i in chain], overlaps)
         assert picture.shape[1] / picture.shape[0] == pytest.approx((34 * len(text) + 22) / 58, rel=0.12), seed
-    assert [amount.text for amount in amounts.amounts(crops, labels)] == ["482", "3905", "61"]
+    assert [amount.text for amount in stitching.stitch_lines(crops, labels)] == ["482", "3905", "61"]
 
 
 def test_what_is_seen_of_digits_beyond_the_ends_is_cut_off() -> None:
     """Bars at the very ends of a line go, unless they hang together with its digits: then there is no line."""
     picture = page_of("25", 3)
     first, last = 60, 60
-    without = amounts.trimmed(picture, first, last)
+    without = stitching.trim(picture, first, last)
     picture[5:55, :6] = picture[5:55, -6:] = 40
     assert without is not None
-    assert (trimmed := amounts.trimmed(picture, first, last)) is not None
+    assert (trimmed := stitching.trim(picture, first, last)) is not None
     assert abs(trimmed.shape[1] - without.shape[1]) <= 2
     picture[28:34] = 40
-    assert amounts.trimmed(picture, first, last) is None
+    assert stitching.trim(picture, first, last) is None
 
 
 def test_batches_hold_whole_strips_with_their_digits() -> None:
@@ -158,7 +158,7 @@ def test_edits_and_the_confidence_that_is_enough() -> None:
     assert scores.edits("", "12") == 2
     assert scores.edits("123", "321") == 2
     found = [Read("a", "1", "1", 0.9), Read("b", "2", "2", 0.8), Read("c", "3", "8", 0.7), Read("d", "4", "4", 0.6)]
-    assert evaluate.sure_from(found, 0.98) == (0.8, 0.5)
+    assert evaluate.threshold_for(found, 0.98) == (0.8, 0.5)
 
 
 def test_a_folder_is_read_by_its_truth(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ Made = TypeVar("Made")
 _maker: list[Callable[[int], Any]] = []  # what a worker process makes samples with
 
 
-def each(
+def map_parallel(
     make: Callable[[int], Made], indices: Iterable[int], workers: int | None = None, chunksize: int = 10
 ) -> list[Made]:
     """`make(index)` for each index, in order. `make` is inherited, not sent: it may hold sets of any size."""

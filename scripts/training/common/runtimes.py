@@ -22,7 +22,7 @@ def logits(content: bytes, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     return digit_network(find_runtime(), content, "the network").logits(pictures)
 
 
-def installed() -> list[str]:
+def installed_packages() -> list[str]:
     """Packages of interpreters that are there."""
     found = []
     for package in RUNTIMES:
@@ -35,7 +35,7 @@ def installed() -> list[str]:
     return found
 
 
-def answers(
+def logits_by_runtime(
     networks: dict[str, bytes], pictures: NDArray[np.uint8], load: Callable[[Any, bytes, str], Network]
 ) -> dict[str, NDArray[np.float32]]:
     """The logits that each network gives on each interpreter, by "kind on package".
@@ -43,7 +43,7 @@ def answers(
     Each interpreter has a process of its own: in one process with the other and TensorFlow, tflite-runtime fails.
     """
     said: dict[str, NDArray[np.float32]] = {}
-    for package in installed():
+    for package in installed_packages():
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as alone:
             rows = alone.submit(_answers, package, networks, pictures, load).result()
         said |= {f"{kind} on {package}": out for kind, out in rows.items()}
@@ -59,5 +59,5 @@ def _answers(
 
 def compare(networks: dict[str, bytes], pictures: NDArray[np.uint8]) -> dict[str, float]:
     """For each pair of (kind on package) the share of pictures that both read alike."""
-    read = {name: out.argmax(axis=1) for name, out in answers(networks, pictures, digit_network).items()}
+    read = {name: out.argmax(axis=1) for name, out in logits_by_runtime(networks, pictures, digit_network).items()}
     return {f"{a} = {b}": round(float((read[a] == read[b]).mean()), 5) for a, b in combinations(read, 2)}

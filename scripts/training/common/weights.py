@@ -13,7 +13,7 @@ LAYERS = {"CONV_2D": (1, 2, 3, 0), "FULLY_CONNECTED": (1, 0)}
 """Ops that have weights, and how Keras orders their axes."""
 
 
-def of(content: bytes) -> Weights:
+def read_weights(content: bytes) -> Weights:
     """Kernels and biases of a float32 .tflite file of net.build, as a folded network takes them.
 
     Raises ValueError where it is another network.
@@ -40,12 +40,12 @@ def layers(content: bytes) -> list[tuple[NDArray[np.float32], NDArray[np.float32
     found = []
     for op in interpreter._get_ops_details():  # there is no public way to the order of the ops
         if (axes := LAYERS.get(op["op_name"])) is not None:
-            kernel, bias = (real(interpreter.get_tensor(int(i)), scales[int(i)]) for i in op["inputs"][1:])
+            kernel, bias = (dequantise(interpreter.get_tensor(int(i)), scales[int(i)]) for i in op["inputs"][1:])
             found.append((np.transpose(kernel, axes), bias))
     return found
 
 
-def real(values: NDArray[np.generic], scales: NDArray[np.float32]) -> NDArray[np.float32]:
+def dequantise(values: NDArray[np.generic], scales: NDArray[np.float32]) -> NDArray[np.float32]:
     """What quantised weights stand for: a scale for each output channel, their first axis, and no zero point."""
     if len(scales) == 0:
         return np.asarray(values, np.float32)

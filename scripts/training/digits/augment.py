@@ -16,34 +16,34 @@ SIDE = 64
 _GLYPH = 40.0
 PENS = (1.6, 9.0)
 """Widths of pens, px."""
-FAT_PENS = (7.0, 16.0)
-COARSE = (7.0, 18.0)
+THICK_PENS = (7.0, 16.0)
+LOW_RESOLUTION = (7.0, 18.0)
 """Longer side of a glyph of few pixels, px."""
 
 
-def heavy(ink: Grey, rng: Generator) -> Grey:
+def degrade(ink: Grey, rng: Generator) -> Grey:
     """One glyph (h, w) uint8 as another pen, another sheet and a worse camera would have had it; of varying size."""
-    glyph = repen(bend(place(ink, rng), rng), rng)
+    glyph = change_pen_width(elastic_distortion(place(ink, rng), rng), rng)
     if rng.random() < 0.08:
-        glyph = cut(glyph, rng)
+        glyph = break_strokes(glyph, rng)
     if rng.random() < 0.12:
-        glyph = litter(glyph, rng)
+        glyph = add_debris(glyph, rng)
     return photograph(glyph, rng)
 
 
-def fat(ink: Grey, rng: Generator) -> Grey:
+def thick_pen(ink: Grey, rng: Generator) -> Grey:
     """By a pen as wide as two fifths of the glyph's height, which only a 1 survives."""
-    return photograph(repen(bend(place(ink, rng), rng), rng, FAT_PENS), rng)
+    return photograph(change_pen_width(elastic_distortion(place(ink, rng), rng), rng, THICK_PENS), rng)
 
 
-def coarse(ink: Grey, rng: Generator) -> Grey:
+def low_resolution(ink: Grey, rng: Generator) -> Grey:
     """The glyph in few pixels and few shades of grey, at times enlarged again: far away, or scanned long ago."""
     glyph = place(ink, rng, turn=5.0)
     if rng.random() < 0.5:
-        glyph = repen(bend(glyph, rng), rng)
+        glyph = change_pen_width(elastic_distortion(glyph, rng), rng)
     blurred = cv2.GaussianBlur(glyph, (0, 0), rng.uniform(0.4, 2.0))
     x, y, w, h = cv2.boundingRect((blurred > 60).view(np.uint8))
-    scale = rng.uniform(*COARSE) / max(w, h, 1)
+    scale = rng.uniform(*LOW_RESOLUTION) / max(w, h, 1)
     size = max(1, round(w * scale)), max(1, round(h * scale))
     small = np.asarray(cv2.resize(blurred[y : y + h, x : x + w], size, interpolation=cv2.INTER_AREA), np.float32)
     small += rng.normal(0, rng.uniform(0, 14), small.shape)
@@ -56,13 +56,13 @@ def coarse(ink: Grey, rng: Generator) -> Grey:
     return picture
 
 
-def printed(ink: Grey, rng: Generator) -> Grey:
+def degrade_print(ink: Grey, rng: Generator) -> Grey:
     """A printed character: straighter than handwriting, its weight given by the font, else as bad a picture."""
     glyph = place(ink, rng, turn=3.0, slant=0.06)
     if rng.random() < 0.3:
-        glyph = repen(glyph, rng)
+        glyph = change_pen_width(glyph, rng)
     if rng.random() < 0.15:
-        glyph = litter(glyph, rng)
+        glyph = add_debris(glyph, rng)
     return photograph(glyph, rng)
 
 
@@ -78,7 +78,7 @@ def place(ink: Grey, rng: Generator, turn: float = 8.0, slant: float = 0.18) -> 
     return np.asarray(cv2.warpAffine(ink, np.column_stack((matrix, shift)), (SIDE, SIDE)), np.uint8)
 
 
-def bend(glyph: Grey, rng: Generator) -> Grey:
+def elastic_distortion(glyph: Grey, rng: Generator) -> Grey:
     """Elastic distortion (Simard et al., 2003) from a coarse field of random shifts, sd 0.5 to 2.2 px."""
     sd = rng.uniform(0.5, 2.2)
     fields = [
@@ -89,7 +89,7 @@ def bend(glyph: Grey, rng: Generator) -> Grey:
     return np.asarray(cv2.remap(glyph, xs + fields[0], ys + fields[1], cv2.INTER_LINEAR), np.uint8)
 
 
-def repen(glyph: Grey, rng: Generator, pens: tuple[float, float] = PENS) -> Grey:
+def change_pen_width(glyph: Grey, rng: Generator, pens: tuple[float, float] = PENS) -> Grey:
     """The same strokes with a pen of a width between `pens`, in px: the ink's edge is moved in or out."""
     mask = cv2.threshold(glyph, 0.4 * max(1, int(glyph.max())), 255, cv2.THRESH_BINARY)[1]
     inside = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
@@ -100,7 +100,7 @@ def repen(glyph: Grey, rng: Generator, pens: tuple[float, float] = PENS) -> Grey
     return np.asarray(np.clip(level, 0, 1) * 255, np.uint8)
 
 
-def cut(glyph: Grey, rng: Generator) -> Grey:
+def break_strokes(glyph: Grey, rng: Generator) -> Grey:
     """Broken strokes, or a side that the segmenter lost."""
     glyph = glyph.copy()
     if rng.random() < 0.6:
@@ -117,7 +117,7 @@ def cut(glyph: Grey, rng: Generator) -> Grey:
     return glyph
 
 
-def litter(glyph: Grey, rng: Generator) -> Grey:
+def add_debris(glyph: Grey, rng: Generator) -> Grey:
     """What is left of boxes, neighbours and dirt beside a glyph."""
     glyph = np.rot90(glyph, turns := int(rng.integers(4))).copy()
     columns = np.flatnonzero(glyph.any(axis=0))

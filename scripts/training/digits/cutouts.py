@@ -22,14 +22,14 @@ Pictures = NDArray[np.uint8]
 
 def make(source: page.Sources, count: int, seed: int, workers: int) -> tuple[Pictures, sets.Labels]:
     """The glyphs of `count` scenes, normalised (n, 28, 28, VIEWS), and their labels 0..10."""
-    made = pool.each(partial(_glyphs, source, seed), range(count), workers)
+    made = pool.map_parallel(partial(_glyphs, source, seed), range(count), workers)
     return np.concatenate([pictures for pictures, _ in made]), np.concatenate([labels for _, labels in made])
 
 
 def _glyphs(source: page.Sources, seed: int, index: int) -> tuple[Pictures, sets.Labels]:
     """All digits and at most OTHERS others of scene `index`."""
     rng = np.random.default_rng([seed, index])
-    found = scene.glyph_samples(scene.scene(rng, source), _sieve().filter)
+    found = scene.glyph_samples(scene.make_scene(rng, source), _sieve().filter)
     others = [i for i, (_, label) in enumerate(found) if label == NOT_A_DIGIT]
     dropped = set(rng.permutation(others)[OTHERS:].tolist())
     kept = [(normalise.normalise(ink), label) for i, (ink, label) in enumerate(found) if i not in dropped]

@@ -17,7 +17,7 @@ from edge_daemon.inference import normalise
 from edge_daemon.recognition import cut_points, ink, segment, sieve
 from scripts.training.common import pool
 from scripts.training.digits import augment, cutouts, negatives, sets
-from scripts.training.scenes import distractors, fonts, grounds, hands, layouts, page, scene
+from scripts.training.scenes import backgrounds, distractors, fonts, layouts, page, scene, writers
 
 Pictures = NDArray[np.uint8]
 
@@ -35,7 +35,7 @@ CUT_DIGITS, CUT_OTHERS = 0.25, 0.08
 """Shares of the digits in scenes, and of what is none there: clutter that passed the sieve, halves, pairs."""
 
 
-WORN = {"heavy": augment.heavy, "coarse": augment.coarse, "fat": augment.fat}
+DEGRADATIONS = {"heavy": augment.degrade, "coarse": augment.low_resolution, "fat": augment.thick_pen}
 """By kind what is done to written digits."""
 
 
@@ -114,7 +114,7 @@ def shift(x: Pictures, rng: Generator) -> Pictures:
 
 
 def _make(data: Path, extra: Path | None, seed: int, workers: int) -> Iterator[Part]:
-    to_train, held = fonts.split(fonts.files())
+    to_train, held = fonts.split_held_back(fonts.files())
     digits = Stock([], np.zeros(0, np.int64), to_train)
     checks: list[Part] = []
     for entry in sets.SETS:
@@ -162,7 +162,7 @@ def _pair(name: str, share: float, stock: Stock, seed: int, workers: int, copies
 
 def part(job: Job, stock: Stock, seed: int, workers: int) -> Part:
     print(f"  {job.name}: {job.count} pictures", flush=True)
-    made = pool.each(partial(_picture, job, stock, seed), range(job.count), workers, chunksize=500)
+    made = pool.map_parallel(partial(_picture, job, stock, seed), range(job.count), workers, chunksize=500)
     return Part(job.name, job.share, np.array([x for x, _ in made]), np.array([y for _, y in made]))
 
 
@@ -187,19 +187,32 @@ def _picture(job: Job, stock: Stock, seed: int, index: int) -> tuple[Grey, int]:
 def ink_for(kind: str, stock: Stock, index: int, rng: Generator) -> tuple[Grey, int]:
     """One crop and its label, as the daemon's segmenter might hand it over."""
     if kind == "synthetic":
-        return negatives.one(rng, stock.inks, stock.labels), NOT_A_DIGIT
+        return negatives.random_negative(rng, stock.inks, stock.labels), NOT_A_DIGIT
     if kind in ("printed", "letters"):
         label = index % NOT_A_DIGIT if kind == "printed" else NOT_A_DIGIT
         font = stock.fonts[rng.integers(len(stock.fonts))]
-        return augment.printed(fonts.character(font, fonts.char_of(label, rng), rng), rng), label
+        return augment.degrade_print(fonts.render_character(font, fonts.random_character(label, rng), rng), rng), label
     which = index % len(stock.inks)
     ink = stock.inks[which]
-    return (WORN[kind](ink, rng) if kind in WORN else ink), int(stock.labels[which])
+    return (DEGRADATIONS[kind](ink, rng) if kind in DEGRADATIONS else ink), int(stock.labels[which])
 
 
 def _fingerprint(data: Path, extra: Path | None, seed: int) -> str:
     """Of everything that the pictures depend on."""
-    made_by = (normalise, augment, distractors, cutouts, fonts, grounds, hands, layouts, negatives, page, scene, sets)
+    made_by = (
+        normalise,
+        augment,
+        distractors,
+        cutouts,
+        fonts,
+        backgrounds,
+        writers,
+        layouts,
+        negatives,
+        page,
+        scene,
+        sets,
+    )
     seen_by = (cut_points, ink, segment, sieve)
     ours = [Path(str(module.__file__)) for module in (*made_by, *seen_by)]
     digest = hashlib.sha256(str(seed).encode())

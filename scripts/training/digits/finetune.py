@@ -34,7 +34,7 @@ SMOOTHING = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Start:
+class BaseModel:
     """The model to go on from."""
 
     path: Path
@@ -46,7 +46,7 @@ class Start:
     temperature: dict[str, float]
 
 
-def start(path: str) -> Start:
+def load_base(path: str) -> BaseModel:
     """Raises ModelError where it is no model of ours with a float32 network."""
     found = find_model(path)[0]
     facts = read_manifest(found)
@@ -54,21 +54,21 @@ def start(path: str) -> Start:
         raise ModelError(f"{found} names no float32 network; only that can be trained on")
     content = read_file(found.parent, facts.files["float32"])
     try:
-        known = weights.of(content)
+        known = weights.read_weights(content)
     except ValueError as error:
         raise ModelError(f"{found}: {error}") from error
-    return Start(found, manifest.read(found), content, known, facts.temperature)
+    return BaseModel(found, manifest.read(found), content, known, facts.temperature)
 
 
 def run(args: argparse.Namespace) -> Path:
     """Teach, convert and write the model; returns its manifest. Raises ModelError, or ValueError for the crops."""
     began = time.monotonic()
-    before = start(args.base)
+    before = load_base(args.base)
     workers = os.cpu_count() or 1
-    own = rehearsal.lesson(args.extra, args.seed, workers, COPIES)
-    known = rehearsal.parts(args.seed, workers, args.rehearse)
+    own = rehearsal.own_parts(args.extra, args.seed, workers, COPIES)
+    known = rehearsal.rehearsal_parts(args.seed, workers, args.rehearse)
     say(f"{len(own[0].y)} crops of your own, {sum(len(p.y) for p in known)} pictures to rehearse with")
-    model, losses = teach(before, own, known, args.steps, args.seed)
+    model, losses = finetune(before, own, known, args.steps, args.seed)
     sample = dataset.draw([*own, *known], 1000, np.random.default_rng(args.seed))[0]
     networks = convert.to_tflite(model, sample, net.folded)
     figures = {
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> Path:
     other = {
         "trained_on": learnt,
         "strips": False,  # that network was not taught, and would outvote this one
-        "contradicts": denied(before, own[0]),
+        "contradicts": contradiction_share(before, own[0]),
     }
     version = args.version or f"{before.facts['version']}+{time.strftime('%Y%m%d.%H%M')}"
     path = manifest.write(args.out, version, networks, before.temperature, figures, other)
@@ -91,15 +91,15 @@ def run(args: argparse.Namespace) -> Path:
     return path
 
 
-def denied(before: Start, own: dataset.Part) -> float:
+def contradiction_share(before: BaseModel, own: dataset.Part) -> float:
     """The share of the person's crops that the model took for another digit; at most a fifth: more is no allowance."""
     said = runtimes.logits(before.content, own.x).argmax(axis=1)
     wrong = (said != own.y) & (said != NOT_A_DIGIT)
     return round(min(0.2, float(wrong.mean())), 3)
 
 
-def teach(
-    before: Start, own: list[dataset.Part], known: list[dataset.Part], steps: int, seed: int
+def finetune(
+    before: BaseModel, own: list[dataset.Part], known: list[dataset.Part], steps: int, seed: int
 ) -> tuple[Any, list[float]]:
     """The network after `steps`, and its loss in each tenth of them.
 

@@ -23,28 +23,28 @@ _LEFT_HALVES = (0, 2, 3, 5, 6, 8)
 _RIGHT_HALVES = (0, 2, 6)
 
 
-def together(rng: Generator, digits: Inks, labels: NDArray[np.int64]) -> Grey:
+def touching_digits(rng: Generator, digits: Inks, labels: NDArray[np.int64]) -> Grey:
     """Two or three digits in one crop, touching or nearly so."""
     count = 2 if rng.random() < 0.85 else 3
-    return beside([tall(digits[i], rng) for i in rng.integers(len(digits), size=count)], rng)
+    return side_by_side([crop_tight(digits[i], rng) for i in rng.integers(len(digits), size=count)], rng)
 
 
-def digit_and_piece(rng: Generator, digits: Inks, labels: NDArray[np.int64]) -> Grey:
+def digit_with_fragment(rng: Generator, digits: Inks, labels: NDArray[np.int64]) -> Grey:
     """A digit joined to a third to two thirds of its neighbour, as a wrong cut leaves it."""
-    one, other = (tall(digits[i], rng) for i in rng.integers(len(digits), size=2))
+    random_negative, other = (crop_tight(digits[i], rng) for i in rng.integers(len(digits), size=2))
     keep = max(2, int(other.shape[1] * rng.uniform(0.35, 0.65)))
     from_left = rng.random() < 0.5
     piece = other[:, :keep] if from_left else other[:, -keep:]
-    if float(piece.sum()) < 0.35 * float(one.sum()):  # would be dirt: the digit is still a digit
+    if float(piece.sum()) < 0.35 * float(random_negative.sum()):  # would be dirt: the digit is still a digit
         piece = other
-    return beside([one, piece] if from_left else [piece, one], rng, gap=0)
+    return side_by_side([random_negative, piece] if from_left else [piece, random_negative], rng, gap=0)
 
 
-def half(rng: Generator, digits: Inks, labels: NDArray[np.int64]) -> Grey:
+def half_digit(rng: Generator, digits: Inks, labels: NDArray[np.int64]) -> Grey:
     """The left or right half of a digit that was cut in two."""
     left = rng.random() < 0.7
     choices = np.flatnonzero(np.isin(labels, _LEFT_HALVES if left else _RIGHT_HALVES))
-    digit = tall(digits[int(rng.choice(choices))], rng)
+    digit = crop_tight(digits[int(rng.choice(choices))], rng)
     keep = max(3, int(digit.shape[1] * rng.uniform(0.35, 0.5)))
     return augment.photograph(pad(digit[:, :keep] if left else digit[:, -keep:]), rng)
 
@@ -64,7 +64,7 @@ def box_lines(rng: Generator, digits: Inks, labels: NDArray[np.int64]) -> Grey:
             lines = [across]
         case _:
             lines = [[(6.0, 50.0), (58.0, 50.0)], [(10.0, 20.0), (10.0, 50.0)], [(54.0, 20.0), (54.0, 50.0)]]
-    return drawn(lines, rng, wobble=0.8)
+    return draw_lines(lines, rng, wobble=0.8)
 
 
 def operator(rng: Generator, digits: Inks, labels: NDArray[np.int64]) -> Grey:
@@ -86,14 +86,14 @@ def operator(rng: Generator, digits: Inks, labels: NDArray[np.int64]) -> Grey:
         [[(12, 34), (24, 50), (54, 12)]],
         [[(32, 30), (33, 33)]],
     ]
-    return drawn(shapes[rng.integers(len(shapes))], rng, wobble=1.6)
+    return draw_lines(shapes[rng.integers(len(shapes))], rng, wobble=1.6)
 
 
 def scribble(rng: Generator, digits: Inks, labels: NDArray[np.int64]) -> Grey:
     """A pen that went back and forth."""
     count = rng.integers(7, 16)
     walk = rng.uniform(8, 56, (count, 2)) if rng.random() < 0.5 else zigzag(rng, int(count))
-    return drawn([[(float(x), float(y)) for x, y in walk]], rng, wobble=0.0, smooth=rng.random() < 0.7)
+    return draw_lines([[(float(x), float(y)) for x, y in walk]], rng, wobble=0.0, smooth=rng.random() < 0.7)
 
 
 def zigzag(rng: Generator, count: int) -> NDArray[np.float64]:
@@ -124,9 +124,9 @@ def paper_edge(rng: Generator, digits: Inks, labels: NDArray[np.int64]) -> Grey:
 
 
 NEGATIVES: tuple[tuple[Maker, float], ...] = (
-    (together, 0.26),
-    (digit_and_piece, 0.16),
-    (half, 0.08),
+    (touching_digits, 0.26),
+    (digit_with_fragment, 0.16),
+    (half_digit, 0.08),
     (box_lines, 0.12),
     (operator, 0.16),
     (scribble, 0.10),
@@ -135,13 +135,13 @@ NEGATIVES: tuple[tuple[Maker, float], ...] = (
 )
 
 
-def one(rng: Generator, digits: Inks, labels: NDArray[np.int64]) -> Grey:
+def random_negative(rng: Generator, digits: Inks, labels: NDArray[np.int64]) -> Grey:
     """Some ink that is no digit, (h, w) uint8, made with the help of digits and their labels."""
     makers, shares = zip(*NEGATIVES, strict=True)
     return makers[rng.choice(len(makers), p=shares)](rng, digits, labels)  # type: ignore[no-any-return]
 
 
-def tall(ink: Grey, rng: Generator) -> Grey:
+def crop_tight(ink: Grey, rng: Generator) -> Grey:
     """A digit cut tight, about 40 px high."""
     ys, xs = np.nonzero(ink > 0.3 * ink.max())
     tight = ink[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
@@ -150,7 +150,7 @@ def tall(ink: Grey, rng: Generator) -> Grey:
     return np.asarray(cv2.resize(tight, (min(width, 60), height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def beside(parts: Sequence[Grey], rng: Generator, gap: int = 5) -> Grey:
+def side_by_side(parts: Sequence[Grey], rng: Generator, gap: int = 5) -> Grey:
     """Pictures side by side: they overlap by up to 8 px, or leave up to `gap` px between them."""
     sheet = np.zeros((72, 240), np.uint8)
     x = 20
@@ -163,14 +163,16 @@ def beside(parts: Sequence[Grey], rng: Generator, gap: int = 5) -> Grey:
     return augment.photograph(sheet[:, 10 : x + 20], rng)
 
 
-def drawn(lines: Sequence[Sequence[tuple[float, float]]], rng: Generator, wobble: float, smooth: bool = False) -> Grey:
+def draw_lines(
+    lines: Sequence[Sequence[tuple[float, float]]], rng: Generator, wobble: float, smooth: bool = False
+) -> Grey:
     """Polylines in a 64 px picture, by a shaky hand and a pen of any width."""
     shaky = [np.asarray(line, np.float32) + rng.normal(0, wobble, (len(line), 2)).astype(np.float32) for line in lines]
     if smooth:
         rounded = [cv2.resize(line, (2, 12 * len(line)), interpolation=cv2.INTER_CUBIC) for line in shaky]
         shaky = [np.asarray(line, np.float32) for line in rounded]
     picture = handwriting.coverage((_SIDE, _SIDE), shaky, rng.uniform(1.5, 7.0))
-    return augment.photograph(augment.bend(augment.place(picture, rng), rng), rng)
+    return augment.photograph(augment.elastic_distortion(augment.place(picture, rng), rng), rng)
 
 
 def pad(ink: Grey) -> Grey:

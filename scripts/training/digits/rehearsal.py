@@ -23,16 +23,16 @@ FIRST = 10_000
 SIDE = 64
 
 
-def drawn(writers: range) -> tuple[list[Grey], sets.Labels]:
+def drawn_digits(writers: range) -> tuple[list[Grey], sets.Labels]:
     """Each digit by each writer, (SIDE, SIDE) light on black, and labels."""
     inks = [alone(Writer(seed), digit, SIDE, 0.7) for seed in writers for digit in DIGITS]
     return inks, np.tile(np.arange(len(DIGITS)), len(writers))
 
 
-def parts(seed: int, workers: int, most: int) -> list[dataset.Part]:
+def rehearsal_parts(seed: int, workers: int, most: int) -> list[dataset.Part]:
     """Parts to draw from, about `most` pictures in all."""
-    to_train, _ = fonts.split(fonts.files())
-    stock = dataset.Stock(*drawn(range(FIRST, FIRST + WRITERS)), to_train)
+    to_train, _ = fonts.split_held_back(fonts.files())
+    stock = dataset.Stock(*drawn_digits(range(FIRST, FIRST + WRITERS)), to_train)
     shares = {"plain": 0.15, "heavy": 0.35, "synthetic": 0.20, "printed": 0.20, "letters": 0.10}
     kinds = [kind for kind in shares if to_train or kind not in ("printed", "letters")]
     return [
@@ -41,7 +41,7 @@ def parts(seed: int, workers: int, most: int) -> list[dataset.Part]:
     ]
 
 
-def lesson(folder: Path, seed: int, workers: int, copies: int) -> list[dataset.Part]:
+def own_parts(folder: Path, seed: int, workers: int, copies: int) -> list[dataset.Part]:
     """A person's own crops, as they are and degraded `copies` times each. Raises ValueError where there are none."""
     stock = dataset.Stock(*sets.load_extra(folder), [])
     count = len(stock.inks)

@@ -45,8 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parts, held_out = dataset.make(args.data, args.extra, work, args.seed, os.cpu_count() or 1)
     say(f"{sum(len(p.y) for p in parts)} pictures to train on, {len(held_out.y)} held out")
     history = train(parts, held_out, args, work)
-    trained = best(work)
-    taken = even(trained, held_out)
+    trained = load_best(work)
+    taken = equalise_classes(trained, held_out)
     say("converting")
     sample = dataset.draw(parts, 1000, np.random.default_rng(args.seed))[0]
     networks = convert.to_tflite(trained, sample)
@@ -107,7 +107,7 @@ def train(parts: list[dataset.Part], held_out: dataset.Part, args: argparse.Name
     check = held_out.x, np.eye(net.CLASSES, dtype=np.float32)[held_out.y]
     while len(history) < args.epochs + args.again:
         first = args.epochs if len(history) >= args.epochs else 0
-        if stale([h["val_loss"] for h in history[first:]]):
+        if should_stop([h["val_loss"] for h in history[first:]]):
             break
         if len(history) == args.epochs:  # a warm restart (Loshchilov and Hutter, 2017)
             weights = model.get_weights()
@@ -130,18 +130,18 @@ def train(parts: list[dataset.Part], held_out: dataset.Part, args: argparse.Name
     return history
 
 
-def stale(losses: Sequence[float]) -> bool:
+def should_stop(losses: Sequence[float]) -> bool:
     """Whether the best epoch lies too far back."""
     return len(losses) > PATIENCE and int(np.argmin(losses)) < len(losses) - PATIENCE
 
 
-def best(work: Path) -> Any:
+def load_best(work: Path) -> Any:
     import keras
 
     return keras.models.load_model(work / "best.keras")
 
 
-def even(trained: Any, held_out: dataset.Part) -> NDArray[np.float32]:
+def equalise_classes(trained: Any, held_out: dataset.Part) -> NDArray[np.float32]:
     """Make a trained network take all classes for equally likely (Saerens et al., 2002): it saw what is no digit
     `lattice.NON_DIGIT_PRIOR` times as often as a digit. A crop alone is then not refused for that; the reader, which
     sees where the glyph stands, has it back.

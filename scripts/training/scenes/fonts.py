@@ -69,7 +69,7 @@ def files(root: Path = _ROOT) -> list[Path]:
     return [path for path in found if not _NO_TEXT.search(path.name)]
 
 
-def split(found: list[Path], every: int = 12) -> tuple[list[Path], list[Path]]:
+def split_held_back(found: list[Path], every: int = 12) -> tuple[list[Path], list[Path]]:
     """(to train on, held back to measure with), by folder, so that no family is in both."""
     folders = sorted({path.parent for path in found})
     random.Random(4).shuffle(folders)
@@ -93,7 +93,7 @@ def render(path: Path, char: str, size: int = 48) -> Grey:
     return np.asarray(picture, np.uint8)
 
 
-def character(path: Path, char: str, rng: Generator) -> Grey:
+def render_character(path: Path, char: str, rng: Generator) -> Grey:
     """A printed character. A zero is at times slashed or dotted, as on forms and meters."""
     import cv2
 
@@ -108,7 +108,7 @@ def character(path: Path, char: str, rng: Generator) -> Grey:
     return ink
 
 
-def char_of(label: int, rng: Generator) -> str:
+def random_character(label: int, rng: Generator) -> str:
     """A character of class 0..9, or any of LETTERS."""
     return DIGITS[label] if label < len(DIGITS) else LETTERS[rng.integers(len(LETTERS))]
 

@@ -7,46 +7,53 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.random import Generator
 
-from scripts.training.scenes import hands
+from scripts.training.scenes import writers
 from scripts.training.scenes.distractors import characters, doodles, plain_prose, printed_words, prose, spots
-from scripts.training.scenes.page import Page, contrast, digits, height_for, some_hand, spread
+from scripts.training.scenes.page import (
+    Page,
+    random_contrast,
+    random_digits,
+    random_height,
+    random_position,
+    random_writer,
+)
 
 
 def lone(page: Page) -> None:
     """One or a few large digits or numbers."""
     rng = page.rng
-    ink = contrast(rng, 0.25)
-    height = height_for(page, 40, 0.9)
-    hand = some_hand(page, height, 0.2)
+    ink = random_contrast(rng, 0.25)
+    height = random_height(page, 40, 0.9)
+    hand = random_writer(page, height, 0.2)
     for _ in range(int(rng.choice([1, 1, 2, 3]))):
-        text = digits(rng, max(1, min(8, int(page.width / height / 0.7))))
-        page.number(hand, text, *spread(page, height, len(text) * 0.7 * height), ink)
+        text = random_digits(rng, max(1, min(8, int(page.width / height / 0.7))))
+        page.number(hand, text, *random_position(page, height, len(text) * 0.7 * height), ink)
 
 
 def scattered(page: Page) -> None:
     """Single digits, or short numbers, far apart and on no line."""
     rng = page.rng
-    height, ink = height_for(page, 14, 0.25), contrast(rng)
-    hand = some_hand(page, height, 0.15)
+    height, ink = random_height(page, 14, 0.25), random_contrast(rng)
+    hand = random_writer(page, height, 0.15)
     pitch = height * rng.uniform(1.6, 4.5)
     filled, most = rng.uniform(0.3, 1.0), int(rng.choice([1, 1, 2]))
     for base in np.arange(1.2 * height, page.height, pitch):
         for x in np.arange(0.3 * height, page.width - 0.6 * height, pitch):
             if rng.random() < filled:
                 off = rng.uniform(-0.3, 0.3, 2) * (pitch - height)
-                page.number(hand, digits(rng, most), x + off[0], base + off[1], ink)
+                page.number(hand, random_digits(rng, most), x + off[0], base + off[1], ink)
 
 
 def rows(page: Page) -> None:
     """Lines of numbers, or of single digits far apart."""
     rng = page.rng
-    height, ink = height_for(page, 10, 0.2), contrast(rng)
-    hand = some_hand(page, height)
+    height, ink = random_height(page, 10, 0.2), random_contrast(rng)
+    hand = random_writer(page, height)
     single, base = rng.random() < 0.3, height * rng.uniform(1.2, 3)
     while base < page.height - 0.2 * height:
         x = rng.uniform(0, 0.3) * page.width
         while x < page.width - 0.6 * height:
-            text = digits(rng, 1 if single else max(1, min(8, int((page.width - x) / height))))
+            text = random_digits(rng, 1 if single else max(1, min(8, int((page.width - x) / height))))
             if rng.random() < 0.08:
                 text = text[:2] + str(rng.choice([".", ",", "-"])) + text[2:]
             x = page.number(hand, text, x, base + rng.normal(0, 0.1) * height, ink) + height * rng.uniform(0.8, 4)
@@ -58,8 +65,8 @@ def rows(page: Page) -> None:
 def expression(page: Page) -> None:
     """Sums with operators and brackets."""
     rng = page.rng
-    height, ink = height_for(page, 16, 0.6), contrast(rng, 0.15)
-    hand = some_hand(page, height, 0.15)
+    height, ink = random_height(page, 16, 0.6), random_contrast(rng, 0.15)
+    hand = random_writer(page, height, 0.15)
     base = height * rng.uniform(1.1, 2)
     loose = rng.uniform(0.0, 0.5)
     while base < page.height:
@@ -73,9 +80,9 @@ def expression(page: Page) -> None:
 
 
 def term(rng: Generator) -> list[str]:
-    operand = [digits(rng, 3)]
+    operand = [random_digits(rng, 3)]
     if rng.random() < 0.35:
-        operand = [str(rng.choice(["(", "["])), *operand, str(rng.choice(list("+-x/÷"))), digits(rng, 2)]
+        operand = [str(rng.choice(["(", "["])), *operand, str(rng.choice(list("+-x/÷"))), random_digits(rng, 2)]
         operand.append(")" if operand[0] == "(" else "]")
         if rng.random() < 0.15:
             operand = ["(", *operand, ")"]
@@ -92,7 +99,7 @@ def table(page: Page, with_digits: bool = True) -> None:
         width = height = min(width, height)
     x, y = rng.uniform(-0.05, 1) * (page.width - width), rng.uniform(-0.05, 1) * (page.height - height)
     w, h = width / across, height / down
-    ink, thin = contrast(rng, 0.15), int(rng.choice([1, 1, 1, 2, 2, 3]))
+    ink, thin = random_contrast(rng, 0.15), int(rng.choice([1, 1, 1, 2, 2, 3]))
     thick = thin + int(rng.integers(1, 4)) if sudoku else thin
     for i in range(across + 1):
         page.rule(x + i * w, y, x + i * w, y + height, thick if i % 3 == 0 else thin, ink)
@@ -101,7 +108,10 @@ def table(page: Page, with_digits: bool = True) -> None:
     if not with_digits:
         return
     size = min(h * rng.uniform(0.35, 0.85), 0.9 * w / 0.7)
-    two = [(some_hand(page, size, 1.0), contrast(rng, 0.25)), (some_hand(page, size, 0.0), contrast(rng, 0.25))]
+    two = [
+        (random_writer(page, size, 1.0), random_contrast(rng, 0.25)),
+        (random_writer(page, size, 0.0), random_contrast(rng, 0.25)),
+    ]
     kinds = rng.choice([0.0, 0.35, 0.5, 1.0])
     filled, off = rng.uniform(0.3, 1.0), rng.uniform(0.0, 0.15)
     for i in range(across):
@@ -109,7 +119,7 @@ def table(page: Page, with_digits: bool = True) -> None:
             if rng.random() > filled:
                 continue
             hand, pen = two[int(rng.random() < kinds)]
-            text = digits(rng, 1 if sudoku else max(1, int(w / size / 0.7)))
+            text = random_digits(rng, 1 if sudoku else max(1, int(w / size / 0.7)))
             left = x + (i + 0.5) * w - 0.3 * size * len(text) + rng.normal(0, off) * w
             page.number(hand, text, left, y + (j + 0.5) * h + 0.5 * size + rng.normal(0, off) * h, pen)
 
@@ -117,8 +127,8 @@ def table(page: Page, with_digits: bool = True) -> None:
 def form(page: Page) -> None:
     """Labels and boxes or combs with a digit in each."""
     rng = page.rng
-    height = height_for(page, 14, 0.15)
-    hand, ink, line = some_hand(page, height, 0.15), contrast(rng, 0.2), contrast(rng, 0.12)
+    height = random_height(page, 14, 0.15)
+    hand, ink, line = random_writer(page, height, 0.15), random_contrast(rng, 0.2), random_contrast(rng, 0.12)
     base = height * 2.0
     pitch, tall, thick = height * rng.uniform(0.85, 1.4), height * rng.uniform(1.1, 1.6), int(rng.integers(1, 4))
     comb = rng.random()
@@ -134,7 +144,7 @@ def form(page: Page) -> None:
         if comb < 0.6:
             page.rule(x, top, x + count * pitch, top, thick, line)
         for i in range(int(rng.integers(0, count + 1))):
-            text = digits(rng, 1)
+            text = random_digits(rng, 1)
             page.number(hand, text, x + (i + rng.uniform(0.1, 0.3)) * pitch, base + rng.normal(0, 0.06) * height, ink)
         base += tall * rng.uniform(1.4, 3)
 
@@ -144,10 +154,10 @@ def cheque(page: Page) -> None:
     rng = page.rng
     waves(page)
     height = page.height * rng.uniform(0.25, 0.75)
-    hand, ink = some_hand(page, height, 0.05), contrast(rng, 0.3)
-    if isinstance(hand, hands.Cropped):
+    hand, ink = random_writer(page, height, 0.05), random_contrast(rng, 0.3)
+    if isinstance(hand, writers.CropWriter):
         hand._gap = rng.uniform(-0.3, 0.1)
-    text = digits(rng)
+    text = random_digits(rng)
     for mark in (".", ",", ":"):
         if rng.random() < 0.3:
             at = int(rng.integers(0, len(text) + 1))
@@ -157,7 +167,7 @@ def cheque(page: Page) -> None:
     page.number(hand, text, x, page.height * rng.uniform(0.7, 0.95), ink)
     if rng.random() < 0.4:
         y = page.height * rng.uniform(0.7, 1.0)
-        page.rule(0, y, page.width, y + rng.normal(0, 3), int(rng.integers(1, 4)), contrast(rng, 0.2))
+        page.rule(0, y, page.width, y + rng.normal(0, 3), int(rng.integers(1, 4)), random_contrast(rng, 0.2))
 
 
 def waves(page: Page) -> None:
@@ -180,7 +190,7 @@ def empty_table(page: Page) -> None:
 
 Maker = Callable[[Page], None]
 
-WRITING: tuple[tuple[Maker, float], ...] = (
+WITH_DIGITS: tuple[tuple[Maker, float], ...] = (
     (lone, 0.14),
     (scattered, 0.08),
     (rows, 0.22),
@@ -190,7 +200,7 @@ WRITING: tuple[tuple[Maker, float], ...] = (
     (cheque, 0.10),
     (prose, 0.10),
 )
-BESIDE: tuple[tuple[Maker, float], ...] = (
+WITHOUT_DIGITS: tuple[tuple[Maker, float], ...] = (
     (doodles, 0.32),
     (characters, 0.25),
     (spots, 0.15),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import DIGITS, Grey
 from scripts.training.digits import sets
-from scripts.training.scenes import fonts, grounds, hands
+from scripts.training.scenes import backgrounds, fonts, writers
 
 Ids = NDArray[np.uint16]
 
@@ -36,13 +36,13 @@ class Sources:
 
 def sources(data: Path, held: bool = False) -> Sources:
     """What scenes are written with; `held`: by writers and in fonts that are kept from training."""
-    chosen = fonts.split(fonts.files())[int(held)]
+    chosen = fonts.split_held_back(fonts.files())[int(held)]
     crops, shares, characters = [], [], []
     for entry in sets.SETS:
         inks, labels = sets.load(entry, data)
         if entry.file in CROPS:
             mine = [i for i in range(len(inks)) if (i % 10 == 9) == held and sets.is_clean(inks[i])]
-            crops.append(hands.by_digit([inks[i] for i in mine], labels[mine]))
+            crops.append(writers.group_by_digit([inks[i] for i in mine], labels[mine]))
             shares.append(CROPS[entry.file])
         elif entry.file != "semeion":
             characters += inks[int(held) :: 2]
@@ -55,7 +55,7 @@ class Page:
 
     rng: Generator
     sources: Sources
-    pixels: grounds.Map
+    pixels: backgrounds.Map
     light_ink: bool
     ids: Ids
     labels: list[int] = field(default_factory=lambda: [0])
@@ -84,13 +84,13 @@ class Page:
         if identity:
             self.ids[window][part > 90] = identity
 
-    def number(self, hand: hands.Hand, text: str, x: float, base: float, ink: float) -> float:
+    def number(self, hand: writers.Writer, text: str, x: float, base: float, ink: float) -> float:
         """Write digits (other characters of SIGNS too); returns where the pen ends."""
         ids: list[int] = []
         drift = self.rng.normal(0, 0.02) * hand.height
         for char in text:
             mark = hand.mark(char)
-            wander = self.rng.normal(0, 0.02) * hand.height if not isinstance(hand, hands.Printed) else 0.0
+            wander = self.rng.normal(0, 0.02) * hand.height if not isinstance(hand, writers.FontWriter) else 0.0
             identity = 0
             if char in DIGITS:
                 identity = len(self.labels)
@@ -111,7 +111,7 @@ class Page:
     def lines(self, lines: Sequence[Sequence[tuple[float, float]]], pen: float, ink: float) -> None:
         """Polylines that are no digits."""
         points = [np.array(line, np.float32) for line in lines]
-        mark = hands.inked(points, pen, 0.0, 0.0)
+        mark = writers.draw_mark(points, pen, 0.0, 0.0)
         left = min(float(line[:, 0].min()) for line in points) - pen / 2 - 1
         self.paste(mark.cover, left, mark.top, ink)
 
@@ -126,40 +126,40 @@ class Page:
             self.paste(cover[top:bottom, left:right], left, top, ink)
 
 
-def blank(rng: Generator, sources: Sources, ground: grounds.Map) -> Page:
+def blank_page(rng: Generator, sources: Sources, ground: backgrounds.Map) -> Page:
     light_ink = rng.random() < 0.15
     if light_ink:
         ground = np.float32(0.25) * ground
     return Page(rng, sources, ground.copy(), light_ink, np.zeros(ground.shape, np.uint16))
 
 
-def contrast(rng: Generator, faint: float = 0.12) -> float:
+def random_contrast(rng: Generator, faint: float = 0.12) -> float:
     """How much darker than paper, from pencil to marker."""
     return float(np.clip(np.exp(rng.uniform(np.log(faint), 0.25)), faint, 0.95))
 
 
-def some_hand(page: Page, height: float, printed: float = 0.3) -> hands.Hand:
+def random_writer(page: Page, height: float, printed: float = 0.3) -> writers.Writer:
     """Somebody, or some machine, that writes about `height` px high."""
     rng, sources = page.rng, page.sources
     if sources.fonts and rng.random() < printed:
-        return hands.Printed(sources.fonts[rng.integers(len(sources.fonts))], height)
+        return writers.FontWriter(sources.fonts[rng.integers(len(sources.fonts))], height)
     if sources.crops and rng.random() < 0.7:
         shares = np.array(sources.shares) / sum(sources.shares)
-        return hands.Cropped(rng, height, sources.crops[rng.choice(len(shares), p=shares)])
-    return hands.Stroked(rng, height, max(1.0, height * float(np.exp(rng.uniform(np.log(0.03), np.log(0.2))))))
+        return writers.CropWriter(rng, height, sources.crops[rng.choice(len(shares), p=shares)])
+    return writers.StrokeWriter(rng, height, max(1.0, height * float(np.exp(rng.uniform(np.log(0.03), np.log(0.2))))))
 
 
-def digits(rng: Generator, most: int = 8) -> str:
+def random_digits(rng: Generator, most: int = 8) -> str:
     count = int(rng.integers(1, most + 1)) if rng.random() < 0.7 else int(rng.integers(1, 3))
     return "".join(DIGITS[i] for i in rng.integers(0, 10, min(count, most)))
 
 
-def height_for(page: Page, least: float = 10, most: float = 0.25) -> float:
+def random_height(page: Page, least: float = 10, most: float = 0.25) -> float:
     """Of digits, px: small ones as often as large ones."""
     return float(np.exp(page.rng.uniform(np.log(least), np.log(max(least + 4, most * page.height)))))
 
 
-def spread(page: Page, height: float, across: float) -> tuple[float, float]:
+def random_position(page: Page, height: float, across: float) -> tuple[float, float]:
     """Left end and base line for something `across` wide, mostly within the page."""
     x = page.rng.uniform(-0.02 * page.width, max(1.0, page.width - across))
     return x, page.rng.uniform(height, max(height + 1, page.height - 0.1 * height))

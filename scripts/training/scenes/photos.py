@@ -13,7 +13,7 @@ import numpy as np
 from numpy.random import Generator
 
 from edge_daemon.domain import Grey
-from scripts.training.scenes import grounds
+from scripts.training.scenes import backgrounds
 from scripts.training.scenes.scene import Scene
 
 PACKAGES = ("lomiri-wallpapers-16.04", "lomiri-wallpapers-20.04", "mate-backgrounds", "ukui-wallpapers")
@@ -43,7 +43,7 @@ def _picture(path: Path) -> Grey:
     return np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def scene(rng: Generator, paths: list[Path]) -> Scene:
+def make_scene(rng: Generator, paths: list[Path]) -> Scene:
     """Some part of some photograph, at some size, seen by some camera: nothing in it is a digit."""
     picture = _picture(paths[rng.integers(len(paths))])
     height, width = picture.shape
@@ -55,7 +55,7 @@ def scene(rng: Generator, paths: list[Path]) -> Scene:
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     part = np.asarray(cv2.resize(part, None, fx=scale, fy=scale, interpolation=how), np.uint8)
     light = part.astype(np.float32) / 255
-    return Scene(grounds.photograph(rng, light), np.zeros(part.shape, np.uint16), np.zeros(1, np.int64), ())
+    return Scene(backgrounds.photograph(rng, light), np.zeros(part.shape, np.uint16), np.zeros(1, np.int64), ())
 
 
 if __name__ == "__main__":

@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import NOT_A_DIGIT, Box, Frame, Grey, Patch
 from edge_daemon.recognition.segment import Filter, segment
-from scripts.training.scenes import distractors, grounds, layouts
-from scripts.training.scenes.page import Ids, Page, Sources, blank
+from scripts.training.scenes import backgrounds, distractors, layouts
+from scripts.training.scenes.page import Ids, Page, Sources, blank_page
 
-WITHOUT = 0.3
+EMPTY_SHARE = 0.3
 """Share of scenes without any digit."""
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedNumber:
     """One number in a scene."""
 
     text: str
@@ -41,20 +41,20 @@ class Scene:
     """(h, w): 0 where there is no digit's ink; all other values are one digit each."""
     labels: NDArray[np.int64]
     """By id the digit; labels[0] is unused."""
-    numbers: tuple[Placed, ...]
+    numbers: tuple[PlacedNumber, ...]
 
 
-def scene(rng: Generator, sources: Sources) -> Scene:
+def make_scene(rng: Generator, sources: Sources) -> Scene:
     """A picture (h, w) uint8 between 160x120 and 1280x960, and all that is written in it."""
-    size = picture_size(rng)
-    if rng.random() < 0.5 * WITHOUT:
-        return shoot(rng, blank(rng, sources, grounds.scenery(rng, size)))
-    with_digits = rng.random() > 0.5 * WITHOUT
-    maker = layouts.pick(rng, layouts.WRITING)
+    size = random_size(rng)
+    if rng.random() < 0.5 * EMPTY_SHARE:
+        return photograph_page(rng, blank_page(rng, sources, backgrounds.scenery(rng, size)))
+    with_digits = rng.random() > 0.5 * EMPTY_SHARE
+    maker = layouts.pick(rng, layouts.WITH_DIGITS)
     if maker is layouts.cheque and with_digits:
         size = int(rng.integers(90, 260)), int(rng.integers(200, 640))
-    sheet = grounds.SHEETS[rng.integers(len(grounds.SHEETS))](rng, size)
-    page = blank(rng, sources, sheet)
+    sheet = backgrounds.SHEETS[rng.integers(len(backgrounds.SHEETS))](rng, size)
+    page = blank_page(rng, sources, sheet)
     if rng.random() < 0.25:
         distractors.ruled(page)
     if with_digits:
@@ -62,40 +62,40 @@ def scene(rng: Generator, sources: Sources) -> Scene:
     for _ in range(int(rng.choice([0, 1, 2]) if with_digits else rng.integers(1, 4))):
         if with_digits and rng.random() < 0.5:
             continue
-        layouts.pick(rng, layouts.BESIDE)(page)
-    return shoot(rng, page)
+        layouts.pick(rng, layouts.WITHOUT_DIGITS)(page)
+    return photograph_page(rng, page)
 
 
-def picture_size(rng: Generator) -> grounds.Size:
+def random_size(rng: Generator) -> backgrounds.Size:
     if rng.random() < 0.5:
         return [(240, 320), (480, 640), (480, 640), (720, 1280), (960, 1280)][int(rng.integers(5))]
     long = float(np.exp(rng.uniform(np.log(240), np.log(1280))))
     return max(120, int(long * rng.uniform(0.3, 1.0))), int(long)
 
 
-def shoot(rng: Generator, page: Page) -> Scene:
+def photograph_page(rng: Generator, page: Page) -> Scene:
     """Lay the page on something, look at it from the side, in some light, through some lens."""
     h, w = page.pixels.shape
-    onto = placement(rng, w, h)
+    onto = random_homography(rng, w, h)
     edge = cv2.BORDER_REPLICATE
     seen = cv2.warpPerspective(page.pixels, onto, (w, h), flags=cv2.INTER_LINEAR, borderMode=edge)
     ids = cv2.warpPerspective(page.ids, onto, (w, h), flags=cv2.INTER_NEAREST).astype(np.uint16)
     inside = cv2.warpPerspective(np.ones((h, w), np.float32), onto, (w, h))
     if rng.random() < 0.8 and inside.min() < 0.5:
-        desk = grounds.CLUTTER[rng.integers(len(grounds.CLUTTER))](rng, (h, w))
+        desk = backgrounds.CLUTTER[rng.integers(len(backgrounds.CLUTTER))](rng, (h, w))
         shade = cv2.GaussianBlur(inside, (0, 0), rng.uniform(1, 12))
         desk = desk * (1 - np.float32(rng.uniform(0, 0.6)) * shade)
         seen = desk + inside * (seen - desk)
     elif inside.min() < 0.5:
         ids[inside < 0.5] = 0
-    lit = grounds.illuminate(rng, np.asarray(seen, np.float32))
+    lit = backgrounds.illuminate(rng, np.asarray(seen, np.float32))
     if rng.random() < 0.12:
-        lit = hand_over(rng, lit, ids)
-    picture = grounds.photograph(rng, lit)
-    return Scene(picture, ids, np.array(page.labels, np.int64), placed(page, ids))
+        lit = cover_with_hand(rng, lit, ids)
+    picture = backgrounds.photograph(rng, lit)
+    return Scene(picture, ids, np.array(page.labels, np.int64), visible_numbers(page, ids))
 
 
-def placement(rng: Generator, w: int, h: int) -> NDArray[np.float64]:
+def random_homography(rng: Generator, w: int, h: int) -> NDArray[np.float64]:
     """(3, 3) homography, page to picture: turned a little, seen from the side, at times smaller than the picture."""
     angle = np.radians(rng.normal(0, 3)) if rng.random() < 0.7 else 0.0
     scale = rng.uniform(0.6, 0.95) if rng.random() < 0.35 else rng.uniform(0.97, 1.1)
@@ -107,7 +107,7 @@ def placement(rng: Generator, w: int, h: int) -> NDArray[np.float64]:
     return np.asarray(cv2.getPerspectiveTransform(corners, moved.astype(np.float32)), np.float64)
 
 
-def hand_over(rng: Generator, picture: grounds.Map, ids: Ids) -> grounds.Map:
+def cover_with_hand(rng: Generator, picture: backgrounds.Map, ids: Ids) -> backgrounds.Map:
     """A hand or a sleeve at the border."""
     h, w = picture.shape
     mask = np.zeros((h, w), np.float32)
@@ -118,18 +118,18 @@ def hand_over(rng: Generator, picture: grounds.Map, ids: Ids) -> grounds.Map:
         cv2.line(mask, (int(x), int(y)), tip, (1.0,), max(3, int(reach / 6)), cv2.LINE_AA)
     ids[mask > 0.5] = 0
     soft = cv2.GaussianBlur(mask, (0, 0), 1.5)
-    skin = rng.uniform(0.2, 0.7) + 0.05 * grounds.noise(rng, (h, w), 30)
+    skin = rng.uniform(0.2, 0.7) + 0.05 * backgrounds.noise(rng, (h, w), 30)
     return np.asarray(picture + soft * (skin - picture), np.float32)
 
 
-def placed(page: Page, ids: Ids) -> tuple[Placed, ...]:
+def visible_numbers(page: Page, ids: Ids) -> tuple[PlacedNumber, ...]:
     """The numbers of which something is left in the picture."""
     found = []
     for text, members in page.numbers:
         ys, xs = np.nonzero((ids >= members[0]) & (ids <= members[-1]))
         if len(xs):
             box = int(xs.min()), int(ys.min()), int(np.ptp(xs)) + 1, int(np.ptp(ys)) + 1
-            found.append(Placed(text, members, box))
+            found.append(PlacedNumber(text, members, box))
     return tuple(found)
 
 
@@ -144,13 +144,13 @@ def glyph_samples(made: Scene, keep: Filter | None = None) -> list[tuple[Grey, i
     samples = []
     for line in segment(patch, keep):
         for glyph in line.glyphs:
-            label = label_of(glyph.box, glyph.ink, made, whole)
+            label = label_glyph(glyph.box, glyph.ink, made, whole)
             if label is not None:
                 samples.append((glyph.ink, label))
     return samples
 
 
-def label_of(box: Box, ink: Grey, made: Scene, whole: NDArray[np.int64]) -> int | None:
+def label_glyph(box: Box, ink: Grey, made: Scene, whole: NDArray[np.int64]) -> int | None:
     """What the ink in a box is: a digit 0..9, NOT_A_DIGIT, or None where one may argue."""
     x, y, w, h = box
     window = made.ids[y : y + h, x : x + w]

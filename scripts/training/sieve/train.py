@@ -51,19 +51,21 @@ class Samples(NamedTuple):
     """(n,): 1 + the digit for digits' ink, 0 for any other."""
 
 
-def labelled(made: scene.Scene) -> Samples:
+def label_scene(made: scene.Scene) -> Samples:
     """Of the pieces of ink that the daemon finds in a scene PER_SCENE at most."""
     ink = contrast(made.picture)
     blobs = [blob for blob in find_blobs(ink) if looks_like_writing(blob, made.picture.shape)]
     near = cv2.dilate(made.ids, np.ones((3, 3), np.uint8)).astype(np.uint16)  # lenses widen strokes
     whole = np.bincount(made.ids.ravel(), minlength=len(made.labels))
-    labels = [label_of(blob, made.ids, near, whole, made.labels) for blob in blobs]
+    labels = [label_blob(blob, made.ids, near, whole, made.labels) for blob in blobs]
     kept = [i for i, label in enumerate(labels) if label is not None]
     order = np.random.default_rng(len(blobs)).permutation(kept).astype(int)[:PER_SCENE]
     return Samples(sieve.views(ink, [blobs[i] for i in order]), np.array([labels[i] for i in order], np.uint8))
 
 
-def label_of(blob: Blob, ids: pages.Ids, near: pages.Ids, whole: NDArray[np.int64], labels: sets.Labels) -> int | None:
+def label_blob(
+    blob: Blob, ids: pages.Ids, near: pages.Ids, whole: NDArray[np.int64], labels: sets.Labels
+) -> int | None:
     """1 + the digit for a digit or a good part of it, 0 for none; None for what is mixed, or a splinter of a digit."""
     inked = blob.ink > 64
     window = (slice(blob.y, blob.y + blob.h), slice(blob.x, blob.x + blob.w))
@@ -82,25 +84,25 @@ Maker = Callable[[np.random.Generator], scene.Scene]
 def make(maker: Maker, count: int, seed: int, path: Path) -> Samples:
     """Samples of `count` scenes, kept at `path`."""
     if not path.exists():
-        made = pool.each(lambda index: labelled(maker(np.random.default_rng([seed, index]))), range(count))
+        made = pool.map_parallel(lambda index: label_scene(maker(np.random.default_rng([seed, index]))), range(count))
         np.savez(path, x=np.concatenate([m.x for m in made]), y=np.concatenate([m.y for m in made]))
     with np.load(path) as kept:
         return Samples(kept["x"], kept["y"])
 
 
-def writing(data: Path, held: bool = False) -> Maker:
+def written_scenes(data: Path, held: bool = False) -> Maker:
     """Makes scenes with writing; `held`: by writers and in fonts that are kept from training."""
     source = pages.sources(data, held)
-    return lambda rng: scene.scene(rng, source)
+    return lambda rng: scene.make_scene(rng, source)
 
 
-def world(held: bool = False) -> Maker:
+def photo_scenes(held: bool = False) -> Maker:
     """Makes scenes out of photographs; every fifth photograph is kept from training."""
     paths = [path for i, path in enumerate(photos.files()) if (i % 5 == 4) == held]
-    return lambda rng: photos.scene(rng, paths)
+    return lambda rng: photos.make_scene(rng, paths)
 
 
-def both(one: Samples, other: Samples) -> Samples:
+def concatenate(one: Samples, other: Samples) -> Samples:
     return Samples(np.concatenate((one.x, other.x)), np.concatenate((one.y, other.y)))
 
 
@@ -169,7 +171,7 @@ def logits(content: bytes, x: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def differences(networks: dict[str, bytes], x: NDArray[np.uint8]) -> dict[str, float]:
     """For each pair of (kind on package) how far apart their logits are: the 99th percentile."""
-    said = runtimes.answers(networks, x, sieve.network)
+    said = runtimes.logits_by_runtime(networks, x, sieve.network)
     return {
         f"{a} - {b}": round(float(np.percentile(np.abs(said[a] - said[b]), 99)), 3) for a, b in combinations(said, 2)
     }
@@ -228,13 +230,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--epochs", type=int, default=9, metavar="N", help="(default: 9)")
     args = parser.parse_args(argv)
     args.work.mkdir(parents=True, exist_ok=True)
-    check = both(
-        make(writing(args.data, held=True), CHECK, args.seed + 1000, args.work / "sieve-check.npz"),
-        make(world(held=True), CHECK // 4, args.seed + 1000, args.work / "sieve-check-photos.npz"),
+    check = concatenate(
+        make(written_scenes(args.data, held=True), CHECK, args.seed + 1000, args.work / "sieve-check.npz"),
+        make(photo_scenes(held=True), CHECK // 4, args.seed + 1000, args.work / "sieve-check-photos.npz"),
     )
-    samples = both(
-        make(writing(args.data), args.scenes, args.seed, args.work / f"sieve-{args.scenes}.npz"),
-        make(world(), args.photos, args.seed, args.work / f"sieve-photos-{args.photos}.npz"),
+    samples = concatenate(
+        make(written_scenes(args.data), args.scenes, args.seed, args.work / f"sieve-{args.scenes}.npz"),
+        make(photo_scenes(), args.photos, args.seed, args.work / f"sieve-photos-{args.photos}.npz"),
     )
     print(f"{len(samples.y)} pieces of ink, {100 * (samples.y > 0).mean():.0f} % of them digits'", flush=True)
     model = train(samples, check, args.epochs, args.seed)

@@ -46,7 +46,7 @@ def read(reader: line_recognizer.LineRecognizer, folder: Path) -> list[Read]:
     return found
 
 
-def sure_from(found: Sequence[Read], precision: float) -> tuple[float, float]:
+def threshold_for(found: Sequence[Read], precision: float) -> tuple[float, float]:
     """The lowest confidence from which on so many are right, and the share of all pictures that it lets through."""
     ranked = sorted(found, key=lambda r: -r.confidence)
     right = np.cumsum([r.text == r.truth for r in ranked]) / np.arange(1, len(ranked) + 1)
@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     found = read(reader, args.folder)
     right = [r.text == r.truth for r in found]
     wrong = sum(edits(r.text, r.truth) for r in found)
-    level, share = sure_from(found, 0.98)
+    level, share = threshold_for(found, 0.98)
     print(f"exact {100 * np.mean(right):.1f} % of {len(found)}")
     print(f"characters {100 * (1 - wrong / sum(len(r.truth) for r in found)):.2f} %")
     print(f"98 % right from confidence {level:.3f} on: {100 * share:.1f} % of all")

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import Grey
 from scripts.training.digits import sets
-from scripts.training.scenes import fonts, hands
-from scripts.training.strips.amounts import Amount, amounts
+from scripts.training.scenes import fonts, writers
+from scripts.training.strips.stitching import StitchedLine, stitch_lines
 
-HANDS = {"cheque": 0.27, "mnist_train": 0.22, "bhmsds_digits": 0.14, "hwd1000": 0.06, "semeion": 0.02}
+CROP_SETS = {"cheque": 0.27, "mnist_train": 0.22, "bhmsds_digits": 0.14, "hwd1000": 0.06, "semeion": 0.02}
 """How often a strip is written with each set's crops; `cheque` takes neighbours from the same cheque."""
 MARGIN = 4
 """Of a cheque crop in px."""
@@ -30,7 +30,7 @@ class Sources:
     fonts: Sequence[Path]
     cheque: tuple[Sequence[Grey], NDArray[np.int64]]
     """Cheque digits as ink in the order in which they stood, and what they are."""
-    amounts: Sequence[Amount]
+    stitched: Sequence[StitchedLine]
     """Parts of lines as they were written."""
     crops: dict[str, list[list[Grey]]]
     """By set ten lists of digits as ink."""
@@ -43,7 +43,7 @@ def sources(data: Path, held: bool = False) -> Sources:
     crops: dict[str, list[list[Grey]]] = {}
     characters: list[Grey] = []
     cheque: tuple[list[Grey], NDArray[np.int64]] = ([], np.zeros(0, np.int64))
-    lines: list[Amount] = []
+    lines: list[StitchedLine] = []
     for entry in sets.SETS:
         inks, labels = sets.load(entry, data)
         if entry.file == "orand_raw":
@@ -52,13 +52,13 @@ def sources(data: Path, held: bool = False) -> Sources:
             cheque = [full(inks[i]) for i in clean], labels[clean]
             raw, _ = sets.load(replace(entry, prepare=sets.as_it_is), data)
             own = slice(int(0.9 * len(raw)), None) if held else slice(int(0.9 * len(raw)))
-            lines = amounts(raw[own], labels[own])
-        elif entry.file in HANDS:
+            lines = stitch_lines(raw[own], labels[own])
+        elif entry.file in CROP_SETS:
             mine = [i for i in range(len(inks)) if (i % 10 == 9) == held and sets.is_clean(inks[i], *CLEAN)]
-            crops[entry.file] = hands.by_digit([full(inks[i]) for i in mine], labels[mine])
+            crops[entry.file] = writers.group_by_digit([full(inks[i]) for i in mine], labels[mine])
         else:
             characters += inks[int(held) :: 2]
-    return Sources(fonts.split(fonts.files())[int(held)], cheque, lines, crops, characters)
+    return Sources(fonts.split_held_back(fonts.files())[int(held)], cheque, lines, crops, characters)
 
 
 def without_neighbours(ink: Grey) -> Grey:

@@ -22,7 +22,7 @@ from edge_daemon.domain import Grey
 from edge_daemon.errors import ModelError
 from edge_daemon.recognition.line_recognizer import HEIGHT, WIDTH
 from scripts.training.common import options, pool
-from scripts.training.strips import net, shipped, sources, start, written
+from scripts.training.strips import compose, export, initial_weights, net, sources
 
 BATCH = 128
 SHARD = 10_000
@@ -36,7 +36,7 @@ WIDTHS = (*range(48, 176, 16), 192, WIDTH)
 
 
 def _strip(source: sources.Sources, seed: int, index: int) -> tuple[Grey, str]:
-    return written.strip(np.random.default_rng([seed, index]), source)
+    return compose.compose_strip(np.random.default_rng([seed, index]), source)
 
 
 def make(source: sources.Sources, first: int, count: int, seed: int, path: Path) -> None:
@@ -45,25 +45,25 @@ def make(source: sources.Sources, first: int, count: int, seed: int, path: Path)
         return
     workers = int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))
     strip = partial(_strip, source, seed)
-    made = pool.each(strip, range(first, first + count), workers, chunksize=100)
+    made = pool.map_parallel(strip, range(first, first + count), workers, chunksize=100)
     unready = path.with_suffix(".part.npz")
     np.savez(unready, x=np.stack([x for x, _ in made]), texts=np.array([text for _, text in made]))
     unready.rename(path)
 
 
-def load(paths: Sequence[Path]) -> shipped.Samples:
+def load(paths: Sequence[Path]) -> export.Samples:
     xs, texts = [], []
     for path in paths:
         with np.load(path) as kept:
             xs.append(kept["x"])
             texts += [str(text) for text in kept["texts"]]
-    return shipped.Samples(np.concatenate(xs), texts)
+    return export.Samples(np.concatenate(xs), texts)
 
 
 Batch = tuple[NDArray[np.float32], NDArray[np.int32]]
 
 
-def batches(samples: shipped.Samples, rng: Generator) -> Iterator[Batch]:
+def batches(samples: export.Samples, rng: Generator) -> Iterator[Batch]:
     """For ever, in a new order each time round."""
     truth = net.targets(samples.texts)
     used = WIDTH - samples.x.any(axis=1)[:, ::-1].argmax(axis=1)
@@ -102,7 +102,7 @@ def degraded(x: NDArray[np.uint8], used: NDArray[np.int64], rng: Generator) -> N
 
 
 def train(
-    samples: shipped.Samples, check: shipped.Samples, known: start.Layers | None, args: argparse.Namespace
+    samples: export.Samples, check: export.Samples, known: initial_weights.Layers | None, args: argparse.Namespace
 ) -> Any:
     """A trained Keras model; goes on where it was interrupted.
 
@@ -117,7 +117,7 @@ def train(
     model, steps = net.build(), args.per_epoch // BATCH
     held = check.x[..., None].astype(np.float32) / 255, net.targets(check.texts)
     if known:
-        start.begin(model, known, samples.x[:: max(1, len(samples.x) // start.STRIPS)])
+        initial_weights.restore(model, known, samples.x[:: max(1, len(samples.x) // initial_weights.STRIPS)])
     shapes = (tf.TensorSpec((BATCH, HEIGHT, None, 1), tf.float32), tf.TensorSpec((BATCH, net.LONGEST), tf.int32))
     for cycle in range(args.cycles):
         weights = model.get_weights()
@@ -164,7 +164,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--bfloat16", action="store_true", help="half precision: about 1.5 times as fast if the processor supports it")
     args = parser.parse_args(argv)
     try:
-        known = start.known(args.base) if args.base else None
+        known = initial_weights.load_layers(args.base) if args.base else None
     except ModelError as error:
         parser.error(f"--from {args.base}: {error}")
     args.work.mkdir(parents=True, exist_ok=True)
@@ -179,7 +179,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     model = train(samples, check, known, args)
     model.save(args.work / "strips.keras")
     sample = samples.x[:: max(1, len(samples.x) // 1000)]
-    print(f"wrote {shipped.write(args.out, args.work / 'strips', args.version, model, sample, check)}")
+    print(f"wrote {export.write(args.out, args.work / 'strips', args.version, model, sample, check)}")
     return 0
 
 

@@ -12,10 +12,10 @@ from edge_daemon.images import MIN_HEIGHT
 from edge_daemon.recognition.ink import contrast
 from edge_daemon.recognition.line_recognizer import SQUEEZE, WIDTH, cut_strip
 from edge_daemon.sources.simulated import handwriting
-from scripts.training.scenes import distractors, grounds, hands
-from scripts.training.strips.grounds import ground
-from scripts.training.strips.hands import Exemplars, Line, Written, other, repenned, scaled
-from scripts.training.strips.sources import HANDS, Sources
+from scripts.training.scenes import backgrounds, distractors, writers
+from scripts.training.strips.backgrounds import place_on_background
+from scripts.training.strips.lines import InkLine, LineBuilder, LineWriter, draw_sign, scale_mark, with_pen_width
+from scripts.training.strips.sources import CROP_SETS, Sources
 
 LENGTHS = (0.09, 0.10, 0.14, 0.18, 0.16, 0.12, 0.07, 0.05, 0.03, 0.03, 0.015, 0.015)
 """How often a number has 1, 2, ... digits."""
@@ -23,38 +23,38 @@ EMPTY = 0.12
 """Share of strips without any digit."""
 STROKED, PRINTED = 0.15, 0.14
 """How often the hand is one of our own strokes, beside HANDS; how often it is a press."""
-AS_WRITTEN = 0.2
+STITCHED = 0.2
 """How often a number is made of parts of lines that somebody wrote at one go."""
-STRANGERS = 0.2
+NEIGHBOURS = 0.2
 """How often other writing reaches into the box."""
-MARKS = ".,-=*+:()x÷%"
+PUNCTUATION = ".,-=*+:()x÷%"
 """Signs that are no digits. No slash: in some hands it is a 1."""
-ENDS = ("-", ".-", "=", ".", ",", ".=", "_", "_", "._", "--", ",-", ".--", "*", ":", "%", "#", "+")
+SUFFIXES = ("-", ".-", "=", ".", ",", ".=", "_", "_", "._", "--", ",-", ".--", "*", ":", "%", "#", "+")
 """What stands behind a number."""
 
 
-def strip(rng: Generator, source: Sources) -> tuple[Grey, str]:
+def compose_strip(rng: Generator, source: Sources) -> tuple[Grey, str]:
     """One strip (strips.HEIGHT, strips.WIDTH) and the digits on it."""
     while True:
-        written = nothing(rng, source) if rng.random() < EMPTY else number(rng, source)
-        picture, box = photographed(rng, source, written)
+        written = line_without_digits(rng, source) if rng.random() < EMPTY else number_line(rng, source)
+        picture, box = photograph_line(rng, source, written)
         found = cut_strip(contrast(picture), box) if min(picture.shape) >= MIN_HEIGHT else None
         if found is not None:
             return found, written.text
 
 
-def number(rng: Generator, source: Sources) -> Written:
+def number_line(rng: Generator, source: Sources) -> InkLine:
     """A number with its marks, by a hand or a press."""
     height = float(rng.uniform(22, 46))
-    if source.amounts and rng.random() < AS_WRITTEN:
-        return tilted(rng, as_written(rng, source, height), 0.1, 1.5)
-    text = dressed(rng, digits(rng))
+    if source.stitched and rng.random() < STITCHED:
+        return distort(rng, stitched_line(rng, source, height), 0.1, 1.5)
+    text = add_punctuation(rng, random_digits(rng))
     if rng.random() < PRINTED:
-        return tilted(rng, press(rng, source, text, height), 0.05, 0.8)
-    return tilted(rng, penned(rng, source, text, height), 0.2, 1.8)
+        return distort(rng, printed_line(rng, source, text, height), 0.05, 0.8)
+    return distort(rng, handwritten_line(rng, source, text, height), 0.2, 1.8)
 
 
-def digits(rng: Generator) -> str:
+def random_digits(rng: Generator) -> str:
     """Uniform, or an amount (small first digit, zeros behind), or one with digits that recur."""
     count = 1 + int(rng.choice(len(LENGTHS), p=np.array(LENGTHS) / sum(LENGTHS)))
     kind = rng.random()
@@ -70,7 +70,7 @@ def digits(rng: Generator) -> str:
     return "".join(map(str, found))
 
 
-def dressed(rng: Generator, text: str) -> str:
+def add_punctuation(rng: Generator, text: str) -> str:
     """With marks between, before and behind the digits."""
     if rng.random() < 0.3 and len(text) > 3:  # thousands
         point = str(rng.choice(list(".,' :")))
@@ -78,33 +78,33 @@ def dressed(rng: Generator, text: str) -> str:
             text = text[:at] + point + text[at:]
     elif rng.random() < 0.25:
         at = int(rng.integers(0, len(text) + 1))
-        text = text[:at] + str(rng.choice(list(MARKS))) + text[at:]
+        text = text[:at] + str(rng.choice(list(PUNCTUATION))) + text[at:]
     if rng.random() < 0.35:
-        text += str(rng.choice(ENDS))
+        text += str(rng.choice(SUFFIXES))
     if rng.random() < 0.1:
         text = str(rng.choice(["$", "*", "#", "-", "=", "(", "$ ", "x", "+"])) + text
     return text
 
 
-def penned(rng: Generator, source: Sources, text: str, height: float) -> Written:
+def handwritten_line(rng: Generator, source: Sources, text: str, height: float) -> InkLine:
     """Marks side by side as a pen sets them: each as near to its neighbour as the hand of this line does."""
     pen = max(1.3, height * float(np.exp(rng.uniform(np.log(0.04), np.log(0.19)))))
-    total = sum(HANDS.values()) + STROKED
+    total = sum(CROP_SETS.values()) + STROKED
     own = rng.random() < STROKED / total
-    hand: hands.Hand = hands.Stroked(rng, height, pen) if own else Exemplars(rng, source, height)
+    hand: writers.Writer = writers.StrokeWriter(rng, height, pen) if own else LineWriter(rng, source, height)
     gap = rng.uniform(*[(-0.22, 0.02), (0.0, 0.12), (0.05, 0.35), (0.3, 1.0)][rng.choice(4, p=[0.3, 0.32, 0.28, 0.1])])
     loose, wander, drift = rng.uniform(0.01, 0.08), rng.uniform(0.01, 0.08), rng.normal(0, 0.015)
-    sizes = size_of(rng, text)
+    sizes = relative_sizes(rng, text)
     raised = float(rng.uniform(0, 1)) if rng.random() < 0.5 else 0.0  # small zeros stand, or hang
-    line = Line(height, len(text))
+    line = LineBuilder(height, len(text))
     joined = rng.uniform(0.2, 0.9) if rng.random() < 0.3 else 0.0
     for i, char in enumerate(text):
         if char == " ":
             line.skip(0.4 * height)
             continue
-        mark = marked(rng, source, hand, char, pen)
+        mark = make_mark(rng, source, hand, char, pen)
         if sizes[i] != 1.0:
-            mark = scaled(mark, float(sizes[i]))
+            mark = scale_mark(mark, float(sizes[i]))
         rise = (rng.normal(0, wander) + drift * i - raised * max(0.0, 1 - float(sizes[i]))) * height
         space = gap + rng.normal(0, loose) if char in DIGITS else rng.uniform(-0.02, 0.2)
         line.add(mark, rise, space * height)
@@ -113,35 +113,37 @@ def penned(rng: Generator, source: Sources, text: str, height: float) -> Written
     return line.written(text)
 
 
-def as_written(rng: Generator, source: Sources, height: float) -> Written:
+def stitched_line(rng: Generator, source: Sources, height: float) -> InkLine:
     """Parts of lines as somebody wrote them: one, or two that stood near to each other, at times with a sign behind."""
-    first = int(rng.integers(len(source.amounts)))
-    near = int(np.clip(first + rng.choice([-2, -1, 1, 2]), 0, len(source.amounts) - 1))
-    parts = [source.amounts[first]]
-    if rng.random() < 0.35 and len(parts[0].text) + len(source.amounts[near].text) <= len(LENGTHS):
-        parts.append(source.amounts[near])
+    first = int(rng.integers(len(source.stitched)))
+    near = int(np.clip(first + rng.choice([-2, -1, 1, 2]), 0, len(source.stitched) - 1))
+    parts = [source.stitched[first]]
+    if rng.random() < 0.35 and len(parts[0].text) + len(source.stitched[near].text) <= len(LENGTHS):
+        parts.append(source.stitched[near])
     pen = height * float(np.exp(rng.uniform(np.log(0.045), np.log(0.17))))
     penned_anew, text = rng.random() < 0.5, ""
-    line = Line(height, 2 * sum(len(part.text) for part in parts))
+    line = LineBuilder(height, 2 * sum(len(part.text) for part in parts))
     for part in parts:
         by = height * float(rng.normal(1.05, 0.06)) / part.cover.shape[0]
-        mark = scaled(hands.Mark(part.cover, 0, -part.cover.shape[0], 0), by)
+        mark = scale_mark(writers.Mark(part.cover, 0, -part.cover.shape[0], 0), by)
         if penned_anew:
-            mark = hands.Mark(repenned(mark.cover, pen), mark.left, mark.top - 4, mark.advance)
+            mark = writers.Mark(with_pen_width(mark.cover, pen), mark.left, mark.top - 4, mark.advance)
         line.add(mark, rng.normal(0, 0.04) * height, rng.uniform(0.02, 0.2) * height)
         text += part.text
-    signs = hands.Stroked(rng, height, pen)
-    for sign in str(rng.choice(ENDS)) if rng.random() < 0.35 else "":
-        line.add(marked(rng, source, signs, sign, pen), rng.normal(0, 0.04) * height, rng.uniform(0.0, 0.25) * height)
+    signs = writers.StrokeWriter(rng, height, pen)
+    for sign in str(rng.choice(SUFFIXES)) if rng.random() < 0.35 else "":
+        line.add(
+            make_mark(rng, source, signs, sign, pen), rng.normal(0, 0.04) * height, rng.uniform(0.0, 0.25) * height
+        )
     return line.written(text)
 
 
-def marked(rng: Generator, source: Sources, hand: hands.Hand, char: str, pen: float) -> hands.Mark:
+def make_mark(rng: Generator, source: Sources, hand: writers.Writer, char: str, pen: float) -> writers.Mark:
     """A digit or sign by `hand`, or one that no hand is known for."""
-    return other(rng, source, char, hand.height, pen) if char in "$#'_" else hand.mark(char)
+    return draw_sign(rng, source, char, hand.height, pen) if char in "$#'_" else hand.mark(char)
 
 
-def size_of(rng: Generator, text: str) -> NDArray[np.float64]:
+def relative_sizes(rng: Generator, text: str) -> NDArray[np.float64]:
     """Of each mark, relative: zeros at the end are at times small, lines grow or shrink."""
     sizes = np.ones(len(text))
     kind = rng.random()
@@ -158,37 +160,37 @@ def size_of(rng: Generator, text: str) -> NDArray[np.float64]:
     return sizes
 
 
-def press(rng: Generator, source: Sources, text: str, height: float) -> Written:
+def printed_line(rng: Generator, source: Sources, text: str, height: float) -> InkLine:
     """Printed."""
     if not source.fonts:
-        return penned(rng, source, text, height)
-    hand = hands.Printed(source.fonts[rng.integers(len(source.fonts))], height)
+        return handwritten_line(rng, source, text, height)
+    hand = writers.FontWriter(source.fonts[rng.integers(len(source.fonts))], height)
     if rng.random() < 0.4:
         text = str(rng.choice([" ", "\u2009"])).join(text)
     cover = hand.mark(text).cover
     edge = int(0.4 * height)
     cover = cv2.copyMakeBorder(cover, edge, edge, edge, edge, cv2.BORDER_CONSTANT).astype(np.uint8)
     box = cv2.boundingRect((cover > 90).view(np.uint8))
-    return Written(cover, "".join(c for c in text if c in DIGITS), height, tuple(box))  # type: ignore[arg-type]
+    return InkLine(cover, "".join(c for c in text if c in DIGITS), height, tuple(box))  # type: ignore[arg-type]
 
 
-def nothing(rng: Generator, source: Sources) -> Written:
+def line_without_digits(rng: Generator, source: Sources) -> InkLine:
     """A line that holds no digit: nothing at all, letters, signs, scribbles."""
     height = float(rng.uniform(22, 46))
     kind = int(rng.choice(5, p=[0.2, 0.3, 0.2, 0.15, 0.15]))
-    line = Line(height, 10)
+    line = LineBuilder(height, 10)
     if kind == 1 and source.fonts:
         count = int(rng.integers(1, 9))
         word = "".join(distractors.PRINT_LETTERS[i] for i in rng.integers(0, len(distractors.PRINT_LETTERS), count))
         word = str(rng.choice(distractors.WORDS)) if rng.random() < 0.4 else word
         if len(word) > 2:
-            return tilted(rng, press(rng, source, word, height * rng.uniform(0.7, 1)), 0.1, 1.0)
+            return distort(rng, printed_line(rng, source, word, height * rng.uniform(0.7, 1)), 0.1, 1.0)
     if kind == 2:
         for i in rng.integers(0, len(source.characters), int(rng.integers(2, 6))):
-            cover = hands.resized(source.characters[i], height)
-            line.add(hands.Mark(cover, 0, -height, 0), 0.0, height * rng.uniform(0, 0.3))
+            cover = writers.resize(source.characters[i], height)
+            line.add(writers.Mark(cover, 0, -height, 0), 0.0, height * rng.uniform(0, 0.3))
     if kind == 3:
-        signs = hands.Stroked(rng, height, max(1.3, height * rng.uniform(0.04, 0.16)))
+        signs = writers.StrokeWriter(rng, height, max(1.3, height * rng.uniform(0.04, 0.16)))
         for _ in range(int(rng.integers(1, 4))):
             line.add(signs.mark(str(rng.choice(list("+-x÷=*.,:<>√%✓)[")))), 0.0, height * rng.uniform(0.1, 0.8))
     if kind == 4:
@@ -196,15 +198,17 @@ def nothing(rng: Generator, source: Sources) -> Written:
         knots = np.column_stack((knots[:, 0], 0.5 * height + 0.6 * (knots[:, 1] - knots[:, 1].mean())))
         knots[:, 1] = np.clip(knots[:, 1], -0.5 * height, 1.4 * height)
         knots[:, 0] = np.clip(knots[:, 0] - knots[:, 0].min(), 0, 8 * height)
-        line.add(hands.inked([handwriting._smooth(knots).astype(np.float32)], rng.uniform(1.3, 6), height, 0), 0.0, 0.0)
+        line.add(
+            writers.draw_mark([handwriting._smooth(knots).astype(np.float32)], rng.uniform(1.3, 6), height, 0), 0.0, 0.0
+        )
     made = line.written("")
     if made.box[2] < 0.2 * height or made.box[3] < 4:
         wide = int(height * np.exp(rng.uniform(-0.3, 1.8)))
-        made = Written(made.cover, "", height, (int(0.5 * height), int(0.9 * height), wide, int(height)))
-    return tilted(rng, made, 0.2, 1.8)
+        made = InkLine(made.cover, "", height, (int(0.5 * height), int(0.9 * height), wide, int(height)))
+    return distort(rng, made, 0.2, 1.8)
 
 
-def tilted(rng: Generator, made: Written, shear: float, turn: float) -> Written:
+def distort(rng: Generator, made: InkLine, shear: float, turn: float) -> InkLine:
     """The line sheared, turned (sd `turn` degrees), stretched; cropped to what is written, with margins of a height."""
     x, y, w, h = made.box
     lean, angle = rng.normal(0.06, shear) if shear > 0.1 else rng.normal(0, shear), np.radians(rng.normal(0, turn))
@@ -220,23 +224,23 @@ def tilted(rng: Generator, made: Written, shear: float, turn: float) -> Written:
     box = cv2.boundingRect((cover > 90).view(np.uint8)) if made.text else None
     if box is None or box[2] == 0:
         box = (int(margin), int(margin), int(size[0] - 2 * margin), int(size[1] - 2 * margin))
-    return Written(cover, made.text, made.height, tuple(box))  # type: ignore[arg-type]
+    return InkLine(cover, made.text, made.height, tuple(box))  # type: ignore[arg-type]
 
 
-def photographed(rng: Generator, source: Sources, made: Written) -> tuple[Grey, Box]:
+def photograph_line(rng: Generator, source: Sources, made: InkLine) -> tuple[Grey, Box]:
     """A picture of the line on some ground, and the box that a segmenter, or a person, would put around it."""
-    box = around(rng, made)
-    if rng.random() < STRANGERS:
-        made = beside_others(rng, source, made, box)
+    box = random_box(rng, made)
+    if rng.random() < NEIGHBOURS:
+        made = add_neighbours(rng, source, made, box)
     x, y, w, h = box
     if rng.random() < 0.6:  # nothing but the box, as on a cropped picture
         left, top, right, bottom = max(0, x), max(0, y), x + w, y + h
-        made = Written(made.cover[top:bottom, left:right], made.text, made.height, made.box)
+        made = InkLine(made.cover[top:bottom, left:right], made.text, made.height, made.box)
         box = (x - left, y - top, w, h)
-    page = ground(rng, made.cover, made.height, made.box[1] + made.box[3] - (y if box[1] != y else 0))
+    page = place_on_background(rng, made.cover, made.height, made.box[1] + made.box[3] - (y if box[1] != y else 0))
     if rng.random() < 0.3:  # falling light, soft shade
-        page = page * np.clip(1 + np.float32(rng.uniform(0, 0.4)) * grounds.noise(rng, page.shape, 200), 0.3, None)  # type: ignore[arg-type]
-    picture = grounds.photograph(rng, page)
+        page = page * np.clip(1 + np.float32(rng.uniform(0, 0.4)) * backgrounds.noise(rng, page.shape, 200), 0.3, None)  # type: ignore[arg-type]
+    picture = backgrounds.photograph(rng, page)
     if rng.random() < 0.45:
         by = rng.uniform(11, 30) / made.height
         if by < 1:
@@ -245,16 +249,16 @@ def photographed(rng: Generator, source: Sources, made: Written) -> tuple[Grey, 
     return picture, box
 
 
-def beside_others(rng: Generator, source: Sources, made: Written, box: Box) -> Written:
+def add_neighbours(rng: Generator, source: Sources, made: InkLine, box: Box) -> InkLine:
     """With parts of what is written above, below, before or behind reaching into `box`: nothing that could be read."""
     cover = made.cover.copy()
     x, y, w, h = box
     height = made.height
     for _ in range(int(rng.choice([1, 1, 2]))):
         text = "".join(map(str, rng.integers(0, 10, int(rng.integers(1, 6)))))
-        ink = penned(rng, source, text, height * rng.uniform(0.8, 1.1))
+        ink = handwritten_line(rng, source, text, height * rng.uniform(0.8, 1.1))
         left, top, wide, tall = ink.box
-        other = ink.cover[top : top + tall, left : left + wide]
+        draw_sign = ink.cover[top : top + tall, left : left + wide]
         seen = rng.uniform(0.06, 0.28)
         side = int(rng.choice(4, p=[0.25, 0.25, 0.2, 0.3]))
         gap = rng.uniform(0.08, 0.3) * height
@@ -269,8 +273,8 @@ def beside_others(rng: Generator, source: Sources, made: Written, box: Box) -> W
         else:
             right = made.box[0] + made.box[2] + gap
             at = int(max(x + w - seen * height, right)), y + int(rng.normal(0.1, 0.1) * height)
-        paste(cover, other, at)
-    return Written(cover, made.text, made.height, made.box)
+        paste(cover, draw_sign, at)
+    return InkLine(cover, made.text, made.height, made.box)
 
 
 def paste(cover: Grey, mark: Grey, at: tuple[int, int]) -> None:
@@ -283,7 +287,7 @@ def paste(cover: Grey, mark: Grey, at: tuple[int, int]) -> None:
         np.maximum(window, mark[top - y : bottom - y, left - x : right - x], out=window)
 
 
-def around(rng: Generator, made: Written) -> Box:
+def random_box(rng: Generator, made: InkLine) -> Box:
     """A box around what is written: tight to generous, at times into the ink; not longer than a strip may be."""
     x, y, w, h = made.box
     reach = float(rng.choice([0.02, 0.08, 0.2, 0.45]))

@@ -19,15 +19,15 @@ from edge_daemon.recognition.ink import contrast
 
 SCALES = np.exp(np.linspace(-0.5, 0.5, 21))
 """Of a crop, relative to its neighbour: each was brought to the same size, whatever the size of its digit."""
-SEEN = 8
+MIN_SHARED = 8
 """Columns that two crops must share."""
-SAME = 0.86
+MIN_CORRELATION = 0.86
 """Correlation of what they share. Of 400 pairs of crops drawn by lot none reached 0.85; of neighbours 56 % do."""
-TRIES = 4
+PEAKS = 4
 """Places at each scale that are looked at in full."""
-FAINT = 60
+PAPER_LEVEL = 60
 """Of 255: less is the pattern of the paper."""
-ENDS = 0.4
+END_SHARE = 0.4
 """Share of the first and the last crop in which what is seen of other digits is cut off."""
 
 
@@ -43,7 +43,7 @@ class Overlap:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Amount:
+class StitchedLine:
     """Two digits or more as one pen wrote them."""
 
     cover: Grey
@@ -51,21 +51,21 @@ class Amount:
     text: str
 
 
-def amounts(crops: Sequence[Grey], labels: NDArray[np.int64]) -> list[Amount]:
+def stitch_lines(crops: Sequence[Grey], labels: NDArray[np.int64]) -> list[StitchedLine]:
     """What can be put together of `crops` (n, n) uint8, dark on light, in the order in which they stood."""
     found = []
-    for chain, overlaps in chains(crops):
-        cover = trimmed(*composed([crops[i] for i in chain], overlaps))
+    for chain, overlaps in overlapping_runs(crops):
+        cover = trim(*blend([crops[i] for i in chain], overlaps))
         if cover is not None:
-            found.append(Amount(cover, "".join(str(labels[i]) for i in chain)))
+            found.append(StitchedLine(cover, "".join(str(labels[i]) for i in chain)))
     return found
 
 
-def chains(crops: Sequence[Grey]) -> Iterator[tuple[list[int], list[Overlap]]]:
+def overlapping_runs(crops: Sequence[Grey]) -> Iterator[tuple[list[int], list[Overlap]]]:
     """Runs of at least two crops, and how each lies on the one before."""
     chain, overlaps = [0], []
     for i, (here, following) in enumerate(itertools.pairwise(crops), 1):
-        if (overlap := overlapping(here, following)).same > SAME:
+        if (overlap := best_overlap(here, following)).same > MIN_CORRELATION:
             chain.append(i)
             overlaps.append(overlap)
             continue
@@ -76,7 +76,7 @@ def chains(crops: Sequence[Grey]) -> Iterator[tuple[list[int], list[Overlap]]]:
         yield chain, overlaps
 
 
-def overlapping(crop: Grey, following: Grey) -> Overlap:
+def best_overlap(crop: Grey, following: Grey) -> Overlap:
     """The best way to lay the left part of `following` on the right part of `crop`."""
     side = len(crop)
     best = Overlap(-1.0, 1.0, 0, 0)
@@ -87,27 +87,27 @@ def overlapping(crop: Grey, following: Grey) -> Overlap:
         top, bottom = int(0.2 * size), int(0.8 * size)
         if bottom - top >= side:
             continue
-        alike = cv2.matchTemplate(crop[:, SEEN:], other[top:bottom, :SEEN], cv2.TM_CCOEFF_NORMED)
-        for _ in range(TRIES):
+        alike = cv2.matchTemplate(crop[:, MIN_SHARED:], other[top:bottom, :MIN_SHARED], cv2.TM_CCOEFF_NORMED)
+        for _ in range(PEAKS):
             _, _, _, (x, y) = cv2.minMaxLoc(alike)
             alike[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3] = -1
-            same = correlation(crop, other, x + SEEN, y - top)
+            same = correlation(crop, other, x + MIN_SHARED, y - top)
             if same > best.same:
-                best = Overlap(same, float(scale), x + SEEN, y - top)
+                best = Overlap(same, float(scale), x + MIN_SHARED, y - top)
     return best
 
 
 def correlation(a: Grey, b: Grey, x: int, y: int) -> float:
     """Of what `a` and `b`, with its corner at (x, y) of `a`, share; -1 where that is too little."""
     high, low, right = max(0, y), min(len(a), y + len(b)), min(len(a), x + len(b))
-    if right - x < SEEN or low - high < len(a) * 0.4:
+    if right - x < MIN_SHARED or low - high < len(a) * 0.4:
         return -1.0
     mine, other = (part.astype(np.float64) for part in (a[high:low, x:right], b[high - y : low - y, : right - x]))
     mine, other = mine - mine.mean(), other - other.mean()
     return float((mine * other).sum() / max(1e-6, np.sqrt((mine**2).sum() * (other**2).sum())))
 
 
-def composed(crops: Sequence[Grey], overlaps: Sequence[Overlap]) -> tuple[Grey, int, int]:
+def blend(crops: Sequence[Grey], overlaps: Sequence[Overlap]) -> tuple[Grey, int, int]:
     """The picture of a line, the column up to which its first crop reaches, and from which on its last does."""
     places = [(1.0, 0.0, 0.0)]
     for overlap in overlaps:
@@ -132,16 +132,16 @@ def composed(crops: Sequence[Grey], overlaps: Sequence[Overlap]) -> tuple[Grey, 
     return np.asarray(paper, np.uint8), int(first[1] - left + side * first[0]), int(last[1] - left)
 
 
-def trimmed(picture: Grey, first: int, last: int) -> Grey | None:
+def trim(picture: Grey, first: int, last: int) -> Grey | None:
     """The ink of a line without what is seen of digits beyond its ends; None where they cannot be parted from it."""
     ink = contrast(picture)
     ink = np.asarray(cv2.convertScaleAbs(ink, alpha=255 / max(1.0, float(np.percentile(ink, 99)))), np.uint8)
-    ink[ink < FAINT] = 0
-    empty = (ink > 2 * FAINT).sum(axis=0) == 0
-    tail = last + int((1 - ENDS) * (ink.shape[1] - last))
-    begins, ends = np.flatnonzero(empty[: int(ENDS * first)]), np.flatnonzero(empty[tail:])
+    ink[ink < PAPER_LEVEL] = 0
+    empty = (ink > 2 * PAPER_LEVEL).sum(axis=0) == 0
+    tail = last + int((1 - END_SHARE) * (ink.shape[1] - last))
+    begins, ends = np.flatnonzero(empty[: int(END_SHARE * first)]), np.flatnonzero(empty[tail:])
     if len(begins) == 0 or len(ends) == 0:
         return None
     line = ink[:, begins[-1] : tail + ends[0] + 1]
-    x, y, w, h = cv2.boundingRect((line > 2 * FAINT).view(np.uint8))
-    return line[y : y + h, x : x + w] if min(w, h) > SEEN else None
+    x, y, w, h = cv2.boundingRect((line > 2 * PAPER_LEVEL).view(np.uint8))
+    return line[y : y + h, x : x + w] if min(w, h) > MIN_SHARED else None

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import DIGITS, Box, Grey
 from edge_daemon.sources.simulated import handwriting
-from scripts.training.scenes import hands
-from scripts.training.strips.sources import HANDS, Sources
+from scripts.training.scenes import writers
+from scripts.training.strips.sources import CROP_SETS, Sources
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Written:
+class InkLine:
     """A line of ink, light on black, without any paper."""
 
     cover: Grey
@@ -29,32 +29,32 @@ class Written:
     """Of what is written."""
 
 
-class Exemplars:
+class LineWriter:
     """One writer out of many writers' crops: the same few exemplars come back, with one slant, width and pen."""
 
     def __init__(self, rng: Generator, source: Sources, height: float) -> None:
         self.height, self._rng = height, rng
-        names = list(HANDS)
-        shares = np.array([HANDS[name] for name in names])
+        names = list(CROP_SETS)
+        shares = np.array([CROP_SETS[name] for name in names])
         name = names[int(rng.choice(len(names), p=shares / shares.sum()))]
         if name == "cheque":
-            inks = neighbours(rng, *source.cheque)
+            inks = crops_of_one_cheque(rng, *source.cheque)
         else:
             few = int(rng.choice([1, 2, 50]))
             inks = [[own[i] for i in rng.integers(0, len(own), min(few, len(own)))] for own in source.crops[name]]
-        self._hand = hands.Cropped(rng, height, inks)
+        self._hand = writers.CropWriter(rng, height, inks)
         self._hand._shear *= 0.5  # the whole line is sheared later
         self._pen = float(np.exp(rng.uniform(np.log(0.045), np.log(0.19)))) * height if rng.random() < 0.6 else None
 
-    def mark(self, char: str) -> hands.Mark:
+    def mark(self, char: str) -> writers.Mark:
         made = self._hand.mark(char)
         cover = cv2.threshold(made.cover, 60, 255, cv2.THRESH_TOZERO)[1].astype(np.uint8)
         if self._pen is not None and char in DIGITS:
-            cover = repenned(cover, self._pen)
-        return hands.Mark(cover, made.left, made.top, made.advance)
+            cover = with_pen_width(cover, self._pen)
+        return writers.Mark(cover, made.left, made.top, made.advance)
 
 
-def neighbours(rng: Generator, inks: Sequence[Grey], labels: NDArray[np.int64]) -> list[list[Grey]]:
+def crops_of_one_cheque(rng: Generator, inks: Sequence[Grey], labels: NDArray[np.int64]) -> list[list[Grey]]:
     """By digit the crops nearest to some place in the row of all cheques' digits: mostly of one cheque, or two."""
     middle = int(rng.integers(len(inks)))
     order = np.argsort(np.abs(np.arange(len(inks)) - middle), kind="stable")
@@ -62,7 +62,7 @@ def neighbours(rng: Generator, inks: Sequence[Grey], labels: NDArray[np.int64]) 
     return [[inks[i] for i in order[labels[order] == digit][:few]] for digit in range(10)]
 
 
-def repenned(cover: Grey, pen: float) -> Grey:
+def with_pen_width(cover: Grey, pen: float) -> Grey:
     """The same strokes about `pen` px wide: the edge of the ink is moved in or out, thin strokes are kept."""
     wide = cv2.copyMakeBorder(cover, 4, 4, 4, 4, cv2.BORDER_CONSTANT)
     mask = cv2.threshold(wide, 110, 255, cv2.THRESH_BINARY)[1]
@@ -73,24 +73,26 @@ def repenned(cover: Grey, pen: float) -> Grey:
     return np.asarray(np.clip(level, 0, 1) * 255, np.uint8)
 
 
-def scaled(mark: hands.Mark, by: float) -> hands.Mark:
+def scale_mark(mark: writers.Mark, by: float) -> writers.Mark:
     how = cv2.INTER_AREA if by < 1 else cv2.INTER_LINEAR
     cover = np.asarray(cv2.resize(mark.cover, None, fx=by, fy=by, interpolation=how), np.uint8)
-    return hands.Mark(cover, mark.left * by, mark.top * by, mark.advance * by)
+    return writers.Mark(cover, mark.left * by, mark.top * by, mark.advance * by)
 
 
-def other(rng: Generator, source: Sources, char: str, height: float, pen: float) -> hands.Mark:
+def draw_sign(rng: Generator, source: Sources, char: str, height: float, pen: float) -> writers.Mark:
     """A sign that nobody's hand is known for: from a font, or as one stroke: an apostrophe, a long dash at the end."""
     if char == "'" or not source.fonts:
-        return hands.inked([np.array([(0.08, 0.0), (0.0, 0.2)], np.float32) * np.float32(height)], pen, height, 1.0)
+        return writers.draw_mark(
+            [np.array([(0.08, 0.0), (0.0, 0.2)], np.float32) * np.float32(height)], pen, height, 1.0
+        )
     if char == "_":
         x, y = rng.uniform(0.5, 2.5), rng.uniform(0.3, 1.0)
         line = np.array([(0, y), (x / 2, y + rng.normal(0, 0.04)), (x, y + rng.normal(0, 0.08))], np.float32)
-        return hands.inked([line * np.float32(height)], pen, height, 1.0)
-    return hands.Printed(source.fonts[rng.integers(len(source.fonts))], height).mark(char)
+        return writers.draw_mark([line * np.float32(height)], pen, height, 1.0)
+    return writers.FontWriter(source.fonts[rng.integers(len(source.fonts))], height).mark(char)
 
 
-class Line:
+class LineBuilder:
     """A line while it is written: each mark is pushed to the left until it is `space` away from the ink before it."""
 
     def __init__(self, height: float, count: int) -> None:
@@ -104,7 +106,7 @@ class Line:
         self._end += int(by)
         self._right[:] = self._end
 
-    def add(self, mark: hands.Mark, rise: float, space: float) -> None:
+    def add(self, mark: writers.Mark, rise: float, space: float) -> None:
         cover, top = mark.cover, max(0, int(self._base + mark.top + rise))
         cover = cover[: max(0, self._canvas.shape[0] - top)]
         inked = cover > 90
@@ -126,7 +128,7 @@ class Line:
         columns = np.flatnonzero(inked.any(axis=0))
         before, self._last = self._last, (x + int(columns[0]), top + int(rows[0]), len(columns), len(rows))
         self._end = max(self._end, x + int(columns[-1]) + 1)
-        self._links = [(anchor(before, True), anchor(self._last, False))] if before[2] else []
+        self._links = [(link_point(before, True), link_point(self._last, False))] if before[2] else []
 
     def join(self, rng: Generator, pen: float) -> None:
         """The pen was not lifted between the last two marks."""
@@ -147,12 +149,12 @@ class Line:
         best = int(np.argmin((xs + x - place[0]) ** 2 + (ys + y - place[1]) ** 2))
         return float(xs[best] + x), float(ys[best] + y)
 
-    def written(self, text: str) -> Written:
+    def written(self, text: str) -> InkLine:
         box = cv2.boundingRect((self._canvas > 90).view(np.uint8))
-        return Written(self._canvas, "".join(c for c in text if c in DIGITS), self.height, tuple(box))  # type: ignore[arg-type]
+        return InkLine(self._canvas, "".join(c for c in text if c in DIGITS), self.height, tuple(box))  # type: ignore[arg-type]
 
 
-def anchor(box: Box, leaves: bool) -> tuple[int, int]:
+def link_point(box: Box, leaves: bool) -> tuple[int, int]:
     """Where a pen leaves a digit on its right, or comes to it from the left: near the top of it."""
     x, y, w, h = box
     return (x + int(0.85 * w) if leaves else x + int(0.25 * w)), y + int(0.15 * h)

@@ -62,7 +62,7 @@ class Mark:
     """Where the next mark may begin."""
 
 
-class Hand(Protocol):
+class Writer(Protocol):
     """Somebody who writes digits and SIGNS about `height` px high."""
 
     height: float
@@ -70,7 +70,7 @@ class Hand(Protocol):
     def mark(self, char: str) -> Mark: ...
 
 
-class Printed:
+class FontWriter:
     """A font."""
 
     def __init__(self, path: Path, height: float) -> None:
@@ -98,13 +98,13 @@ def _relative_height(path: Path) -> float:
     return max(0.3, float(bottom - top) / 100)
 
 
-class Stroked:
+class StrokeWriter:
     """A writer of edge_daemon.sources.simulated.handwriting, who also knows SIGNS."""
 
     def __init__(self, rng: Generator, height: float, pen: float) -> None:
         self.height, self._rng, self._pen = height, rng, pen
         self._writer = handwriting.Writer(int(rng.integers(1 << 31)))
-        self._gap = some_gap(rng, -0.15)
+        self._gap = random_gap(rng, -0.15)
         self._slant = rng.normal(0.05, 0.12)
 
     def mark(self, char: str) -> Mark:
@@ -114,7 +114,7 @@ class Stroked:
         else:
             wide = np.array([self._rng.uniform(0.4, 1.3), 1.0], np.float32)
             lines = [self._shaky(points) * wide * np.float32(size) for points in SIGNS[char]]
-        return inked(lines, self._pen, size, self._gap * self.height)
+        return draw_mark(lines, self._pen, size, self._gap * self.height)
 
     def _shaky(self, points: Points) -> handwriting.Stroke:
         line = np.array(points, np.float32) + self._rng.normal(0, 0.02, (len(points), 2)).astype(np.float32)
@@ -124,7 +124,7 @@ class Stroked:
         return line
 
 
-class Cropped:
+class CropWriter:
     """Digits from crops of a training set, signs by strokes with about the same pen."""
 
     def __init__(self, rng: Generator, height: float, inks: Sequence[Sequence[Grey]]) -> None:
@@ -132,8 +132,8 @@ class Cropped:
         self.height, self._rng, self._inks = height, rng, inks
         self._level = rng.uniform(0.25, 0.6)
         self._shear, self._wide = rng.normal(0, 0.15), float(np.exp(rng.normal(0.05, 0.3)))
-        self._gap = some_gap(rng, -0.25)
-        self._signs = Stroked(rng, height, max(1.2, height * rng.uniform(0.06, 0.14)))
+        self._gap = random_gap(rng, -0.25)
+        self._signs = StrokeWriter(rng, height, max(1.2, height * rng.uniform(0.06, 0.14)))
 
     def mark(self, char: str) -> Mark:
         if char not in DIGITS:
@@ -162,7 +162,7 @@ class Cropped:
         return Mark(np.asarray(big, np.uint8), 0.0, -size, width + self._gap * self.height)
 
 
-def some_gap(rng: Generator, least: float) -> float:
+def random_gap(rng: Generator, least: float) -> float:
     """Between neighbours, in heights: some hands run together, most do not, some put digits far apart."""
     kind = rng.random()
     if kind < 0.2:
@@ -170,7 +170,7 @@ def some_gap(rng: Generator, least: float) -> float:
     return float(rng.uniform(-0.05, 0.4) if kind < 0.7 else rng.uniform(0.3, 1.1))
 
 
-def inked(lines: Sequence[handwriting.Stroke], pen: float, height: float, gap: float) -> Mark:
+def draw_mark(lines: Sequence[handwriting.Stroke], pen: float, height: float, gap: float) -> Mark:
     """Strokes in px, y = `height` on the base line -> what the pen leaves."""
     points = np.concatenate(lines)
     margin = pen / 2 + 1
@@ -181,13 +181,13 @@ def inked(lines: Sequence[handwriting.Stroke], pen: float, height: float, gap: f
     return Mark(cover, 0.0, float(top) - height, float(right - left) + gap)
 
 
-def resized(ink: Grey, side: float) -> Grey:
+def resize(ink: Grey, side: float) -> Grey:
     """Ink with its longer side `side` px."""
     scale = side / max(ink.shape)
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(ink, None, fx=scale, fy=scale, interpolation=how), np.uint8)
 
 
-def by_digit(inks: Sequence[Grey], labels: NDArray[np.int64]) -> list[list[Grey]]:
+def group_by_digit(inks: Sequence[Grey], labels: NDArray[np.int64]) -> list[list[Grey]]:
     """Crops in ten lists."""
     return [[ink for ink, label in zip(inks, labels, strict=True) if label == digit] for digit in range(10)]

@@ -19,7 +19,7 @@ Map = NDArray[np.float32]
 Size = tuple[int, int]
 """(height, width)"""
 
-Ground = Callable[[Generator, Size], Map]
+Texture = Callable[[Generator, Size], Map]
 
 
 def noise(rng: Generator, size: Size, grain: float, stretch: float = 1.0) -> Map:
@@ -42,7 +42,7 @@ def fractal(rng: Generator, size: Size, coarse: float, fine: float = 2.0, stretc
     return total
 
 
-def turned(rng: Generator, size: Size, make: Ground, angle: float | None = None) -> Map:
+def rotated(rng: Generator, size: Size, make: Texture, angle: float | None = None) -> Map:
     """A ground at an angle."""
     h, w = size
     side = int(np.hypot(h, w)) + 2
@@ -93,7 +93,7 @@ def wood(rng: Generator, size: Size) -> Map:
         grain = noise(rng, size, 1.5, stretch=20)
         return np.asarray(rng.uniform(0.3, 0.7) + rng.uniform(0.03, 0.15) * rings + 0.06 * grain, np.float32)
 
-    return turned(rng, size, boards, float(rng.choice([0, 90])) + rng.normal(0, 5))
+    return rotated(rng, size, boards, float(rng.choice([0, 90])) + rng.normal(0, 5))
 
 
 def fabric(rng: Generator, size: Size) -> Map:
@@ -109,7 +109,7 @@ def fabric(rng: Generator, size: Size) -> Map:
             cloth += rng.uniform(0.05, 0.25) * ((xs // wide % 2) + (ys // wide % 2) - 1)
         return np.asarray(cloth, np.float32)
 
-    return turned(rng, size, cloth)
+    return rotated(rng, size, cloth)
 
 
 def stripes(rng: Generator, size: Size) -> Map:
@@ -123,7 +123,7 @@ def stripes(rng: Generator, size: Size) -> Map:
         row = levels[np.searchsorted(edges, np.arange(size[1]))]
         return np.asarray(np.tile(row, (size[0], 1)), np.float32)
 
-    return turned(rng, size, bars) + np.float32(0.03) * noise(rng, size, 4)
+    return rotated(rng, size, bars) + np.float32(0.03) * noise(rng, size, 4)
 
 
 def bricks(rng: Generator, size: Size) -> Map:
@@ -141,7 +141,7 @@ def bricks(rng: Generator, size: Size) -> Map:
         wall = np.where(gap, rng.uniform(0.2, 0.9), rng.uniform(0.3, 0.8) + tone)
         return np.asarray(wall + 0.06 * fractal(rng, size, 12), np.float32)
 
-    return turned(rng, size, wall, float(rng.choice([0, 90])) + rng.normal(0, 6))
+    return rotated(rng, size, wall, float(rng.choice([0, 90])) + rng.normal(0, 6))
 
 
 def fur(rng: Generator, size: Size) -> Map:
@@ -215,8 +215,8 @@ def scenery(rng: Generator, size: Size) -> Map:
     return np.asarray(ground, np.float32)
 
 
-SHEETS: tuple[Ground, ...] = (paper, paper, paper, crumpled, plaster)
-CLUTTER: tuple[Ground, ...] = (plaster, wood, fabric, stripes, bricks, fur, cloud, leaves, leaves, paper)
+SHEETS: tuple[Texture, ...] = (paper, paper, paper, crumpled, plaster)
+CLUTTER: tuple[Texture, ...] = (plaster, wood, fabric, stripes, bricks, fur, cloud, leaves, leaves, paper)
 
 
 def illuminate(rng: Generator, picture: Map) -> Map:

@@ -7,29 +7,29 @@ import numpy as np
 from numpy.random import Generator
 
 from edge_daemon.domain import Grey
-from scripts.training.scenes import grounds
+from scripts.training.scenes import backgrounds
 
 
-def ground(rng: Generator, cover: Grey, height: float, base: float) -> grounds.Map:
+def place_on_background(rng: Generator, cover: Grey, height: float, base: float) -> backgrounds.Map:
     """Ink (h, w) on paper. `height` is a digit's, `base` where the line's foot is, both in px."""
     size = cover.shape[0], cover.shape[1]
-    sheet = grounds.paper if rng.random() < 0.7 else grounds.SHEETS[rng.integers(len(grounds.SHEETS))]
+    sheet = backgrounds.paper if rng.random() < 0.7 else backgrounds.SHEETS[rng.integers(len(backgrounds.SHEETS))]
     page = sheet(rng, size)
     light = rng.random() < 0.12
     if light:
         page = page * np.float32(rng.uniform(0.15, 0.45))
     strength = float(np.clip(np.exp(rng.uniform(np.log(0.18), 0.1)), 0.18, 0.95))
     if rng.random() < 0.6:
-        page = patterned(rng, page, height, 0.6 * strength)
-    page = lined(rng, page, height, base, strength)
+        page = add_pattern(rng, page, height, 0.6 * strength)
+    page = add_rules(rng, page, height, base, strength)
     share = cover.astype(np.float32) * np.float32(strength / 255)
     if rng.random() < 0.5:  # pens run dry
-        uneven = grounds.noise(rng, size, height * rng.uniform(0.3, 2))
+        uneven = backgrounds.noise(rng, size, height * rng.uniform(0.3, 2))
         share *= np.clip(1 + np.float32(rng.uniform(0, 0.35)) * uneven, 0.25, 1)
     return page + share * (np.float32(0.97) - page) if light else page * (1 - share)
 
 
-def patterned(rng: Generator, page: grounds.Map, height: float, most: float) -> grounds.Map:
+def add_pattern(rng: Generator, page: backgrounds.Map, height: float, most: float) -> backgrounds.Map:
     """One to three sets of fine lines: straight, wavy or dotted, at any angle."""
     ys, xs = np.mgrid[: page.shape[0], : page.shape[1]].astype(np.float32)
     for _ in range(int(rng.choice([1, 1, 1, 2, 2, 3]))):
@@ -47,12 +47,12 @@ def patterned(rng: Generator, page: grounds.Map, height: float, most: float) -> 
         if rng.random() < 0.2:
             ridge = ridge * (np.sin(along * np.float32(2 * np.pi / max(2.0, pitch * rng.uniform(0.4, 2)))) > 0)
         if rng.random() < 0.3:
-            ridge = ridge * np.clip(0.6 + grounds.noise(rng, page.shape, 2 * height), 0, 1)  # type: ignore[arg-type]
+            ridge = ridge * np.clip(0.6 + backgrounds.noise(rng, page.shape, 2 * height), 0, 1)  # type: ignore[arg-type]
         page = page * (1 - np.float32(strength) * ridge)
     return np.asarray(page, np.float32)
 
 
-def lined(rng: Generator, page: grounds.Map, height: float, base: float, strength: float) -> grounds.Map:
+def add_rules(rng: Generator, page: backgrounds.Map, height: float, base: float, strength: float) -> backgrounds.Map:
     """Rules below, above and through, edges of boxes, squares."""
     h, w = page.shape
     cover = np.zeros((h, w), np.uint8)

@@ -86,7 +86,7 @@ def figures(said: NDArray[np.float32], heat: float, texts: Sequence[str]) -> dic
 def differences(networks: dict[str, bytes], x: NDArray[np.uint8]) -> dict[str, float]:
     """For each pair of (kind on package) the share of strips that both read alike."""
     read = {}
-    for name, out in runtimes.answers(networks, x, line_recognizer.network).items():
+    for name, out in runtimes.logits_by_runtime(networks, x, line_recognizer.network).items():
         rows = out.reshape(-1, line_recognizer.FRAMES, line_recognizer.SCORES)
         read[name] = [line_recognizer.decode_texts(softmax(row, 1.0))[0][0] for row in rows]
     return {
@@ -97,10 +97,10 @@ def differences(networks: dict[str, bytes], x: NDArray[np.uint8]) -> dict[str, f
 
 def golden_strips() -> NDArray[np.uint8]:
     """What a sound network reads one known way, drawn by the project."""
-    return np.stack([drawn(handwriting.Writer(seed), text) for seed, text in enumerate(GOLDEN)])
+    return np.stack([draw_strip(handwriting.Writer(seed), text) for seed, text in enumerate(GOLDEN)])
 
 
-def drawn(writer: handwriting.Writer, text: str, gap: float = 0.0) -> Grey:
+def draw_strip(writer: handwriting.Writer, text: str, gap: float = 0.0) -> Grey:
     """A number on plain paper as a strip; `gap` (in heights) moves digits apart, or, below 0, into each other."""
     page = np.full((60, 300), 215, np.uint8)
     x = 12.0

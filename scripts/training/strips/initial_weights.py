@@ -20,13 +20,13 @@ STRIPS = 1_000
 Layers = list[tuple[NDArray[np.float32], NDArray[np.float32]]]
 
 
-def known(path: str) -> Layers:
+def load_layers(path: str) -> Layers:
     """Kernels and biases of the network whose manifest is at `path`, or of the `bundled` one. Raises ModelError."""
     manifest = bundled("strips") if path == "bundled" else Path(path)
     return weights.layers(read_file(manifest.parent, read_manifest(manifest).files["int8"]))
 
 
-def begin(model: Any, known: Layers, strips: NDArray[np.uint8]) -> None:
+def restore(model: Any, known: Layers, strips: NDArray[np.uint8]) -> None:
     """Give `model` the weights of a network that is known; in place.
 
     What ships has each normalisation folded into the convolution before it. It is found again by `strips`
