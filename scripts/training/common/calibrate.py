@@ -1,4 +1,4 @@
-"""Confidence that means what it says: temperature scaling on held-out training crops."""
+"""Calibrates confidence: temperature scaling on held-out training crops."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Logits = NDArray[np.float32]
 
 
 def temperature(logits: Logits, labels: Labels) -> float:
-    """What to divide logits (n, 11) by so that their likelihood is greatest (Guo et al., 2017), to 1 %."""
+    """The divisor of logits (n, 11) with the greatest likelihood of `labels` (Guo et al., 2017), to 1 %."""
     tried = np.exp(np.linspace(np.log(0.2), np.log(3.0), 272))
     return round(float(tried[np.argmin([loss(logits, labels, float(t)) for t in tried])]), 3)
 
@@ -25,6 +25,7 @@ def loss(logits: Logits, labels: Labels, temperature: float) -> float:
 
 
 def figures(logits: Logits, labels: Labels, temperature: float) -> dict[str, float]:
+    """Share that is right and expected calibration error of logits (n, 11) at this temperature."""
     found = softmax(logits, temperature)
     return {
         "right": round(evaluate.accuracy(found, labels), 5),

@@ -1,4 +1,4 @@
-"""A trained Keras network -> the float32 and int8 .tflite files that ship."""
+"""Converts a trained Keras network to float32 and int8 .tflite files."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from scripts.training.digits import net
 def to_tflite(
     trained: Any, sample: NDArray[np.uint8], build: Callable[[int | None], Any] = net.build
 ) -> dict[str, bytes]:
-    """By kind the bytes of a .tflite file, batch 1. `sample` (n, h, w) or (n, h, w, channels) uint8 stands for what
-    the daemon will see; `build` makes the network that was trained, for a batch size.
+    """By kind the bytes of a .tflite file, batch 1. `sample` (n, h, w) or (n, h, w, channels) uint8 is typical
+    input, for the quantisation; `build` builds the trained network for a batch size.
 
-    int8 takes the picture's bytes as they are: its input is uint8 with scale 1/255 and zero point 0.
+    The int8 network takes the picture's bytes: its input is uint8 with scale 1/255 and zero point 0.
     """
     import tensorflow as tf
 

@@ -1,7 +1,7 @@
-"""The network that `edge-daemon bench` measures all others by: one op, the brightest pixel of a picture.
+"""Makes the network with which `edge-daemon bench` compares all others: one operator, the brightest pixel.
 
 python -m scripts.training.common.floor (in .venv-train) writes models/floor.tflite and says which size and hash
-edge_daemon/bench.py must name.
+edge_daemon/tools/bench.py must name.
 """
 
 from __future__ import annotations

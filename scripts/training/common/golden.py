@@ -1,4 +1,4 @@
-"""The golden pictures: ink that the project draws itself, which a sound model reads one known way."""
+"""The golden pictures: drawn by the project, with known answers of an intact model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from edge_daemon.sources.simulated import handwriting
 CELL = 48
 """Width and height of one golden picture in px."""
 _WRITERS = (3, 11)
+"""Seeds of the two writers."""
 
 
 def inks() -> list[Grey]:

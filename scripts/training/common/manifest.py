@@ -1,4 +1,4 @@
-"""Write what ships into models/: networks, golden sheet, manifest. Old files of the model are removed."""
+"""Writes a model folder: networks, golden sheet, manifest. Older files of the same model are removed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAME = "digits"
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A manifest with all that it says, also to people."""
+    """All keys of a manifest, also those for people."""
     facts: dict[str, Any] = json.loads(path.read_text())
     return facts
 
@@ -39,7 +39,7 @@ def write(
 ) -> Path:
     """Write the digit model into `folder` and return the manifest's path.
 
-    It was trained on all of sets.py, unless `other` facts say otherwise.
+    `other` keys replace or add to the usual ones: by default the model was trained on all sets of sets.py.
     """
     facts = {
         "labels": [*LABELS],

@@ -1,4 +1,4 @@
-"""Make many samples at once, on all processors."""
+"""Makes samples in several processes at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import cv2
 
 Made = TypeVar("Made")
 
-_maker: list[Callable[[int], Any]] = []  # what a worker process makes samples with
+_maker: list[Callable[[int], Any]] = []  # the function of this worker process
 
 
 def map_parallel(

@@ -1,4 +1,4 @@
-"""The same network on every TFLite interpreter at hand: do they agree?"""
+"""Runs a network on every installed TFLite interpreter and compares the results."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from edge_daemon.inference.runtime import RUNTIMES, find_runtime
 
 
 def logits(content: bytes, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(n, 28, 28, VIEWS) -> (n, 11) on the interpreter that the daemon would take."""
+    """(n, 28, 28, VIEWS) -> (n, 11) on the interpreter that the daemon uses."""
     return digit_network(find_runtime(), content, "the network").logits(pictures)
 
 
 def installed_packages() -> list[str]:
-    """Packages of interpreters that are there."""
+    """The installed packages with an interpreter."""
     found = []
     for package in RUNTIMES:
         try:
@@ -38,9 +38,9 @@ def installed_packages() -> list[str]:
 def logits_by_runtime(
     networks: dict[str, bytes], pictures: NDArray[np.uint8], load: Callable[[Any, bytes, str], Network]
 ) -> dict[str, NDArray[np.float32]]:
-    """The logits that each network gives on each interpreter, by "kind on package".
+    """The logits of each network on each interpreter, by "kind on package".
 
-    Each interpreter has a process of its own: in one process with the other and TensorFlow, tflite-runtime fails.
+    Each interpreter runs in a process of its own: tflite-runtime fails in one process with the other or TensorFlow.
     """
     said: dict[str, NDArray[np.float32]] = {}
     for package in installed_packages():

@@ -1,4 +1,4 @@
-"""The weights of a shipped network, to go on training from: a .tflite file -> what Keras takes."""
+"""Reads the weights of a .tflite file in the form that Keras takes, to continue training from them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from scripts.training.digits import net
 Weights = list[NDArray[np.float32]]
 
 LAYERS = {"CONV_2D": (1, 2, 3, 0), "FULLY_CONNECTED": (1, 0)}
-"""Ops that have weights, and how Keras orders their axes."""
+"""Operators with weights, and the order of their axes in Keras."""
 
 
 def read_weights(content: bytes) -> Weights:
     """Kernels and biases of a float32 .tflite file of net.build, as a folded network takes them.
 
-    Raises ValueError where it is another network.
+    Raises ValueError if it is a network of another shape.
     """
     found = [array for kernel, bias in layers(content) for array in (kernel, bias)]
     wanted = [tuple(weight.shape) for weight in net.folded().get_weights()]
@@ -31,7 +31,7 @@ def layers(content: bytes) -> list[tuple[NDArray[np.float32], NDArray[np.float32
 
     interpreter = Interpreter(
         model_content=content,
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,  # they would hide the ops
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,  # they would hide the operators
     )
     interpreter.allocate_tensors()
     scales = {
@@ -46,7 +46,7 @@ def layers(content: bytes) -> list[tuple[NDArray[np.float32], NDArray[np.float32
 
 
 def dequantise(values: NDArray[np.generic], scales: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What quantised weights stand for: a scale for each output channel, their first axis, and no zero point."""
+    """Quantised weights as float32: one scale for each output channel (their first axis), no zero point."""
     if len(scales) == 0:
         return np.asarray(values, np.float32)
     return np.asarray(values, np.float32) * scales.reshape(-1, *[1] * (values.ndim - 1))

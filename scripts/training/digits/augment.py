@@ -1,7 +1,7 @@
-"""What pens, paper, cameras and segmentation do to a glyph, before the normaliser sees it. All light on black.
+"""Degrades a glyph as pens, paper, cameras and segmentation do, before normalisation. All light on black.
 
-Ranges are those of a 40 px glyph in a 64 px picture. Half of the training digits go through `heavy`, the other half
-stay as they were written: more kinds of ink beat more augmentation.
+Ranges are those of a 40 px glyph in a 64 px picture. Half of the training digits go through `degrade`, the other half
+stay as written: more kinds of handwriting helped more than more augmentation.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LOW_RESOLUTION = (7.0, 18.0)
 
 
 def degrade(ink: Grey, rng: Generator) -> Grey:
-    """One glyph (h, w) uint8 as another pen, another sheet and a worse camera would have had it; of varying size."""
+    """A glyph (h, w) uint8 as if by another pen, on another sheet and by a worse camera; of varying size."""
     glyph = change_pen_width(elastic_distortion(place(ink, rng), rng), rng)
     if rng.random() < 0.08:
         glyph = break_strokes(glyph, rng)
@@ -32,7 +32,7 @@ def degrade(ink: Grey, rng: Generator) -> Grey:
 
 
 def thick_pen(ink: Grey, rng: Generator) -> Grey:
-    """By a pen as wide as two fifths of the glyph's height, which only a 1 survives."""
+    """By a pen as wide as two fifths of the glyph's height: only a 1 stays legible."""
     return photograph(change_pen_width(elastic_distortion(place(ink, rng), rng), rng, THICK_PENS), rng)
 
 
@@ -118,7 +118,7 @@ def break_strokes(glyph: Grey, rng: Generator) -> Grey:
 
 
 def add_debris(glyph: Grey, rng: Generator) -> Grey:
-    """What is left of boxes, neighbours and dirt beside a glyph."""
+    """Adds remains of boxes, neighbours and dirt beside a glyph."""
     glyph = np.rot90(glyph, turns := int(rng.integers(4))).copy()
     columns = np.flatnonzero(glyph.any(axis=0))
     edge = int(columns[-1]) if len(columns) else SIDE // 2

@@ -1,4 +1,4 @@
-"""Glyphs to train the digit network on, cut out of scenes by the daemon's own segmenter behind its own sieve."""
+"""Training glyphs for the digit network, cut out of scenes by the daemon's own segmenter and sieve."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scripts.training.digits import sets
 from scripts.training.scenes import page, scene
 
 OTHERS = 8
-"""Glyphs that are no digit from one scene at most: clutter must not outweigh writing."""
+"""Glyphs without a digit, at most, from one scene: clutter must not outweigh writing."""
 
 Pictures = NDArray[np.uint8]
 
@@ -39,5 +39,5 @@ def _glyphs(source: page.Sources, seed: int, index: int) -> tuple[Pictures, sets
 
 @cache
 def _sieve() -> Sieve:
-    """One for each process: an interpreter does not outlive a fork."""
+    """One for each process: an interpreter cannot be used after a fork."""
     return Sieve()

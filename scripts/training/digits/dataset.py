@@ -1,4 +1,4 @@
-"""From crops to what the network is fed: normalised pictures, plain and degraded, made once and kept on disk."""
+"""Makes the training pictures of the digit network from crops: normalised, plain and degraded, kept on disk."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from scripts.training.scenes import backgrounds, distractors, fonts, layouts, pa
 Pictures = NDArray[np.uint8]
 
 HELD_OUT = 25
-"""Every 25th crop of each set is kept from training: early stopping and calibration look at those only."""
+"""Every 25th crop of each set is held out: early stopping and calibration use only those."""
 BLIND = 0.3
 """Share of training pictures that show only the first view."""
 PRINTED, LETTERS, SYNTHETIC, EXTRA = 0.12, 0.04, 0.08, 0.10
-"""Shares of training beside those of sets.py. --extra comes on top, with its share."""
+"""Shares of training besides those of sets.py; EXTRA only with --extra."""
 COARSE, FAT = 0.08, 0.02
-"""Shares of digits in few pixels, and of 1s by fat pens: they alone were a third of what was refused of clean crops."""
+"""Shares of digits in few pixels, and of 1s by thick pens: before, a third of all rejected clean crops were these."""
 SCENES, CHECK_SCENES = 4_000, 200
-"""Scenes that glyphs are cut from, to train on and to look at."""
+"""Scenes that glyphs are cut from, for training and for the held-out part."""
 CUT_DIGITS, CUT_OTHERS = 0.25, 0.08
-"""Shares of the digits in scenes, and of what is none there: clutter that passed the sieve, halves, pairs."""
+"""Shares of digits from scenes, and of other ink from scenes: clutter that passed the sieve, halves, pairs."""
 
 
 DEGRADATIONS = {"heavy": augment.degrade, "coarse": augment.low_resolution, "fat": augment.thick_pen}
-"""By kind what is done to written digits."""
+"""Kind of part -> how its digits are degraded."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +63,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stock:
-    """What pictures are made from."""
+    """Crops and fonts that pictures are made from."""
 
     inks: list[Grey]
     labels: sets.Labels
@@ -71,7 +71,7 @@ class Stock:
 
 
 def make(data: Path, extra: Path | None, work: Path, seed: int, workers: int) -> tuple[list[Part], Part]:
-    """(parts to train on, the held-out part). Made anew only when crops or the code that makes them changed."""
+    """(parts to train on, the held-out part). Made again only if crops or the code that makes them changed."""
     path = work / f"pictures-{_fingerprint(data, extra, seed)}.npz"
     if not path.exists():
         work.mkdir(parents=True, exist_ok=True)
@@ -89,8 +89,8 @@ def make(data: Path, extra: Path | None, work: Path, seed: int, workers: int) ->
 
 
 def draw(parts: list[Part], count: int, rng: Generator) -> tuple[Pictures, sets.Labels]:
-    """About `count` pictures, from each part its share, shifted by up to 1 px, shuffled; BLIND of them without the ink
-    as it is, so that the network does not lean on it: it is there that writers differ."""
+    """About `count` pictures, each part with its share, shifted by up to 1 px, shuffled. The share BLIND has only the
+    first view, so that the network does not rely on the unnormalised ink, in which writers differ most."""
     total = sum(part.share for part in parts)
     xs, ys = [], []
     for part in parts:
@@ -185,7 +185,7 @@ def _picture(job: Job, stock: Stock, seed: int, index: int) -> tuple[Grey, int]:
 
 
 def ink_for(kind: str, stock: Stock, index: int, rng: Generator) -> tuple[Grey, int]:
-    """One crop and its label, as the daemon's segmenter might hand it over."""
+    """One crop and its label, like those of the daemon's segmenter."""
     if kind == "synthetic":
         return negatives.random_negative(rng, stock.inks, stock.labels), NOT_A_DIGIT
     if kind in ("printed", "letters"):
@@ -198,7 +198,7 @@ def ink_for(kind: str, stock: Stock, index: int, rng: Generator) -> tuple[Grey, 
 
 
 def _fingerprint(data: Path, extra: Path | None, seed: int) -> str:
-    """Of everything that the pictures depend on."""
+    """A hash of everything that the pictures depend on."""
     made_by = (
         normalise,
         augment,

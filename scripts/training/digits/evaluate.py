@@ -1,4 +1,4 @@
-"""How well a digit model reads crop sets that it was not trained on; scripts/evaluate shows it."""
+"""Evaluates a digit model on crop sets that it was not trained on; scripts/evaluate prints the figures."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def scores(classifier: Classifier, inks: Sequence[Grey]) -> Scores:
 
 
 def accuracy(found: Scores, labels: sets.Labels) -> float:
-    """Share that is read right; a digit that is refused is not."""
+    """Share that is read correctly; a rejected digit counts as wrong."""
     return float((found.argmax(axis=1) == labels).mean())
 
 

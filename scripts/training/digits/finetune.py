@@ -1,4 +1,4 @@
-"""A model that exists learns a person's hand, in minutes: `scripts/train --from MANIFEST --extra DIR`."""
+"""Fine-tunes a model on one person's handwriting, in minutes: `scripts/train digits --from MANIFEST --extra DIR`."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from scripts.training.digits import dataset, net, rehearsal
 
 STEPS, BATCH = 250, 128
 OWN = 0.25
-"""Share of a batch that is the person's own; the rest is rehearsed."""
+"""Share of a batch that is the person's crops; the rest are rehearsal pictures."""
 RATE = 5e-4
-"""Of learning, at the first step; it falls to nothing along a cosine."""
+"""Learning rate of the first step; it falls to 0 along a cosine."""
 PICTURES = 6_000
-"""To rehearse with."""
+"""Number of rehearsal pictures."""
 COPIES = 20
-"""Of each crop of one's own, degraded."""
+"""Degraded copies of each of the person's crops."""
 SMOOTHING = 0.05
-"""Of the labels, as in the training from nothing (net.trainer)."""
+"""Label smoothing, as in the full training (net.trainer)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BaseModel:
-    """The model to go on from."""
+    """The model that is fine-tuned."""
 
     path: Path
     facts: dict[str, Any]
-    """Its manifest, as it stands in the file."""
+    """All keys of its manifest."""
     content: bytes
     """Of its float32 network."""
     weights: weights.Weights
@@ -47,11 +47,11 @@ class BaseModel:
 
 
 def load_base(path: str) -> BaseModel:
-    """Raises ModelError where it is no model of ours with a float32 network."""
+    """Loads the model at `path`. Raises ModelError if it has no float32 network of ours."""
     found = find_model(path)[0]
     facts = read_manifest(found)
     if "float32" not in facts.files:
-        raise ModelError(f"{found} names no float32 network; only that can be trained on")
+        raise ModelError(f"{found} names no float32 network; only a float32 network can be fine-tuned")
     content = read_file(found.parent, facts.files["float32"])
     try:
         known = weights.read_weights(content)
@@ -61,7 +61,7 @@ def load_base(path: str) -> BaseModel:
 
 
 def run(args: argparse.Namespace) -> Path:
-    """Teach, convert and write the model; returns its manifest. Raises ModelError, or ValueError for the crops."""
+    """Fine-tunes, converts and writes the model; returns the manifest. Raises ModelError or ValueError (crops)."""
     began = time.monotonic()
     before = load_base(args.base)
     workers = os.cpu_count() or 1
@@ -81,18 +81,18 @@ def run(args: argparse.Namespace) -> Path:
     learnt = [*before.facts["trained_on"], {"set": "extra", "from": "its owner", "holds": f"{len(own[0].y)} digits"}]
     other = {
         "trained_on": learnt,
-        "strips": False,  # that network was not taught, and would outvote this one
+        "strips": False,  # the line reader has not learned this handwriting and would outvote the digit network
         "contradicts": contradiction_share(before, own[0]),
     }
     version = args.version or f"{before.facts['version']}+{time.strftime('%Y%m%d.%H%M')}"
     path = manifest.write(args.out, version, networks, before.temperature, figures, other)
-    say(f"wrote {path} after {time.monotonic() - began:.0f} s. What does it gain and lose?")
+    say(f"wrote {path} after {time.monotonic() - began:.0f} s. To compare it with the current model:")
     say(f"  edge-daemon samples compare {path} --report report/")
     return path
 
 
 def contradiction_share(before: BaseModel, own: dataset.Part) -> float:
-    """The share of the person's crops that the model took for another digit; at most a fifth: more is no allowance."""
+    """The share of the person's crops that the base model reads as another digit, at most 0.2."""
     said = runtimes.logits(before.content, own.x).argmax(axis=1)
     wrong = (said != own.y) & (said != NOT_A_DIGIT)
     return round(min(0.2, float(wrong.mean())), 3)
@@ -103,7 +103,7 @@ def finetune(
 ) -> tuple[Any, list[float]]:
     """The network after `steps`, and its loss in each tenth of them.
 
-    The person's digits are to be what their labels say, all others what the model called them before.
+    Targets: the labels for the person's digits, the base model's own probabilities for rehearsal pictures.
     """
     import keras
 

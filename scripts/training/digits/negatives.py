@@ -1,6 +1,6 @@
-"""Ink that is no digit, drawn or put together from digits: what the reader's lattice and a desk are full of.
+"""Draws ink that is no digit, or combines digits to it: what the reader's lattice and real desks contain.
 
-Left out is what a person would read as a digit out of context: a bar or a slash (1), a ring (0), a half 4 or 8.
+Shapes that a person would read as a digit are left out: a bar or a slash (1), a ring (0), a half 4 or 8.
 """
 
 from __future__ import annotations

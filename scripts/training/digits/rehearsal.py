@@ -1,8 +1,7 @@
-"""What a network is shown again while it learns a person's hand, so that it does not forget the rest.
+"""Pictures that a network sees again during fine-tuning, so that it does not forget other handwriting.
 
-All of it is drawn here, from the project's own strokes and from fonts: who corrects a hundred digits has no training
-sets. What the pictures are to be called is asked of the network as it was (Li & Hoiem, "Learning without forgetting",
-2016): what it knows of them is kept, also what only looks a little like something.
+All are drawn from the project's own strokes and from fonts: a person with a hundred corrected digits has no training
+sets. Their targets are the probabilities of the network before (Li & Hoiem, "Learning without forgetting", 2016).
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from scripts.training.digits import dataset, sets
 from scripts.training.scenes import fonts
 
 WRITERS = 400
-"""Of the drawn digits; each writes each digit once."""
+"""Number of simulated writers; each writes each digit once."""
 FIRST = 10_000
-"""The seed of the first of them: the golden pictures, and the digits that a model is compared on, are by others."""
+"""Seed of the first of them; the golden pictures and comparisons use other seeds."""
 SIDE = 64
 
 
@@ -30,7 +29,7 @@ def drawn_digits(writers: range) -> tuple[list[Grey], sets.Labels]:
 
 
 def rehearsal_parts(seed: int, workers: int, most: int) -> list[dataset.Part]:
-    """Parts to draw from, about `most` pictures in all."""
+    """Parts with about `most` pictures in all."""
     to_train, _ = fonts.split_held_back(fonts.files())
     stock = dataset.Stock(*drawn_digits(range(FIRST, FIRST + WRITERS)), to_train)
     shares = {"plain": 0.15, "heavy": 0.35, "synthetic": 0.20, "printed": 0.20, "letters": 0.10}
@@ -42,7 +41,7 @@ def rehearsal_parts(seed: int, workers: int, most: int) -> list[dataset.Part]:
 
 
 def own_parts(folder: Path, seed: int, workers: int, copies: int) -> list[dataset.Part]:
-    """A person's own crops, as they are and degraded `copies` times each. Raises ValueError where there are none."""
+    """A person's crops, unchanged and degraded `copies` times each. Raises ValueError if there are none."""
     stock = dataset.Stock(*sets.load_extra(folder), [])
     count = len(stock.inks)
     return [

@@ -1,4 +1,4 @@
-"""The training report: pictures to look at, beside the figures."""
+"""Writes the training report: figures and pictures on an HTML page."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def reliability(found: NDArray[np.float32], held_out: Part, path: Path) -> None:
 
 
 def worst(found: NDArray[np.float32], held_out: Part, path: Path) -> None:
-    """The mistakes that were made with the most confidence."""
+    """The wrong answers with the highest confidence."""
     from matplotlib import pyplot
 
     said = found.argmax(axis=1)

@@ -92,7 +92,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def train(parts: list[dataset.Part], held_out: dataset.Part, args: argparse.Namespace, work: Path) -> list[Any]:
-    """Train, or go on from the checkpoint in `work`. Returns what each epoch gave."""
+    """Trains, or continues from the checkpoint in `work`. Returns the figures of each epoch."""
     import keras
 
     state, checkpoint = work / "state.json", work / "checkpoint.keras"
@@ -101,7 +101,7 @@ def train(parts: list[dataset.Part], held_out: dataset.Part, args: argparse.Name
     kept = json.loads(state.read_text()) if state.exists() else {}
     if checkpoint.exists() and kept.get("recipe") == json.loads(json.dumps(recipe)):
         history, model = kept["history"], keras.models.load_model(checkpoint)
-        say(f"going on after epoch {len(history)}")
+        say(f"continuing after epoch {len(history)}")
     else:
         model = net.trainer(args.epochs * args.per_epoch // BATCH, args.seed)
     check = held_out.x, np.eye(net.CLASSES, dtype=np.float32)[held_out.y]
@@ -131,22 +131,24 @@ def train(parts: list[dataset.Part], held_out: dataset.Part, args: argparse.Name
 
 
 def should_stop(losses: Sequence[float]) -> bool:
-    """Whether the best epoch lies too far back."""
+    """Whether the best epoch is more than PATIENCE epochs ago."""
     return len(losses) > PATIENCE and int(np.argmin(losses)) < len(losses) - PATIENCE
 
 
 def load_best(work: Path) -> Any:
+    """The network of the epoch with the lowest loss on the held-out part."""
     import keras
 
     return keras.models.load_model(work / "best.keras")
 
 
 def equalise_classes(trained: Any, held_out: dataset.Part) -> NDArray[np.float32]:
-    """Make a trained network take all classes for equally likely (Saerens et al., 2002): it saw what is no digit
-    `lattice.NON_DIGIT_PRIOR` times as often as a digit. A crop alone is then not refused for that; the reader, which
-    sees where the glyph stands, has it back.
+    """Changes the bias of a trained network so that all classes are equally likely (Saerens et al., 2002).
 
-    Returns the logits (11,) that were taken, which held-out pictures, mixed like those of training, are judged with.
+    In training "no digit" is several times as common as one digit, so that the network rejects too many single crops.
+    The reader, which knows where a glyph stands, applies that prior again.
+
+    Returns the subtracted logits (11,): held-out pictures have the mixture of training and are evaluated with them.
     """
     said = np.asarray(trained.predict(held_out.x, batch_size=512, verbose=0), np.float32)
     taken = np.zeros(net.CLASSES, np.float32)

@@ -1,7 +1,7 @@
-"""What writing stands on and in front of, and what cameras make of it: paper, desks, textures, light, lenses.
+"""Draws backgrounds (paper, desks, textures), light, and the effects of a camera.
 
-Everything is procedural, a reflectance map (h, w) float32 in 0..1. Cluttered grounds follow the dead leaves model
-(Matheron, 1968; Lee, Mumford and Huang, 2001): shapes of all sizes over each other have the statistics of photographs.
+A background is a reflectance map (h, w) float32 in 0..1. Cluttered ones follow the dead leaves model (Matheron, 1968;
+Lee, Mumford and Huang, 2001): overlapping shapes of all sizes have the statistics of photographs.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def fractal(rng: Generator, size: Size, coarse: float, fine: float = 2.0, stretc
 
 
 def rotated(rng: Generator, size: Size, make: Texture, angle: float | None = None) -> Map:
-    """A ground at an angle."""
+    """A texture at an angle."""
     h, w = size
     side = int(np.hypot(h, w)) + 2
     big = make(rng, (side, side))
@@ -97,7 +97,7 @@ def wood(rng: Generator, size: Size) -> Map:
 
 
 def fabric(rng: Generator, size: Size) -> Map:
-    """Threads, and at times checks."""
+    """Threads, sometimes checks."""
 
     def cloth(rng: Generator, size: Size) -> Map:
         ys, xs = np.mgrid[: size[0], : size[1]].astype(np.float32)
@@ -171,7 +171,7 @@ def cloud(rng: Generator, size: Size) -> Map:
 
 
 def leaves(rng: Generator, size: Size) -> Map:
-    """Dead leaves: shapes of all sizes over each other, each with its grey and a soft or hard rim."""
+    """Dead leaves: overlapping shapes of all sizes, each in one grey."""
     h, w = size
     ground = np.asarray(rng.uniform(0.3, 0.7) + 0.2 * noise(rng, size, 200), np.float32)
     smallest, kind = rng.uniform(2, 20), rng.integers(4)
@@ -203,7 +203,7 @@ def leaves(rng: Generator, size: Size) -> Map:
 
 
 def scenery(rng: Generator, size: Size) -> Map:
-    """Two or three grounds in regions with hard or soft borders: sky over trees, a car before a wall."""
+    """Two to four textures in regions with hard or soft borders: sky over trees, a car before a wall."""
     ground = CLUTTER[rng.integers(len(CLUTTER))](rng, size)
     for _ in range(rng.integers(1, 4)):
         other = CLUTTER[rng.integers(len(CLUTTER))](rng, size)
@@ -220,7 +220,7 @@ CLUTTER: tuple[Texture, ...] = (plaster, wood, fabric, stripes, bricks, fur, clo
 
 
 def illuminate(rng: Generator, picture: Map) -> Map:
-    """Falling light, hard and soft shadows, glare."""
+    """Light falling off, hard and soft shadows, glare."""
     h, w = picture.shape
     ys, xs = np.mgrid[:h, :w].astype(np.float32)
     angle, fall = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.6)
@@ -256,7 +256,7 @@ def photograph(rng: Generator, picture: Map) -> Grey:
     exposed = np.clip(picture / np.float32(bright), 0, 1.3) ** np.float32(rng.uniform(0.7, 1.4))
     grey = exposed * np.float32(255 * np.sqrt(rng.uniform(0.1, 1.1)))
     grey += np.float32(np.exp(rng.uniform(-1.5, 1.9))) * rng.standard_normal(picture.shape, np.float32)
-    if rng.random() < 0.15:  # the noise of a bad camera is smoothed by its own chip
+    if rng.random() < 0.15:  # a cheap camera smooths its own noise
         grey = np.asarray(cv2.GaussianBlur(grey, (3, 3), 0), np.float32)
     shot = np.clip(grey, 0, 255).astype(np.uint8)
     if rng.random() < 0.7:

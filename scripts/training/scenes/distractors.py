@@ -1,4 +1,4 @@
-"""What is printed and scribbled beside numbers, or among them: words, signs, doodles, spots, ruled paper."""
+"""Draws what is on pages besides numbers: words, signs, doodles, spots, ruled paper."""
 
 from __future__ import annotations
 

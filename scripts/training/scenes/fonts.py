@@ -1,4 +1,4 @@
-"""Printed digits, and printed letters that are none, from the fonts of Debian packages."""
+"""Renders digits and letters with the fonts of Debian packages."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ PACKAGES: dict[str, str] = {
 """Debian package -> its folder under /usr/share/fonts. All in Debian main: free to render."""
 
 LETTERS = "ACEFGHKLMNPRTUVWXYacdefhkmnprtuvwxy&@#%$?+-×÷=()[]{}*<>äéßñ"
-"""Not digits. Left out is what may be one out of context: o O D Q l I i j J | / ! , s S z Z b B g q."""
+"""Not digits. Letters that look like digits are left out: o O D Q l I i j J | / ! , s S z Z b B g q."""
 
 _ROOT = Path("/usr/share/fonts")
 _NO_TEXT = re.compile("Symbol|Dingbat|D050000L|Siz|Smallcaps|Fallback|OCRB[EFX]")
@@ -70,7 +70,7 @@ def files(root: Path = _ROOT) -> list[Path]:
 
 
 def split_held_back(found: list[Path], every: int = 12) -> tuple[list[Path], list[Path]]:
-    """(to train on, held back to measure with), by folder, so that no family is in both."""
+    """(for training, held back for measuring); split by folder, so that no font family is in both."""
     folders = sorted({path.parent for path in found})
     random.Random(4).shuffle(folders)
     held = set(folders[::every])
@@ -94,7 +94,7 @@ def render(path: Path, char: str, size: int = 48) -> Grey:
 
 
 def render_character(path: Path, char: str, rng: Generator) -> Grey:
-    """A printed character. A zero is at times slashed or dotted, as on forms and meters."""
+    """A printed character. Some zeros are slashed or dotted, as on forms and meters."""
     import cv2
 
     ink = render(path, char)

@@ -1,4 +1,4 @@
-"""All the ways in which numbers stand on paper, and how often each is drawn."""
+"""Layouts of numbers on pages, and how often each is drawn."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def form(page: Page) -> None:
 
 
 def cheque(page: Page) -> None:
-    """An amount over a pattern of waves, in a running hand."""
+    """An amount over a guilloche pattern, with joined digits."""
     rng = page.rng
     waves(page)
     height = page.height * rng.uniform(0.25, 0.75)
@@ -171,7 +171,7 @@ def cheque(page: Page) -> None:
 
 
 def waves(page: Page) -> None:
-    """Guilloche."""
+    """A guilloche pattern."""
     rng = page.rng
     ys, xs = np.mgrid[: page.height, : page.width].astype(np.float32)
     strength = np.float32(rng.uniform(0.03, 0.25))

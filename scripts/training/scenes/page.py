@@ -1,4 +1,4 @@
-"""A sheet while it is written on: ink of one hand or press, and which pixels are which digit's."""
+"""A page that is drawn on: its pixels, and which pixels belong to which digit."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from scripts.training.scenes import backgrounds, fonts, writers
 Ids = NDArray[np.uint16]
 
 CROPS = {"mnist_train": 0.3, "bhmsds_digits": 0.25, "hwd1000": 0.1, "orand_raw": 0.35}
-"""Sets that scenes are written with, and how often."""
+"""Share of writers with crops of each set."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What scenes are written with."""
+    """Fonts and crops that scenes are drawn from."""
 
     fonts: Sequence[Path]
     crops: Sequence[Sequence[Sequence[Grey]]] = ()
     """For each training set ten lists of digits as ink."""
     shares: Sequence[float] = ()
-    """How often each set is taken."""
+    """Share of each set in `crops`."""
     characters: Sequence[Grey] = ()
     """Ink that is no digit."""
 
 
 def sources(data: Path, held: bool = False) -> Sources:
-    """What scenes are written with; `held`: by writers and in fonts that are kept from training."""
+    """Loads all sources; `held`: those of writers and fonts that are held back from training."""
     chosen = fonts.split_held_back(fonts.files())[int(held)]
     crops, shares, characters = [], [], []
     for entry in sets.SETS:
@@ -51,7 +51,7 @@ def sources(data: Path, held: bool = False) -> Sources:
 
 @dataclass(slots=True, eq=False)
 class Page:
-    """A sheet while it is written on."""
+    """A page and what has been drawn on it."""
 
     rng: Generator
     sources: Sources
@@ -70,7 +70,7 @@ class Page:
         return self.pixels.shape[1]
 
     def paste(self, cover: Grey, x: float, y: float, ink: float, identity: int = 0) -> None:
-        """Put ink of a contrast of `ink` (0..1) down; its top left corner may lie outside."""
+        """Draws `cover` with its top left corner at (x, y), clipped to the page; `ink` is the contrast, 0..1."""
         left, top = round(x), round(y)
         x0, y0 = max(0, left), max(0, top)
         x1, y1 = min(self.width, left + cover.shape[1]), min(self.height, top + cover.shape[0])
@@ -85,7 +85,7 @@ class Page:
             self.ids[window][part > 90] = identity
 
     def number(self, hand: writers.Writer, text: str, x: float, base: float, ink: float) -> float:
-        """Write digits (other characters of SIGNS too); returns where the pen ends."""
+        """Writes digits and SIGNS from (x, base) on; returns the pen's x at the end."""
         ids: list[int] = []
         drift = self.rng.normal(0, 0.02) * hand.height
         for char in text:
@@ -134,12 +134,12 @@ def blank_page(rng: Generator, sources: Sources, ground: backgrounds.Map) -> Pag
 
 
 def random_contrast(rng: Generator, faint: float = 0.12) -> float:
-    """How much darker than paper, from pencil to marker."""
+    """Contrast of ink, 0..1: from pencil to marker."""
     return float(np.clip(np.exp(rng.uniform(np.log(faint), 0.25)), faint, 0.95))
 
 
 def random_writer(page: Page, height: float, printed: float = 0.3) -> writers.Writer:
-    """Somebody, or some machine, that writes about `height` px high."""
+    """A writer or a font (with the probability `printed`), about `height` px high."""
     rng, sources = page.rng, page.sources
     if sources.fonts and rng.random() < printed:
         return writers.FontWriter(sources.fonts[rng.integers(len(sources.fonts))], height)
@@ -155,7 +155,7 @@ def random_digits(rng: Generator, most: int = 8) -> str:
 
 
 def random_height(page: Page, least: float = 10, most: float = 0.25) -> float:
-    """Of digits, px: small ones as often as large ones."""
+    """A height of digits in px: small ones as often as large ones."""
     return float(np.exp(page.rng.uniform(np.log(least), np.log(max(least + 4, most * page.height)))))
 
 

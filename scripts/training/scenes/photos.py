@@ -1,6 +1,7 @@
-"""Photographs without a digit, from the wallpapers of Debian packages: the world beside the paper.
+"""Scenes from photographs without digits: the wallpapers of Debian packages.
 
-Drawn textures are tamer than leaves, roofs and fur in a real lens; a sieve that never saw these finds 1s in grass.
+Drawn textures are simpler than leaves, roofs and fur through a real lens: a sieve trained without photographs finds 1s
+in grass.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def missing(root: Path = _ROOT) -> list[str]:
 
 
 def files(root: Path = _ROOT) -> list[Path]:
-    """Pictures of the packages, in a fixed order; without those that show digits, or next to nothing."""
+    """Pictures of the packages in a fixed order, without those that show digits or hardly anything."""
     found = sorted((root / "backgrounds").rglob("*.jpg")) + sorted((root / "backgrounds").glob("*.png"))
     return [p for p in found if p.stem not in SHOWS_DIGITS and p.parent.name not in _DRAWN]
 
@@ -38,13 +39,13 @@ def files(root: Path = _ROOT) -> list[Path]:
 def _picture(path: Path) -> Grey:
     picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if picture is None:
-        raise SystemExit(f"{path} is no picture; reinstall the Debian package that it belongs to")
+        raise SystemExit(f"{path} cannot be read as a picture; reinstall its Debian package")
     scale = min(1.0, 2400 / max(picture.shape))
     return np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def make_scene(rng: Generator, paths: list[Path]) -> Scene:
-    """Some part of some photograph, at some size, seen by some camera: nothing in it is a digit."""
+    """A random part of a random photograph at a random size; it contains no digit."""
     picture = _picture(paths[rng.integers(len(paths))])
     height, width = picture.shape
     share = float(np.exp(rng.uniform(np.log(0.15), 0.0)))

@@ -1,7 +1,7 @@
-"""Synthetic scenes with truth: numbers on paper among everything that is no number, as a camera would see them.
+"""Draws scenes with known contents: numbers on paper among other things, as a camera would see them.
 
-The daemon's own segmenter cuts these scenes up to make training samples (`glyph_samples`, sieve.py), so a network is
-trained on what it will be shown. Harder and more varied than real desks on purpose.
+The daemon's own segmenter cuts these scenes into training samples (`glyph_samples`, sieve/train.py), so that a network
+is trained on the same kind of input as in use. Scenes are harder and more varied than real desks on purpose.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ class PlacedNumber:
 
     text: str
     ids: tuple[int, ...]
-    """Of its digits, left to right, as in Scene.ids."""
+    """Its digits in Scene.ids, left to right."""
     box: Box
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """A picture and what is written in it."""
+    """A picture and its contents."""
 
     picture: Grey
     ids: Ids
-    """(h, w): 0 where there is no digit's ink; all other values are one digit each."""
+    """(h, w): 0 without a digit's ink; each other value is one digit."""
     labels: NDArray[np.int64]
-    """By id the digit; labels[0] is unused."""
+    """The digit of each id; labels[0] is unused."""
     numbers: tuple[PlacedNumber, ...]
 
 
 def make_scene(rng: Generator, sources: Sources) -> Scene:
-    """A picture (h, w) uint8 between 160x120 and 1280x960, and all that is written in it."""
+    """A picture (h, w) uint8 between 160x120 and 1280x960, with its contents."""
     size = random_size(rng)
     if rng.random() < 0.5 * EMPTY_SHARE:
         return photograph_page(rng, blank_page(rng, sources, backgrounds.scenery(rng, size)))
@@ -74,7 +74,7 @@ def random_size(rng: Generator) -> backgrounds.Size:
 
 
 def photograph_page(rng: Generator, page: Page) -> Scene:
-    """Lay the page on something, look at it from the side, in some light, through some lens."""
+    """Photographs a page: on a desk, from an angle, in random light, with a random lens."""
     h, w = page.pixels.shape
     onto = random_homography(rng, w, h)
     edge = cv2.BORDER_REPLICATE
@@ -96,7 +96,7 @@ def photograph_page(rng: Generator, page: Page) -> Scene:
 
 
 def random_homography(rng: Generator, w: int, h: int) -> NDArray[np.float64]:
-    """(3, 3) homography, page to picture: turned a little, seen from the side, at times smaller than the picture."""
+    """(3, 3) homography from page to picture: a small rotation and tilt; sometimes the page is smaller."""
     angle = np.radians(rng.normal(0, 3)) if rng.random() < 0.7 else 0.0
     scale = rng.uniform(0.6, 0.95) if rng.random() < 0.35 else rng.uniform(0.97, 1.1)
     middle = np.array([w / 2, h / 2]) + rng.normal(0, 0.04, 2) * np.array([w, h])
@@ -123,7 +123,7 @@ def cover_with_hand(rng: Generator, picture: backgrounds.Map, ids: Ids) -> backg
 
 
 def visible_numbers(page: Page, ids: Ids) -> tuple[PlacedNumber, ...]:
-    """The numbers of which something is left in the picture."""
+    """The numbers of which some ink is in the picture."""
     found = []
     for text, members in page.numbers:
         ys, xs = np.nonzero((ids >= members[0]) & (ids <= members[-1]))
@@ -134,10 +134,10 @@ def visible_numbers(page: Page, ids: Ids) -> tuple[PlacedNumber, ...]:
 
 
 def glyph_samples(made: Scene, keep: Filter | None = None) -> list[tuple[Grey, int]]:
-    """The glyph hypotheses that segment() offers for a scene, with their digit, or NOT_A_DIGIT.
+    """The glyphs that segment() finds in a scene, each with its digit or NOT_A_DIGIT.
 
-    What is clutter, half a digit or two is no digit. What is neither clearly (a digit with a bit of a line or of its
-    neighbour on it, or one that lost an end) is left out.
+    Clutter, half a digit and two digits are no digit. Unclear glyphs (a digit with a part of a line or of its
+    neighbour, or without an end) are left out.
     """
     patch = Patch(None, Frame(0, 0.0, 0.0, made.picture), made.picture, np.eye(3))
     whole = np.bincount(made.ids.ravel(), minlength=len(made.labels))
@@ -151,11 +151,11 @@ def glyph_samples(made: Scene, keep: Filter | None = None) -> list[tuple[Grey, i
 
 
 def label_glyph(box: Box, ink: Grey, made: Scene, whole: NDArray[np.int64]) -> int | None:
-    """What the ink in a box is: a digit 0..9, NOT_A_DIGIT, or None where one may argue."""
+    """The label of the ink in a box: a digit 0..9, NOT_A_DIGIT, or None if it is unclear."""
     x, y, w, h = box
     window = made.ids[y : y + h, x : x + w]
     inked = ink[: window.shape[0], : window.shape[1]] > 64
-    near = cv2.dilate(window, np.ones((3, 3), np.uint8))  # the lens makes strokes wider than they are
+    near = cv2.dilate(window, np.ones((3, 3), np.uint8))  # the lens makes strokes wider
     here = np.bincount(near[inked], minlength=len(whole))
     share = here / max(1, int(inked.sum()))
     best = int(share[1:].argmax()) + 1 if len(share) > 1 else 0

@@ -1,4 +1,4 @@
-"""Who wrote it: marks of one hand, from crops, from strokes or from a font, at any height."""
+"""Writers: draw digits and signs in one style, from crops, from strokes or from a font, at any height."""
 
 from __future__ import annotations
 
@@ -45,25 +45,25 @@ SIGNS: dict[str, Sequence[Points]] = {
     "%": [[(0.6, 0.0), (0.1, 1.0)], [(0.1, 0.1), (0.2, 0.2), (0.08, 0.25), (0.1, 0.1)], [(0.6, 0.8), (0.7, 0.9)]],
     "✓": [[(0.0, 0.6), (0.25, 0.95), (0.8, 0.0)]],
 }
-"""What stands between digits and is none, as polylines one digit high, baseline at y = 1."""
+"""Signs between digits, as polylines one digit high; the base line is y = 1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mark:
-    """One thing that a pen or press put on paper."""
+    """One drawn character or word."""
 
     cover: Grey
-    """(h, w): how much of each pixel is inked."""
+    """(h, w) uint8: how much ink each pixel has."""
     left: float
-    """Of the cover, from the pen's place on the base line, px."""
+    """Left edge of the cover, from the pen's position on the base line, px."""
     top: float
-    """Negative above the base line."""
+    """Top edge of the cover, px; negative above the base line."""
     advance: float
-    """Where the next mark may begin."""
+    """Distance to the pen's next position, px."""
 
 
 class Writer(Protocol):
-    """Somebody who writes digits and SIGNS about `height` px high."""
+    """Draws digits and SIGNS about `height` px high."""
 
     height: float
 
@@ -71,7 +71,7 @@ class Writer(Protocol):
 
 
 class FontWriter:
-    """A font."""
+    """Prints with a font."""
 
     def __init__(self, path: Path, height: float) -> None:
         self.height = height
@@ -93,13 +93,13 @@ class FontWriter:
 
 @lru_cache(maxsize=1024)
 def _relative_height(path: Path) -> float:
-    """Of an 8, in font sizes."""
+    """Height of an 8, relative to the font size."""
     _, top, _, bottom = fonts._font(path, 100).getbbox("8", anchor="ls")
     return max(0.3, float(bottom - top) / 100)
 
 
 class StrokeWriter:
-    """A writer of edge_daemon.sources.simulated.handwriting, who also knows SIGNS."""
+    """Writes with the strokes of edge_daemon.sources.simulated.handwriting, and SIGNS."""
 
     def __init__(self, rng: Generator, height: float, pen: float) -> None:
         self.height, self._rng, self._pen = height, rng, pen
@@ -125,10 +125,10 @@ class StrokeWriter:
 
 
 class CropWriter:
-    """Digits from crops of a training set, signs by strokes with about the same pen."""
+    """Writes digits with crops of a training set, and signs with strokes of about the same pen."""
 
     def __init__(self, rng: Generator, height: float, inks: Sequence[Sequence[Grey]]) -> None:
-        """`inks` by digit."""
+        """`inks`: for each digit its crops."""
         self.height, self._rng, self._inks = height, rng, inks
         self._level = rng.uniform(0.25, 0.6)
         self._shear, self._wide = rng.normal(0, 0.15), float(np.exp(rng.normal(0.05, 0.3)))
@@ -156,14 +156,14 @@ class CropWriter:
         big = cv2.warpAffine(ink, matrix, (width, height), flags=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
         if scale > 1.5:
             big = cv2.GaussianBlur(big, (0, 0), 0.35 * scale)
-        # what a pen writes has an edge, however large, and no crop's paper around it
+        # enlarged crops get a sharp edge, as a pen's ink has, and no paper around it
         level = self._level * float(np.percentile(big, 99 if scale > 1 else 97))
         big = np.clip((big.astype(np.float32) - level) * max(1.5, scale / 2) + 128, 0, 255).astype(np.uint8)
         return Mark(np.asarray(big, np.uint8), 0.0, -size, width + self._gap * self.height)
 
 
 def random_gap(rng: Generator, least: float) -> float:
-    """Between neighbours, in heights: some hands run together, most do not, some put digits far apart."""
+    """A distance between digits, in heights: some writers join digits, most do not, some write them far apart."""
     kind = rng.random()
     if kind < 0.2:
         return float(rng.uniform(least, 0.0))
@@ -171,7 +171,7 @@ def random_gap(rng: Generator, least: float) -> float:
 
 
 def draw_mark(lines: Sequence[handwriting.Stroke], pen: float, height: float, gap: float) -> Mark:
-    """Strokes in px, y = `height` on the base line -> what the pen leaves."""
+    """The ink of strokes in px; y = `height` is the base line."""
     points = np.concatenate(lines)
     margin = pen / 2 + 1
     left, top = points.min(axis=0) - margin
@@ -189,5 +189,5 @@ def resize(ink: Grey, side: float) -> Grey:
 
 
 def group_by_digit(inks: Sequence[Grey], labels: NDArray[np.int64]) -> list[list[Grey]]:
-    """Crops in ten lists."""
+    """Ten lists: the crops of each digit."""
     return [[ink for ink, label in zip(inks, labels, strict=True) if label == digit] for digit in range(10)]

@@ -27,19 +27,19 @@ from scripts.training.scenes import photos, scene
 NAME = "sieve"
 BATCH = 256
 CHECK = 400
-"""Scenes by held-back writers and fonts, for calibration and figures."""
+"""Scenes of held-back writers and fonts, for calibration and figures."""
 GOLDEN = 12
 """Pictures on the golden sheet."""
 PER_SCENE = 45
 """Pieces of ink taken from one scene at most: a lawn must not outweigh a page."""
 IS_DIGIT, IS_NONE = 0.6, 0.2
-"""Share of a piece's ink that is digits' ink: from here on it is one, up to here none; between, it is left out."""
+"""Share of digit ink in a piece: from the first on it is a digit, up to the second it is none; others are left out."""
 PART = 0.12
-"""A splinter with less of a digit's ink than this teaches nothing."""
+"""Pieces with a smaller share of a digit's ink than this are left out."""
 HANGS, WHOLE = 0.35, 0.7
-"""A digit that hangs on a line is one too: this much of the ink is its own, and this much of its ink is there."""
+"""A digit joined to a line is a digit too if the digit is at least HANGS of the ink and WHOLE of it is there."""
 BARE = 2.0
-"""Weight of a 1 in training: most bars are none, and yet it must not be lost."""
+"""Weight of a 1 in training: most bars are no digit, but a 1 must not be rejected."""
 
 
 class Samples(NamedTuple):
@@ -52,7 +52,7 @@ class Samples(NamedTuple):
 
 
 def label_scene(made: scene.Scene) -> Samples:
-    """Of the pieces of ink that the daemon finds in a scene PER_SCENE at most."""
+    """At most PER_SCENE of the pieces of ink that the daemon finds in a scene, with labels."""
     ink = contrast(made.picture)
     blobs = [blob for blob in find_blobs(ink) if looks_like_writing(blob, made.picture.shape)]
     near = cv2.dilate(made.ids, np.ones((3, 3), np.uint8)).astype(np.uint16)  # lenses widen strokes
@@ -66,7 +66,7 @@ def label_scene(made: scene.Scene) -> Samples:
 def label_blob(
     blob: Blob, ids: pages.Ids, near: pages.Ids, whole: NDArray[np.int64], labels: sets.Labels
 ) -> int | None:
-    """1 + the digit for a digit or a good part of it, 0 for none; None for what is mixed, or a splinter of a digit."""
+    """1 + the digit for a digit or a large part of it, 0 for other ink; None for mixed ink or a small part."""
     inked = blob.ink > 64
     window = (slice(blob.y, blob.y + blob.h), slice(blob.x, blob.x + blob.w))
     share = float((near[window][inked] > 0).mean()) if inked.any() else 0.0
@@ -82,7 +82,7 @@ Maker = Callable[[np.random.Generator], scene.Scene]
 
 
 def make(maker: Maker, count: int, seed: int, path: Path) -> Samples:
-    """Samples of `count` scenes, kept at `path`."""
+    """Samples of `count` scenes; kept at `path` and read from there the next time."""
     if not path.exists():
         made = pool.map_parallel(lambda index: label_scene(maker(np.random.default_rng([seed, index]))), range(count))
         np.savez(path, x=np.concatenate([m.x for m in made]), y=np.concatenate([m.y for m in made]))
@@ -91,13 +91,13 @@ def make(maker: Maker, count: int, seed: int, path: Path) -> Samples:
 
 
 def written_scenes(data: Path, held: bool = False) -> Maker:
-    """Makes scenes with writing; `held`: by writers and in fonts that are kept from training."""
+    """A maker of scenes with writing; `held`: of held-back writers and fonts."""
     source = pages.sources(data, held)
     return lambda rng: scene.make_scene(rng, source)
 
 
 def photo_scenes(held: bool = False) -> Maker:
-    """Makes scenes out of photographs; every fifth photograph is kept from training."""
+    """A maker of scenes from photographs; `held`: every fifth photograph, held back from training."""
     paths = [path for i, path in enumerate(photos.files()) if (i % 5 == 4) == held]
     return lambda rng: photos.make_scene(rng, paths)
 
@@ -158,19 +158,19 @@ def batches(samples: Samples, seed: int) -> Iterator[tuple[NDArray[np.float32], 
 
 
 def temperature(logits: NDArray[np.float32], truth: NDArray[np.uint8]) -> float:
-    """What to divide logits by so that the likelihood of the truth is greatest."""
+    """The divisor of logits with the greatest likelihood of the truth."""
     signed = np.where(truth > 0, -logits, logits)
     tried = np.exp(np.linspace(np.log(0.2), np.log(5.0), 200))
     return round(float(tried[np.argmin([np.logaddexp(0, signed / t).mean() for t in tried])]), 3)
 
 
 def logits(content: bytes, x: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(n,), on the interpreter that the daemon would take."""
+    """(n,), on the interpreter that the daemon uses."""
     return sieve.network(find_runtime(), content, "the sieve").logits(x)[:, 0]
 
 
 def differences(networks: dict[str, bytes], x: NDArray[np.uint8]) -> dict[str, float]:
-    """For each pair of (kind on package) how far apart their logits are: the 99th percentile."""
+    """For each pair of (kind on package) the 99th percentile of the difference of their logits."""
     said = runtimes.logits_by_runtime(networks, x, sieve.network)
     return {
         f"{a} - {b}": round(float(np.percentile(np.abs(said[a] - said[b]), 99)), 3) for a, b in combinations(said, 2)
@@ -178,7 +178,7 @@ def differences(networks: dict[str, bytes], x: NDArray[np.uint8]) -> dict[str, f
 
 
 def figures(chances: NDArray[np.float32], truth: NDArray[np.uint8]) -> dict[str, float]:
-    """On scenes by held-back writers and fonts: what passes at segment.MIN_CHANCE."""
+    """Shares that pass the threshold segment.MIN_CHANCE."""
     passed = chances >= MIN_CHANCE
     return {
         "kept from": MIN_CHANCE,
@@ -206,7 +206,7 @@ def write(folder: Path, version: str, networks: dict[str, bytes], check: Samples
 
 
 def golden_views() -> NDArray[np.uint8]:
-    """What a sound sieve answers one known way, drawn by the project: half of it digits, half lines of a table."""
+    """The golden pictures, drawn by the project: half digits, half lines of a table."""
     written, ruled = np.full((240, 480), 215, np.uint8), np.full((240, 480), 215, np.uint8)
     for i, text in enumerate(("20", "38", "64")):
         number = handwriting.Writer(i).number(text, 44)

@@ -1,4 +1,4 @@
-"""What a line stands on: plain paper, hatching, guilloche, dots, rules and boxes."""
+"""Backgrounds of lines: plain paper, hatching, guilloche, dots, rules and boxes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scripts.training.scenes import backgrounds
 
 
 def place_on_background(rng: Generator, cover: Grey, height: float, base: float) -> backgrounds.Map:
-    """Ink (h, w) on paper. `height` is a digit's, `base` where the line's foot is, both in px."""
+    """Puts ink (h, w) on paper. `height`: of a digit; `base`: y of the base line; both in px."""
     size = cover.shape[0], cover.shape[1]
     sheet = backgrounds.paper if rng.random() < 0.7 else backgrounds.SHEETS[rng.integers(len(backgrounds.SHEETS))]
     page = sheet(rng, size)

@@ -1,4 +1,4 @@
-"""Strips to train on: a line by one hand or press, on some ground, photographed, cut as the daemon cuts it."""
+"""Composes training strips: a written or printed line, on a background, photographed, cut as the daemon cuts it."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ LENGTHS = (0.09, 0.10, 0.14, 0.18, 0.16, 0.12, 0.07, 0.05, 0.03, 0.03, 0.015, 0.
 EMPTY = 0.12
 """Share of strips without any digit."""
 STROKED, PRINTED = 0.15, 0.14
-"""How often the hand is one of our own strokes, beside HANDS; how often it is a press."""
+"""Shares of lines drawn with our own strokes (besides CROP_SETS), and of printed lines."""
 STITCHED = 0.2
-"""How often a number is made of parts of lines that somebody wrote at one go."""
+"""Share of numbers made of stitched lines."""
 NEIGHBOURS = 0.2
-"""How often other writing reaches into the box."""
+"""Share of strips into which other writing reaches."""
 PUNCTUATION = ".,-=*+:()x÷%"
-"""Signs that are no digits. No slash: in some hands it is a 1."""
+"""Signs that are no digits. No slash: some writers write a 1 like that."""
 SUFFIXES = ("-", ".-", "=", ".", ",", ".=", "_", "_", "._", "--", ",-", ".--", "*", ":", "%", "#", "+")
-"""What stands behind a number."""
+"""Signs behind a number."""
 
 
 def compose_strip(rng: Generator, source: Sources) -> tuple[Grey, str]:
-    """One strip (strips.HEIGHT, strips.WIDTH) and the digits on it."""
+    """One strip (HEIGHT, WIDTH) and its digits."""
     while True:
         written = line_without_digits(rng, source) if rng.random() < EMPTY else number_line(rng, source)
         picture, box = photograph_line(rng, source, written)
@@ -44,7 +44,7 @@ def compose_strip(rng: Generator, source: Sources) -> tuple[Grey, str]:
 
 
 def number_line(rng: Generator, source: Sources) -> InkLine:
-    """A number with its marks, by a hand or a press."""
+    """A number with its punctuation, written or printed."""
     height = float(rng.uniform(22, 46))
     if source.stitched and rng.random() < STITCHED:
         return distort(rng, stitched_line(rng, source, height), 0.1, 1.5)
@@ -55,7 +55,7 @@ def number_line(rng: Generator, source: Sources) -> InkLine:
 
 
 def random_digits(rng: Generator) -> str:
-    """Uniform, or an amount (small first digit, zeros behind), or one with digits that recur."""
+    """Uniform digits, or an amount (small first digit, zeros at the end), or a few recurring digits."""
     count = 1 + int(rng.choice(len(LENGTHS), p=np.array(LENGTHS) / sum(LENGTHS)))
     kind = rng.random()
     if kind < 0.5:
@@ -71,7 +71,7 @@ def random_digits(rng: Generator) -> str:
 
 
 def add_punctuation(rng: Generator, text: str) -> str:
-    """With marks between, before and behind the digits."""
+    """Adds signs between, before and behind the digits."""
     if rng.random() < 0.3 and len(text) > 3:  # thousands
         point = str(rng.choice(list(".,' :")))
         for at in range(len(text) - 3, 0, -3):
@@ -87,7 +87,7 @@ def add_punctuation(rng: Generator, text: str) -> str:
 
 
 def handwritten_line(rng: Generator, source: Sources, text: str, height: float) -> InkLine:
-    """Marks side by side as a pen sets them: each as near to its neighbour as the hand of this line does."""
+    """A line by one writer: the distance between marks is typical of that writer."""
     pen = max(1.3, height * float(np.exp(rng.uniform(np.log(0.04), np.log(0.19)))))
     total = sum(CROP_SETS.values()) + STROKED
     own = rng.random() < STROKED / total
@@ -114,7 +114,7 @@ def handwritten_line(rng: Generator, source: Sources, text: str, height: float) 
 
 
 def stitched_line(rng: Generator, source: Sources, height: float) -> InkLine:
-    """Parts of lines as somebody wrote them: one, or two that stood near to each other, at times with a sign behind."""
+    """One stitched line, or two that were near each other; sometimes with signs behind."""
     first = int(rng.integers(len(source.stitched)))
     near = int(np.clip(first + rng.choice([-2, -1, 1, 2]), 0, len(source.stitched) - 1))
     parts = [source.stitched[first]]
@@ -139,12 +139,12 @@ def stitched_line(rng: Generator, source: Sources, height: float) -> InkLine:
 
 
 def make_mark(rng: Generator, source: Sources, hand: writers.Writer, char: str, pen: float) -> writers.Mark:
-    """A digit or sign by `hand`, or one that no hand is known for."""
+    """A digit or sign by `hand`, or by draw_sign where `hand` cannot."""
     return draw_sign(rng, source, char, hand.height, pen) if char in "$#'_" else hand.mark(char)
 
 
 def relative_sizes(rng: Generator, text: str) -> NDArray[np.float64]:
-    """Of each mark, relative: zeros at the end are at times small, lines grow or shrink."""
+    """Relative size of each mark: sometimes small zeros at the end, sometimes growing or shrinking lines."""
     sizes = np.ones(len(text))
     kind = rng.random()
     if kind < 0.18:
@@ -161,7 +161,7 @@ def relative_sizes(rng: Generator, text: str) -> NDArray[np.float64]:
 
 
 def printed_line(rng: Generator, source: Sources, text: str, height: float) -> InkLine:
-    """Printed."""
+    """A printed line."""
     if not source.fonts:
         return handwritten_line(rng, source, text, height)
     hand = writers.FontWriter(source.fonts[rng.integers(len(source.fonts))], height)
@@ -175,7 +175,7 @@ def printed_line(rng: Generator, source: Sources, text: str, height: float) -> I
 
 
 def line_without_digits(rng: Generator, source: Sources) -> InkLine:
-    """A line that holds no digit: nothing at all, letters, signs, scribbles."""
+    """A line without any digit: empty, letters, signs or scribbles."""
     height = float(rng.uniform(22, 46))
     kind = int(rng.choice(5, p=[0.2, 0.3, 0.2, 0.15, 0.15]))
     line = LineBuilder(height, 10)
@@ -209,7 +209,7 @@ def line_without_digits(rng: Generator, source: Sources) -> InkLine:
 
 
 def distort(rng: Generator, made: InkLine, shear: float, turn: float) -> InkLine:
-    """The line sheared, turned (sd `turn` degrees), stretched; cropped to what is written, with margins of a height."""
+    """The line sheared, rotated (sd `turn` degrees) and stretched; cropped with margins of 0.8 heights."""
     x, y, w, h = made.box
     lean, angle = rng.normal(0.06, shear) if shear > 0.1 else rng.normal(0, shear), np.radians(rng.normal(0, turn))
     wide = float(np.exp(rng.normal(0, 0.14)))
@@ -228,7 +228,7 @@ def distort(rng: Generator, made: InkLine, shear: float, turn: float) -> InkLine
 
 
 def photograph_line(rng: Generator, source: Sources, made: InkLine) -> tuple[Grey, Box]:
-    """A picture of the line on some ground, and the box that a segmenter, or a person, would put around it."""
+    """A picture of the line on a background, and the box that a segmenter or a person would draw around it."""
     box = random_box(rng, made)
     if rng.random() < NEIGHBOURS:
         made = add_neighbours(rng, source, made, box)
@@ -250,7 +250,7 @@ def photograph_line(rng: Generator, source: Sources, made: InkLine) -> tuple[Gre
 
 
 def add_neighbours(rng: Generator, source: Sources, made: InkLine, box: Box) -> InkLine:
-    """With parts of what is written above, below, before or behind reaching into `box`: nothing that could be read."""
+    """Adds parts of other writing above, below, before or behind that reach into `box`; too little to be read."""
     cover = made.cover.copy()
     x, y, w, h = box
     height = made.height
@@ -278,7 +278,7 @@ def add_neighbours(rng: Generator, source: Sources, made: InkLine, box: Box) -> 
 
 
 def paste(cover: Grey, mark: Grey, at: tuple[int, int]) -> None:
-    """Lay `mark` with its corner at (x, y) over `cover`, in place, as far as it lies on it."""
+    """Draws `mark` with its corner at (x, y) onto `cover`, in place, clipped to it."""
     x, y = at
     left, top = max(0, x), max(0, y)
     right, bottom = min(cover.shape[1], x + mark.shape[1]), min(cover.shape[0], y + mark.shape[0])
@@ -288,7 +288,7 @@ def paste(cover: Grey, mark: Grey, at: tuple[int, int]) -> None:
 
 
 def random_box(rng: Generator, made: InkLine) -> Box:
-    """A box around what is written: tight to generous, at times into the ink; not longer than a strip may be."""
+    """A random box around the writing: tight to generous, sometimes into the ink; not longer than a strip may be."""
     x, y, w, h = made.box
     reach = float(rng.choice([0.02, 0.08, 0.2, 0.45]))
     above, below = rng.uniform(-0.04, reach, 2) * made.height

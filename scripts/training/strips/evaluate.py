@@ -1,5 +1,4 @@
-"""How well the shipped strip network reads a folder of pictures that each hold one line:
-`python -m scripts.training.strips.evaluate --help`."""
+"""Evaluates the line reader on a folder of pictures with one line each."""
 
 from __future__ import annotations
 
@@ -47,7 +46,7 @@ def read(reader: line_recognizer.LineRecognizer, folder: Path) -> list[Read]:
 
 
 def threshold_for(found: Sequence[Read], precision: float) -> tuple[float, float]:
-    """The lowest confidence from which on so many are right, and the share of all pictures that it lets through."""
+    """The lowest confidence above which the share `precision` is right, and the share of all pictures above it."""
     ranked = sorted(found, key=lambda r: -r.confidence)
     right = np.cumsum([r.text == r.truth for r in ranked]) / np.arange(1, len(ranked) + 1)
     enough = np.flatnonzero(right >= precision)

@@ -1,4 +1,4 @@
-"""A trained strip network -> what ships: calibrated, converted, compared, with golden strips."""
+"""Calibrates, converts and compares a trained strip network, and writes it with its golden strips."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GOLDEN = ("2021", "905", "38", "117000", "64", "")
 
 
 class Samples(NamedTuple):
-    """Strips and what is written on them."""
+    """Strips and their texts."""
 
     x: NDArray[np.uint8]
     """(n, HEIGHT, WIDTH)"""
@@ -37,7 +37,7 @@ class Samples(NamedTuple):
 def write(folder: Path, work: Path, version: str, model: Any, sample: NDArray[np.uint8], check: Samples) -> Path:
     """Write the int8 network into `folder`, the same with the float32 one into `work`; returns the first's manifest.
 
-    `sample` (n, HEIGHT, WIDTH) stands for what the daemon will see, `check` is of held-back writers and fonts.
+    `sample` (n, HEIGHT, WIDTH) is typical input, for the quantisation; `check` is of held-back writers and fonts.
     """
     networks = convert.to_tflite(model, sample, net.build)
     said = {kind: logits(content, check.x) for kind, content in networks.items()}
@@ -59,13 +59,13 @@ def write(folder: Path, work: Path, version: str, model: Any, sample: NDArray[np
 
 
 def logits(content: bytes, x: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(n, FRAMES, SCORES), on the interpreter that the daemon would take."""
+    """(n, FRAMES, SCORES), on the interpreter that the daemon uses."""
     said = line_recognizer.network(find_runtime(), content, "the network").logits(x)
     return said.reshape(-1, line_recognizer.FRAMES, line_recognizer.SCORES)
 
 
 def temperature(said: NDArray[np.float32], texts: Sequence[str]) -> float:
-    """What to divide logits by so that the likelihood of the texts, over all ways to spell them, is greatest."""
+    """The divisor of logits with the greatest likelihood of the texts, over all alignments (CTC)."""
     tried = np.exp(np.linspace(np.log(0.5), np.log(3.0), 40))
     truth = net.targets(texts)
     losses = [np.minimum(np.asarray(net.loss(truth, said / np.float32(t))), 20.0).mean() for t in tried]
@@ -73,7 +73,7 @@ def temperature(said: NDArray[np.float32], texts: Sequence[str]) -> float:
 
 
 def figures(said: NDArray[np.float32], heat: float, texts: Sequence[str]) -> dict[str, float]:
-    """On held-back strips: right texts, and how far confidence is from the share that is right."""
+    """Share of correct texts, and expected calibration error."""
     best = [line_recognizer.decode_texts(softmax(out, heat))[0] for out in said]
     right = np.array([text == truth for (text, _), truth in zip(best, texts, strict=True)])
     sure = np.array([chance for _, chance in best])
@@ -96,7 +96,7 @@ def differences(networks: dict[str, bytes], x: NDArray[np.uint8]) -> dict[str, f
 
 
 def golden_strips() -> NDArray[np.uint8]:
-    """What a sound network reads one known way, drawn by the project."""
+    """The golden strips, drawn by the project: the answers of an intact network are known."""
     return np.stack([draw_strip(handwriting.Writer(seed), text) for seed, text in enumerate(GOLDEN)])
 
 

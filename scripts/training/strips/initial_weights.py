@@ -1,4 +1,4 @@
-"""A strip network to go on training from: the weights of one that ships, as float32 and with its normalisation back."""
+"""Restores a trainable network from a .tflite file: float32 weights, with batch normalisation unfolded again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edge_daemon.recognition.line_recognizer import read_manifest
 from scripts.training.common import weights
 
 STRIPS = 1_000
-"""By which the normalisation is found."""
+"""Strips from which the statistics of the normalisation are measured."""
 
 
 Layers = list[tuple[NDArray[np.float32], NDArray[np.float32]]]
@@ -27,18 +27,18 @@ def load_layers(path: str) -> Layers:
 
 
 def restore(model: Any, known: Layers, strips: NDArray[np.uint8]) -> None:
-    """Give `model` the weights of a network that is known; in place.
+    """Sets the weights of `model` to `known`, in place.
 
-    What ships has each normalisation folded into the convolution before it. It is found again by `strips`
-    (n, HEIGHT, WIDTH): as batches will have it, with what was folded as its offset. Blocks that the other network has
-    not (strips_net.further) stay as they are, and add nothing. Raises ModelError where it is another network.
+    A .tflite file has each normalisation folded into the convolution before it. Its mean and variance are measured on
+    `strips` (n, HEIGHT, WIDTH). Blocks that the other network does not have (net.build: further) are not changed; they
+    add nothing. Raises ModelError if the shapes differ.
     """
     import keras
 
     every = convolutions(model)
     pairs = every if len(every) == len(known) else [pair for pair in every if not is_further(pair[1])]
     if [layer.kernel.shape for layer, _ in pairs] != [kernel.shape for kernel, _ in known]:
-        raise ModelError("--from: that is a network of another shape; it cannot be gone on from")
+        raise ModelError("--from: this network has another shape; training cannot continue from it")
     shown = strips[:STRIPS, ..., None].astype(np.float32) / 255
     for (layer, norm), (kernel, bias) in zip(pairs, known, strict=True):
         if norm is None:
@@ -51,12 +51,12 @@ def restore(model: Any, known: Layers, strips: NDArray[np.uint8]) -> None:
 
 
 def is_further(norm: Any) -> bool:
-    """Whether a normalisation is that of a block that a network may lack."""
+    """Whether a normalisation belongs to a block that a network may lack."""
     return norm is not None and norm.name.startswith("further")
 
 
 def convolutions(model: Any) -> list[tuple[Any, Any]]:
-    """Each convolution and the normalisation behind it, or None, in their order."""
+    """Each convolution with the normalisation after it, or None, in order."""
     layers = [layer for layer in model.layers if type(layer).__name__ in ("Conv2D", "BatchNormalization")]
     return [
         (layer, following if type(following).__name__ == "BatchNormalization" else None)

@@ -1,4 +1,4 @@
-"""One hand for a whole line, and the line while it is written."""
+"""Draws a line of digits with one writer's crops, mark by mark."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class InkLine:
     height: float
     """Of a digit, px."""
     box: Box
-    """Of what is written."""
+    """Of the writing."""
 
 
 class LineWriter:
-    """One writer out of many writers' crops: the same few exemplars come back, with one slant, width and pen."""
+    """Imitates one writer with the crops of many: a few crops, used repeatedly, with one slant, width and pen."""
 
     def __init__(self, rng: Generator, source: Sources, height: float) -> None:
         self.height, self._rng = height, rng
@@ -55,7 +55,7 @@ class LineWriter:
 
 
 def crops_of_one_cheque(rng: Generator, inks: Sequence[Grey], labels: NDArray[np.int64]) -> list[list[Grey]]:
-    """By digit the crops nearest to some place in the row of all cheques' digits: mostly of one cheque, or two."""
+    """By digit the crops nearest to a random place in the order of all cheque digits: mostly of one or two cheques."""
     middle = int(rng.integers(len(inks)))
     order = np.argsort(np.abs(np.arange(len(inks)) - middle), kind="stable")
     few = int(rng.choice([1, 1, 2]))
@@ -63,7 +63,7 @@ def crops_of_one_cheque(rng: Generator, inks: Sequence[Grey], labels: NDArray[np
 
 
 def with_pen_width(cover: Grey, pen: float) -> Grey:
-    """The same strokes about `pen` px wide: the edge of the ink is moved in or out, thin strokes are kept."""
+    """The same strokes about `pen` px wide: the edge of the ink moves in or out; thin strokes are kept."""
     wide = cv2.copyMakeBorder(cover, 4, 4, 4, 4, cv2.BORDER_CONSTANT)
     mask = cv2.threshold(wide, 110, 255, cv2.THRESH_BINARY)[1]
     inside = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
@@ -80,7 +80,7 @@ def scale_mark(mark: writers.Mark, by: float) -> writers.Mark:
 
 
 def draw_sign(rng: Generator, source: Sources, char: str, height: float, pen: float) -> writers.Mark:
-    """A sign that nobody's hand is known for: from a font, or as one stroke: an apostrophe, a long dash at the end."""
+    """A sign that no crops exist of: from a font, or one stroke (an apostrophe, a long dash at the end)."""
     if char == "'" or not source.fonts:
         return writers.draw_mark(
             [np.array([(0.08, 0.0), (0.0, 0.2)], np.float32) * np.float32(height)], pen, height, 1.0
@@ -93,7 +93,7 @@ def draw_sign(rng: Generator, source: Sources, char: str, height: float, pen: fl
 
 
 class LineBuilder:
-    """A line while it is written: each mark is pushed to the left until it is `space` away from the ink before it."""
+    """Builds a line: each mark is moved to the left until it is `space` away from the ink before it."""
 
     def __init__(self, height: float, count: int) -> None:
         self.height, self._base = height, int(1.9 * height)
@@ -131,7 +131,7 @@ class LineBuilder:
         self._links = [(link_point(before, True), link_point(self._last, False))] if before[2] else []
 
     def join(self, rng: Generator, pen: float) -> None:
-        """The pen was not lifted between the last two marks."""
+        """Connects the last two marks with a stroke, as if the pen was not lifted."""
         for a, b in self._links:
             near = self._ink_near(a), self._ink_near(b)
             bend = ((near[0][0] + near[1][0]) / 2, (near[0][1] + near[1][1]) / 2 + rng.normal(0, 0.1) * self.height)
@@ -155,6 +155,6 @@ class LineBuilder:
 
 
 def link_point(box: Box, leaves: bool) -> tuple[int, int]:
-    """Where a pen leaves a digit on its right, or comes to it from the left: near the top of it."""
+    """Where a connecting stroke leaves a digit on the right, or reaches it from the left: near its top."""
     x, y, w, h = box
     return (x + int(0.85 * w) if leaves else x + int(0.25 * w)), y + int(0.15 * h)

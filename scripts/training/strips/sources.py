@@ -1,4 +1,4 @@
-"""What strips are written with: fonts, crops by set, cheque digits in the order in which they stood, and as lines."""
+"""Loads what strips are drawn from: fonts, crops by set, cheque digits in written order, stitched lines."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from scripts.training.scenes import fonts, writers
 from scripts.training.strips.stitching import StitchedLine, stitch_lines
 
 CROP_SETS = {"cheque": 0.27, "mnist_train": 0.22, "bhmsds_digits": 0.14, "hwd1000": 0.06, "semeion": 0.02}
-"""How often a strip is written with each set's crops; `cheque` takes neighbours from the same cheque."""
+"""Share of strips that are drawn with crops of each set; `cheque`: crops of the same cheque."""
 MARGIN = 4
-"""Of a cheque crop in px."""
+"""Columns at both sides of a cheque crop that may show its neighbours, px."""
 CLEAN = 0.3, 0.38
-"""Of sets.is_clean: stricter than for scenes."""
+"""Arguments of sets.is_clean: stricter than for scenes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What strips are written with."""
+    """Fonts and crops that strips are drawn from."""
 
     fonts: Sequence[Path]
     cheque: tuple[Sequence[Grey], NDArray[np.int64]]
-    """Cheque digits as ink in the order in which they stood, and what they are."""
+    """Cheque digits as ink, in written order, and their labels."""
     stitched: Sequence[StitchedLine]
-    """Parts of lines as they were written."""
+    """Parts of lines, stitched from crops."""
     crops: dict[str, list[list[Grey]]]
     """By set ten lists of digits as ink."""
     characters: Sequence[Grey]
@@ -39,7 +39,7 @@ class Sources:
 
 
 def sources(data: Path, held: bool = False) -> Sources:
-    """What strips are written with; `held`: by writers and in fonts that are kept from training."""
+    """Loads all sources; `held`: those of writers and fonts that are held back from training."""
     crops: dict[str, list[list[Grey]]] = {}
     characters: list[Grey] = []
     cheque: tuple[list[Grey], NDArray[np.int64]] = ([], np.zeros(0, np.int64))
@@ -62,7 +62,7 @@ def sources(data: Path, held: bool = False) -> Sources:
 
 
 def without_neighbours(ink: Grey) -> Grey:
-    """A cheque crop less a margin where its neighbours look in, unless that would cost much of the digit itself."""
+    """A cheque crop without the margins that show its neighbours, unless that removes much of the digit itself."""
     if stands_alone(ink):
         return ink
     middle = ink.copy()
@@ -82,11 +82,11 @@ def stands_alone(ink: Grey) -> bool:
 
 
 def is_one(ink: Grey, digit: int) -> bool:
-    """Whether a cheque crop holds its digit alone; what is as wide as the crop and no zero is two."""
+    """Whether a cheque crop shows its digit alone; ink as wide as the crop that is no zero is two digits."""
     columns = np.flatnonzero((ink > 0.35 * max(1, int(ink.max()))).any(axis=0))
     return stands_alone(ink) and (digit == 0 or int(np.ptp(columns)) < 0.8 * ink.shape[1])
 
 
 def full(ink: Grey) -> Grey:
-    """Its darkest ink is 255: faint crops would bring their paper along."""
+    """Scales ink so that its darkest is 255: otherwise faint crops would bring their paper along."""
     return np.asarray(cv2.convertScaleAbs(ink, alpha=255 / max(1.0, float(np.percentile(ink, 99)))), np.uint8)

@@ -1,7 +1,7 @@
-"""Lines of digits put together again from crops that overlap: real hands, with the joints that a pen makes.
+"""Stitches overlapping digit crops together to lines: real handwriting, with the joints that a pen makes.
 
-ORAND's cheque digits lie in the set in the order in which they stood, and were cut with a wide margin: most crops show
-a part of the next digit. Where what two neighbours share is the same ink, they are laid over each other.
+ORAND's cheque digits are in the set in the order in which they were written, and were cut with a wide margin: most
+crops show a part of the next digit. Two neighbours are stitched where the part that both show is the same ink.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from edge_daemon.domain import Grey
 from edge_daemon.recognition.ink import contrast
 
 SCALES = np.exp(np.linspace(-0.5, 0.5, 21))
-"""Of a crop, relative to its neighbour: each was brought to the same size, whatever the size of its digit."""
+"""Scales that are tried of a crop relative to its neighbour: the set has resized every crop to the same size."""
 MIN_SHARED = 8
-"""Columns that two crops must share."""
+"""Columns that two crops must have in common."""
 MIN_CORRELATION = 0.86
-"""Correlation of what they share. Of 400 pairs of crops drawn by lot none reached 0.85; of neighbours 56 % do."""
+"""Least correlation of the common part. None of 400 random pairs of crops reached 0.85; 56 % of neighbours do."""
 PEAKS = 4
-"""Places at each scale that are looked at in full."""
+"""Positions at each scale whose correlation is computed in full."""
 PAPER_LEVEL = 60
-"""Of 255: less is the pattern of the paper."""
+"""Ink below this level (0..255) is the pattern of the paper."""
 END_SHARE = 0.4
-"""Share of the first and the last crop in which what is seen of other digits is cut off."""
+"""Share of the first and the last crop within which parts of other digits are cut off."""
 
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """How the next crop lies on one."""
+    """The position of a crop on the one before."""
 
     same: float
-    """Correlation of what both show, -1..1."""
+    """Correlation of the common part, -1..1."""
     scale: float
     x: int
     y: int
@@ -44,15 +44,15 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StitchedLine:
-    """Two digits or more as one pen wrote them."""
+    """Two or more digits as they were written."""
 
     cover: Grey
-    """Ink, light on black, cut to what is written."""
+    """Ink (h, w) uint8, light on black, cropped to the writing."""
     text: str
 
 
 def stitch_lines(crops: Sequence[Grey], labels: NDArray[np.int64]) -> list[StitchedLine]:
-    """What can be put together of `crops` (n, n) uint8, dark on light, in the order in which they stood."""
+    """All lines that can be stitched of `crops` (n, n) uint8, dark on light, in written order."""
     found = []
     for chain, overlaps in overlapping_runs(crops):
         cover = trim(*blend([crops[i] for i in chain], overlaps))
@@ -62,7 +62,7 @@ def stitch_lines(crops: Sequence[Grey], labels: NDArray[np.int64]) -> list[Stitc
 
 
 def overlapping_runs(crops: Sequence[Grey]) -> Iterator[tuple[list[int], list[Overlap]]]:
-    """Runs of at least two crops, and how each lies on the one before."""
+    """Runs of at least two overlapping crops, and the position of each crop on the one before."""
     chain, overlaps = [0], []
     for i, (here, following) in enumerate(itertools.pairwise(crops), 1):
         if (overlap := best_overlap(here, following)).same > MIN_CORRELATION:
@@ -77,7 +77,7 @@ def overlapping_runs(crops: Sequence[Grey]) -> Iterator[tuple[list[int], list[Ov
 
 
 def best_overlap(crop: Grey, following: Grey) -> Overlap:
-    """The best way to lay the left part of `following` on the right part of `crop`."""
+    """The position of the left part of `following` on the right part of `crop` with the highest correlation."""
     side = len(crop)
     best = Overlap(-1.0, 1.0, 0, 0)
     for scale in SCALES:
@@ -98,7 +98,7 @@ def best_overlap(crop: Grey, following: Grey) -> Overlap:
 
 
 def correlation(a: Grey, b: Grey, x: int, y: int) -> float:
-    """Of what `a` and `b`, with its corner at (x, y) of `a`, share; -1 where that is too little."""
+    """Correlation of the common part of `a` and of `b` at (x, y) of `a`; -1 if that part is too small."""
     high, low, right = max(0, y), min(len(a), y + len(b)), min(len(a), x + len(b))
     if right - x < MIN_SHARED or low - high < len(a) * 0.4:
         return -1.0
@@ -133,7 +133,7 @@ def blend(crops: Sequence[Grey], overlaps: Sequence[Overlap]) -> tuple[Grey, int
 
 
 def trim(picture: Grey, first: int, last: int) -> Grey | None:
-    """The ink of a line without what is seen of digits beyond its ends; None where they cannot be parted from it."""
+    """The ink of a line without parts of digits beyond its ends; None if these cannot be separated."""
     ink = contrast(picture)
     ink = np.asarray(cv2.convertScaleAbs(ink, alpha=255 / max(1.0, float(np.percentile(ink, 99)))), np.uint8)
     ink[ink < PAPER_LEVEL] = 0

@@ -32,7 +32,7 @@ CHECK = 4_000
 HIGHEST = 3e-3
 """Learning rate of the first cycle."""
 WIDTHS = (*range(48, 176, 16), 192, WIDTH)
-"""Of batches in px: short lines need not pay for the emptiness behind them."""
+"""Widths of batches in px: short lines need not be padded to the full width."""
 
 
 def _strip(source: sources.Sources, seed: int, index: int) -> tuple[Grey, str]:
@@ -40,7 +40,7 @@ def _strip(source: sources.Sources, seed: int, index: int) -> tuple[Grey, str]:
 
 
 def make(source: sources.Sources, first: int, count: int, seed: int, path: Path) -> None:
-    """Write strips number `first` to `first + count` of a seed to `path`, unless they are there."""
+    """Writes strips number `first` to `first + count` of a seed to `path`, unless the file exists."""
     if path.exists():
         return
     workers = int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))
@@ -64,7 +64,7 @@ Batch = tuple[NDArray[np.float32], NDArray[np.int32]]
 
 
 def batches(samples: export.Samples, rng: Generator) -> Iterator[Batch]:
-    """For ever, in a new order each time round."""
+    """Batches without end, in a new order in each epoch."""
     truth = net.targets(samples.texts)
     used = WIDTH - samples.x.any(axis=1)[:, ::-1].argmax(axis=1)
     groups = [
@@ -83,7 +83,7 @@ def batches(samples: export.Samples, rng: Generator) -> Iterator[Batch]:
 def degraded(x: NDArray[np.uint8], used: NDArray[np.int64], rng: Generator) -> NDArray[np.float32]:
     """Strips (n, HEIGHT, width), of which `used` columns are, as (n, HEIGHT, width', 1) in 0..1.
 
-    Each is stretched, made smaller at times (a box may be loose), moved, its greys bent, with noise.
+    Each is stretched, sometimes made smaller (a box may be loose), moved; its contrast is changed and noise added.
     """
     n = len(x)
     loose = np.where(rng.random(n) < 0.6, 1, rng.uniform(0.72, 1, n))
@@ -104,10 +104,10 @@ def degraded(x: NDArray[np.uint8], used: NDArray[np.int64], rng: Generator) -> N
 def train(
     samples: export.Samples, check: export.Samples, known: initial_weights.Layers | None, args: argparse.Namespace
 ) -> Any:
-    """A trained Keras model; goes on where it was interrupted.
+    """A trained Keras model; continues where it was interrupted.
 
-    In cycles, each with half the rate of the one before (warm restarts: Loshchilov and Hutter, 2017). What goes on from
-    a network that is `known` has had its first.
+    In cycles, each with half the rate of the one before (warm restarts: Loshchilov and Hutter, 2017). With `known`
+    weights the first cycle is left out.
     """
     import keras
     import tensorflow as tf
@@ -144,7 +144,7 @@ def train(
 
 
 def compile_for(model: Any, steps: int, highest: float) -> None:
-    """With a rate that climbs to `highest` in a tenth of the steps, then falls along a cosine."""
+    """Compiles with a rate that rises to `highest` in a tenth of the steps, then falls along a cosine."""
     import keras
 
     rate = keras.optimizers.schedules.CosineDecay(
