@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # Installs edge-daemon as a service on Raspberry Pi OS or Debian, Bookworm or newer, 64 bits.
 #
-#   sudo scripts/install.sh                      install; or finish what was interrupted
-#   sudo scripts/install.sh --upgrade            put this version in the place of the installed one, and go back if it fails
+#   sudo scripts/install.sh                      install, or finish an interrupted installation
+#   sudo scripts/install.sh --upgrade            replace the installed version; if that fails, go back to it
 #   sudo scripts/install.sh --uninstall          remove it; configuration and undelivered readings stay
 #   sudo scripts/install.sh --uninstall --purge  remove these too
 #
-#   --offline BUNDLE   take everything from a bundle made by scripts/bundle, without internet
-#   --with EXTRAS      also preview (a page to aim the camera), updates (models by URL), fast; such as preview,updates.
-#                      Remembered by later runs
-#   --coral            also what a Coral accelerator needs
-#   --dry-run          print every step and take none
+#   --offline BUNDLE   install from a bundle made by scripts/bundle, without internet
+#   --with EXTRAS      also install preview (a page to aim the camera), updates (models by URL), fast (a faster
+#                      interpreter). Example: --with preview,updates. Later runs remember them
+#   --coral            also install what a Coral accelerator needs
+#   --dry-run          print every step, change nothing
 #
-# Programs go to /opt/edge-daemon (each version beside the others), the configuration to /etc/edge-daemon, what the
-# service keeps to /var/lib/edge-daemon.
+# Programs are in /opt/edge-daemon (each version in a folder of its own), the configuration in /etc/edge-daemon, the
+# service's data in /var/lib/edge-daemon.
 set -Eeuo pipefail
 source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/install/steps.sh
@@ -29,16 +29,16 @@ while [ $# -gt 0 ]; do
         --uninstall) mode=uninstall ;;
         --purge) purge=yes ;;
         --coral) coral=yes ;;
-        --with) extras=${2:?"--with wants names: preview, updates, fast, with commas between them"} && shift ;;
+        --with) extras=${2:?"--with needs names: preview, updates, fast, separated by commas"} && shift ;;
         --dry-run) dry=yes ;;
-        --offline) bundle=${2:?"--offline wants the bundle that scripts/bundle made"} && shift ;;
+        --offline) bundle=${2:?"--offline needs a bundle made by scripts/bundle"} && shift ;;
         -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "$0" && exit ;;
         *) say "install.sh: unknown option $1; see install.sh --help" && exit 2 ;;
     esac
     shift
 done
 if [ "$purge" ] && [ $mode != uninstall ]; then
-    say "install.sh: --purge goes with --uninstall"
+    say "install.sh: --purge can only be used with --uninstall"
     exit 2
 fi
 if [ ! "$dry" ] && [ "$(id -u)" != 0 ]; then
@@ -55,20 +55,20 @@ if [ $mode = uninstall ]; then
     exit
 fi
 
-fits_this_system
-known_extras
+check_system
+read_extras
 version=$(identity)
 if [ $mode = install ] && other_version_is_installed "$version"; then
-    say "edge-daemon $(installed) is installed. To put $version in its place: sudo $0 --upgrade"
+    say "edge-daemon $(installed) is installed. To replace it with $version: sudo $0 --upgrade"
     exit
 fi
-packages_of_debian
-the_user
-the_programs "$version"
-the_self_test "$version"
-the_configuration "$version"
+install_debian_packages
+create_user
+install_programs "$version"
+run_self_test "$version"
+create_configuration "$version"
 switch_to "$version"
 remember_extras
 probation "$version"
 tidy "$version"
-next_commands
+print_next_commands

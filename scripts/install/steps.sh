@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154,SC2034  # install.sh and the files beside this one see each other's names
-# The steps of scripts/install.sh. Each can be taken again and again: what is done already is left alone.
+# The steps of scripts/install.sh. Each can be repeated: what is already done is skipped.
 
 opt=/opt/edge-daemon
 configuration=/etc/edge-daemon
@@ -9,24 +9,24 @@ udev=/usr/local/lib/udev/rules.d
 command=/usr/local/bin/edge-daemon
 user=edge-daemon
 ours=(edge-daemon.service "edge-daemon@*.service" edge-daemon-opinion.service)
-added="$opt/debian-packages" # those that were not there before us
+added="$opt/debian-packages" # packages that were not installed before
 remembered="$opt/extras"
 
-now="looking around"
+now="preparation"
 
 exec 3>&2
 say() { printf '%s\n' "$*" >&2; }
 
-# step WHAT: what the next lines do, for the person and for the message when they fail.
+# step WHAT: prints what the next lines do; the message of a failure repeats it.
 step() {
     now=$1
     say "- $1"
 }
 
-# run COMMAND...: do it; with --dry-run only say so.
+# run COMMAND...: runs the command; with --dry-run only prints it.
 run() {
     if [ "$dry" ]; then
-        printf '    %s\n' "$*" >&3 # what a command has to complain of may go elsewhere; what would be done may not
+        printf '    %s\n' "$*" >&3 # always to stderr, also where the output of commands is discarded
     else
         "$@"
     fi
@@ -36,7 +36,7 @@ on_failure() {
     trap 'failed $?' ERR
     trap 'trap - ERR EXIT; say ""; say "Interrupted while: $now. Run the same command again to finish."; exit 130' INT TERM
     [ "$dry" ] || { exec 9> /run/edge-daemon-install.lock && flock -n 9; } || {
-        say "install.sh: another one is at work; wait for it to end"
+        say "install.sh: another install.sh is running; wait until it has finished"
         exit 1
     }
 }
@@ -44,17 +44,17 @@ on_failure() {
 failed() {
     trap - ERR
     say "install.sh: this step failed (exit code $1): $now"
-    say "The lines above say why. What is installed and running is as it was. Put it right and run the same command again:"
-    say "it goes on where it stopped."
+    say "The lines above say why. The installed version has not been changed. Fix the cause and run the same command"
+    say "again: it continues where it stopped."
     exit 1
 }
 
-# from_bundle BUNDLE OPTION...: goes on with the install.sh of the bundle, a folder or a .tar.gz.
+# from_bundle BUNDLE OPTION...: continues with the install.sh of the bundle, a folder or a .tar.gz.
 from_bundle() {
     local place=$1 folder option rest=()
     shift
     if [ -f "$place" ]; then
-        unpacked=$(mktemp -d /var/tmp/edge-daemon-bundle.XXXXXX) # not local: also there when the script ends outside
+        unpacked=$(mktemp -d /var/tmp/edge-daemon-bundle.XXXXXX) # not local: the trap needs it after this function
         folder=$unpacked
         trap 'rm -rf "$unpacked"' EXIT
         tar -xzf "$place" -C "$folder" --strip-components=1
@@ -62,7 +62,7 @@ from_bundle() {
         folder=$place
     fi
     if [ ! -d "$folder/wheels" ]; then
-        say "install.sh: $place is no bundle; scripts/bundle makes one"
+        say "install.sh: $place is not a bundle; scripts/bundle makes one"
         exit 1
     fi
     while [ $# -gt 0 ]; do
@@ -73,28 +73,28 @@ from_bundle() {
     exit
 }
 
-fits_this_system() {
+check_system() {
     local architecture
     if ! command -v dpkg > /dev/null || ! command -v systemctl > /dev/null; then
-        say "install.sh: this is not Raspberry Pi OS or Debian with systemd. systemd/README.md tells how to install elsewhere."
+        say "install.sh: this is not Raspberry Pi OS or Debian with systemd. For other systems see systemd/README.md."
         exit 1
     fi
     architecture=$(dpkg --print-architecture)
     case $architecture in
         arm64 | amd64) ;;
         armhf | armel | i386)
-            say "install.sh: this system has 32 bits ($architecture), and the libraries that read digits need 64."
-            say "Write \"Raspberry Pi OS (64-bit)\" to the card with Raspberry Pi Imager, on a Pi 3, 4, 5, 400, 500 or Zero 2 W,"
-            say "and run this again there."
+            say "install.sh: this system has 32 bits ($architecture); the libraries need 64 bits."
+            say "Write \"Raspberry Pi OS (64-bit)\" to the SD card with Raspberry Pi Imager, on a Pi 3, 4, 5, 400, 500 or Zero 2 W,"
+            say "then run this again."
             exit 1
             ;;
         *)
-            say "install.sh: no libraries are built for $architecture; it must be arm64 or amd64"
+            say "install.sh: there are no libraries for $architecture; it must be arm64 or amd64"
             exit 1
             ;;
     esac
     if ! python3 -I -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then
-        say "install.sh: Python 3.11 or newer is needed, this is $(python3 -V 2>&1 || echo none)."
+        say "install.sh: Python 3.11 or newer is needed; this is $(python3 -V 2>&1 || echo none)."
         say "Upgrade to Debian 12 / Raspberry Pi OS Bookworm or newer."
         exit 1
     fi
@@ -102,14 +102,14 @@ fits_this_system() {
         of_bundle=$(cat "$source/for")
         here="python$(python_version)-$architecture"
         [ "$of_bundle" = "$here" ] || {
-            say "install.sh: this bundle is for $of_bundle, and here is $here; make another one with scripts/bundle"
+            say "install.sh: this bundle is for $of_bundle, but this system is $here; make another bundle with scripts/bundle"
             exit 1
         }
     fi
 }
 
-# Those that were asked for, or else those of the last time.
-known_extras() {
+# The extras of --with, or else those of the last run.
+read_extras() {
     local extra
     [ "$extras" ] || [ ! -r "$remembered" ] || extras=$(cat "$remembered")
     for extra in ${extras//,/ }; do
@@ -127,7 +127,7 @@ remember_extras() { [ "$dry" ] || [ ! "$extras" ] || printf '%s\n' "$extras" > "
 
 python_version() { python3 -I -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
 
-# The name of what would be installed: its version, its content, and the Python it is for.
+# The name of the version in this source tree: number, hash of the content, Python version, extras.
 identity() {
     local number content
     number=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' "$source/edge_daemon/__init__.py")
@@ -140,15 +140,15 @@ installed() { basename "$(readlink "$opt/current" 2> /dev/null)" 2> /dev/null ||
 
 other_version_is_installed() { [ -e "$opt/current/complete" ] && [ "$(installed)" != "$1" ]; }
 
-packages_of_debian() {
+install_debian_packages() {
     local wanted=() before
-    step "what Debian has of it"
+    step "Debian packages"
     [ -d "$source/wheels" ] || python3 -I -c 'import ensurepip' 2> /dev/null || wanted+=(python3-venv)
     python3 -I -c 'import picamera2' 2> /dev/null || wanted+=(python3-picamera2)
     [ ! "$coral" ] || [ -n "$(find /usr/lib /lib -name 'libedgetpu.so.1' 2> /dev/null)" ] || wanted+=(libedgetpu1-std)
     [ ${#wanted[@]} -gt 0 ] || return 0
     if [ -d "$source/wheels" ]; then
-        say "  not here, and a bundle does not bring it: ${wanted[*]}"
+        say "  not installed, and not part of a bundle: ${wanted[*]}"
         return 0
     fi
     run apt-get update -qq
@@ -168,10 +168,10 @@ packages_now() { dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' | sed -n 's
 not_in_apt() {
     case $1 in
         python3-picamera2)
-            say "  apt has no python3-picamera2: it comes with Raspberry Pi OS. The Pi's own camera cannot be used here, others can."
+            say "  apt has no python3-picamera2: it comes with Raspberry Pi OS. The Pi camera cannot be used here; other cameras can."
             ;;
         libedgetpu1-std)
-            say "  apt has no libedgetpu1-std. Coral's page \"Get started\" tells how to add its apt repository; then run this again."
+            say "  apt has no libedgetpu1-std. Add Coral's apt repository (coral.ai, \"Get started\"), then run this again."
             ;;
         *)
             say "  apt has no $1"
@@ -180,13 +180,13 @@ not_in_apt() {
     esac
 }
 
-the_user() {
-    step "its own user, $user"
+create_user() {
+    step "the user $user"
     run systemd-sysusers "$source/systemd/edge-daemon.sysusers"
 }
 
-# the_programs VERSION: an environment of its own in $opt/versions, which counts once it has the file `complete`.
-the_programs() {
+# install_programs VERSION: makes an environment in $opt/versions; it is valid once it has the file `complete`.
+install_programs() {
     local place="$opt/versions/$1"
     step "the programs, in $place"
     [ ! -e "$place/complete" ] || return 0
@@ -205,25 +205,25 @@ make_environment() {
     run share_libraries "$place"
     if [ -d "$source/wheels" ]; then
         run python3 -m venv --system-site-packages --without-pip "$place"
-        # unpacked: from within its wheel pip would be compiled anew at every call
+        # unpacked: inside its wheel pip would be compiled again at every call
         for tool in "$source"/wheels/{pip,setuptools}-*.whl; do run python3 -m zipfile -e "$tool" "$tools"; done
         pip=(env "PYTHONPATH=$tools" "$place/bin/python" -m pip)
         from=(--no-index --find-links "$source/wheels" --no-build-isolation)
     else
         run python3 -m venv --system-site-packages "$place"
     fi
-    run mkdir "$copy" # building leaves traces, which do not belong into the source
+    run mkdir "$copy" # a build writes files, which do not belong into the source tree
     run cp -r "$source"/{edge_daemon,models,pyproject.toml,README.md,LICENSE} "$copy"
     run env "PIP_CACHE_DIR=$opt/downloads" "${pip[@]}" install -q --disable-pip-version-check --only-binary :all: "${from[@]}" \
         --constraint "$opt/build/constraints" "$copy${extras:+[$extras]}"
     run chmod -R go=u-w "$place"
 }
 
-# picamera2 and what it is built against are Debian's: that numpy stays the one in use.
+# picamera2 is Debian's and needs Debian's numpy: pip must not replace it.
 constrain() { python3 -I -c 'import numpy; print(f"numpy=={numpy.__version__}")' > "$opt/build/constraints" 2> /dev/null || true; }
 
-# share_libraries PLACE: those of the version in use, as the same files: what fits is not written to the card once more.
-# pip replaces files and never changes one, so the version in use stays as it is.
+# share_libraries PLACE: hard links to the libraries of the version in use, so that equal files are not written again.
+# pip replaces files and never changes one: the version in use is not affected.
 share_libraries() {
     local libraries
     libraries="lib/python$(python_version)/site-packages"
@@ -232,33 +232,33 @@ share_libraries() {
     cp -al "$opt/current/$libraries/." "$1/$libraries"
 }
 
-# The camera library must import beside what was just installed, where it did before.
+# If picamera2 could be imported before, it must still be importable with the new libraries.
 picamera2_still_works() {
     python3 -I -c 'import picamera2' 2> /dev/null || return 0
     "$1/bin/python" -I -c 'import picamera2'
 }
 
-# the_self_test VERSION: as the service's user, on this very machine.
-the_self_test() {
-    step "its self-test"
+# run_self_test VERSION: as the service's user.
+run_self_test() {
+    step "self-test"
     if [ "$dry" ]; then
         run runuser -u "$user" -- "$opt/versions/$1/bin/edge-daemon" selftest
     elif ! (cd / && runuser -u "$user" -- "$opt/versions/$1/bin/edge-daemon" selftest); then
-        rm -rf "$opt/versions/$1" # so that the next run makes it anew
-        say "The self-test of $1 failed; nothing was changed. $(still_there)"
+        rm -rf "$opt/versions/$1" # so that the next run makes it again
+        say "The self-test of $1 failed; nothing was changed. $(installed_note)"
         return 1
     fi
 }
 
-still_there() { [ ! -e "$opt/current" ] || echo "$(installed) stays in place."; }
+installed_note() { [ ! -e "$opt/current" ] || echo "$(installed) is still installed."; }
 
-# the_configuration VERSION: only root and the service can read it. What a person has written is never touched.
-the_configuration() {
+# create_configuration VERSION: only root and the service can read it. An existing file is never changed.
+create_configuration() {
     step "the configuration, in $configuration"
     run install -d -m 2750 -o root -g "$user" "$configuration"
     [ -e "$configuration/config.toml" ] || run first_configuration "$1"
     run chmod -R o-rwx "$configuration"
-    # what an --uninstall left belongs to root alone; what was for root's eyes only, such as a password, stays so
+    # files kept by --uninstall belong to root alone; files that only root could read (passwords) stay like that
     run find "$configuration" -type f -perm -g=r -exec chgrp "$user" {} +
 }
 
@@ -269,17 +269,17 @@ first_configuration() {
 
 systemd_runs() { [ -d /run/systemd/system ]; }
 
-# Those of our services that run, or are meant to.
+# Our services that are running or starting.
 active_units() { systemctl list-units --plain --no-legend --state=active,activating,reloading "${ours[@]}" | cut -d' ' -f1; }
 
-next_commands() {
+print_next_commands() {
     [ ! "$dry" ] || return 0
     say ""
     say "edge-daemon $(installed) is installed. Next:"
     say "  sudo nano $configuration/config.toml                              # camera, fields, broker: every key is explained"
-    say "  sudo edge-daemon check --config $configuration/config.toml        # is all well? what to do where it is not"
+    say "  sudo edge-daemon check --config $configuration/config.toml        # checks everything and says what to do"
     if systemd_runs && [ -n "$(active_units)" ]; then
-        say "  journalctl -fu edge-daemon                                         # it runs: what it says"
+        say "  journalctl -fu edge-daemon                                         # the log of the running service"
     else
         say "  sudo systemctl enable --now edge-daemon                            # start, now and at every boot"
     fi

@@ -5,7 +5,7 @@ state() { find /var/lib -maxdepth 1 -name 'edge-daemon' -o -maxdepth 1 -name 'ed
 
 units_of_ours() {
     active_units
-    # it fails where there are none
+    # it fails if there are none
     { systemctl list-unit-files --plain --no-legend "${ours[@]}" || true; } | cut -d' ' -f1 | sed '/@\.service/d'
     systemctl list-units --all --plain --no-legend "${ours[@]}" | cut -d' ' -f1
 }
@@ -31,7 +31,7 @@ remove_programs() {
     [ ! -S /run/udev/control ] || run udevadm control --reload
 }
 
-# What stays belongs to root from now on: the number of a user that is gone may be given to another one.
+# Files that stay are given to root: the number of a removed user may be used again for another one.
 remove_user() {
     step "removing the user $user"
     [ "$purge" ] || mapfile -t left < <(state)
@@ -41,13 +41,13 @@ remove_user() {
     return 0
 }
 
-remove_what_is_yours() {
+remove_data() {
     step "removing configuration and state"
     mapfile -t left < <(state)
     run rm -rf "$configuration" "${left[@]}" /etc/systemd/system/edge-daemon{,-opinion}.service.d /etc/systemd/system/edge-daemon@*.service.d
 }
 
-# Only when apt would take nothing else with them.
+# Only if apt would remove nothing else with them.
 remove_packages() {
     local packages would
     [ -s "$added" ] || return 0
@@ -57,22 +57,22 @@ remove_packages() {
     if [ "$would" = "$(LC_ALL=C sort -u "$added")" ]; then
         run env DEBIAN_FRONTEND=noninteractive apt-get purge -y -qq "${packages[@]}" > /dev/null
     else
-        say "  other packages need them now, so they stay: ${packages[*]}"
+        say "  not removed, because other packages need them now: ${packages[*]}"
     fi
 }
 
-done_is() { if [ "$dry" ]; then say "Nothing was done."; else say "$1"; fi; }
+print_result() { if [ "$dry" ]; then say "Nothing was changed."; else say "$1"; fi; }
 
 stop_services
 remove_programs
 remove_user
 if [ "$purge" ]; then
-    remove_what_is_yours
+    remove_data
     remove_packages
     run rm -rf "$opt"
-    done_is "Nothing of edge-daemon is left but what the journal remembers."
+    print_result "edge-daemon is removed completely; only its log lines in the journal are left."
 else
     run rmdir --ignore-fail-on-non-empty "$opt" 2> /dev/null || true
-    done_is "edge-daemon is removed. $configuration and /var/lib/edge-daemon stay; --uninstall --purge removes them too."
+    print_result "edge-daemon is removed. $configuration and /var/lib/edge-daemon are kept; --uninstall --purge removes them too."
 fi
 run rm -f /run/edge-daemon-install.lock

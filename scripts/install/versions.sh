@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154
-# From one version to another, and back where that fails. Sourced by install.sh, after steps.sh.
+# Switches from one version to another, and back if that fails. Sourced by install.sh, after steps.sh.
 
 # switch_to VERSION: its units, and `current`, which is replaced in one step. Until its probation is over, the file
 # `before` names the version to go back to.
@@ -25,17 +25,17 @@ remember_before() {
     mv "$opt/before.new" "$opt/before"
 }
 
-# probation VERSION: services that ran are started anew; when one does not stay up, the version before comes back.
+# probation VERSION: restarts the running services; if one does not keep running, goes back to the version before.
 probation() {
     local unit active before
     [ "$dry" ] || [ -e "$opt/before" ] || return 0
-    step "services that were running"
+    step "restarting running services"
     systemd_runs || return 0
     active=$(active_units)
     before=$(cat "$opt/before" 2> /dev/null || true)
     for unit in $active; do
         run stays_up "$unit" && continue
-        say "$unit does not stay up with $1. Its last words:"
+        say "$unit does not keep running with $1. Its last log lines:"
         journalctl -u "$unit" -n 12 --no-pager -o cat >&2 || true
         [ -n "$before" ] || return 1
         go_back_to "$before" "$1"
@@ -51,7 +51,7 @@ stays_up() {
     systemctl -q is-active "$1" && [ "$(systemctl show -P NRestarts "$1")" = "$restarts" ]
 }
 
-# go_back_to BEFORE FAILED
+# go_back_to BEFORE FAILED: switches back and removes the failed version.
 go_back_to() {
     local unit
     say "Going back to $1."
@@ -61,11 +61,11 @@ go_back_to() {
         systemctl restart "$unit" || say "$unit does not start with $1 either; see journalctl -u $unit"
     done
     rm -rf "${opt:?}/before" "$opt/versions/$2"
-    say "The upgrade to $2 failed; $1 is in place again."
+    say "The upgrade to $2 failed; $1 is in use again."
     exit 1
 }
 
-# tidy VERSION: it and the newest other one stay.
+# tidy VERSION: removes all versions except this one and the newest other one.
 tidy() {
     local version kept=""
     [ -d "$opt/versions" ] || return 0

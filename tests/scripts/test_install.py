@@ -48,8 +48,8 @@ def test_dry_run_of_a_removal(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "rmdir -p" in done.stderr
     assert "rm -rf /etc/edge-daemon" in done.stderr
-    assert "Nothing was done." in done.stderr
-    assert "is left" not in done.stderr
+    assert "Nothing was changed." in done.stderr
+    assert "are left" not in done.stderr
 
 
 def test_a_new_version_shares_the_libraries(tmp_path: Path) -> None:
