@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -46,11 +46,19 @@ class Track:
     _whole: tuple[Box, NDArray[np.float32]] | None = None
     """Box and background of the accepted text when it was read last."""
 
-    def remember(self, frame: Grey, number: Number) -> None:
-        """Keep box and background of a number that is read as the accepted text."""
+    def observe(self, frame: Frame, number: Number, is_rest: bool, is_piece: bool) -> None:
+        """Take the number, boxes in pixels of the frame. As a rest or a piece of one it counts as low_confidence."""
+        self.box, self.seen = self.box if is_rest else number.box, frame.mono
+        view = self.views.number_in(frame.pixels, number.box)
+        status = Status.LOW_CONFIDENCE if is_rest or is_piece else Status.OK
+        self.state.add(Observation(frame.mono, frame.at, status, number.candidates, number.digits, view))
         accepted = self.state.accepted
         if accepted and number.text == accepted.text:
-            self._whole = number.box, paper_at(frame, number.box)
+            self._whole = number.box, paper_at(frame.pixels, number.box)
+
+    def observe_nothing(self, frame: Frame) -> None:
+        """The number is out of view. That is an observation too: frames do not agree on what comes and goes."""
+        self.state.add(Observation(frame.mono, frame.at, Status.NO_DIGITS, view=self.views.count))
 
     def is_rest(self, frame: Grey, number: Number) -> bool:
         """Whether this is the part of the tracked number that a hand leaves in view. If a part was wiped instead, the
@@ -75,37 +83,32 @@ class Tracks:
         self.all: list[Track] = []
 
     def follow(self, frame: Frame, numbers: Sequence[Number]) -> None:
-        """Give each number (boxes in pixels of the frame) to the track it continues, or to a new one.
-
-        Being out of view is an observation too: frames do not agree on what comes and goes.
-        """
+        """Give each number (boxes in pixels of the frame) to the track that it continues, or to a new one."""
         rests = {(i, j) for i, t in enumerate(self.all) for j, n in enumerate(numbers) if t.is_rest(frame.pixels, n)}
+        homes = self._homes(numbers, rests)
+        for j, number in enumerate(numbers):
+            if j not in homes:
+                homes[j] = len(self.all)
+                self.all.append(Track(number.box, frame.mono, FieldState(OPTIONS)))
+            is_piece = any(are_pieces(number.box, other.box) for other in numbers if other is not number)
+            self.all[homes[j]].observe(frame, number, (homes[j], j) in rests, is_piece)
+        for track in self.all:
+            if track.seen < frame.mono:
+                track.observe_nothing(frame)
+
+    def _homes(self, numbers: Sequence[Number], rests: Collection[tuple[int, int]]) -> dict[int, int]:
+        """Index of a number -> index of the track that it continues: the closest pairs first, those in `rests` before
+        all others."""
         pairs = sorted(
             (0.0 if (i, j) in rests else distance(track.box, number.box), i, j)
             for i, track in enumerate(self.all)
             for j, number in enumerate(numbers)
         )
-        homes: dict[int, Track] = {}
-        taken: set[int] = set()
+        homes: dict[int, int] = {}
         for cost, i, j in pairs:
-            if cost < 1.0 and i not in taken and j not in homes:
-                taken.add(i)
-                homes[j] = self.all[i]
-        for j, number in enumerate(numbers):
-            track = homes.get(j)
-            if track is None:
-                track = Track(number.box, frame.mono, FieldState(OPTIONS))
-                self.all.append(track)
-            is_rest = (self.all.index(track), j) in rests
-            track.box, track.seen = track.box if is_rest else number.box, frame.mono
-            view = track.views.number_in(frame.pixels, number.box)
-            whole = not any(are_pieces(number.box, other.box) for other in numbers if other is not number)
-            status = Status.OK if whole and not is_rest else Status.LOW_CONFIDENCE
-            track.state.add(Observation(frame.mono, frame.at, status, number.candidates, number.digits, view))
-            track.remember(frame.pixels, number)
-        for track in self.all:
-            if track.seen < frame.mono:
-                track.state.add(Observation(frame.mono, frame.at, Status.NO_DIGITS, view=track.views.count))
+            if cost < 1.0 and i not in homes.values() and j not in homes:
+                homes[j] = i
+        return homes
 
     def wait(self, mono: float) -> None:
         """The frame could not be read: numbers are not gone because of that."""

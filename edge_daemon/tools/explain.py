@@ -37,7 +37,7 @@ WHY: Mapping[str, str] = {
     "blurred": "it was much less sharp than when it was last read",
     "obstructed": "a hand, a shadow or something else was in the way",
     "camera_moved": "the camera has moved since the field was drawn",
-    "stale": "it was not in view for a long time",
+    "stale": "the camera has given no pictures for a while",
     "disabled": "reading was switched off",
 }
 """Status -> what held a reading back. A rule brings its own words (decision/rules.py)."""
