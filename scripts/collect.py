@@ -59,7 +59,7 @@ AWAY = 2.0
 
 
 def row(topic: str, payload: bytes | bytearray) -> tuple[Any, ...] | None:
-    """The columns; None where it is no reading: a cleared topic, or something that others say."""
+    """The columns of a message; None if it is not a reading: a cleared topic, or another program's message."""
     _, device, _, *field = topic.split("/")
     try:
         said = {"device": device, "field": "".join(field)} | json.loads(payload)
@@ -69,7 +69,7 @@ def row(topic: str, payload: bytes | bytearray) -> tuple[Any, ...] | None:
 
 
 def store(db: sqlite3.Connection, messages: Sequence[paho.MQTTMessage]) -> int:
-    """On disk when it returns; says how many were new."""
+    """Stores rows on the disk; returns how many were new."""
     rows = [columns for message in messages if (columns := row(message.topic, message.payload))]
     with db:
         marks = ", ".join("?" * len(COLUMNS))
@@ -77,7 +77,7 @@ def store(db: sqlite3.Connection, messages: Sequence[paho.MQTTMessage]) -> int:
 
 
 def client(to: BrokerAddress, name: str) -> tuple[paho.Client, list[paho.MQTTMessage]]:
-    """A client of this name, and where its messages come in."""
+    """A client with this name, and the queue of its messages."""
     heard: list[paho.MQTTMessage] = []
     found = paho.Client(CallbackAPIVersion.VERSION2, name, clean_session=False, manual_ack=True)
     if to.username:
@@ -90,7 +90,7 @@ def client(to: BrokerAddress, name: str) -> tuple[paho.Client, list[paho.MQTTMes
 
 
 def collect(to: BrokerAddress, name: str, db: sqlite3.Connection) -> None:
-    """For ever; a broker that is away is waited for."""
+    """Collects without end; waits for a broker that cannot be reached."""
     there, heard = client(to, name)
     connected = False
     while True:
@@ -114,9 +114,9 @@ def collect(to: BrokerAddress, name: str, db: sqlite3.Connection) -> None:
 
 @click.command(help=__doc__)
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--broker", metavar="URL", help="mqtt://HOST:PORT. Without: the configured one, or localhost.")
+@click.option("--broker", metavar="URL", help="mqtt://HOST:PORT. Default: from --config, or localhost.")
 @click.option("--config", "path", type=click.Path(path_type=Path), metavar="FILE", help="Its [mqtt] has the login.")
-@click.option("--name", default="collector", show_default=True, help="Of our session at the broker.")
+@click.option("--name", default="collector", show_default=True, help="Name of the session at the broker.")
 def main(file: Path, broker: str | None, path: Path | None, name: str) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:

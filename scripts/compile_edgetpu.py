@@ -1,4 +1,4 @@
-"""A model with a file for the Edge TPU beside the one for the CPU: what scripts/compile-edgetpu runs."""
+"""Compiles a model for the Edge TPU: run by scripts/compile-edgetpu."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COMPILER = "edgetpu_compiler"
 
 
 def compiled(file: Path, folder: Path) -> Path:
-    """What the vendor's compiler makes of an int8 .tflite file. Ends the program where it fails."""
+    """Compiles an int8 .tflite file with the vendor's compiler. Ends the program if that fails."""
     done = subprocess.run([COMPILER, "-s", "-o", str(folder), str(file)], check=False)
     made = folder / f"{file.stem}_edgetpu.tflite"
     if done.returncode or not made.is_file():
@@ -25,7 +25,7 @@ def compiled(file: Path, folder: Path) -> Path:
 
 
 def model(folder: Path) -> None:
-    """The bundled model as a version of its own, which also names the compiled file."""
+    """Writes the bundled model with the compiled file as a version of its own."""
     source = bundled("digits")
     manifest = json.loads(source.read_text())
     for file in manifest["files"].values():

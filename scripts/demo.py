@@ -1,4 +1,4 @@
-"""The demo: broker, daemon and subscriber on this machine, and what is read beside what was truly written.
+"""The demo: broker, daemon and subscriber on this machine; each reading is compared with what was written.
 
 The daemon is a process of its own that knows nothing of the demo: it sees pictures of the simulated camera and talks
 to the broker. What was written comes from the camera's truth file; what was read comes from the broker.
@@ -33,7 +33,7 @@ from edge_daemon.tools.watch import watch
 LONG_ENOUGH = 4.0
 """Seconds a number must stand for the demo to expect it to be read."""
 ENOUGH = 0.95
-"""Share of those that must be read right."""
+"""Share of these that must be read correctly."""
 
 ELSEWHERE = """
 Next, with your own pictures and things (edge-daemon is in .venv/bin):
@@ -46,7 +46,7 @@ Next, with your own pictures and things (edge-daemon is in .venv/bin):
 
 @dataclass(slots=True)
 class Written:
-    """One number as it stood on the page."""
+    """One number on the page."""
 
     text: str
     box: Box
@@ -57,7 +57,7 @@ class Written:
 
 @dataclass(slots=True)
 class Ledger:
-    """What was written when and where, from the camera's truth file; and what was made of it."""
+    """The written numbers with their times and places, from the camera's truth file, and how they were read."""
 
     path: Path
     standing: list[Written] = field(default_factory=list)
@@ -66,7 +66,7 @@ class Ledger:
     _offset: int = 0
 
     def update(self) -> None:
-        """Read what the camera has appended since the last time."""
+        """Reads what the camera has appended since the last time."""
         with self.path.open() as file:
             file.seek(self._offset)
             for line in iter(file.readline, ""):
@@ -86,7 +86,7 @@ class Ledger:
         self.standing += [Written(n["text"], tuple(n["box"]), page["at"], float("inf")) for n in fresh]
 
     def check(self, text: str, box: Box, at: float) -> str | None:
-        """What was truly written there at that time; marks it as read, or counts a wrong reading."""
+        """The number that was written there at that time; marks it as read, or counts a wrong reading."""
         there = [
             w for w in (*self.standing, *self.past) if w.since - 0.5 <= at <= w.until + 0.5 and overlap(w.box, box)
         ]
@@ -98,7 +98,7 @@ class Ledger:
         return text
 
     def score(self, ended: float) -> tuple[int, int, int]:
-        """Numbers that stood long enough, how many of them were read, how many readings were wrong."""
+        """Numbers that were there long enough, how many of them were read, how many readings were wrong."""
         stood = [w for w in (*self.standing, *self.past) if min(w.until, ended) - w.since >= LONG_ENOUGH]
         return len(stood), sum(w.read for w in stood), self.wrong
 
@@ -171,7 +171,7 @@ def box_of(payload: dict[str, Any]) -> Box:
 
 
 def show(ledger: Ledger, topic: str, payload: dict[str, Any]) -> None:
-    """One reading beside what was written."""
+    """A line with one reading and what was written."""
     at = datetime.fromisoformat(payload["captured_at"])
     truth = ledger.check(payload["text"], box_of(payload), at.timestamp())
     verdict = "right" if truth == payload["text"] else "WRONG"
@@ -182,15 +182,21 @@ def show(ledger: Ledger, topic: str, payload: dict[str, Any]) -> None:
 
 
 @click.command(epilog=ELSEWHERE.replace("\n\n", "\n").replace("\nNext", "\b\nNext"))
-@click.option("--frames", type=click.IntRange(min=0), default=0, help="Stop after so many frames (5 a second).")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Another page, other writers.")
+@click.option("--frames", type=click.IntRange(min=0), default=0, help="Stop after this number of frames (5 a second).")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="Other seeds: other pages, other writers.",
+)
 def main(frames: int, seed: int) -> None:
-    """Handwritten numbers before a simulated camera; readings as an MQTT subscriber receives them.
+    """Handwritten numbers on a simulated camera; the readings as an MQTT subscriber receives them.
 
     Runs until Ctrl-C, or for --frames N; then exits with 0 only if at least 95 % of the numbers that stood long
     enough were read right, and none was read wrong.
     """
-    logging.disable(logging.ERROR)  # the embedded broker's own chatter
+    logging.disable(logging.ERROR)  # messages of the embedded broker
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="edge-daemon-demo-") as name, embedded_broker() as url:
         folder = Path(name)
@@ -208,7 +214,7 @@ def main(frames: int, seed: int) -> None:
 
 
 def follow(ledger: Ledger, url: str, process: subprocess.Popen[bytes]) -> float:
-    """Print readings until the daemon ends or the person has seen enough; returns the time of the last frame."""
+    """Prints readings until the daemon ends or Ctrl-C; returns the time of the last frame."""
     last = 0.0
     try:
         for topic, payload in watch(resolve(BrokerOptions(url)), stopped=lambda: process.poll() not in (None, 0)):

@@ -1,1 +1,1 @@
-"""How well pictures are read, by us and by others: `scripts/evaluate --help`."""
+"""Measures how well pictures are read, by edge_daemon and by other OCR programs: `scripts/evaluate --help`."""

@@ -1,9 +1,9 @@
-"""Why a number was not read right, told from texts alone: the truth of most sets has no boxes.
+"""Finds the causes of reading errors from the texts alone: the truth of most sets has no boxes.
 
-What is written and what was said, both in reading order, are aligned as sequences of numbers (Needleman and Wunsch,
-1970). A written number stands beside the same number, beside another (a wrong digit), beside several that spell it
-(wrongly split), beside one that spells several (wrongly joined), or beside nothing (not found); what was said and
-stands beside nothing is false. The same number missed in one place and said in another stood in the wrong order.
+Written and read numbers, both in reading order, are aligned as sequences (Needleman and Wunsch, 1970). A written
+number is aligned with the same number, with another one (wrong digit), with several that spell it (wrongly split), with
+one that spells several (wrongly joined), or with nothing (not found). A read number aligned with nothing is false. A
+number that is missing in one place and read in another is in the wrong order.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from scripts.evaluation.scores import Scored, edits
 
 CAUSES = ("not found", "wrongly split", "wrongly joined", "wrong digit", "wrong order", "false digit")
 MOST = 4
-"""Parts that one number may have fallen into."""
+"""Most parts into which one number may be split."""
 ALONE, RESHAPED, OTHER = 0.6, 0.3, 0.2
-"""Prices: of a number beside nothing; of a split or a join; of two numbers that differ, on top of by how much."""
+"""Costs: of a number aligned with nothing; of a split or join; of two different numbers (plus their edit distance)."""
 
 Step = tuple[str, tuple[str, ...], tuple[str, ...]]
-"""(cause or "", what is written, what was said)."""
+"""(cause or "", written numbers, read numbers)."""
 
 
 def count(pictures: Iterable[Scored]) -> Counter[str]:
-    """How often each cause spoilt a written number, or made a false one ("false digit")."""
+    """Number of written numbers lost by each cause, and of false numbers ("false digit")."""
     found: Counter[str] = Counter()
     for picture in pictures:
         for cause, written, _ in explain(picture.truth, picture.said):
@@ -35,7 +35,7 @@ def count(pictures: Iterable[Scored]) -> Counter[str]:
 
 
 def explain(truth: Sequence[str], said: Sequence[str]) -> list[Step]:
-    """The alignment in reading order, a cause for each step that is not right."""
+    """The alignment in reading order, with a cause for each wrong step."""
     steps = list(align(truth, said))
     missed = Counter(w for cause, written, _ in steps for w in written if cause == "not found")
     strays = Counter(s for cause, _, spoken in steps for s in spoken if cause == "false digit")
@@ -52,7 +52,7 @@ def explain(truth: Sequence[str], said: Sequence[str]) -> list[Step]:
 
 
 def align(truth: Sequence[str], said: Sequence[str]) -> Iterator[Step]:
-    """The cheapest alignment, from its beginning."""
+    """The alignment with the lowest cost."""
     best: list[list[tuple[float, Step | None]]] = [[(math.inf, None)] * (len(said) + 1) for _ in range(len(truth) + 1)]
     best[0][0] = (0.0, None)
     for i in range(len(truth) + 1):
@@ -70,7 +70,7 @@ def align(truth: Sequence[str], said: Sequence[str]) -> Iterator[Step]:
 
 
 def ways_on(truth: Sequence[str], said: Sequence[str], i: int, j: int) -> Iterator[tuple[float, Step]]:
-    """What may come next after i written and j said numbers, with its price."""
+    """Possible next steps after i written and j read numbers, with their costs."""
     if i < len(truth):
         yield ALONE, ("not found", (truth[i],), ())
     if j < len(said):

@@ -19,13 +19,13 @@ from edge_daemon.domain import Grey
 from edge_daemon.sources.simulated import handwriting
 
 PICTURES = 6
-"""Of each condition."""
+"""Pictures of each condition."""
 SIZE = 640, 480
 Lines = list[list[str]]
 
 
 def write(folder: Path) -> None:
-    """A folder for each condition, with pictures (PNG) and truth.json."""
+    """Writes a folder for each condition, with pictures (PNG) and truth.json."""
     for condition in CONDITIONS:
         place = folder / condition.__name__
         place.mkdir(parents=True)
@@ -71,7 +71,7 @@ def boxes(rng: Generator) -> tuple[Grey, Lines]:
 
 
 def slanted(rng: Generator) -> tuple[Grey, Lines]:
-    """Lines that climb."""
+    """Rising lines."""
     picture, lines = written(rng, blank())
     turn = cv2.getRotationMatrix2D((SIZE[0] / 2, SIZE[1] / 2), float(rng.uniform(4, 7)), 0.9)
     return np.asarray(cv2.warpAffine(picture, turn, SIZE, borderMode=cv2.BORDER_REPLICATE), np.uint8), lines
@@ -101,7 +101,7 @@ def uneven_light(rng: Generator) -> tuple[Grey, Lines]:
 
 
 def camera(rng: Generator) -> tuple[Grey, Lines]:
-    """Seen from the side, out of focus, with grain."""
+    """Photographed from the side, out of focus, with noise."""
     picture, lines = written(rng, blank(), height=48, pen=4.0)
     w, h = SIZE
     corners = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
@@ -137,7 +137,7 @@ def in_a_field(rng: Generator) -> tuple[Grey, Lines]:
 
 
 def no_number(rng: Generator) -> tuple[Grey, Lines]:
-    """Arrows, zigzags, rings and a table: nothing of it is a number."""
+    """Arrows, zigzags, rings and a table: no numbers."""
     canvas = ruling(rng, squared=bool(rng.integers(2)))
     for _ in range(5):
         x, y = rng.uniform(60, 520), rng.uniform(60, 380)
@@ -190,7 +190,7 @@ def number(rng: Generator, digits: int) -> str:
 def written(
     rng: Generator, canvas: Grey, *, height: int = 40, pen: float = 3.0, ink: int = 50, texts: list[str] | None = None
 ) -> tuple[Grey, Lines]:
-    """Two numbers on each of three lines; with `texts` one on each."""
+    """Two numbers on each of three lines; with `texts`, one on each line."""
     lines = [[text] for text in texts] if texts else [[number(rng, 4), number(rng, 3)] for _ in range(3)]
     for row, line in enumerate(lines):
         for i, text in enumerate(line):
@@ -200,6 +200,6 @@ def written(
 
 
 def put(canvas: Grey, rng: Generator, text: str, at: tuple[int, int], height: int, pen: float, ink: int = 50) -> None:
-    """Write a number with its top left corner there, by some writer."""
+    """Draws a number with its top left corner there, by a random writer."""
     made = handwriting.Writer(int(rng.integers(1 << 31))).number(text, height)
     handwriting.draw(canvas, [stroke + np.array(at, np.float32) for stroke in made.strokes], pen, ink)

@@ -1,4 +1,4 @@
-"""How well pictures and crops are read, and why not: one table. `scripts/evaluate --help`."""
+"""Measures how well pictures, videos and crops are read, and the causes of errors: one table."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from scripts.evaluation import causes, drawn, readers, scores, sheets, video
 from scripts.training.digits import evaluate as crops
 
 KEPT = Path(__file__).with_name("figures.json")
-"""What the drawn pictures gave when it was last looked at; tests/scripts/test_evaluation.py holds the program to it."""
+"""The accepted figures of the drawn pictures (--quick --keep); tests/scripts/test_evaluation.py compares with them."""
 MEMORY_OF = 12
-"""Pictures whose reading is watched for memory."""
+"""Number of pictures for the measurement of memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +42,7 @@ class Result:
 
 
 def photo_set(folder: Path, reader: str, most: int | None = None) -> Result:
-    """Read the pictures of a set, or about `most` of them, evenly chosen. Raises ValueError for a broken set."""
+    """Reads the pictures of a set, or about `most` of them, evenly chosen. Raises ValueError for a broken set."""
     truths = scores.truths(folder)
     names = list(truths)[:: max(1, len(truths) // most)][:most] if most else list(truths)
     found = readers.read_all(
@@ -51,13 +51,13 @@ def photo_set(folder: Path, reader: str, most: int | None = None) -> Result:
     pictures = []
     for name, reading in zip(names, found, strict=True):
         if reading is None:
-            raise ValueError(f"{folder / name} is named in truth.json and cannot be read as a picture")
+            raise ValueError(f"{folder / name} is named in truth.json, but cannot be read as a picture")
         pictures.append((scores.score(name, *truths[name], reading.numbers), reading))
     return Result(folder, pictures)
 
 
 def progress(what: str, of: int) -> readers.Progress:
-    """A line that counts, on a terminal only."""
+    """Shows progress on a terminal; nothing elsewhere."""
 
     def show(done: int) -> None:
         if sys.stderr.isatty():
@@ -67,7 +67,7 @@ def progress(what: str, of: int) -> readers.Progress:
 
 
 def number_calibration(results: Sequence[Result]) -> float:
-    """Expected calibration error of what was said with some confidence, over all pictures."""
+    """Expected calibration error of all numbers with a confidence, over all pictures."""
     scored = [picture for result in results for picture, _ in result.pictures]
     sure = np.array([c for picture in scored for c in picture.confidences], np.float32)
     right = np.array([r for picture in scored for r in picture.right], np.bool_)
@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def peers(sets: Sequence[Path], most: int) -> dict[str, Any]:
-    """Everybody on the same pictures: by set and reader the figures, CPU as a multiple of ours."""
+    """All readers on the same pictures: figures by set and reader, CPU as a multiple of ours."""
     report: dict[str, Any] = {}
     for folder in sets:
         found = {name: photo_set(folder, name, most).figures() for name in ("edge-daemon", *readers.PEERS)}
@@ -112,7 +112,7 @@ def peers(sets: Sequence[Path], most: int) -> dict[str, Any]:
 
 
 def table(report: dict[str, Any]) -> str:
-    """For people."""
+    """The report as a table."""
     head = f"{'':24}{'pictures':>9}{'F1':>7}{'chars':>7}{'exact':>7}{'false':>7}{'CPU ms':>8}"
     lines = [head, *(row(name, figures) for name, figures in report["photos"].items()), "", "why not:"]
     lines.append(f"{'':24}" + "".join(f"{cause:>16}" for cause in causes.CAUSES))
@@ -144,7 +144,7 @@ def row(name: str, figures: dict[str, Any]) -> str:
 
 
 def drawn_figures() -> dict[str, dict[str, int]]:
-    """For each drawn condition how many numbers there are, were read, and were said and are not there."""
+    """For each drawn condition: numbers written, numbers read, false numbers."""
     with tempfile.TemporaryDirectory() as folder:
         drawn.write(Path(folder))
         found = {}
@@ -159,12 +159,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="scripts/evaluate", description=__doc__)
     add = parser.add_argument
     add("--data", type=Path, help="photos/SET/ with pictures and truth.json, crops/*.npz, video/; or only sets")
-    add("--crops-data", type=Path, help="folder of the training sets: held-back characters for the crop figures")
-    add("--peers", action="store_true", help="Tesseract and RapidOCR on the same pictures")
-    add("--peer-pictures", type=int, default=20, help="of each set, for --peers (default: 20)")
-    add("--sheets", type=Path, help="folder for contact sheets of what was not read exactly")
+    add("--crops-data", type=Path, help="the training sets: held-back characters for the crop figures")
+    add("--peers", action="store_true", help="also Tesseract and RapidOCR on the same pictures")
+    add("--peer-pictures", type=int, default=20, help="pictures of each set for --peers (default: 20)")
+    add("--sheets", type=Path, help="write contact sheets of wrongly read pictures into this folder")
     add("--quick", action="store_true", help="only the pictures that the project draws itself")
-    add("--keep", action="store_true", help="with --quick: keep the figures as those that CI compares with")
+    add("--keep", action="store_true", help="with --quick: save the figures; CI compares with them")
     add("--json", action="store_true", help="print JSON")
     args = parser.parse_args(argv)
     if args.quick:

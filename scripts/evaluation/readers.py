@@ -1,4 +1,4 @@
-"""Who reads: we, and the peers (extra `peers`). Each on one core, in a process of its own; decoding is not counted."""
+"""The readers: edge_daemon and others (extra `peers`), each on one core in a process; decoding is not counted."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from edge_daemon.domain import Box, Frame, Grey, Number
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one reader says of one picture."""
+    """One picture read by one reader."""
 
     numbers: list[Number]
-    """In reading order; a peer's texts may hold any characters."""
+    """In reading order; texts of other programs may contain any characters."""
     cpu: float
     """Seconds of processor time."""
 
@@ -38,7 +38,7 @@ Progress = Callable[[int], None]
 
 
 def ours() -> Read:
-    """The daemon's own eyes, each picture for itself."""
+    """The daemon's own recognition, each picture for itself."""
     from edge_daemon.fields.extract import whole_frame
     from edge_daemon.inference.options import ModelOptions
     from edge_daemon.recognition.reader import open_reader
@@ -93,7 +93,7 @@ def around(corners: NDArray[Any]) -> Box:
 
 
 def in_lines(numbers: Sequence[Number]) -> list[Number]:
-    """In reading order: what is level is one line, left to right."""
+    """Sorts into reading order: boxes at one height are a line, left to right."""
     lines: list[list[Number]] = []
     for number in sorted(numbers, key=lambda n: n.box[1] + n.box[3] / 2):
         _, y, _, h = lines[-1][0].box if lines else (0, 0, 0, 0)
@@ -105,7 +105,7 @@ def in_lines(numbers: Sequence[Number]) -> list[Number]:
 
 
 def tesseract() -> Read:
-    """Tesseract, digits only, sparse text. Its start-up counts: it is a program, not a library."""
+    """Tesseract, digits only, sparse text. Its start-up time counts: it is a program, not a library."""
 
     def read(picture: Grey) -> Reading:
         png = cv2.imencode(".png", picture)[1].tobytes()
@@ -143,7 +143,7 @@ def _read(path: Path) -> Reading | None:
 
 
 def read_all(name: str, paths: Sequence[Path], progress: Progress) -> list[Reading | None]:
-    """Each picture by the reader of that name, in a process of its own; None for what is no picture."""
+    """Each picture read by the reader of that name, in a process of its own; None if it is not a picture."""
     found = []
     with ProcessPoolExecutor(1, get_context("spawn"), _open, (name,)) as alone:
         for done, reading in enumerate(alone.map(_read, paths), 1):
@@ -153,7 +153,7 @@ def read_all(name: str, paths: Sequence[Path], progress: Progress) -> list[Readi
 
 
 def peak_memory(paths: Sequence[Path]) -> float:
-    """MB that `edge-daemon read` on these pictures takes at its peak."""
+    """Peak memory of `edge-daemon read` on these pictures, MB."""
     script = (
         "import resource, runpy, sys; sys.argv = ['edge-daemon', 'read', '--json', *sys.argv[1:]]\n"
         "try: runpy.run_module('edge_daemon', run_name='__main__')\n"

@@ -1,8 +1,8 @@
-"""What was read beside what is written: counts for a picture, measures for a set.
+"""Compares what was read with the truth: counts for a picture, measures for a set.
 
 A picture's truth (an entry of truth.json) is one of three kinds: `lines`, lists of numbers in reading order; `grid`,
-rows of single digits, 0 where nothing stands, neighbours may be read as one number; `digits`, one number whose points
-and commas are not told, so that all that was read counts as one.
+rows of single digits, 0 for an empty cell, neighbours may be read as one number; `digits`, one number without its
+points and commas, so that everything read counts as one number.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Scored:
     confidences: tuple[float, ...]
     """One for each of `said`."""
     edits: int
-    """Between all digits said and all that are written, in reading order."""
+    """Edit distance between all read and all written digits, in reading order."""
 
     @property
     def matched(self) -> int:
@@ -38,7 +38,7 @@ class Scored:
 
     @property
     def right(self) -> list[bool]:
-        """For each number said whether it is written there; each written number answers for one, the surest first."""
+        """For each read number whether it is written there; each written number counts once, the most confident first."""
         left = Counter(self.truth)
         found = [False] * len(self.said)
         for i in sorted(range(len(self.said)), key=lambda i: -self.confidences[i]):
@@ -64,12 +64,12 @@ def truth_of(name: str, entry: Any) -> tuple[str, Texts]:
 
 
 def runs(text: str) -> Texts:
-    """What stands together in digits."""
+    """The runs of digits in a text."""
     return re.findall("[0-9]+", text)
 
 
 def score(name: str, kind: str, truth: Texts, said: Sequence[Number]) -> Scored:
-    """`said` in reading order; texts may hold other characters, which part numbers."""
+    """Scores one picture. `said`: in reading order; other characters in a text separate numbers."""
     parts = [(run, number.confidence) for number in said for run in runs(number.text)]
     if kind == "grid":
         parts = [(digit, sure) for run, sure in parts for digit in run]
@@ -90,7 +90,7 @@ def edits(a: str, b: str) -> int:
 
 
 def measures(pictures: Sequence[Scored]) -> dict[str, float | int | None]:
-    """Of a set, sums over all pictures first; None where there is nothing to divide by."""
+    """Measures of a set, from sums over all pictures; None instead of a division by zero."""
     matched = sum(p.matched for p in pictures)
     truth, said = sum(len(p.truth) for p in pictures), sum(len(p.said) for p in pictures)
     digits = sum(len("".join(p.truth)) for p in pictures)

@@ -1,4 +1,4 @@
-"""Contact sheets of failures: the pictures with what was read drawn in, what is written beneath."""
+"""Contact sheets of wrongly read pictures: what was read is drawn in, the truth is below."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LEGEND = 40
 
 
 def write(path: Path, folder: Path, pictures: Sequence[tuple[Scored, Reading]]) -> None:
-    """One sheet (JPEG) of at most ACROSS * DOWN pictures that were not read exactly, the worst first."""
+    """One sheet (JPEG) of at most ACROSS * DOWN pictures that were read wrongly, the worst first."""
     wrong = sorted((p for p in pictures if p[0].said != p[0].truth), key=lambda p: -p[0].edits)[: ACROSS * DOWN]
     tiles = [tile(folder, scored, reading) for scored, reading in wrong]
     if not tiles:

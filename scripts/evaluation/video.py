@@ -1,4 +1,4 @@
-"""Videos whose frames all show the same numbers: these stand in the file's name, parted by _ (indoor_2021_2019.mp4)."""
+"""Evaluates videos whose frames all show the same numbers, named in the file name (indoor_2021_2019.mp4)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge_daemon.tools.read import Answer, answers
 
 
 def figures(folder: Path) -> dict[str, Any]:
-    """By file: frames, those in which all numbers were read, those in which they were read and nothing else."""
+    """By file: frames, frames in which all numbers were read, and those in which nothing else was read."""
     reader = open_reader(ModelOptions())
     found = {}
     for path in sorted(folder.glob("*.mp4")):

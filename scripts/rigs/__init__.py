@@ -1,1 +1,1 @@
-"""A Pi's surroundings without a Pi: see scripts/rig."""
+"""Tests of the installed service on whole Debian systems, without a Pi: see scripts/rig."""

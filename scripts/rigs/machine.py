@@ -1,4 +1,4 @@
-"""What the scenario of a rig asks a machine: systemd, processes, a broker and what was heard there."""
+"""Helpers of the rigs' scenarios: systemd, processes, a broker and its messages."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ FOLDER = Path("/run/rig")
 
 
 class Failed(Exception):
-    """Something does not hold."""
+    """An expectation is not met."""
 
 
 def carry_out(steps: Sequence[Callable[[], None]]) -> None:
-    """Print a line for each step that holds, with its docstring. Raises Failed at the first that does not."""
+    """Runs all steps; prints the docstring of each one that passes. Raises Failed at the first that does not."""
     for step in steps:
         started = time.monotonic()
         step()
@@ -29,7 +29,7 @@ def carry_out(steps: Sequence[Callable[[], None]]) -> None:
 
 
 def told(main: Callable[[], None]) -> None:
-    """Run it, as a program: what failed, and in any case the journal, are printed."""
+    """Runs a scenario as a program; prints what failed, and always the journal."""
     try:
         main()
     except Failed as failure:
@@ -46,7 +46,7 @@ def expect(holds: bool, what: str) -> None:
 
 
 def until(holds: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait for it. Raises Failed."""
+    """Waits until it is true. Raises Failed after the time is over."""
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:
@@ -78,7 +78,7 @@ def restarts(unit: str) -> int:
 
 
 class Broker:
-    """mosquitto with a login, and somebody who writes down all that passes there, also while it is away."""
+    """mosquitto with a login, and a subscriber with a persistent session that records all messages."""
 
     def __init__(self) -> None:
         with socket.socket() as probe:
@@ -110,7 +110,7 @@ class Broker:
         return next((payload for heard, payload in reversed(self.heard()) if heard == topic), "")
 
     def delivered(self) -> list[str]:
-        """What the device `rig` has read, in order, each record once; also what came late."""
+        """The readings of the device `rig`, in order, each once; late ones too."""
         found = {}
         for topic, payload in self.heard():
             if topic.startswith(("edge_daemon/rig/reading/", "edge_daemon/rig/history")) and payload.startswith("{"):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from scripts.rigs import changes, life
+from scripts.rigs import operation, upgrades
 from scripts.rigs.machine import carry_out, run, told
 from scripts.rigs.service import BASE, broker, listing
 
@@ -24,23 +24,23 @@ def main(bundle: str, clone: str = "") -> None:
     first = [f"{clone}/scripts/install.sh"] if clone else [f"{BASE}/scripts/install.sh", "--offline", bundle]
     carry_out(
         [
-            partial(life.installs, first),
-            partial(life.installs_again, first),
-            life.is_private,
-            life.checks,
-            life.starts,
-            life.comes_back_after_a_kill,
-            life.hung_is_restarted,
-            life.reloads,
-            life.keeps_the_last_good_configuration,
-            life.takes_several_cameras,
-            life.gives_second_opinions,
-            life.runs_on_a_read_only_root,
-            changes.upgrades,
-            changes.goes_back,
-            changes.finishes_what_was_interrupted,
-            changes.uninstalls,
-            partial(changes.purges, fresh),
+            partial(operation.installs, first),
+            partial(operation.installs_again, first),
+            operation.is_private,
+            operation.checks,
+            operation.starts,
+            operation.comes_back_after_a_kill,
+            operation.hung_is_restarted,
+            operation.reloads,
+            operation.keeps_the_last_good_configuration,
+            operation.takes_several_cameras,
+            operation.gives_second_opinions,
+            operation.runs_on_a_read_only_root,
+            upgrades.upgrades,
+            upgrades.goes_back,
+            upgrades.finishes_what_was_interrupted,
+            upgrades.uninstalls,
+            partial(upgrades.purges, fresh),
         ]
     )
 

@@ -1,4 +1,4 @@
-"""The service in a rig: its places, its configuration, its installer, and what came of it at the broker."""
+"""The service in a rig: its folders, configuration and installer, and its readings at the broker."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ CONFIG = Path("/etc/edge-daemon/config.toml")
 STATE = Path("/var/lib/edge-daemon")
 UNIT = "edge-daemon"
 SLOW = 8 if Path("/proc/device-tree").exists() or output("systemd-detect-virt") == "qemu" else 1
-"""Times are multiplied by it where a processor is emulated."""
+"""Factor of all waiting times; larger if the processor is emulated."""
 CHANGING = "/proc /sys /dev /run /tmp /share /root /var/tmp /var/log /var/cache /var/lib/apt /var/lib/dpkg"
 CHANGING += " /var/lib/mosquitto"
-"""Where any use of a machine, and of the rig's own broker, leaves something."""
+"""Folders that change in normal use of a machine, and by the rig's own broker."""
 
 broker = Broker()
 
@@ -53,12 +53,12 @@ longest_wait = "2s"
 
 
 def configured(camera: str) -> None:
-    """Let the service's configuration have this [camera]."""
+    """Replaces [camera] in the service's configuration."""
     CONFIG.write_text(configuration(camera=camera))
 
 
 def keep_password() -> Path:
-    """The broker's, where only root can read it."""
+    """Writes the broker's password so that only root can read it."""
     password = CONFIG.with_name("mqtt-password")
     password.write_text("secret\n")
     password.chmod(0o600)
@@ -66,19 +66,19 @@ def keep_password() -> Path:
 
 
 def installer(*command: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run it, and show what it says."""
+    """Runs a command and prints its output."""
     done = run(*map(str, command), check=False)
     print("".join(f"      {line}\n" for line in (done.stdout + done.stderr).splitlines()), end="", flush=True)
     return done
 
 
 def install(tree: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """The installer of a source tree."""
+    """Runs the installer of a source tree."""
     return installer(tree / "scripts/install.sh", *options)
 
 
 def tree(name: str, version: str, spoil: Callable[[Path], None] = lambda _: None) -> Path:
-    """A source tree of another version, spoilt in some way."""
+    """A source tree of another version, damaged if asked for."""
     copy = HOME / name
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(BASE, copy)
@@ -94,7 +94,7 @@ def current() -> str:
 
 
 def listing() -> set[str]:
-    """Every file and folder but those that any use of a machine changes."""
+    """All files and folders except those that change in normal use of a machine."""
     skip = [word for place in CHANGING.split() for word in ("-path", place, "-prune", "-o")]
     found = set(output("find", "/", *skip, "-print").splitlines())
     return {path for path in found if "__pycache__" not in path}
@@ -106,7 +106,7 @@ def readings_come() -> None:
 
 
 def nothing_is_lost() -> None:
-    """What the journal says was read has all arrived at the broker, in this order."""
+    """Every reading in the journal has arrived at the broker, in the same order."""
 
     def told() -> list[str]:
         return re.findall(r"^units: (\S+) \(", output("journalctl", "-u", UNIT, "-o", "cat"), re.MULTILINE)
@@ -114,5 +114,5 @@ def nothing_is_lost() -> None:
     with suppress(Failed):
         until(lambda: told() == broker.delivered(), 30 * SLOW, "all")
     read, delivered = told(), broker.delivered()
-    expect(bool(read) and delivered == read, f"all arrive; read were {read}, delivered {delivered}")
+    expect(bool(read) and delivered == read, f"all readings arrive; read: {read}, delivered: {delivered}")
     print(f"      {len(delivered)} of {len(read)} readings were delivered", flush=True)

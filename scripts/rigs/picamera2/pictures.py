@@ -1,4 +1,4 @@
-"""pictures.py FOLDER: what the virtual camera shows, drawn by the simulated one: every picture has other noise."""
+"""pictures.py FOLDER: draws the virtual camera's pictures with the simulated camera; the noise of each differs."""
 
 from __future__ import annotations
 

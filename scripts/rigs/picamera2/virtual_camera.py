@@ -1,4 +1,4 @@
-"""Imported before the daemon: what libcamera's virtual camera has otherwise than a Pi's, put right for picamera2.
+"""Imported before the daemon: adapts libcamera's virtual camera, which differs from a Pi's, to picamera2.
 
 While the file STALL exists, no frame is handed over: a camera that has stopped.
 """

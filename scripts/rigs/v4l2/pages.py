@@ -1,4 +1,4 @@
-"""pages.py FOLDER: photographs of a few written numbers, FOLDER/TEXT/N.jpg, for the looped-back camera to show."""
+"""pages.py FOLDER: draws photographs of written numbers, FOLDER/TEXT/N.jpg, for the v4l2loopback camera."""
 
 from __future__ import annotations
 

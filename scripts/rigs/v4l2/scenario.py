@@ -1,4 +1,4 @@
-"""The installed service before the kernel's own cameras: test pictures (vivid), written numbers (v4l2loopback).
+"""The installed service with the kernel's own cameras: test pictures (vivid), written numbers (v4l2loopback).
 
 Runs inside the rig's virtual machine as root, beside the README: python3 -m scripts.rigs.v4l2.scenario.
 
@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from scripts.rigs.machine import carry_out, told
 from scripts.rigs.service import broker, keep_password
-from scripts.rigs.v4l2 import given, written
+from scripts.rigs.v4l2 import number_camera, pattern_camera
 
 STEPS = (
-    given.is_listed_and_delivers,
-    given.gives_what_was_asked_for,
-    given.runs_as_a_service,
-    given.is_calibrated,
-    given.belongs_to_one_program,
-    given.goes_dark,
-    given.goes_and_comes_back,
-    written.is_read,
-    written.hangs_and_comes_back,
-    written.is_told_by_the_journal,
+    pattern_camera.is_listed_and_delivers,
+    pattern_camera.gives_what_was_asked_for,
+    pattern_camera.runs_as_a_service,
+    pattern_camera.is_calibrated,
+    pattern_camera.belongs_to_one_program,
+    pattern_camera.goes_dark,
+    pattern_camera.goes_and_comes_back,
+    number_camera.is_read,
+    number_camera.hangs_and_comes_back,
+    number_camera.is_told_by_the_journal,
 )
 
 

@@ -1,4 +1,4 @@
-"""A camera that gives test pictures, as the kernel's driver vivid has it. Each function is a step of the scenario."""
+"""A camera with test pictures: the kernel's driver vivid. Each function is a step of the scenario."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scripts.rigs.machine import active, expect, main_pid, output, run, until
 from scripts.rigs.service import CONFIG, OPT, SLOW, UNIT, broker, configured
 
 VIVID = ["modprobe", "vivid", "n_devs=1", "node_types=0x20001", "num_inputs=1", "input_types=0"]
-"""A webcam at /dev/video0, and beside it, as USB cameras have it, a node for metadata at /dev/video1."""
+"""A webcam at /dev/video0, and a node for metadata at /dev/video1, as USB cameras have."""
 CAMERA = 'source = "v4l2"\nsize = [640, 480]\nactive_fps = 4.0\nidle_fps = 2.0\n'
 SET = {"brightness": 200, "gain_automatic": 0, "gain": 77}
 CONTROLS = f'controls = "{",".join(f"{name}={value}" for name, value in SET.items())}"\n'
@@ -27,7 +27,7 @@ print(*shapes, f"{20 / (time.monotonic() - began):.2f}", sep=";")
 
 
 def plug_in() -> None:
-    """Without the counters in its pictures, which would all be read."""
+    """Switches off the counters in its pictures, which would be read as numbers."""
     run(*VIVID)
     run("udevadm", "settle")
     run("v4l2-ctl", "-d", "/dev/video0", "-c", "osd_text_mode=2")
@@ -54,27 +54,27 @@ def problem() -> str:
 
 
 def frames_come() -> None:
-    """`health` is said every minute; the newest picture's age is in the file beside it, too."""
+    """The age of the newest frame, from health.json: `health` is published only once a minute."""
     seen = frames()
     until(lambda: frames() not in (0, seen), 90 * SLOW, "more frames")
 
 
 def is_listed_and_delivers() -> None:
-    """`check` has a frame within 5 s; a camera that is absent is told with what there is, and so is a metadata node."""
+    """`check` gets a frame within 5 s; for an absent camera or a metadata node it names the cameras that exist."""
     configured(CAMERA.replace("\n", '\ndevice = "/dev/video7"\n', 1))
-    expect("is not there" in checked("camera")[0]["what"], "it is missed")
+    expect("is not there" in checked("camera")[0]["what"], "the absent camera is reported")
     plug_in()
     told = checked("camera")[0]["what"]
-    expect("There is /dev/video0" in told and "video1" not in told, "what there is")
+    expect("There is /dev/video0" in told and "video1" not in told, "the existing cameras are named")
     configured(CAMERA.replace("\n", '\ndevice = "/dev/video1"\n', 1))
-    expect("/dev/video1 is no camera; try /dev/video0" in checked("camera")[0]["what"], "it gives no pictures")
+    expect("/dev/video1 is no camera; try /dev/video0" in checked("camera")[0]["what"], "a metadata node is named")
     configured(CAMERA)
     found = checked("camera")[0]
-    expect(found["level"] == "OK" and "640x480" in found["what"], "a frame, as large as asked for")
+    expect(found["level"] == "OK" and "640x480" in found["what"], "a frame of the requested size")
 
 
 def gives_what_was_asked_for() -> None:
-    """Frames have the size and the pace that were asked for."""
+    """Frames have the requested size and rate."""
     shapes, pace = output(f"{OPT}/current/bin/python", "-c", DIRECTLY).split(";")
     print(f"      {shapes} at {pace} a second", flush=True)
     expect(shapes == "(180, 320)", "frames of 320x180")
@@ -82,18 +82,18 @@ def gives_what_was_asked_for() -> None:
 
 
 def runs_as_a_service() -> None:
-    """Shut in as the unit has it, the daemon may use the camera, and sets its controls."""
+    """In the unit's sandbox the daemon can use the camera and set its controls."""
     configured(CAMERA + CONTROLS)
     run("systemctl", "start", UNIT)
     frames_come()
-    expect(active(UNIT) and '"ON"' not in problem(), "it is well")
+    expect(active(UNIT) and '"ON"' not in problem(), "no problem is reported")
     expect(controls("brightness", "gain", "gain_automatic") == SET, "its controls are set")
-    expect(output("systemctl", "show", "-P", "DevicePolicy", UNIT) == "closed", "other devices are shut out")
+    expect(output("systemctl", "show", "-P", "DevicePolicy", UNIT) == "closed", "other devices are not accessible")
     expect(any("running daemon has it" in found["what"] for found in checked("camera")), "`check` asks the daemon")
 
 
 def is_calibrated() -> None:
-    """`calibrate` lets it find its gain, locks that, and leaves other controls as they were set."""
+    """`calibrate` lets the camera find its gain, locks it, and does not change other controls."""
     run("systemctl", "stop", UNIT)
     done = run("edge-daemon", "calibrate", "--config", str(CONFIG), "--write")
     print(f"      {done.stdout.splitlines()[-1]}", flush=True)
@@ -106,7 +106,7 @@ def is_calibrated() -> None:
 
 
 def belongs_to_one_program() -> None:
-    """Who wants a camera that another one has is told which; the daemon says so, waits, and has it when it is free."""
+    """A program that uses the camera is named; the daemon waits and opens the camera when it is free."""
     frames_come()
     told = run("edge-daemon", "calibrate", "--config", str(CONFIG), check=False).stderr
     print(f"      {told.strip()}", flush=True)
@@ -126,13 +126,13 @@ def belongs_to_one_program() -> None:
 
 
 def goes_dark() -> None:
-    """A black picture is told as one that is too dark to be read."""
+    """A black picture is reported as too dark."""
     run("v4l2-ctl", "-d", "/dev/video0", "-c", "test_pattern=5,brightness=0")
     until(lambda: '"too_dark"' in broker.last("edge_daemon/rig/reading/units"), 60 * SLOW, "the status")
 
 
 def goes_and_comes_back() -> None:
-    """Unplugged, it is a `problem`, and is tried again; plugged in, frames come again, in the same process."""
+    """An unplugged camera is a `problem`; when it is plugged in again, the same process gets frames again."""
     before = main_pid(UNIT)
     run("v4l2-ctl", "-d", "/dev/video0", "-c", "disconnect=1")
     until(lambda: '"ON"' in problem(), 60 * SLOW, "`problem` tells")

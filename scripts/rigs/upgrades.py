@@ -1,4 +1,4 @@
-"""A service's changes: upgrades, good, bad and interrupted, and its end. Each function is a step of the scenario."""
+"""Upgrades (good, bad, interrupted) and removal of the service. Each function is a step of the scenario."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from scripts.rigs.service import (
 
 
 def upgrades() -> None:
-    """An upgrade is taken by the running services; without --upgrade another version only tells how."""
+    """An upgrade restarts the running services; without --upgrade the installer only says how to upgrade."""
     config = CONFIG.read_text()
     done = install(tree("next", "0.2.0"))
     expect(done.returncode == 0 and "--upgrade" in done.stderr and current() == "0.1.0", "nothing happens without it")
     expect(install(HOME / "next", "--upgrade").returncode == 0, "the upgrade succeeds")
     expect(current() == "0.2.0", "the new version is current")
     until(lambda: '"0.2.0"' in broker.last("edge_daemon/rig/info"), 20 * SLOW, "the daemon says so")
-    expect(CONFIG.read_text() == config, "the configuration is as it was")
+    expect(CONFIG.read_text() == config, "the configuration has not changed")
     expect(active(f"{UNIT}@second"), "the second camera runs too")
 
 
@@ -45,23 +45,26 @@ def damage_model(tree: Path) -> None:
 
 
 def break_the_daemon(tree: Path) -> None:
-    """What the self-test cannot see."""
+    """A fault that the self-test cannot find."""
     app = tree / "edge_daemon/app.py"
     ready, broken = "    app.systemd.ready()\n", "    raise RuntimeError('broken on purpose')\n"
     app.write_text(app.read_text().replace(ready, broken))
 
 
 def goes_back() -> None:
-    """An upgrade with a damaged model changes nothing; one whose service does not stay up is taken back."""
+    """An upgrade with a damaged model changes nothing; one whose service does not keep running is undone."""
     before = main_pid(UNIT)
     done = install(tree("damaged", "0.3.0", damage_model), "--upgrade")
     expect(done.returncode != 0 and "is damaged" in done.stderr, "the self-test refuses a damaged model")
     expect(main_pid(UNIT) == before and current() == "0.2.0", "the service was not touched")
     done = install(tree("broken", "0.3.1", break_the_daemon), "--upgrade")
-    expect(done.returncode != 0 and "broken on purpose" in done.stderr, "a service that fails is told")
+    expect(done.returncode != 0 and "broken on purpose" in done.stderr, "a failing service is reported")
     expect(current() == "0.2.0", "the version before is current")
     readings_come()
-    expect({p.name.split("-")[0] for p in (OPT / "versions").iterdir()} == {"0.1.0", "0.2.0"}, "nothing of it is left")
+    expect(
+        {p.name.split("-")[0] for p in (OPT / "versions").iterdir()} == {"0.1.0", "0.2.0"},
+        "no failed version is left",
+    )
 
 
 def finishes_what_was_interrupted() -> None:
@@ -70,7 +73,7 @@ def finishes_what_was_interrupted() -> None:
     with subprocess.Popen([script, "--upgrade"], start_new_session=True, stderr=subprocess.DEVNULL) as upgrade:
         until(lambda: any((OPT / "versions").glob("0.4.0*/lib/python*/site-packages/*")), 60 * SLOW, "it has begun")
         os.killpg(upgrade.pid, signal.SIGKILL)
-    expect(active(UNIT) and current() == "0.2.0", "the service runs on")
+    expect(active(UNIT) and current() == "0.2.0", "the service is still running")
     expect(install(HOME / "later", "--upgrade").returncode == 0, "the second run succeeds")
     expect(current() == "0.4.0", "and finishes it")
     until(lambda: '"0.4.0"' in broker.last("edge_daemon/rig/info"), 20 * SLOW, "the daemon says so")
@@ -78,7 +81,7 @@ def finishes_what_was_interrupted() -> None:
 
 
 def uninstalls() -> None:
-    """--uninstall leaves configuration and state, which only root can read then, and nothing else."""
+    """--uninstall keeps configuration and state, readable by root alone, and nothing else."""
     expect(install(HOME / "later", "--uninstall").returncode == 0, "it succeeds")
     found = {path for path in listing() if "edge-daemon" in path or "edge_daemon" in path}
     kept = ("/etc/edge-daemon", "/var/lib/edge-daemon", "/opt/edge-daemon/debian-packages")
@@ -90,7 +93,7 @@ def uninstalls() -> None:
 
 
 def purges(before: set[str]) -> None:
-    """Installed once more, it goes on where it was; --purge then leaves the machine as it was before."""
+    """Installed again, it continues with its old state; --purge then leaves the machine as it was before."""
     expect(install(HOME / "later").returncode == 0, "it installs over what was left")
     run("systemctl", "start", UNIT)
     readings_come()
@@ -98,4 +101,4 @@ def purges(before: set[str]) -> None:
     expect(install(HOME / "later", "--uninstall", "--purge").returncode == 0, "it succeeds")
     expect(listing() - before == set(), f"left behind: {sorted(listing() - before)[:20]}")
     expect(before - listing() == set(), f"missing: {sorted(before - listing())[:20]}")
-    expect(install(HOME / "later", "--uninstall", "--purge").returncode == 0, "once more does no harm")
+    expect(install(HOME / "later", "--uninstall", "--purge").returncode == 0, "running it again does no harm")

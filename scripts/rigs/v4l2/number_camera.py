@@ -1,4 +1,4 @@
-"""A camera that shows written numbers: photographs, looped back through the kernel. Each function is a step."""
+"""A camera with written numbers: photographs through v4l2loopback. Each function is a step of the scenario."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scripts.rigs.machine import expect, main_pid, output, run, until
 from scripts.rigs.service import SLOW, UNIT, broker, configured
-from scripts.rigs.v4l2.given import problem
+from scripts.rigs.v4l2.pattern_camera import problem
 
 PAGES = Path("/root/pages")
 PAGE = Path("/run/rig/page")
@@ -20,7 +20,7 @@ CAMERA = 'source = "v4l2"\nsize = [640, 480]\ndevice = "/dev/video9"\n'
 
 
 def shows(text: str) -> None:
-    """Turn the page."""
+    """Shows another page."""
     (new := PAGE.with_suffix(".new")).symlink_to(PAGES / text)
     new.rename(PAGE)
 
@@ -30,11 +30,11 @@ def more_than(count: int) -> bool:
 
 
 def is_read() -> None:
-    """Numbers that are written before a camera arrive at the broker, one after the other, each as it was written."""
+    """Numbers shown to the camera arrive at the broker, one after the other, each as it was written."""
     run("modprobe", "v4l2loopback", "video_nr=9", "card_label=Loop", "exclusive_caps=1")
     texts = sorted(path.name for path in PAGES.iterdir())
     shows(texts[0])
-    here = Path(__file__).with_name("shown.py")
+    here = Path(__file__).with_name("show_pictures.py")
     run("systemd-run", "--collect", "--unit=rig-page", "python3", str(here), "/dev/video9", str(PAGE))
     configured(CAMERA)
     seen = len(broker.delivered())
@@ -48,7 +48,7 @@ def is_read() -> None:
 
 
 def hangs_and_comes_back() -> None:
-    """One that is there and gives nothing is a `problem`; when it gives again, the same process reads it."""
+    """A camera without frames is a `problem`; when frames come again, the same process reads them."""
     other, before = sorted(path.name for path in PAGES.iterdir())[0], main_pid(UNIT)
     shower = int(output("systemctl", "show", "-P", "MainPID", "rig-page"))
     os.kill(shower, signal.SIGSTOP)
@@ -64,7 +64,7 @@ def hangs_and_comes_back() -> None:
 
 
 def is_told_by_the_journal() -> None:
-    """Each of the journalctl commands in the README has an answer."""
+    """Each journalctl command in the README prints something."""
     commands = re.findall(r"^(journalctl .*?)(?: -f)?  ", Path("README.md").read_text(), re.MULTILINE)
     expect(len(commands) > 5, f"the README has them: {commands}")
     for command in commands:

@@ -1,4 +1,4 @@
-"""shown.py DEVICE PAGE: writes the photographs in the folder PAGE to a v4l2loopback device, ten a second.
+"""show_pictures.py DEVICE PAGE: writes the photographs in the folder PAGE to a v4l2loopback device, ten a second.
 
 Whoever opens that as a camera sees them. PAGE may be a link that somebody else turns to another folder.
 

@@ -1,4 +1,4 @@
-"""A service's days: installed, started, killed, hung, told otherwise. Each function is a step of the scenario."""
+"""Operation of the service: install, start, kill, hang, reconfigure. Each function is a step of the scenario."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def installs(first: list[str]) -> None:
     said = done.stdout + done.stderr
     expect(done.returncode == 0, "the installation succeeds")
     expect("read 10 of 10 sample numbers" in said, "the self-test reads all")
-    expect("systemctl enable --now edge-daemon" in said, "the next commands are told")
+    expect("systemctl enable --now edge-daemon" in said, "the next commands are printed")
 
 
 def installs_again(first: list[str]) -> None:
-    """Running it again changes nothing."""
+    """Running the installer again changes nothing."""
 
     def state() -> str:
         return output("find", str(OPT), "/etc/edge-daemon", "-type", "f", "-printf", "%p %T@ %m %u\n")
@@ -55,11 +55,11 @@ def is_private() -> None:
     for path in (CONFIG, password):
         expect(not can_read("nobody", path), f"{path} is private")
     expect(can_read(UNIT, CONFIG), "the service can read its configuration")
-    expect(not can_read(UNIT, password), "only systemd reads the password, and hands it over")
+    expect(not can_read(UNIT, password), "only systemd reads the password and passes it to the service")
 
 
 def checks() -> None:
-    """`edge-daemon check` finds all well, with the password from the service's place."""
+    """`edge-daemon check` finds no error; it uses the service's password."""
     done = run("edge-daemon", "check", "--config", str(CONFIG), check=False)
     expect(done.returncode == 0, done.stdout + done.stderr)
 
@@ -89,7 +89,7 @@ def comes_back_after_a_kill() -> None:
 
 
 def hung_is_restarted() -> None:
-    """A process that hangs is ended by the watchdog, and comes back."""
+    """The watchdog ends a process that hangs; systemd restarts it."""
     before, count = main_pid(UNIT), restarts(UNIT)
     started = time.monotonic()
     os.kill(before, signal.SIGSTOP)
@@ -101,7 +101,7 @@ def hung_is_restarted() -> None:
 
 
 def reloads() -> None:
-    """A good new configuration is taken by the same process."""
+    """The running process loads a valid new configuration."""
     before = main_pid(UNIT)
     CONFIG.write_text(configuration("bare_value = true"))
     run("systemctl", "reload", UNIT)
@@ -110,7 +110,7 @@ def reloads() -> None:
 
 
 def keeps_the_last_good_configuration() -> None:
-    """A wrong new configuration is told, and the old one goes on in the same process."""
+    """A wrong new configuration is reported; the process continues with the old one."""
     before = main_pid(UNIT)
     CONFIG.write_text(configuration("bare_valeu = true"))
     run("systemctl", "reload", UNIT)
@@ -124,7 +124,7 @@ def keeps_the_last_good_configuration() -> None:
 
 
 def takes_several_cameras() -> None:
-    """edge-daemon@second has its own configuration and state; one whose configuration is wrong is not tried again."""
+    """edge-daemon@second has its own configuration and state; one with a wrong configuration is not restarted."""
     CONFIG.with_name("second.toml").write_text(configuration().replace('"rig"', '"second"'))
     shutil.copy(CONFIG.with_name("mqtt-password"), CONFIG.with_name("second.mqtt-password"))
     run("systemctl", "enable", "--now", f"{UNIT}@second")
@@ -147,7 +147,7 @@ def gives_second_opinions() -> None:
 
 
 def runs_on_a_read_only_root() -> None:
-    """With a root that cannot be written to, its state apart, it starts and publishes."""
+    """It starts and publishes with a read-only root and a writable state folder."""
     writable = [str(STATE), "/var/log"]
     run("systemctl", "stop", UNIT, "mosquitto")
     for place in writable:
