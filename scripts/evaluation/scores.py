@@ -38,7 +38,7 @@ class Scored:
 
     @property
     def right(self) -> list[bool]:
-        """For each read number whether it is written there; each written number counts once, the most confident first."""
+        """For each read number whether it is written there; a written number counts once, most confident first."""
         left = Counter(self.truth)
         found = [False] * len(self.said)
         for i in sorted(range(len(self.said)), key=lambda i: -self.confidences[i]):
