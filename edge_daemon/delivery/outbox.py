@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,16 +35,18 @@ from edge_daemon.delivery.outbox_file import (
     MARKER,
     as_outbox_error,
     in_memory,
+    is_usable,
+    lock_folder,
     open_file,
     pack,
     pack_accepted,
     refuses_writing,
 )
-from edge_daemon.delivery.retention import EVENT_ROWS, EVENTS, READING_ROWS, RetentionLimit
+from edge_daemon.delivery.retention import EVENT_ROWS, READING_ROWS, RetentionLimit
 from edge_daemon.delivery.row_format import Row
-from edge_daemon.domain import Entry, Event, Reading, Record
-from edge_daemon.errors import OutboxError, OutboxInUseError
-from edge_daemon.system import clock, file_lock, json_text
+from edge_daemon.domain import Entry, Reading, Record
+from edge_daemon.errors import OutboxError
+from edge_daemon.system import clock, json_text
 from edge_daemon.system.units import Duration, Size
 
 log = logging.getLogger(__name__)
@@ -58,8 +59,6 @@ _CHECK_AGAIN = 60.0
 """Seconds between two checks whether a disk that was unusable at the start is usable now."""
 _MEMORY = 4_000_000
 """Bytes of the queue, at most, when it is in memory only."""
-_PROBE = 256 * 1024
-"""Bytes that must be free on a disk for it to be usable."""
 _NO_LIMIT = 2**63 - 1
 
 _Accepted = tuple[str | None, float | None]
@@ -102,7 +101,7 @@ class Outbox:
         try:
             with as_outbox_error(folder):
                 folder.mkdir(parents=True, exist_ok=True)
-            self._lock_file = _lock(folder)
+            self._lock_file = lock_folder(folder)
             self._file = open_file(folder, now())
         except OutboxError as error:
             if not refuses_writing(error):
@@ -163,14 +162,7 @@ class Outbox:
         if not self.volatile or self.waiting or time.monotonic() - self._checked_at < _CHECK_AGAIN:
             return False
         self._checked_at = time.monotonic()
-        try:
-            with tempfile.TemporaryFile(dir=self._folder) as file:
-                file.write(bytes(_PROBE))
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError:
-            return False
-        return True
+        return is_usable(self._folder)
 
     def accepted(self) -> list[Reading]:
         """The last accepted reading of each field, delivered or not: the state from which a restart continues."""
@@ -233,7 +225,7 @@ class Outbox:
             return self._delivered_log.readings(from_seq, limit)
 
     def _settle(self, entries: Iterable[Entry]) -> None:
-        self._done |= {entry.seq: _lane(entry.record) for entry in entries}
+        self._done |= {entry.seq: rows.lane_of(entry.record) for entry in entries}
         if len(self._done) >= _DONE_AT_MOST:
             self._flush()
 
@@ -264,7 +256,7 @@ class Outbox:
         self._seq += 1  # also if storing fails: a gap does no harm, a number given twice does
         synced = clock.is_synced()
         json = json_text.encode(record)
-        return Row(self._seq, self._file.epoch, self._now(), synced, _lane(record), json)
+        return Row(self._seq, self._file.epoch, self._now(), synced, rows.lane_of(record), json)
 
     def _waiting(self, which: str, after: int, until: int, limit: int) -> list[Entry]:
         if after >= self._seq:
@@ -284,7 +276,7 @@ class Outbox:
         if row is None or row.seq != seq:
             raise OutboxError(f"outbox {self._file.path}: row {seq} is damaged; the next start salvages the others")
         try:
-            record = _decode(row)
+            record = rows.decode(row)
         except msgspec.ValidationError as error:
             log.error("outbox: record %d is dropped, as another version of the program wrote it: %s", seq, error)
             self._done[seq] = row.lane
@@ -402,28 +394,5 @@ class Outbox:
         self.dropped += len(seqs)
 
 
-def _lock(folder: Path) -> int:
-    """Lock the folder for this process; returns the lock's descriptor. Raises OutboxInUseError or OutboxError."""
-    path = folder / "outbox.lock"
-    with as_outbox_error(path):
-        try:
-            return file_lock.acquire(path)
-        except BlockingIOError:
-            holder = file_lock.holder(path) or "unknown"
-            raise OutboxInUseError(
-                f"{folder}: in use by another daemon (pid {holder}); stop it, or give each its own folder"
-            ) from None
-
-
 def _accepted_of(record: Reading) -> _Accepted:
     return (None, None) if record.gone else (record.text, record.value_at)
-
-
-def _lane(record: Record) -> str:
-    return record.field if isinstance(record, Reading) else EVENTS
-
-
-def _decode(row: Row) -> Record:
-    if row.lane == EVENTS:
-        return msgspec.json.decode(row.json, type=Event)
-    return msgspec.json.decode(row.json, type=Reading)

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import random
 import sqlite3
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -18,7 +20,8 @@ from pathlib import Path
 
 from edge_daemon.delivery import row_format
 from edge_daemon.delivery.row_format import Row
-from edge_daemon.errors import OutboxError
+from edge_daemon.errors import OutboxError, OutboxInUseError
+from edge_daemon.system import file_lock
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +35,10 @@ _SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 """Errors of a damaged file. The second: SQLite's message quotes a schema that is no longer UTF-8."""
 
 _MEMORY_EPOCH = 0xF0000000
+"""The smallest epoch of a queue in memory: above all that are made from the time until 2097."""
+
+_PROBE = 256 * 1024
+"""Bytes that must be free on a disk for it to be usable."""
 
 _PAGE = 1024
 """Bytes of a page in new files: each change writes a whole page of each table. The row of a reading of up to about ten
@@ -104,6 +111,31 @@ def refuses_writing(error: OutboxError) -> bool:
     if isinstance(cause, sqlite3.Error):
         return getattr(cause, "sqlite_errorcode", 0) & 0xFF in _REFUSED
     return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+
+
+def lock_folder(folder: Path) -> int:
+    """Lock the folder for this process; returns the lock's descriptor. Raises OutboxInUseError or OutboxError."""
+    path = folder / "outbox.lock"
+    with as_outbox_error(path):
+        try:
+            return file_lock.acquire(path)
+        except BlockingIOError:
+            holder = file_lock.holder(path) or "unknown"
+            raise OutboxInUseError(
+                f"{folder}: in use by another daemon (pid {holder}); stop it, or give each its own folder"
+            ) from None
+
+
+def is_usable(folder: Path) -> bool:
+    """Whether the disk of the folder takes _PROBE bytes now."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_PROBE))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        return False
+    return True
 
 
 def in_memory(folder: Path) -> Opened:

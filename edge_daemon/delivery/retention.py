@@ -8,10 +8,8 @@ from dataclasses import dataclass
 
 from edge_daemon.delivery import row_format
 from edge_daemon.delivery.outbox_file import MARKER
-from edge_daemon.delivery.row_format import Row
+from edge_daemon.delivery.row_format import EVENTS, Row
 
-EVENTS = ""
-"""The lane of events. The lane of a reading is its field: rows of one lane are delivered in order."""
 READING_ROWS = f"lane NOT IN ('{EVENTS}', '{MARKER}')"
 EVENT_ROWS = f"lane = '{EVENTS}'"
 _AGE_CHECK = 60.0

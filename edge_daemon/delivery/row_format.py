@@ -11,9 +11,17 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import msgspec
+
+from edge_daemon.domain import Event, Reading, Record
+
 _MARK = b"\xedROW"
 _HEAD = struct.Struct(">4sII")  # mark; checksum of all that follows it; length of all that follows the length
 _BODY = struct.Struct(">QId?B")  # seq, epoch, stored_at, synced, length of lane; then the lane and the JSON
+
+
+EVENTS = ""
+"""The lane of events. The lane of a reading is its field: rows of one lane are delivered in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +71,15 @@ def find(data: bytes) -> Iterator[Row | int]:
         elif at + _HEAD.size + 8 <= len(data):
             yield int.from_bytes(view[at + _HEAD.size :][:8], "big")
         at = data.find(_MARK, at + 1)
+
+
+def lane_of(record: Record) -> str:
+    """The lane of a record."""
+    return record.field if isinstance(record, Reading) else EVENTS
+
+
+def decode(row: Row) -> Record:
+    """The record in a row. Raises msgspec.ValidationError if another version of the program wrote it."""
+    if row.lane == EVENTS:
+        return msgspec.json.decode(row.json, type=Event)
+    return msgspec.json.decode(row.json, type=Reading)

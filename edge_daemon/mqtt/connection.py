@@ -60,7 +60,7 @@ class VersionError(BrokerError):
 def connect(
     to: BrokerAddress,
     client_id: str,
-    times: Timeouts,
+    timeouts: Timeouts,
     will: Message | None = None,
     wake: socket.socket | None = None,
     largest: int | None = None,
@@ -71,8 +71,8 @@ def connect(
     a message is refused.
     """
     with suppress(VersionError):
-        return Link(to, client_id, V5, times, will, wake, largest)
-    return Link(to, client_id, V311, times, will, wake)
+        return Link(to, client_id, V5, timeouts, will, wake, largest)
+    return Link(to, client_id, V311, timeouts, will, wake)
 
 
 class Link:
@@ -83,7 +83,7 @@ class Link:
         to: BrokerAddress,
         client_id: str,
         version: MQTTProtocolVersion,
-        times: Timeouts,
+        timeouts: Timeouts,
         will: Message | None = None,
         wake: socket.socket | None = None,
         largest: int | None = None,
@@ -114,7 +114,7 @@ class Link:
         self._connack: deque[tuple[ReasonCode, Properties | None]] = deque()
         self._client = self._build(client_id, will)
         try:
-            self._connect(times, largest)
+            self._connect(timeouts, largest)
         except BrokerError:
             self.drop("")
             raise
@@ -203,17 +203,17 @@ class Link:
     def _on_disconnect(self, _c: object, _u: object, _flags: object, code: ReasonCode, _p: object) -> None:
         self.lost = self.lost or str(code)
 
-    def _connect(self, times: Timeouts, largest: int | None) -> None:
-        self._client.connect_timeout = times.connect
+    def _connect(self, timeouts: Timeouts, largest: int | None) -> None:
+        self._client.connect_timeout = timeouts.connect
         properties = None
         if self.version is V5 and largest:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.MaximumPacketSize = largest
         try:
-            self._client.connect(self._to.host, self._to.port, times.keepalive, properties=properties)
+            self._client.connect(self._to.host, self._to.port, timeouts.keepalive, properties=properties)
         except OSError as error:
             raise BrokerError(f"broker {self._to} cannot be reached: {error.strerror or error}") from None
-        patience = times.connack_v5 if self.version is V5 else times.connack
+        patience = timeouts.connack_v5 if self.version is V5 else timeouts.connack
         deadline = time.monotonic() + patience
         while not self._connack and self.up and (left := deadline - time.monotonic()) > 0:
             self.pump(left)

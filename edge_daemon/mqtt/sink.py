@@ -63,7 +63,7 @@ class MqttSink:
         client_id: str,
         availability: Availability,
         topics: Sequence[str] = (),
-        times: Timeouts | None = None,
+        timeouts: Timeouts | None = None,
     ) -> None:
         """`topics` are those to subscribe to, besides the own availability. Raises ConfigError."""
         self.to = address.resolve(options)
@@ -75,7 +75,7 @@ class MqttSink:
         self._availability = availability
         self._topics = topics
         self._session = 0
-        self._times = times or Timeouts()
+        self._timeouts = timeouts or Timeouts()
         self._link: Link | None = None
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.setblocking(False)
@@ -107,7 +107,7 @@ class MqttSink:
         self._link = None
         self._session = max(self._session + 1, int(time.time() * 1000))
         will = self._availability(False, self._session)
-        self._link = connect(self.to, self._client_id, self._times, will, self._wake_read, _LARGEST)
+        self._link = connect(self.to, self._client_id, self._timeouts, will, self._wake_read, _LARGEST)
         if not self._link.acknowledges:
             self._link.close()
             raise BrokerError(
@@ -132,7 +132,7 @@ class MqttSink:
         So a message is never sent before the outcome of the previous one on its topic is known: a refusal cannot change
         their order. When the connection breaks, every unacknowledged message is KEEP; that raises nothing.
         """
-        outcomes = self._deliver(batch, self._times.acknowledge)
+        outcomes = self._deliver(batch, self._timeouts.acknowledge)
         self._take_received()
         return outcomes
 
@@ -203,6 +203,6 @@ class MqttSink:
             received = self._link.received.popleft()
             if received.topic == offline.topic:
                 if received.payload == offline.payload and not received.retain:  # retained: older
-                    self._deliver([self._availability(True, self._session)], self._times.acknowledge)
+                    self._deliver([self._availability(True, self._session)], self._timeouts.acknowledge)
             else:
                 self.received.append(received)

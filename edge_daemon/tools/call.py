@@ -28,11 +28,11 @@ def call(
 
     Raises BrokerError when there is none.
     """
-    times = Timeouts()
+    timeouts = Timeouts()
     request, answer = messages.command_topics(device, command)
-    link = connect(broker, "", times)
+    link = connect(broker, "", timeouts)
     try:
-        if not link.listen([answer], times.connack):
+        if not link.listen([answer], timeouts.connack):
             raise BrokerError(f"the broker does not let us listen to {answer}")
         transaction = os.urandom(8).hex()
         asked = Message(request, msgspec.json.encode(arguments | {"transaction": transaction}))

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from edge_daemon.delivery.outbox import Outbox, OutboxOptions
-from edge_daemon.domain import Entry, Record
+from edge_daemon.domain import Entry, Event, Record
 from edge_daemon.errors import OutboxError
 from edge_daemon.system import clock
 from tests.support.records import event, reading
@@ -562,3 +562,13 @@ def test_several_at_once(tmp_path: Path) -> None:
         first, second = box.put_all([reading(3), large])
         assert box.trouble
         assert [entry.seq for entry in box.readings(3)] == [first, second]
+
+
+def test_text_that_is_not_unicode(folder: Path) -> None:
+    """A file name that is not UTF-8, in an event, is stored without those bytes."""
+    outbox = Outbox(folder, "dock3")
+    outbox.put(Event("camera_problem", None, 1.5, {"text": "caf\udce9.jpg: truncated"}))
+    (entry,) = outbox.events(0)
+    assert isinstance(entry.record, Event)
+    assert entry.record.detail == {"text": "caf?.jpg: truncated"}
+    outbox.close()

@@ -38,16 +38,16 @@ def kept(samples: Samples) -> list[Sample]:
     return [sample for _, sample in samples.all()]
 
 
-def look(doubts: HardSampleCollector, *texts: str, field: str | None = "tank") -> None:
+def look(collector: HardSampleCollector, *texts: str, field: str | None = "tank") -> None:
     for i, text in enumerate(texts):
-        doubts.on_patch(patch(field, 5.0 + i), [number(text)])
+        collector.on_patch(patch(field, 5.0 + i), [number(text)])
 
 
 def test_confident_and_equal_reads_are_not_stored(samples: Samples) -> None:
     """In the ordinary case nothing is stored."""
-    doubts = HardSampleCollector(samples)
-    look(doubts, "42", "42", "42", "42")
-    doubts.on_record(0, reading("42"))
+    collector = HardSampleCollector(samples)
+    look(collector, "42", "42", "42", "42")
+    collector.on_record(0, reading("42"))
     assert kept(samples) == []
 
 
@@ -68,8 +68,8 @@ def test_writing_and_wiping_are_not_contradictions(samples: Samples) -> None:
 
 def test_the_whole_frame_is_followed_number_by_number(samples: Samples) -> None:
     """The same without fields; the sample is the number with a little paper, not the frame."""
-    doubts = HardSampleCollector(samples)
-    look(doubts, "42", "42", "42", "47", "42", field=None)
+    collector = HardSampleCollector(samples)
+    look(collector, "42", "42", "42", "47", "42", field=None)
     [sample] = kept(samples)
     height, width = sample.pixels.shape
     assert height < 2 * 40
@@ -78,11 +78,11 @@ def test_the_whole_frame_is_followed_number_by_number(samples: Samples) -> None:
 
 def test_the_least_confident_crop_of_an_accepted_reading(samples: Samples) -> None:
     """Of several unsure crops only the one with the lowest confidence, once."""
-    doubts = HardSampleCollector(samples)
+    collector = HardSampleCollector(samples)
     for sure in (0.8, 0.6, 0.85):
-        doubts.on_patch(patch(), [number("42", sure)])
-    doubts.on_record(0, reading("42"))
-    doubts.on_record(0, reading("42"))
+        collector.on_patch(patch(), [number("42", sure)])
+    collector.on_record(0, reading("42"))
+    collector.on_record(0, reading("42"))
     [sample] = kept(samples)
     assert (sample.why, sample.candidates[0], sample.model) == ("unsure", ("42", 0.6), "d@1")
 
@@ -93,48 +93,48 @@ def test_the_least_confident_crop_of_an_accepted_reading(samples: Samples) -> No
 )
 def test_the_crop_of_a_withheld_reading_is_stored(samples: Samples, status: Status, why: str) -> None:
     """Its newest crop is stored."""
-    doubts = HardSampleCollector(samples)
-    look(doubts, "42")
-    doubts.on_record(0, reading("17", status))
+    collector = HardSampleCollector(samples)
+    look(collector, "42")
+    collector.on_record(0, reading("17", status))
     assert [(s.why, s.candidates[0][0]) for s in kept(samples)] == [(why, "42")]
 
 
 @pytest.mark.parametrize("status", [Status.TOO_DARK, Status.GLARE, Status.OBSTRUCTED, Status.NO_DIGITS])
 def test_unreadable_patches_are_not_stored(samples: Samples, status: Status) -> None:
     """It has no use for training."""
-    doubts = HardSampleCollector(samples)
-    look(doubts, "42")
-    doubts.on_record(0, reading("17", status))
+    collector = HardSampleCollector(samples)
+    look(collector, "42")
+    collector.on_record(0, reading("17", status))
     assert kept(samples) == []
 
 
 def test_set_value_is_a_label(samples: Samples) -> None:
     """The crop of that moment is stored with the digits that were set."""
-    doubts = HardSampleCollector(samples)
-    look(doubts, "42")
-    doubts.on_record(0, Event("value_set", "tank", 5.0, {"text": "4.7"}))
+    collector = HardSampleCollector(samples)
+    look(collector, "42")
+    collector.on_record(0, Event("value_set", "tank", 5.0, {"text": "4.7"}))
     assert [(s.why, s.label) for s in kept(samples)] == [("corrected", "47")]
 
 
 def test_few_samples_are_added_to_a_full_store(tmp_path: Path) -> None:
     """A new sample replaces an old one only now and then; a corrected one always does."""
     samples = Samples(tmp_path, 2, 1_000_000)
-    doubts, rng = HardSampleCollector(samples), np.random.default_rng(1)
+    collector, rng = HardSampleCollector(samples), np.random.default_rng(1)
     kept_at = []
     for at in range(0, 6000, 300):
         pixels = np.repeat(np.repeat(rng.integers(0, 255, (30, 40), np.uint8), 16, 0), 16, 1)
-        doubts.on_patch(Patch("tank", Frame(0, at, at, pixels), pixels, np.eye(3)), [number("42")])
-        doubts.on_record(0, reading("42", Status.LOW_CONFIDENCE))
+        collector.on_patch(Patch("tank", Frame(0, at, at, pixels), pixels, np.eye(3)), [number("42")])
+        collector.on_record(0, reading("42", Status.LOW_CONFIDENCE))
         kept_at.append(max(sample.at for sample in kept(samples)))
     assert sorted(set(kept_at)) == [0, 300, 600, 2400, 4200]
-    doubts.on_record(0, Event("value_set", "tank", 5.0, {"text": "43"}))
+    collector.on_record(0, Event("value_set", "tank", 5.0, {"text": "43"}))
     assert [sample.why for sample in kept(samples)].count("corrected") == 1
 
 
 def test_a_disk_error_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """One line in the log, no error: readings go on."""
-    doubts = HardSampleCollector(Samples(tmp_path / "gone", 10, 10_000))
+    collector = HardSampleCollector(Samples(tmp_path / "gone", 10, 10_000))
     for field in ("a", "b"):
-        doubts.on_patch(patch(field), [number("42", 0.5)])
-        doubts.on_record(0, reading("42", field=field))
+        collector.on_patch(patch(field), [number("42", 0.5)])
+        collector.on_record(0, reading("42", field=field))
     assert len(caplog.records) == 1

@@ -41,10 +41,10 @@ def patch(field: str | None = "tank", status: Status = Status.OK) -> Patch:
 
 def test_a_reading_is_kept_with_its_patch_and_digits(tmp_path: Path) -> None:
     """Boxes are those of the patch, candidates and votes those of the reading."""
-    ring = ReadingLog(tmp_path / "ring")
-    ring.on_patch(patch(), [])
-    ring.on_record(81, reading())
-    told = find([tmp_path / "nothing", tmp_path / "ring"], "last")
+    log = ReadingLog(tmp_path / "log")
+    log.on_patch(patch(), [])
+    log.on_record(81, reading())
+    told = find([tmp_path / "nothing", tmp_path / "log"], "last")
     assert (told.seq, told.field, told.votes, told.candidates[0]) == (81, "tank", (4, 5), ("42", 0.87))
     assert [digit.box for digit in told.digits] == [(20, 10, 30, 40), (56, 10, 28, 40)]
     picture = cv2.imdecode(np.frombuffer(told.picture, np.uint8), cv2.IMREAD_GRAYSCALE)
@@ -53,9 +53,9 @@ def test_a_reading_is_kept_with_its_patch_and_digits(tmp_path: Path) -> None:
 
 def test_of_the_whole_frame_the_number_is_kept(tmp_path: Path) -> None:
     """Without fields the picture is the number and its surroundings."""
-    ring = ReadingLog(tmp_path)
-    ring.on_patch(patch(None), [])
-    ring.on_record(7, reading(field="auto-1"))
+    log = ReadingLog(tmp_path)
+    log.on_patch(patch(None), [])
+    log.on_record(7, reading(field="auto-1"))
     told = find([tmp_path], "7")
     picture = cv2.imdecode(np.frombuffer(told.picture, np.uint8), cv2.IMREAD_GRAYSCALE)
     x, y, w, h = told.digits[1].box
@@ -66,10 +66,10 @@ def test_of_the_whole_frame_the_number_is_kept(tmp_path: Path) -> None:
 def test_only_the_last_are_kept_over_restarts_too(tmp_path: Path) -> None:
     """The log is limited; the oldest are removed; a new daemon continues it."""
     for start in (1000, 0):  # numbers may begin anew
-        ring = ReadingLog(tmp_path)
-        ring.on_patch(patch(), [])
+        log = ReadingLog(tmp_path)
+        log.on_patch(patch(), [])
         for seq in range(start, start + MAX_READINGS):
-            ring.on_record(seq, reading())
+            log.on_record(seq, reading())
             os.utime(tmp_path / f"{seq}.json", ns=(seq - 2 * start, seq - 2 * start))
     assert len(list(tmp_path.iterdir())) == MAX_READINGS
     assert find([tmp_path], "last").seq == MAX_READINGS - 1
@@ -77,28 +77,28 @@ def test_only_the_last_are_kept_over_restarts_too(tmp_path: Path) -> None:
 
 def test_events_and_what_is_gone_are_not_kept(tmp_path: Path) -> None:
     """They have no picture."""
-    ring = ReadingLog(tmp_path)
-    ring.on_record(1, reading())  # nothing was seen yet
-    ring.on_patch(patch(), [])
-    ring.on_record(2, Event("reading_changed", "tank", 5.0, {}))
+    log = ReadingLog(tmp_path)
+    log.on_record(1, reading())  # nothing was seen yet
+    log.on_patch(patch(), [])
+    log.on_record(2, Event("reading_changed", "tank", 5.0, {}))
     with pytest.raises(ExplainError, match="no readings are kept"):
         find([tmp_path], "last")
 
 
 def test_other_users_have_no_access(tmp_path: Path) -> None:
     """Only the daemon's user and group can enter the folder."""
-    ReadingLog(tmp_path / "ring")
-    assert (tmp_path / "ring").stat().st_mode & 0o777 == 0o750
+    ReadingLog(tmp_path / "log")
+    assert (tmp_path / "log").stat().st_mode & 0o777 == 0o750
 
 
 def test_a_folder_that_cannot_be_used_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """One line in the log, no error: readings go on without it."""
     (tmp_path / "file").write_text("")
     with caplog.at_level(logging.WARNING):
-        ring = ReadingLog(tmp_path / "file" / "ring")
-        ring.on_patch(patch(), [])
-        ring.on_record(1, reading())
-        ring.on_record(2, reading())
+        log = ReadingLog(tmp_path / "file" / "log")
+        log.on_patch(patch(), [])
+        log.on_record(1, reading())
+        log.on_record(2, reading())
     assert len(caplog.records) == 1
 
 
@@ -106,9 +106,9 @@ def test_a_folder_that_cannot_be_used_is_logged_once(tmp_path: Path, caplog: pyt
 def test_every_status_is_explained(tmp_path: Path, status: Status) -> None:
     """Each status has an explanation in words; the picture is drawn for all."""
     assert status in WHY
-    ring = ReadingLog(tmp_path)
-    ring.on_patch(patch(status=status), [])
-    ring.on_record(3, reading(status))
+    log = ReadingLog(tmp_path)
+    log.on_patch(patch(status=status), [])
+    log.on_record(3, reading(status))
     told = find([tmp_path], "last")
     assert WHY[status] in as_text(told)[0]
     picture = drawn(told)
@@ -119,9 +119,9 @@ def test_every_status_is_explained(tmp_path: Path, status: Status) -> None:
 def test_the_command_tells_and_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`edge-daemon explain 5 --picture FILE` prints the digits with their candidates, and writes the picture."""
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
-    ring = ReadingLog(tmp_path / "explain")
-    ring.on_patch(patch(), [])
-    ring.on_record(5, reading(Status.WRONG_FORMAT))
+    log = ReadingLog(tmp_path / "explain")
+    log.on_patch(patch(), [])
+    log.on_record(5, reading(Status.WRONG_FORMAT))
     done = CliRunner().invoke(cli, ["explain", "5", "--picture", str(tmp_path / "why.png")])
     assert done.exit_code == 0
     assert "wrong_format" in done.output
@@ -135,9 +135,9 @@ def test_the_command_tells_and_draws(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_picture_of_no_known_kind_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """--picture why.txt is refused, with a name that would work."""
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
-    ring = ReadingLog(tmp_path / "explain")
-    ring.on_patch(patch(), [])
-    ring.on_record(5, reading())
+    log = ReadingLog(tmp_path / "explain")
+    log.on_patch(patch(), [])
+    log.on_record(5, reading())
     done = CliRunner().invoke(cli, ["explain", "--picture", str(tmp_path / "why.txt")])
     assert isinstance(done.exception, ExplainError)
     assert ".png" in str(done.exception)

@@ -164,5 +164,5 @@ def test_the_commands_list_and_clear(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert msgspec.json.decode(told[1])["candidates"][0] == ["17", 0.7]
     CliRunner().invoke(cli, ["samples", "clear"], input="n\n")
     assert len(samples.paths()) == 2
-    assert "2 samples are gone" in CliRunner().invoke(cli, ["samples", "clear", "--yes"]).stdout
+    assert "2 samples are deleted" in CliRunner().invoke(cli, ["samples", "clear", "--yes"]).stdout
     assert not samples.paths()

@@ -30,7 +30,7 @@ class Device(VoterRun):
         super().__init__(*options)
         self.last_values, self.online = LastValueCache(), True
         self.budget = Budget(folder / "opinions.json", per_day)
-        self.asking = SecondOpinionClient(
+        self.client = SecondOpinionClient(
             "bench", self.last_values, self.voter, self.budget, lambda: self.online, lambda: self.seq / FPS
         )
 
@@ -49,8 +49,8 @@ class Device(VoterRun):
             self.seq += pause
             pixels = pixels_of(written or text)
             frame = Frame(self.seq, 0.0, self.seq / FPS, pixels)
-            self.asking.on_patch(Patch(self.field, frame, pixels, np.eye(3)), [seen])
-            self.asking.on_tick()
+            self.client.on_patch(Patch(self.field, frame, pixels, np.eye(3)), [seen])
+            self.client.on_tick()
         return self.said[before:]
 
     def asked(self) -> list[Question]:
@@ -71,13 +71,13 @@ class Device(VoterRun):
         before = len(self.said)
         message = messages.answer_message("bench", Answer(question.id, list(candidates), "big@1"))
         assert schema_check.check(message.topic, message.payload) == "answer"
-        assert self.asking.on_answer(ReceivedMessage(message.topic, message.payload))
+        assert self.client.on_answer(ReceivedMessage(message.topic, message.payload))
         for record in self.voter.due(self.seq / FPS):
             (self.said if isinstance(record, Reading) else self.events).append(record)  # type: ignore[arg-type]
         return self.said[before:]
 
     def counts(self, *kinds: str) -> list[int]:
-        health = msgspec.to_builtins(self.asking.counts())
+        health = msgspec.to_builtins(self.client.counts())
         return [health[kind] for kind in kinds]
 
 
@@ -204,9 +204,9 @@ def test_an_invalid_answer_is_refused_and_the_right_one_counts(device: Device, k
     """Anybody may send anything to the topic."""
     device.look("17")
     (question,) = device.asked()
-    assert device.asking.on_answer(ReceivedMessage(TOPIC, HOSTILE[kind].replace(b"%s", question.id.encode())))
+    assert device.client.on_answer(ReceivedMessage(TOPIC, HOSTILE[kind].replace(b"%s", question.id.encode())))
     retained = messages.answer_message("bench", Answer(question.id, [("17", 1.0)], "m")).payload
-    assert device.asking.on_answer(ReceivedMessage(TOPIC, retained, retain=True))
+    assert device.client.on_answer(ReceivedMessage(TOPIC, retained, retain=True))
     assert device.counts("refused", "counted") == [2, 0]
     assert [r.text for r in device.hear(question, ("17", 0.98))] == ["17"]
 

@@ -59,6 +59,14 @@ def test_status_cannot_smuggle_a_second_variable(manager: Manager, tmp_path: Pat
     us.close()
 
 
+def test_status_of_bytes_that_are_not_text(manager: Manager, tmp_path: Path) -> None:
+    """A file name that is not UTF-8, in an error of a camera, is shown without those bytes."""
+    us = systemd(tmp_path)
+    us.status("caf\udce9.jpg: truncated")
+    assert manager.heard() == ["STATUS=caf?.jpg: truncated"]
+    us.close()
+
+
 def test_abstract_socket() -> None:
     """A name with a leading @ is an abstract socket, as systemd writes it in containers."""
     name = f"edge-daemon-test-{os.getpid()}"
