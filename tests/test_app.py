@@ -117,7 +117,7 @@ def read_all(camera: SimulatedCamera) -> list[tuple[str, str | None]]:
 
 
 def test_a_hand_is_a_status_and_can_be_explained(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
-    """A subscriber on_answer that a hand is in the way, not a part of a number; `explain` shows what the camera saw."""
+    """A subscriber receives that a hand is in the way, not a part of a number; `explain` shows what the camera saw."""
     camera = 'source = "simulated"\nseed = 3\nsurface = "paper"\ntrouble = "hand"\nhold = 40\nrealtime = false\n'
     field = '[[field]]\nname = "count"\nregion = [62, 157, 421, 118]\nsettle = "1s"\n'
     with daemon(tmp_path, broker.url, f"{camera}frames = 600", field) as process:

@@ -1,6 +1,6 @@
 """Drops isolated digits: writing seldom consists of one uncertain digit.
 
-Any texture holds something that looks a little like a digit, once; where people write, some digit can be read with
+Any texture has some part that resembles a digit; where people write, some digit can be read with
 certainty, and the others are about as tall. So the numbers of a frame without fields are judged together.
 """
 

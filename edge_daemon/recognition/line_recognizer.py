@@ -85,8 +85,8 @@ class LineRecognizer:
         self._network = open_network(path, facts, kind, network, runtime)
         self._temperature = facts.temperature[kind]
         shown = golden_strips(read_file(path.parent, facts.files["golden"]), len(facts.golden))
-        said = np.array([self.probabilities(strip).max(axis=0) for strip in shown], np.float32)
-        check_golden(path, said, facts.golden)
+        scores = np.array([self.probabilities(strip).max(axis=0) for strip in shown], np.float32)
+        check_golden(path, scores, facts.golden)
 
     def read(self, ink: Grey, box: Box) -> LineText | None:
         """The text in `box` of a contrast map; None where `cut_strip` finds no line.
@@ -96,12 +96,12 @@ class LineRecognizer:
         strip = cut_strip(ink, box)
         if strip is None:
             return None
-        said = self.probabilities(strip)
-        candidates = decode_texts(said)
+        scores = self.probabilities(strip)
+        candidates = decode_texts(scores)
         if candidates[0][1] < CONFIDENT:
             again = [strip for wide in STRETCHES if (strip := cut_strip(ink, box, wide)) is not None]
             candidates = average_texts([candidates, *self.read_strips(again)])
-        return LineText(candidates, digit_spans(said, candidates[0][0]))
+        return LineText(candidates, digit_spans(scores, candidates[0][0]))
 
     def read_strips(self, strips: Sequence[Grey]) -> list[tuple[Candidate, ...]]:
         """The candidates of several strips, each read once; short strips share a run of the network."""
@@ -110,8 +110,8 @@ class LineRecognizer:
             sheet = np.zeros((HEIGHT, WIDTH), np.uint8)
             for strip, at in together:
                 sheet[:, at : at + strip.shape[1]] = strip
-            said = self.probabilities(sheet)
-            found += [decode_texts(said[at // 2 : (at + strip.shape[1] + APART // 2) // 2]) for strip, at in together]
+            scores = self.probabilities(sheet)
+            found += [decode_texts(scores[at // 2 : (at + strip.shape[1] + APART // 2) // 2]) for strip, at in together]
         return found
 
     def probabilities(self, strip: Grey) -> NDArray[np.float32]:
@@ -165,11 +165,11 @@ def cut_strip(ink: Grey, box: Box, wide: float = 1.0) -> Grey | None:
     return strip
 
 
-def average_texts(looks: Sequence[Sequence[Candidate]]) -> tuple[Candidate, ...]:
+def average_texts(readings: Sequence[Sequence[Candidate]]) -> tuple[Candidate, ...]:
     """The three likeliest texts of several readings, each with the same weight."""
     chances: dict[str, float] = defaultdict(float)
-    for text, chance in itertools.chain.from_iterable(looks):
-        chances[text] += chance / len(looks)
+    for text, chance in itertools.chain.from_iterable(readings):
+        chances[text] += chance / len(readings)
     return tuple(sorted(chances.items(), key=lambda candidate: -candidate[1])[:3])
 
 

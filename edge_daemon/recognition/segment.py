@@ -41,7 +41,7 @@ Filter = Callable[[Grey, Sequence[Blob]], NDArray[np.float32]]
 def segment(patch: Patch, filter: Filter | None = None) -> list[Line]:
     """Lines of glyph hypotheses in reading order, boxes in pixels of the patch. Nothing found: an empty list.
 
-    With `filter` only ink that may be digits is looked at.
+    With `filter` only ink that may be a digit's is used.
     """
     if min(patch.pixels.shape) < MIN_HEIGHT:
         return []

@@ -16,54 +16,54 @@ def number(*candidates: Candidate) -> Number:
     return Number((0, 0, 30, 20), candidates, ())
 
 
-def test_who_agree_are_surer_than_either() -> None:
-    """Glyphs that are hardly sure, and a strip that says the same, make a sure number."""
+def test_agreement_raises_the_confidence() -> None:
+    """Uncertain glyphs, and a strip with the same text, give a confident number."""
     found = fuse(number(("8011", 0.55), ("8071", 0.2)), [("8011", 0.97), ("801", 0.02)])
     assert found.text == "8011"
     assert found.confidence > 0.8
 
 
-def test_a_strip_that_sees_no_digits_takes_a_number_its_confidence() -> None:
-    """What the glyphs read into a texture is no number when its strip says that nothing is written there."""
+def test_a_blank_strip_lowers_the_confidence() -> None:
+    """Glyphs read into a texture are no number when their strip is blank."""
     assert fuse(number(("1", 0.7)), [("", 0.99)]).confidence < 0.5
 
 
-def test_a_sure_strip_outweighs_glyphs_that_waver() -> None:
-    """Between two likely texts of the glyphs the strip decides; it cannot add or take away a digit."""
+def test_a_confident_strip_outweighs_uncertain_glyphs() -> None:
+    """Between two likely texts of the glyphs the strip decides; it cannot add or remove a digit."""
     wavering = number(("27", 0.5), ("21", 0.4))
     assert fuse(wavering, [("21", 0.95)]).text == "21"
     assert {len(text) for text, _ in fuse(wavering, [("217", 0.9), ("2", 0.1)]).candidates} == {2}
 
 
-def test_a_strip_is_not_asked_for_a_1_at_its_end() -> None:
+def test_a_1_at_an_end_is_left_to_the_glyphs() -> None:
     """A bar at the end of a strip may be the side of a box: a strip without it does not speak against the glyphs' 1,
     but one without a 1 in the middle does."""
     assert fuse(number(("361", 0.8)), [("36", 0.6), ("361", 0.35)]).confidence > 0.8
     assert fuse(number(("316", 0.8)), [("36", 0.9), ("316", 0.05)]).confidence < 0.6
 
 
-def test_a_number_that_may_lack_a_digit_stays_doubtful() -> None:
-    """A strip cut around 2345 reads 2345 surely, also where a 1 stood before it that was not believed."""
+def test_a_number_that_may_lack_a_digit_stays_uncertain() -> None:
+    """A strip cut around 2345 reads 2345 confidently, also where a 1 before it was not accepted."""
     short = Number((0, 0, 30, 20), (("2345", 0.62),), (), whole=0.65)
     assert fuse(short, [("2345", 0.99)]).confidence <= 0.65
 
 
-def test_chances_never_add_up_to_more_than_one() -> None:
-    """Also where both words are likely to both readers."""
+def test_probabilities_never_add_up_to_more_than_one() -> None:
+    """Also where both texts are likely by glyphs and strip."""
     found = fuse(number(("5", 0.6), ("6", 0.39)), [("6", 0.6), ("5", 0.4)])
     assert sum(chance for _, chance in found.candidates) <= 1.001
 
 
-def test_a_whole_patch_is_surer_where_its_glyphs_spell_the_same() -> None:
-    """And stays as it is where they spell something else."""
+def test_a_line_is_more_confident_where_its_glyphs_spell_the_same() -> None:
+    """It stays as it is where they spell something else."""
     spelled = number(("77", 0.6), ("71", 0.3))
     assert combine(spelled, [number(("77", 0.8))]).confidence == pytest.approx(0.92)
     assert combine(spelled, [number(("7", 0.9))]) is spelled
 
 
 @pytest.mark.parametrize("height", [24, 60, 200])
-def test_the_strip_of_a_number_is_cut_where_it_stands(height: int) -> None:
-    """Small or large, beside other writing and at the edge of the picture: what is read is the number in the box."""
+def test_the_strip_of_a_number_is_cut_at_its_box(height: int) -> None:
+    """Small or large, beside other writing and at the edge of the picture: the number in the box is read."""
     edge = height // 4
     written = [("2357", edge, edge), ("88", edge, 3 * height)]
     picture = page(written, height=height, pen=height / 12, size=(12 * height, 5 * height))
@@ -72,7 +72,7 @@ def test_the_strip_of_a_number_is_cut_where_it_stands(height: int) -> None:
     assert LineRecognizer().read_strips([strip])[0][0][0] == "2357"
 
 
-def test_no_strip_where_there_can_be_none() -> None:
+def test_no_strip_is_cut_where_there_can_be_none() -> None:
     """A box of a few pixels, and a line far too long for its height, are not cut."""
     blank = np.full((100, 2000), 200, np.uint8)
     assert cut_number_strip(blank, (10, 10, 3, 2)) is None
@@ -86,8 +86,8 @@ def side_by_side(whole: float, gap: int = 30) -> tuple[Number, Number]:
     return left, Number((60 + gap, 5, 30, 40), (("9", 0.56),), (), whole)
 
 
-def test_a_digit_that_was_overlooked_makes_two_numbers_one_again() -> None:
-    """What stands between 20 and 9 is a little likelier no digit; the strip over both surely sees a 1 there."""
+def test_an_overlooked_digit_joins_two_numbers() -> None:
+    """The ink between 20 and 9 is more likely no digit; the strip over both confidently reads a 1 there."""
     left, right = side_by_side(0.55)
     assert may_be_split(left, right)
     one = merge_split_number(left, right, [("2019", 0.7), ("219", 0.25), ("209", 0.04)])
@@ -97,14 +97,14 @@ def test_a_digit_that_was_overlooked_makes_two_numbers_one_again() -> None:
     assert one.digits[-1].box == (60, 0, 30, 45)
 
 
-def test_a_slash_parts_numbers_whatever_the_strip_says_of_it() -> None:
-    """A stroke that was surely called no digit looks like a 1 to a strip too; so it is not asked, or not believed."""
+def test_a_slash_separates_numbers_whatever_the_strip_reads() -> None:
+    """A stroke that is confidently no digit looks like a 1 in a strip too; the strip is not read, or ignored."""
     assert not may_be_split(*side_by_side(0.95))
     assert merge_split_number(*side_by_side(0.88), [("2019", 0.9)]) is None
 
 
-def test_numbers_that_a_strip_spells_without_a_digit_between_stay_two() -> None:
-    """Also where it spells both and something else, or where they stand too far apart, or below each other."""
+def test_numbers_without_a_digit_between_stay_two() -> None:
+    """Also where the strip reads both and something else, and where they are too far apart, or below each other."""
     left, right = side_by_side(0.55)
     assert merge_split_number(left, right, [("209", 0.9), ("2019", 0.06)]) is None
     assert merge_split_number(left, right, [("", 0.9), ("7", 0.1)]) is None

@@ -16,38 +16,38 @@ def said(*numbers: Number) -> list[str]:
     return [n.text for n in drop_isolated_digits(numbers, FRAME)]
 
 
-def test_a_frame_without_one_sure_digit_holds_no_writing() -> None:
-    """Doubtful digits alone are texture."""
+def test_uncertain_digits_alone_are_dropped() -> None:
+    """Without one certain digit they are texture."""
     assert said(number("7", 0.85, 30), number("1", 0.7, 25)) == []
 
 
-def test_doubtful_digits_beside_a_sure_one_are_read() -> None:
-    """Who writes one digit clearly has written the others too."""
+def test_uncertain_digits_beside_a_certain_one_are_kept() -> None:
+    """One clearly written digit makes the others likely."""
     assert said(number("7", 0.6, 30), number("4", 0.99, 32)) == ["7", "4"]
 
 
-def test_a_doubtful_piece_much_smaller_than_the_writing_is_dropped() -> None:
+def test_an_uncertain_piece_much_smaller_than_the_writing_is_dropped() -> None:
     """Stains and bits of letters beside clear writing are not numbers."""
     assert said(number("123", 0.98, 40), number("1", 0.85, 12)) == ["123"]
 
 
-def test_small_writing_that_is_sure_stays() -> None:
+def test_small_certain_writing_is_kept() -> None:
     """A footnote beside a headline."""
     assert said(number("123", 0.98, 90), number("45", 0.97, 12)) == ["123", "45"]
 
 
-def test_a_doubtful_digit_that_fills_the_frame_is_read() -> None:
+def test_an_uncertain_digit_that_fills_the_frame_is_kept() -> None:
     """The camera was pointed at it."""
     assert said(number("1", 0.6, 400)) == ["1"]
 
 
-def test_long_numbers_are_not_doubtful_for_being_long() -> None:
-    """Six digits of 98 % each are sure digits, though their number is at 89 %."""
+def test_long_numbers_are_not_uncertain_because_they_are_long() -> None:
+    """Six digits of 98 % each are certain digits, though their number has 89 %."""
     assert said(number("123456", 0.89, 30)) == ["123456"]
 
 
-def test_surer_opinions_of_the_same_writing_count() -> None:
-    """What strips left of clear writing is held against how clear it was before."""
+def test_higher_scores_of_the_same_writing_count() -> None:
+    """A digit that was certain before its strip was read counts as certain."""
     before, after = number("2021", 0.9, 100), number("2021", 0.6, 100)
     assert [n.text for n in drop_isolated_digits([after, number("5", 0.75, 23)], FRAME, others=[before])] == ["2021"]
     assert drop_isolated_digits([after], FRAME) == []

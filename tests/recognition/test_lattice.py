@@ -42,72 +42,72 @@ def texts(lines: list[Line], *scores: Scores) -> list[str]:
     return [n.text for n in decode(lines, Scripted(*scores))]
 
 
-def test_a_plain_line_is_one_number() -> None:
-    """Three sure digits side by side are one number with the joint confidence."""
+def test_a_simple_line_is_one_number() -> None:
+    """Three certain digits side by side are one number with the joint confidence."""
     (number,) = decode([line((0, 1), (1, 2), (2, 3))], Scripted({2: 1}, {0: 1}, {7: 0.8, 1: 0.2}))
     assert [t for t, _ in number.candidates[:2]] == ["207", "201"]
     assert [p for _, p in number.candidates[:2]] == pytest.approx([soften(0.8), 1 - soften(0.8)], abs=0.02)
     assert [d.top[0][0] for d in number.digits] == ["2", "0", "7"]
 
 
-def test_what_is_no_digit_parts_numbers() -> None:
+def test_a_non_digit_separates_numbers() -> None:
     """A plus sign between digits gives two numbers; alone it gives none."""
     plus = {NOT_A_DIGIT: 1.0}
     assert texts([line((0, 1), (1, 2), (2, 3))], {4: 1}, plus, {5: 1}) == ["4", "5"]
     assert texts([line((0, 1))], plus) == []
 
 
-def test_a_broken_digit_is_read_whole() -> None:
-    """Where the whole is a sure 5 and its halves are nothing, the path takes the whole."""
+def test_a_broken_digit_is_read_as_one() -> None:
+    """Where the whole is a certain 5 and its halves are nothing, the path takes the whole."""
     halves = {NOT_A_DIGIT: 0.9, 1: 0.1}
     assert texts([line((0, 1), (1, 2), (0, 2))], halves, halves, {5: 0.95, NOT_A_DIGIT: 0.05}) == ["5"]
 
 
-def test_a_touching_pair_is_read_apart() -> None:
-    """Where the whole is no digit and its halves are sure, the path takes the halves."""
+def test_a_touching_pair_is_read_as_two() -> None:
+    """Where the whole is no digit and its halves are certain, the path takes the halves."""
     assert texts([line((0, 2), (0, 1), (1, 2))], {NOT_A_DIGIT: 0.9, 8: 0.1}, {3: 1}, {4: 1}) == ["34"]
 
 
-def test_confidence_counts_what_else_the_ink_could_be() -> None:
-    """Two equally good ways through the lattice share the confidence, as candidates of different length."""
+def test_alternatives_lower_the_confidence() -> None:
+    """Two equally good paths share the confidence, as candidates of different length."""
     (number,) = decode([line((0, 2), (0, 1), (1, 2))], Scripted({8: 1}, {7: 1}, {3: 1}))
     assert {t for t, _ in number.candidates[:2]} == {"8", "73"}
     assert number.confidence == pytest.approx(0.5, abs=0.02)
 
 
-def test_a_doubtful_digit_lowers_the_confidence() -> None:
-    """Ink that is as likely no digit at all is not said with confidence."""
+def test_an_uncertain_digit_lowers_the_confidence() -> None:
+    """Ink that is as likely no digit has no high confidence."""
     (number,) = decode([line((0, 1))], Scripted({6: 0.55, NOT_A_DIGIT: 0.45}))
     assert number.text == "6"
     assert number.confidence == pytest.approx(0.55, abs=0.02)
 
 
 @pytest.mark.parametrize(("chance", "found"), [(0.95, ["1"]), (0.1, [])])
-def test_surroundings_say_whether_a_bar_is_a_1(chance: float, found: list[str]) -> None:
-    """However sure the classifier is of a 1, it takes the surroundings to tell it from a slash."""
+def test_surroundings_decide_whether_a_bar_is_a_1(chance: float, found: list[str]) -> None:
+    """However confident the classifier is of a 1, its surroundings distinguish it from a slash."""
     assert texts([line((0, 1), chance=chance)], {1: 1}) == found
 
 
-def test_surroundings_lift_a_doubtful_digit() -> None:
-    """A blurred 6 that the classifier would refuse is read where everything around says digit."""
+def test_surroundings_raise_an_uncertain_digit() -> None:
+    """A blurred 6 that the classifier alone would refuse is read where its surroundings are those of a digit."""
     assert texts([line((0, 1), chance=0.97)], {6: 0.2, NOT_A_DIGIT: 0.8}) == ["6"]
     assert texts([line((0, 1), chance=0.5)], {6: 0.2, NOT_A_DIGIT: 0.8}) == []
 
 
-def test_what_is_no_digit_is_commoner_than_a_classifier_thinks() -> None:
-    """Of ink that it calls a digit or none with even odds, the reader says none: pictures are full of it."""
+def test_non_digits_are_more_frequent_than_the_classifier_assumes() -> None:
+    """Ink that may equally be a digit or none is taken for none: pictures are full of it."""
     even = Scripted({6: 0.5, NOT_A_DIGIT: 0.5 * NON_DIGIT_PRIOR})
     assert even.classify(line((0, 1)).glyphs)[0, [6, NOT_A_DIGIT]] == pytest.approx([0.5, 0.5], abs=0.001)
     assert decode([line((0, 1))], even) == []
 
 
-def test_geometry_weighs_against_a_cut() -> None:
-    """A hypothesis with a poor geometric prior loses against an ordinary one that reads as well."""
+def test_a_poor_geometric_prior_loses() -> None:
+    """A hypothesis with a poor geometric prior loses against an ordinary one with the same scores."""
     assert texts([line((0, 2), (0, 1), (1, 2), priors=(0, -1, -1))], {0: 1}, {7: 1}, {7: 1}) == ["0"]
 
 
-def test_long_lines_stay_cheap_and_exact() -> None:
-    """Sixty digits are one number of sixty, although ten to the sixty texts are possible."""
+def test_long_lines_stay_fast_and_exact() -> None:
+    """Sixty digits are one number of sixty, although 10 to the power of 60 texts are possible."""
     n = 60
     (number,) = decode(
         [line(*((i, i + 1) for i in range(n)), chance=0.99)], Scripted(*({i % 10: 0.9, 1: 0.1} for i in range(n)))
@@ -116,5 +116,5 @@ def test_long_lines_stay_cheap_and_exact() -> None:
 
 
 def test_nothing_found_is_an_empty_list() -> None:
-    """No lines, no numbers, and the classifier is not asked."""
+    """No lines, no numbers, and the classifier is not called."""
     assert decode([], Scripted()) == []

@@ -47,19 +47,19 @@ def by_hand(said: NDArray[np.float32]) -> list[tuple[str, float]]:
     return sorted(found.items(), key=lambda item: -item[1])[:3]
 
 
-def test_the_same_digit_in_neighbouring_frames_is_one_and_in_parted_frames_two() -> None:
-    """The first and only rule of the code: 3 3 is 3, 3 none 3 is 33."""
+def test_the_same_digit_is_one_in_neighbouring_frames_and_two_with_blank_between() -> None:
+    """The rule of CTC: 3 3 is 3, 3 blank 3 is 33."""
     assert line_recognizer.decode_texts(frames({3: 1.0}, {3: 1.0}))[0][0] == "3"
     assert line_recognizer.decode_texts(frames({3: 1.0}, {BLANK: 1.0}, {3: 1.0}))[0][0] == "33"
 
 
-def test_ways_to_spell_one_text_are_added_up() -> None:
-    """Each frame is sooner none than 1, and yet 1 is likelier than nothing: three of the four ways spell it."""
+def test_alignments_of_one_text_are_added_up() -> None:
+    """Each frame is more likely blank than 1, and yet 1 is likelier than no digit: three of four alignments are 1."""
     found = dict(line_recognizer.decode_texts(frames({1: 0.4, BLANK: 0.6}, {1: 0.4, BLANK: 0.6})))
     assert found == {"1": pytest.approx(0.64), "": pytest.approx(0.36)}
 
 
-def test_the_search_finds_what_trying_all_ways_finds() -> None:
+def test_the_beam_search_equals_trying_all_alignments() -> None:
     """On random frames the three likeliest texts and their probabilities are exact when no text is dropped."""
     rng = np.random.default_rng(5)
     for _ in range(20):
@@ -72,7 +72,7 @@ def test_the_search_finds_what_trying_all_ways_finds() -> None:
 
 
 def test_each_digit_has_its_frames() -> None:
-    """Digits are put where the network saw them, two alike apart; spans follow each other and meet half way."""
+    """Digits are placed where the network saw them, two equal ones apart; spans follow each other and meet half way."""
     said = frames({BLANK: 1.0}, {7: 1.0}, {7: 1.0}, {BLANK: 1.0}, {7: 1.0}, {2: 1.0}, {BLANK: 1.0}, {BLANK: 1.0})
     assert line_recognizer.align(said, "772") == [[1, 2], [4], [5]]
     spans = line_recognizer.digit_spans(said, "772")
@@ -81,7 +81,7 @@ def test_each_digit_has_its_frames() -> None:
     assert line_recognizer.digit_spans(said, "") == ()
 
 
-def test_a_cut_is_the_box_stretched_to_full_contrast() -> None:
+def test_a_strip_is_the_box_stretched_to_full_contrast() -> None:
     """Faint ink becomes white on black, at the height of a strip, the rest of the strip is empty."""
     ink = np.full((100, 200), 20, np.uint8)
     ink[30:70, 50:60] = 60
@@ -94,12 +94,12 @@ def test_a_cut_is_the_box_stretched_to_full_contrast() -> None:
 
 
 @pytest.mark.parametrize("box", [(0, 0, 400, 20), (-50, 10, 40, 30), (10, 10, 0, 30)])
-def test_what_is_no_line_is_not_cut(box: tuple[int, int, int, int]) -> None:
-    """Too long for its height, off the map, empty: None, not a strip squeezed into nonsense."""
+def test_no_strip_is_cut_from_what_is_no_line(box: tuple[int, int, int, int]) -> None:
+    """Too long for its height, outside the map, empty: None."""
     assert line_recognizer.cut_strip(np.zeros((100, 500), np.uint8), box) is None
 
 
-def test_boxes_lie_where_the_spans_say() -> None:
+def test_boxes_follow_the_spans() -> None:
     """The left and right half of a strip that fills half its width are the left and right half of the box."""
     ink = np.zeros((100, 500), np.uint8)
     found = line_recognizer.digit_boxes((100, 20, 140, 40), ink, [(0.0, 0.25), (0.25, 0.5)])
@@ -122,15 +122,15 @@ def test_touching_digits_are_read(reader: LineRecognizer, text: str, seed: int) 
 
 
 def test_strips_that_share_a_run_are_read_as_alone(reader: LineRecognizer) -> None:
-    """Short lines side by side on one sheet, and longer ones on sheets of their own, say what they say alone."""
+    """Short lines side by side on one sheet, and longer ones on sheets of their own, give the same texts as alone."""
     shown = [draw_strip(Writer(seed), text) for seed, text in enumerate(("7", "", "90", "2021", "4", "7346"))]
     assert len(line_recognizer.pack_strips(shown)) < len(shown)
     alone = [line_recognizer.decode_texts(reader.probabilities(one))[0][0] for one in shown]
     assert [said[0][0] for said in reader.read_strips(shown)] == alone
 
 
-def test_an_empty_strip_says_nothing(reader: LineRecognizer) -> None:
-    """No ink: the empty text, surely."""
+def test_an_empty_strip_is_blank(reader: LineRecognizer) -> None:
+    """No ink: the empty text, with confidence."""
     spelled = reader.read(np.zeros((line_recognizer.HEIGHT, line_recognizer.WIDTH), np.uint8), WHOLE)
     assert spelled is not None
     text, chance = spelled.candidates[0]
@@ -138,15 +138,15 @@ def test_an_empty_strip_says_nothing(reader: LineRecognizer) -> None:
     assert chance > 0.9
 
 
-def test_looks_at_one_line_count_alike() -> None:
-    """Two looks that agree outweigh a surer third; what one look alone thought of keeps its share."""
+def test_readings_of_one_line_have_the_same_weight() -> None:
+    """Two readings that agree outweigh a third with more confidence; a text of one reading keeps its share."""
     said = line_recognizer.average_texts([(("12", 0.6), ("72", 0.3)), (("12", 0.5),), (("72", 0.9), ("22", 0.05))])
     assert [text for text, _ in said] == ["72", "12", "22"]
     assert [chance for _, chance in said] == pytest.approx([1.2 / 3, 1.1 / 3, 0.05 / 3])
 
 
-def test_a_line_that_is_not_sure_is_looked_at_at_other_widths(reader: LineRecognizer) -> None:
-    """A blurred line is: what it then says is the mean of the three looks. A clear one says what its strip says."""
+def test_an_uncertain_line_is_read_at_other_widths(reader: LineRecognizer) -> None:
+    """A blurred line has the mean of three readings. A clear one has that of its strip."""
     clear = draw_strip(Writer(1), "2021")
     spelled = reader.read(clear, WHOLE)
     assert spelled is not None
@@ -166,8 +166,8 @@ def cut(ink: Grey, wide: float = 1.0) -> Grey:
     return strip
 
 
-def test_a_network_that_reads_its_golden_strips_wrong_is_refused(tmp_path: Path) -> None:
-    """Whole, yet with other answers than the manifest's: it may not read."""
+def test_a_network_with_other_golden_results_is_refused(tmp_path: Path) -> None:
+    """Undamaged, yet with other results than those of the manifest."""
     models = Path(shutil.copytree(manifests.models_folder(), tmp_path / "models"))
     (manifest,) = models.glob("strips-*.json")
     said = json.loads(manifest.read_text())
@@ -187,7 +187,7 @@ def test_a_damaged_network_is_refused(tmp_path: Path) -> None:
         LineRecognizer(manifest)
 
 
-def test_a_manifest_of_another_cut_is_refused(tmp_path: Path) -> None:
+def test_a_manifest_of_other_strips_is_refused(tmp_path: Path) -> None:
     """A network that was trained on other strips than these would read nonsense."""
     models = Path(shutil.copytree(manifests.models_folder(), tmp_path / "models"))
     (manifest,) = models.glob("strips-*.json")

@@ -39,8 +39,8 @@ def texts(reader: Reader, patch: Patch) -> list[str]:
 
 
 @pytest.mark.parametrize("turn", [0, 1, 2, 3])
-def test_a_picture_on_its_side_or_head_is_read(turn: int) -> None:
-    """Whatever quarter turn a page was laid down with, its numbers come out in reading order, boxes on their ink."""
+def test_a_picture_is_read_in_each_orientation(turn: int) -> None:
+    """After any quarter turn its numbers come in reading order, with their boxes on the ink."""
     upright = page(PAGE, height=60, pen=5)
     picture = np.ascontiguousarray(np.rot90(upright, turn))
     numbers = reader().read(patch(picture))
@@ -52,24 +52,24 @@ def test_a_picture_on_its_side_or_head_is_read(turn: int) -> None:
     assert (picture < 100).mean() < 1e-4
 
 
-def test_numbers_that_read_both_ways_stay_as_they_stand() -> None:
-    """2019 on its head is a fair 6102: without a 3, 4 or 7 nobody can say, and the picture is left as it is."""
+def test_numbers_that_read_both_ways_are_not_turned() -> None:
+    """2019 upside down may be 6102: without a 3, 4 or 7 it cannot be decided, and the picture is not turned."""
     reading = reader()
     found = texts(reading, patch(np.ascontiguousarray(np.rot90(page([("2019", 60, 60)], height=60, pen=5), 2))))
     assert reading.orientation.turn == 0
     assert "2019" not in found
 
 
-def test_the_way_up_is_remembered() -> None:
-    """What was found out at one frame holds for the next without looking round again."""
+def test_the_orientation_is_remembered() -> None:
+    """The orientation of one frame is used for the next without another check."""
     turned = np.ascontiguousarray(np.rot90(page(PAGE, height=60, pen=5), 1))
     reading = reader()
     assert texts(reading, patch(turned, 0.0)) == texts(reading, patch(turned, 1.0)) == [text for text, _, _ in PAGE]
     assert reading.orientation.turn == 3
 
 
-def test_looking_round_is_rationed() -> None:
-    """A frame that reads badly before it is time to look round again is read as it stands."""
+def test_orientation_checks_are_limited() -> None:
+    """A frame that reads badly before the next check is due is read in the present orientation."""
     reading = Reader(*networks(), Orientation(next_check=100.0))
     turned = np.ascontiguousarray(np.rot90(page(PAGE, height=60, pen=5), 1))
     assert texts(reading, patch(turned, 50.0)) != [text for text, _, _ in PAGE]
@@ -77,7 +77,7 @@ def test_looking_round_is_rationed() -> None:
 
 
 @pytest.mark.parametrize(("like_digits", "looks"), [(2, False), (20, True)])
-def test_a_picture_of_other_things_is_not_looked_at_from_all_sides(
+def test_a_picture_of_other_things_is_not_checked(
     monkeypatch: pytest.MonkeyPatch, like_digits: int, looks: bool
 ) -> None:
     """Two of a hundred blots that may be digits are a texture's, not writing that lies on its side; twenty may be."""
@@ -90,14 +90,14 @@ def test_a_picture_of_other_things_is_not_looked_at_from_all_sides(
     assert (reading.orientation.next_check > 0) == looks
 
 
-def test_a_configured_field_stays_as_its_owner_turned_it() -> None:
-    """Fields say their rotation themselves: nothing else is tried."""
+def test_a_configured_field_is_not_turned() -> None:
+    """Fields have their own rotation: nothing else is tried."""
     turned = np.ascontiguousarray(np.rot90(page(PAGE, height=60, pen=5), 2))
     assert texts(reader(), patch(turned, field="tank")) != [text for text, _, _ in PAGE]
 
 
 @pytest.mark.parametrize("turn", [1, 2, 3])
-def test_a_box_turned_and_turned_back_is_itself(turn: int) -> None:
+def test_a_box_is_turned_back_exactly(turn: int) -> None:
     """A marked rectangle, found in the turned picture, is where it was."""
     picture = np.zeros((50, 80), np.uint8)
     picture[10:25, 30:37] = 1
@@ -107,7 +107,7 @@ def test_a_box_turned_and_turned_back_is_itself(turn: int) -> None:
 
 
 def test_touching_digits_in_a_field_are_read_as_a_line() -> None:
-    """Zeros that run into each other in a loose box round a number are read, each with a box of its own."""
+    """Zeros that touch, in a loose box around a number, are read, each with its own box."""
     canvas = np.full((64, 200), 210, np.uint8)
     for left, digit in ((14, "7"), (40, "0"), (58, "0"), (76, "0")):
         one = page([(digit, left, 14)], height=36, size=(200, 64), pen=3)

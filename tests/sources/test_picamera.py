@@ -62,14 +62,14 @@ def test_frames_are_grey_and_without_padding() -> None:
     assert (first.seq, second.seq) == (0, 1)
 
 
-def test_the_camera_is_given_back() -> None:
-    """Closing the generator in the middle of it leaves no camera open."""
+def test_the_camera_is_released() -> None:
+    """Closing the generator at any moment leaves no camera open."""
     Picamera2.reset([True] * 2)
     take(PicameraOptions(), 1)
     assert (Picamera2.opened, Picamera2.open_now) == (1, 0)
 
 
-def test_a_stall_is_mended_by_opening_anew() -> None:
+def test_a_stalled_camera_is_opened_again() -> None:
     """After some seconds without a frame the camera is opened a second time, and frames go on in order."""
     Picamera2.reset([True] + [False] * 4 + [True] * 3)
     frames = take(PicameraOptions(), 4)
@@ -77,8 +77,8 @@ def test_a_stall_is_mended_by_opening_anew() -> None:
     assert Picamera2.opened == 2
 
 
-def test_a_frozen_camera_is_opened_anew_and_then_an_error() -> None:
-    """The same picture bit for bit for half a minute is no living camera: it is opened once more, then given up."""
+def test_a_frozen_camera_is_opened_again_and_then_an_error() -> None:
+    """Identical pictures for half a minute are a stall: it is opened once more, then it is an error."""
     Picamera2.reset([True] * 1000)
     Picamera2.picture = "frozen"
     with pytest.raises(CameraError, match="gives the same frame"):
@@ -88,15 +88,15 @@ def test_a_frozen_camera_is_opened_anew_and_then_an_error() -> None:
 
 
 @pytest.mark.parametrize("picture", ["alive", "black"])
-def test_a_living_camera_is_not_frozen_nor_is_the_night(picture: str) -> None:
-    """Frames with noise, or black ones, may come for ever."""
+def test_a_working_camera_is_not_frozen_nor_is_the_night(picture: str) -> None:
+    """Frames with noise, or black ones, are accepted without limit."""
     Picamera2.reset([True] * 300)
     Picamera2.picture = picture
     assert len(take(PicameraOptions(), 200)) == 200
     assert Picamera2.opened == 1
 
 
-def test_while_nothing_happens_frames_come_slowly() -> None:
+def test_the_idle_rate_is_slow() -> None:
     """At the idle rate a frame is taken every ten seconds, at the active rate twice a second."""
     Picamera2.reset([True] * 100)
     clock = [0.0]
@@ -117,16 +117,16 @@ def test_while_nothing_happens_frames_come_slowly() -> None:
     assert np.diff(times) == pytest.approx([10, 10, 0.5, 0.5, 0.5])
 
 
-def test_a_camera_that_stays_dead_is_an_error() -> None:
-    """No frame after the second opening: CameraError, for the service manager to start us anew; nothing stays open."""
+def test_a_camera_that_stays_silent_is_an_error() -> None:
+    """No frame after the second opening: CameraHangsError, so that systemd restarts the daemon; nothing stays open."""
     Picamera2.reset([True])
     with pytest.raises(CameraHangsError, match="also after it was opened again"):
         take(PicameraOptions(), 2)
     assert (Picamera2.opened, Picamera2.open_now) == (2, 0)
 
 
-def test_a_camera_that_was_unplugged_is_waited_for() -> None:
-    """It stalls, and at the second opening it is not there: that is no hang, and may be asked again later."""
+def test_an_unplugged_camera_may_be_opened_later() -> None:
+    """It stalls, and is absent at the second opening: that is no hang, and it may be opened again later."""
     Picamera2.reset([True])
     with closing(camera(PicameraOptions()).frames(1.0)) as frames:  # type: ignore[type-var]
         next(frames)
@@ -137,8 +137,8 @@ def test_a_camera_that_was_unplugged_is_waited_for() -> None:
     assert (Picamera2.opened, Picamera2.open_now) == (1, 0)
 
 
-def test_without_frames_the_path_still_comes_round() -> None:
-    """While no frame comes the source yields None, so that signals and the watchdog are looked after."""
+def test_without_frames_the_path_goes_on() -> None:
+    """While no frame comes the source yields None, so that signals and the watchdog are served."""
     Picamera2.reset([False, False, True])
     with closing(camera(PicameraOptions()).frames(1.0)) as frames:  # type: ignore[type-var]
         assert [next(frames) is None for _ in range(3)] == [True, True, False]
@@ -147,8 +147,8 @@ def test_without_frames_the_path_still_comes_round() -> None:
 @pytest.mark.parametrize(
     ("state", "said"), [({"cameras": 0}, "not found"), ({"taken": True}, "another program"), ({"cameras": 2}, None)]
 )
-def test_a_missing_or_taken_camera_is_told_apart(state: dict[str, int], said: str | None) -> None:
-    """Each gets its own sentence with what to do; a second camera can be chosen."""
+def test_a_missing_camera_differs_from_one_in_use(state: dict[str, int], said: str | None) -> None:
+    """Each has its own message with what to do; a second camera can be chosen."""
     Picamera2.reset([True], **state)  # type: ignore[arg-type]
     if said is None:
         assert take(PicameraOptions(camera=1), 1)
@@ -157,7 +157,7 @@ def test_a_missing_or_taken_camera_is_told_apart(state: dict[str, int], said: st
         take(PicameraOptions(), 1)
 
 
-def test_without_picamera2_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_picamera2_the_error_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine without it the error names the package to install."""
     monkeypatch.setitem(sys.modules, "picamera2", None)
     with pytest.raises(CameraError, match="apt install python3-picamera2"):

@@ -53,8 +53,8 @@ class Cable:
 GONE = "camera 0 was not found"
 
 
-def test_an_absent_camera_is_waited_for(caplog: pytest.LogCaptureFixture) -> None:
-    """Three tries fail, at growing distances; the path comes round meanwhile; then frames come. Told once."""
+def test_an_absent_camera_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    """Three attempts fail, with growing pauses, while the path goes on; then frames come. Logged once."""
     cable = Cable([CameraError(GONE), CameraError(GONE), CameraError(GONE), True])
     camera = cable.camera()
     ticks = 0
@@ -68,8 +68,8 @@ def test_an_absent_camera_is_waited_for(caplog: pytest.LogCaptureFixture) -> Non
     assert [r.levelname for r in caplog.records] == ["ERROR"]
 
 
-def test_what_happens_to_the_camera_is_an_event_once() -> None:
-    """One when it goes, one when it is back, none in between."""
+def test_each_change_of_the_camera_is_one_event() -> None:
+    """One when it fails, one when it is back, none in between."""
     cable = Cable([True, CameraError(GONE), CameraError(GONE), True, True])
     camera = cable.camera()
     told = []
@@ -79,21 +79,21 @@ def test_what_happens_to_the_camera_is_an_event_once() -> None:
 
 
 def test_an_unplugged_camera_is_opened_again() -> None:
-    """It breaks off between two frames; each opening is given back."""
+    """It fails between two frames; each opening is released."""
     cable = Cable([True, CameraError("gone"), True])
     assert sum(frame is not None for frame in cable.camera().frames) == 2
     assert (cable.opened, cable.closed) == (2, 2)
 
 
 def test_a_hanging_camera_ends_the_process() -> None:
-    """That is not waited for: only a new process helps. The camera is given back all the same."""
+    """There is no further attempt: only a new process helps. The camera is released all the same."""
     cable = Cable([True, CameraHangsError("hangs")])
     with pytest.raises(CameraHangsError):
         list(cable.camera().frames)
     assert cable.closed == 1
 
 
-def test_frames_go_on_after_the_path_was_left() -> None:
+def test_frames_continue_after_a_reload() -> None:
     """A reload leaves the loop and comes back: the camera is the same, and still open."""
     cable = Cable([True] * 5)
     camera = cable.camera()
@@ -102,8 +102,8 @@ def test_frames_go_on_after_the_path_was_left() -> None:
     assert cable.opened == 1
 
 
-def test_closing_gives_the_camera_back() -> None:
-    """Also before the first frame was asked for."""
+def test_closing_releases_the_camera() -> None:
+    """Also before the first frame was requested."""
     cable = Cable([True] * 5)
     camera = cable.camera()
     next(camera.frames)

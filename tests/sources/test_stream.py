@@ -29,7 +29,7 @@ def first(options: StreamOptions) -> Frame:
 
 
 def test_frames_are_grey_and_upright(tmp_path: Path) -> None:
-    """As the camera sent them, turned as was asked, and with the login that it wants."""
+    """As the camera sends them, turned by the configured rotation, and with the login that it requires."""
     camera = NetworkCamera(PAGE, "dock:p@ss/word")
     (tmp_path / "password").write_text("p@ss/word\n")
     with camera.on():
@@ -38,7 +38,7 @@ def test_frames_are_grey_and_upright(tmp_path: Path) -> None:
     assert np.abs(np.rot90(frame.pixels).astype(int) - PAGE).mean() < 4
 
 
-def test_a_login_that_is_wrong_is_not_told(tmp_path: Path) -> None:
+def test_a_wrong_login_is_not_logged(tmp_path: Path) -> None:
     """The error names the address; neither name nor password is in it."""
     camera = NetworkCamera(PAGE, "dock:secret")
     (tmp_path / "password").write_text("guessed")
@@ -49,14 +49,14 @@ def test_a_login_that_is_wrong_is_not_told(tmp_path: Path) -> None:
 
 
 def test_a_camera_that_is_off_is_an_error() -> None:
-    """Nobody listens there: told at once, for the daemon to try again."""
+    """No server there: an error at once, for the daemon to try again."""
     with pytest.raises(CameraError, match="is the camera on"):
         first(StreamOptions(NetworkCamera(PAGE).url))
 
 
 @pytest.mark.parametrize("url", ["rtsp://dock:secret@camera/1", "ftp://camera/1", "camera", "rtsp://", "http://[::1"])
-def test_a_url_that_is_none(url: str) -> None:
-    """A login in it, another scheme, no host: refused with what is expected, and without the password."""
+def test_a_wrong_url_is_an_error(url: str) -> None:
+    """A login in it, another scheme, no host: the error says what is expected, without the password."""
     with pytest.raises(ConfigError, match="expected") as caught:
         schema.parse("c.toml", f'[camera]\nsource = "stream"\nurl = "{url}"\n')
     assert "secret" not in str(caught.value)
@@ -94,8 +94,8 @@ def test_rtsp(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
 
 
 @RTSP
-def test_an_rtsp_login_that_is_wrong(tmp_path: Path) -> None:
-    """Told at once, without the password."""
+def test_a_wrong_rtsp_login_is_an_error(tmp_path: Path) -> None:
+    """At once, without the password."""
     camera = RtspCamera(tmp_path, PAGE, "dock", "secret")
     (tmp_path / "password").write_text("guessed")
     with camera.on(), pytest.raises(CameraError, match="the login") as caught:

@@ -76,8 +76,8 @@ def test_controls_are_set_by_name_in_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("controls", "told"), [("zoom=3", "has no control zoom; it has auto_exposure"), ("brightness=256", "from 0 to 255")]
 )
-def test_controls_that_the_camera_does_not_have(tmp_path: Path, controls: str, told: str) -> None:
-    """Told with what there is, before anything is set."""
+def test_unknown_controls_are_an_error(tmp_path: Path, controls: str, told: str) -> None:
+    """The error lists the known controls, before anything is set."""
     (tmp_path / "video0").touch()
     kernel = Kernel()
     with pytest.raises(CameraError, match=told):
@@ -85,8 +85,8 @@ def test_controls_that_the_camera_does_not_have(tmp_path: Path, controls: str, t
     assert kernel.log == []
 
 
-def test_the_format_is_one_that_can_be_decoded(tmp_path: Path) -> None:
-    """Compressed where there is that; never the one that OpenCV hands out as a line of bytes."""
+def test_the_format_can_be_decoded(tmp_path: Path) -> None:
+    """A compressed one if there is one; never the one that OpenCV returns as one line of bytes."""
     device = tmp_path / "video0"
     device.touch()
     assert v4l2_device.best_format(str(device), Kernel("BGR3", "YUYV", "MJPG").ioctl) == "MJPG"
@@ -95,15 +95,15 @@ def test_the_format_is_one_that_can_be_decoded(tmp_path: Path) -> None:
         v4l2_device.best_format(str(device), Kernel("H264", "BGR3").ioctl)
 
 
-def test_a_node_for_metadata(tmp_path: Path) -> None:
-    """The second node of a USB camera gives no pictures, and is told from the first."""
+def test_a_node_for_metadata_is_no_camera(tmp_path: Path) -> None:
+    """The second node of a USB camera gives no pictures, and is distinguished from the first."""
     (tmp_path / "video1").touch()
     with pytest.raises(CameraError, match="video1 is no camera"):
         v4l2_device.best_format(str(tmp_path / "video1"), Kernel("UVCH", can=0x05A00000).ioctl)
 
 
-def test_who_has_the_camera(tmp_path: Path) -> None:
-    """Another program that has it open is named; we ourselves are not."""
+def test_programs_that_use_the_camera(tmp_path: Path) -> None:
+    """Another program that has it open is named; this process is not."""
     device = tmp_path / "video0"
     device.touch()
     with device.open() as file, subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=[file.fileno()]) as other:
@@ -129,7 +129,7 @@ def test_who_has_the_camera(tmp_path: Path) -> None:
     ],
     ids=["one way, and what a person set", "two ways to decide the gain"],
 )
-def test_what_it_finds_is_locked(
+def test_automatic_settings_are_locked(
     monkeypatch: pytest.MonkeyPatch, default: dict[str, int], controls: str, free: str, locked: str
 ) -> None:
     """Each control goes by its default, which is automatic, while the camera finds out; then as it was found, with what
@@ -149,8 +149,8 @@ def test_what_it_finds_is_locked(
     assert seen == [free]
 
 
-def test_a_camera_that_finds_nothing_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Told, with what it would need."""
+def test_a_camera_without_automatic_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the controls that it would need."""
     monkeypatch.setattr(v4l2_controls, "defaults", lambda _: {"brightness": 128, "gain": 20})
     with pytest.raises(
         CameraError, match="no automatic settings that could be locked: it has no control auto_exposure"
@@ -158,20 +158,20 @@ def test_a_camera_that_finds_nothing_by_itself(monkeypatch: pytest.MonkeyPatch) 
         calibrate(V4l2Options())
 
 
-def test_controls_that_are_misspelt() -> None:
+def test_misspelt_controls_are_an_error() -> None:
     """Found when the configuration is read."""
     with pytest.raises(ConfigError, match="v4l2-ctl -c"):
         schema.parse("c.toml", '[camera]\nsource = "v4l2"\ncontrols = "gain 20"\n')
 
 
-def test_a_camera_that_is_not_plugged_in() -> None:
-    """Told with what there is instead."""
+def test_an_absent_camera_is_an_error() -> None:
+    """The error lists the cameras of this machine."""
     with pytest.raises(CameraError, match="is the camera plugged in"):
         list(V4l2Camera(V4l2Options(device="/dev/video99")).frames(0.1))
 
 
 def test_a_device_that_is_no_camera() -> None:
-    """/dev/null can be opened, and is none."""
+    """/dev/null can be opened, and is no camera."""
     with pytest.raises(CameraError, match="is no camera"):
         list(V4l2Camera(V4l2Options(device="/dev/null")).frames(0.1))
 
