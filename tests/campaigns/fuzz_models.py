@@ -1,4 +1,7 @@
-"""Spoiled models against the store: none may kill who uses it, and what gets in must read as the original does."""
+"""Damages the bundled digit model in many ways and adds it to a model store.
+
+An accepted model must not crash its process, and must read like the original.
+"""
 
 from __future__ import annotations
 
@@ -30,25 +33,25 @@ from edge_daemon.tools.evaluate import crops
 
 CROPS = 2000
 PATIENCE = 600.0
-"""Seconds for them; the machine may be busy."""
+"""Time limit in seconds; the machine may be busy."""
 AGREE = 0.9
-"""Share of crops that a model which got in must read as the original does, 0..1. Golden pictures find large damage; a
-network with a few bits flipped still reads them, and was seen to agree on 0.989 of the crops."""
+"""Least share of crops, 0..1, that an accepted model must read like the original. Golden pictures find large damage; a
+network with a few flipped bits still reads them, and agreed on 0.989 of the crops."""
 Spoil = Callable[[bytearray, np.random.Generator], None]
 
 
 class Outcome(TypedDict):
-    """What became of all."""
+    """Counts of all damaged models."""
 
     models: int
     refused: int
     child_died: int
     got_in: int
     crashes: int
-    """Of who used a model that got in."""
+    """Crashes of processes that used an accepted model."""
     least_agreement: float
     below: int
-    """Models that got in and agree less than AGREE."""
+    """Accepted models that agree with the original on less than AGREE of the crops."""
     reasons: dict[str, int]
 
 
@@ -68,13 +71,13 @@ def stretch(content: bytearray, rng: np.random.Generator) -> None:
 
 
 def low_bits(content: bytearray, rng: np.random.Generator) -> None:
-    """Of many weights a little."""
+    """Changes many weights a little."""
     for at in rng.integers(2000, len(content) - 2000, size=rng.integers(1, 4000)):
         content[at] ^= 1 << int(rng.integers(3))
 
 
 def words(content: bytearray, rng: np.random.Generator) -> None:
-    """Offsets, sizes and indices of the flatbuffer: aligned words at its two ends."""
+    """Changes offsets, sizes and indices of the flatbuffer: aligned words at its two ends."""
     for _ in range(int(rng.integers(1, 6))):
         end = int(rng.integers(2)) * (len(content) - 4096)
         at = end + 4 * int(rng.integers(1024))
@@ -90,7 +93,7 @@ SPOILS: tuple[Spoil, ...] = (bits, bytes_, stretch, low_bits, words, words, cut)
 
 
 def spoiled(folder: Path, count: int, seed: int) -> Iterator[Path]:
-    """`count` folders, one after the other, each a model with one of its networks spoiled and its hashes right."""
+    """`count` folders, each with a model of which one network is damaged and all hashes are correct."""
     source = bundled("digits")
     manifest = json.loads(source.read_text())
     contents = {kind: source.with_name(file["name"]).read_bytes() for kind, file in manifest["files"].items()}
@@ -111,7 +114,7 @@ def spoiled(folder: Path, count: int, seed: int) -> Iterator[Path]:
 
 
 def inks(count: int) -> list[Grey]:
-    """Drawn by writers that the golden pictures do not know: pens of all kinds, blur, noise, and scrawls."""
+    """Crops by other writers than the golden pictures: various pens, blur, noise, and scribbles."""
     rng = np.random.default_rng(7)
     drawn = []
     for i in range(count):
@@ -128,14 +131,14 @@ def inks(count: int) -> list[Grey]:
 
 
 def read(manifest: str, of: str) -> list[list[int]]:
-    """In the child that plays the daemon: for each of the two networks the class of each crop."""
+    """Runs in a child process, as the daemon would: the class of each crop, for both networks."""
     shown = [normalise(ink) for ink in (crops(Path(of))[0][:CROPS] if of else inks(CROPS))]
     models = [DigitClassifier(ModelOptions(manifest, precision=kind)) for kind in KINDS]
     return [model.classify_normalised(shown).argmax(axis=1).tolist() for model in models]
 
 
 def fuzz(count: int, seed: int, of: str = "", tell: Callable[[str], None] = print) -> Outcome:
-    """Let the store take in `count` spoiled models, and use those that it takes."""
+    """Adds `count` damaged models to the store, and uses those that it accepts."""
     original = np.array(call("tests.campaigns.fuzz_models:read", BUNDLED, of, seconds=PATIENCE))
     outcome = Outcome(
         models=count, refused=0, child_died=0, got_in=0, crashes=0, least_agreement=1.0, below=0, reasons={}
@@ -174,7 +177,7 @@ def fuzz(count: int, seed: int, of: str = "", tell: Callable[[str], None] = prin
 
 
 def reason(told: str) -> str:
-    """The kind of a refusal."""
+    """The kind of a rejection."""
     kinds = ["SIGSEGV", "SIGABRT", "SIGFPE", "SIGBUS", "SIGXCPU", "was not done", "exit code", "golden"]
     kinds += ["does not load", "takes", "gives"]
     return next((kind for kind in kinds if kind in told), told)
@@ -182,9 +185,9 @@ def reason(told: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/campaign fuzz-models", description=__doc__)
-    parser.add_argument("--count", type=int, default=1000, metavar="N", help="how many (default 1000)")
+    parser.add_argument("--count", type=int, default=1000, metavar="N", help="number of damaged models (default: 1000)")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
-    parser.add_argument("--crops", default="", metavar="SET.npz", help="judge by these instead of drawn ones")
+    parser.add_argument("--crops", default="", metavar="SET.npz", help="crops to compare on, instead of drawn ones")
     given = parser.parse_args()
     outcome = fuzz(given.count, given.seed, given.crops)
     print(json.dumps(outcome, indent=1))

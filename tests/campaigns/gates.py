@@ -1,8 +1,8 @@
-"""What the quality gate says of real pictures: at first sight, taken once more, and spoiled in ways it should see.
+"""Runs real pictures through the quality gate: as they are, taken again, and degraded.
 
-Most thresholds judge a field against how it looked when it was read, so each picture is its own reference: taken again
-in slightly other light, softer, noisier, compressed and a pixel aside, it must pass; in the dark, out of focus, under a
-lamp's reflection or a hand, it must not.
+Most thresholds compare a field with its state when it was read, so each picture is its own reference. Taken again in
+slightly other light, softer, noisier, compressed or a pixel aside, it should pass; dark, out of focus, under glare or a
+hand, it should not.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from edge_daemon.sources.pictures import Picture, pictures
 from edge_daemon.sources.simulated.disturbances import Plane, glare, with_hand
 
 LONGEST = 1280
-"""Pixels on the longer side: what is larger is shrunk, as a camera's frames would be."""
+"""Longer side in px: larger pictures are reduced to the size of a camera's frames."""
 Way = Callable[[Grey], Grey]
 
 
 def again(picture: Grey, light: float) -> Grey:
-    """The same once more, as a camera would take it a moment later."""
+    """The same picture, as a camera would take it a moment later."""
     height, width = picture.shape
     move = np.array([[1, 0, 1], [0, 1, -1]], np.float32)
     moved = cv2.warpAffine(picture, move, (width, height), borderMode=cv2.BORDER_REPLICATE)
@@ -43,7 +43,7 @@ def lit(picture: Grey, added: Plane) -> Grey:
 
 
 def covered(picture: Grey) -> Grey:
-    """A hand over the middle, in the light that the picture's paper has."""
+    """A hand over the middle, as bright as the picture's paper."""
     height, width = picture.shape
     light = np.full(picture.shape, np.percentile(picture, 90), np.float32)
     seen = with_hand(picture.astype(np.float32), light, (width / 2, height / 2))
@@ -64,7 +64,7 @@ SPOILED: dict[str, Way] = {
 
 
 def statuses(picture: Grey) -> Iterator[tuple[str, Status]]:
-    """What the gate says of a picture (h, w), by the way it was taken."""
+    """The gate's status for a picture (h, w), by the way it was changed."""
     small = half_size(picture)
     yield "at first sight", assess_light(measure_light(small), None)
     good = measure(small, exposure(small))
@@ -84,7 +84,7 @@ def readable(paths: Sequence[str]) -> Iterator[tuple[str, Grey]]:
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True))
 def main(paths: Sequence[str]) -> None:
-    """What the quality gate says of the pictures in PATHS, folder by folder."""
+    """The quality gate's statuses for the pictures in PATHS, folder by folder."""
     said: dict[str, dict[str, Counter[str]]] = {}
     for folder, picture in readable(paths):
         for way, status in statuses(picture):

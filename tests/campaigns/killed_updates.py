@@ -1,9 +1,9 @@
-"""An update that is killed at each of its steps, one after the other.
+"""Kills an update at each of its steps, one after the other.
 
 python -m tests.campaigns.killed_updates FOLDER URL ROOT
 
-A step is a chunk that arrives, an fsync, a rename, a link, a file or folder that goes. Each run is a process of its
-own, ended by SIGKILL before its n-th step. Prints a line of JSON for each: what was killed, and what is active then.
+A step is a received chunk, an fsync, a rename, a link, or the removal of a file or folder. Each run is a process of its
+own, ended by SIGKILL before its n-th step. Prints a line of JSON for each run: the step, and the model active then.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ STEPS = ("fsync", "replace", "rename", "symlink", "unlink", "remove", "rmdir")
 
 
 class Fuse:
-    """Burns at the n-th step."""
+    """Kills the process at its n-th step."""
 
     def __init__(self, burns_at: int, note: Path) -> None:
         self.steps, self.burns_at, self.note = 0, burns_at, note
@@ -42,7 +42,7 @@ class Fuse:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def lay(self) -> None:
-        """At every step of this process."""
+        """Counts every step of this process."""
 
         def before(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
             def stepping(*arguments: Any, **more: Any) -> Any:
@@ -65,7 +65,7 @@ class Fuse:
 
 
 def run(device: UpdatedDevice, burns_at: int, note: Path) -> bool:
-    """Whether it was killed; False: it had fewer steps, and is done."""
+    """Whether the update was killed; False if it had fewer steps and is complete."""
     child = os.fork()
     if child == 0:
         try:

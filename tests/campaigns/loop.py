@@ -1,8 +1,8 @@
-"""Samples, labels, training, update, probation: the whole loop with real parts, and what it has brought.
+"""The whole loop with real parts: hard samples, labels, training, update, probation; measures the improvement.
 
-The person is the simulated camera's `writer`. Daemon, training and commands are processes of their own; labels go in by
-the keys of `edge-daemon label`; the update comes from a web server on loopback. Measured is on pages that nobody was
-taught on. With --model, the training is left out and that model is taken.
+The person is the simulated camera's `writer`. Daemon, training and commands are processes of their own; labels are
+entered with the keys of `edge-daemon label`; the update comes from a web server on loopback. The improvement is
+measured on pages that were not used for training. With --model there is no training: that model is used.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from tests.campaigns.loop_writer import WRITER, Hand, Held, fields, held_out, ke
 ROOT = Path(__file__).parents[2]
 VERSION = "1.0.0+mine"
 LIMITS = 2_000, 64_000_000
-"""Samples, and bytes of them."""
+"""Most samples, and their bytes."""
 
 
 class Loop:
-    """One device, one owner, one person, in one folder."""
+    """One device and one person, in one folder."""
 
     def __init__(self, folder: Path, writer: int) -> None:
         self.folder, self.writer = folder, writer
@@ -43,13 +43,13 @@ class Loop:
         }  # fmt: skip
 
     def command(self, *arguments: str | Path) -> str:
-        """edge-daemon with these arguments; what it prints. Raises CalledProcessError."""
+        """Runs edge-daemon with these arguments; returns its output. Raises CalledProcessError."""
         program = [sys.executable, "-m", "edge_daemon", *map(str, arguments)]
         done = subprocess.run(program, env=self._environment, text=True, stdout=subprocess.PIPE, check=True, cwd=ROOT)
         return done.stdout
 
     def daemon(self, page: int, frames: int) -> None:
-        """The daemon before one page, until there are no more frames. No broker is there, and none is needed."""
+        """Runs the daemon on one page until its frames end. There is no broker; none is needed."""
         truth = self.folder / f"truth-{page}.jsonl"
         truth.unlink(missing_ok=True)
         config = self.folder / f"page-{page}.toml"
@@ -68,7 +68,7 @@ class Loop:
             subprocess.run(program, env=self._environment, stderr=log, check=True, cwd=ROOT)
 
     def label(self, page: int) -> int:
-        """Say what is written in the new samples of a page, by the keys that a person would press."""
+        """Labels the new samples of a page with the keys that a person would press."""
         samples = Samples(self.state / "samples", *LIMITS)
         truth = written_at(self.folder / f"truth-{page}.jsonl")
         boxes = fields(self.writer, page)
@@ -78,7 +78,7 @@ class Loop:
 
     @contextmanager
     def served(self) -> Iterator[str]:
-        """What was published, on a free loopback port; its URL."""
+        """Serves the published model on a free loopback port; yields its URL."""
         handler = partial(_Quiet, directory=str(self.folder / "public"))
         with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -101,21 +101,31 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 @click.command()
-@click.option("--work", type=click.Path(path_type=Path), metavar="FOLDER", help="Keep everything there.")
-@click.option("--writer", type=click.IntRange(1), default=WRITER, show_default=True, help="The person.")
-@click.option("--pages", type=click.IntRange(1), default=3, show_default=True, help="Watched, and labelled.")
+@click.option("--work", type=click.Path(path_type=Path), metavar="FOLDER", help="Keep all files there.")
+@click.option("--writer", type=click.IntRange(1), default=WRITER, show_default=True, help="The simulated person.")
+@click.option("--pages", type=click.IntRange(1), default=3, show_default=True, help="Pages that are read and labelled.")
 @click.option("--frames", type=click.IntRange(10), default=250, show_default=True, help="Of each page, 5 a second.")
-@click.option("--steps", type=click.IntRange(1), default=250, show_default=True, help="Of the training.")
-@click.option("--model", type=click.Path(exists=True, path_type=Path), metavar="MANIFEST", help="Instead of training.")
+@click.option("--steps", type=click.IntRange(1), default=250, show_default=True, help="Training steps.")
 @click.option(
-    "--set", "sets", multiple=True, type=click.Path(exists=True, path_type=Path), metavar="SET", help="Standing sets."
+    "--model",
+    type=click.Path(exists=True, path_type=Path),
+    metavar="MANIFEST",
+    help="Instead of training.",
+)
+@click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="SET",
+    help="Crops to compare on.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON at the end.")
 def main(
     work: Path | None, writer: int, pages: int, frames: int, steps: int, model: Path | None, sets: tuple[Path, ...],
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Play the loop once; exit code 0 only if the person is read better after it and nothing was forgotten."""
+    """Runs the loop once; exit code 0 only if the person is read better afterwards and no other set is read worse."""
     with tempfile.TemporaryDirectory(prefix="edge-daemon-loop-") as temporary:
         folder = (work or Path(temporary)).resolve()
         if folder.exists() and any(folder.iterdir()):
@@ -130,7 +140,7 @@ def main(
 def play(
     loop: Loop, pages: int, frames: int, steps: int, model: Path | None, sets: tuple[Path, ...]
 ) -> dict[str, object]:
-    """The steps, one after the other. Raises CalledProcessError where one fails."""
+    """Runs all steps in order. Raises CalledProcessError if one fails."""
     hand = Hand(loop.writer)
     labelled = 0
     for page in range(pages):

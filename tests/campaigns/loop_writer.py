@@ -23,9 +23,9 @@ from edge_daemon.tools import training_set
 
 WRITER = 4
 HELD_OUT = range(1000, 1004)
-"""Pages to measure on."""
+"""Pages for the measurement."""
 LOOKS = 600
-"""Frames of a page from which its numbers are taken."""
+"""Frames of a page from which its numbers are cut."""
 NAMES = "top", "middle", "bottom"
 
 
@@ -54,13 +54,13 @@ Truth = list[tuple[float, list[tuple[str, Box]]]]
 
 
 def written_at(path: Path) -> Truth:
-    """What a camera's truth file says: from when on, which numbers stand where."""
+    """A camera's truth file: the numbers, their boxes, and since when they are there."""
     lines = (json.loads(line) for line in path.read_text().splitlines())
     return [(line["at"], [(n["text"], tuple(n["box"])) for n in line["numbers"]]) for line in lines]
 
 
 def key_of(sample: Sample, truth: Truth, boxes: dict[str, Box]) -> str:
-    """The keys of `edge-daemon label` that say what is written; skipped what is being written, or is not whole."""
+    """The keys of `edge-daemon label` for the true text; incomplete numbers are skipped."""
     now = bisect_right([at for at, _ in truth], sample.at + 1e-3) - 1
     if now < 0 or sample.field not in boxes:
         return "s"
@@ -72,13 +72,13 @@ def key_of(sample: Sample, truth: Truth, boxes: dict[str, Box]) -> str:
 
 
 class Hand:
-    """A person."""
+    """The simulated person."""
 
     def __init__(self, writer: int) -> None:
         self.writer = writer
 
     def numbers(self, page: int) -> list[tuple[str, Grey]]:
-        """What is written on a page in the course of LOOKS frames, and how it looks in the first frame of each."""
+        """The numbers on a page during LOOKS frames, each with its cut-out from its first frame."""
         seen = camera(self.writer, page)
         found: dict[tuple[str, int], tuple[str, Grey]] = {}
         for seq in range(0, LOOKS, 5):
@@ -91,20 +91,20 @@ class Hand:
 
 
 def held_out(hand: Hand) -> list[tuple[str, Grey]]:
-    """Number and cut-out of all that is written on the pages that are kept for measuring."""
+    """Number and cut-out of everything on the pages for the measurement."""
     return [number for page in HELD_OUT for number in hand.numbers(page)]
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """How a model reads numbers that it was not taught."""
+    """How a model reads numbers that it was not trained on."""
 
     numbers: int
     numbers_right: int
-    """In one look, sieve, strips and all."""
+    """Numbers read correctly from one frame, with all networks."""
     digits: int
     digits_right: int
-    """By the digit network alone, of digits that the segmenter has found."""
+    """Digits read correctly by the digit network alone, of those that the segmenter has found."""
 
     @classmethod
     def of(cls, held: list[tuple[str, Grey]], model: str) -> Held:

@@ -40,7 +40,7 @@ from tests.campaigns.opinion_looks import Look, crops, photographed, simulated
 from tests.support.brokers.mosquitto import Mosquitto
 
 BUDGETS = (0.0, 0.01, 0.05, 0.2)
-"""Of readings."""
+"""Budgets as shares of all readings."""
 PATIENCE = 60.0
 WORDS = ("right", "false", "withheld")
 
@@ -52,7 +52,7 @@ class Case:
     truth: str
     evidence: Evidence
     picture: bytes | None
-    """What would be sent; None where the device is sure, or sees no number."""
+    """The request; None if the device is confident or sees no number."""
     said: tuple[Candidate, ...] = ()
     size: int = 0
     """Bytes of the question's topic and payload."""
@@ -230,7 +230,7 @@ def progress(words: str) -> None:
 
 
 def table(report: dict[str, Any]) -> str:
-    """For people."""
+    """The figures as text."""
     lines = []
     for name, found in report.items():
         rows = found["budgets"]
@@ -302,13 +302,18 @@ def draw(report: dict[str, Any], path: Path) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="scripts/campaign opinion-curve", description=__doc__)
     add = parser.add_argument
-    add("--data", type=Path, help="photos/SET/ with pictures and truth.json, crops/*.npz; without, drawn numbers alone")
-    add("--count", type=int, default=200, help="drawn numbers, and crops (default: 200)")
+    add("--data", type=Path, help="photos/SET/ with pictures and truth.json, crops/*.npz (default: drawn numbers only)")
+    add("--count", type=int, default=200, help="number of drawn numbers and of crops (default: 200)")
     add("--seed", type=int, default=0)
-    add("--model", action="append", default=[], help="as for `edge-daemon opinion serve`; several: averaged")
-    add("--compare", action="store_true", help="also what other servers would say: networks, views, both")
-    add("--all", action="store_true", help="also a budget without a limit")
-    add("--picture", type=Path, help="draw the curves there (PNG)")
+    add(
+        "--model",
+        action="append",
+        default=[],
+        help="as in `edge-daemon opinion serve`; several are averaged",
+    )
+    add("--compare", action="store_true", help="also other servers: other networks, other views, both")
+    add("--all", action="store_true", help="also without a budget")
+    add("--picture", type=Path, help="draw the curves into this file (PNG)")
     add("--json", action="store_true", help="print JSON")
     args = parser.parse_args(argv)
     cv2.setNumThreads(1)

@@ -1,4 +1,4 @@
-"""Looks at numbers whose truth is known, each as the picture of a field: drawn, photographed, or a crop on paper."""
+"""Pictures of fields with a known number: drawn, photographed, or a crop on paper."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Thousands of noisy frames of the simulated camera through the whole path: what is said wrongly, and how late.
+"""Thousands of simulated frames through the whole path: right, false, missing and late readings.
 
-A reading is false when no number of that text stood at its place at the time, give or take half a second. A number
-counts as written when it stood complete for the settle time and two seconds more. Where one was lost, the looks at it
-say who lost it: the gate, recognition or the vote.
+A reading is false if no number with that text was at its place at that time (within half a second). A number counts as
+written if it was there complete for the settle time and two more seconds. For a lost number the readings of single
+frames tell which stage lost it: the quality gate, recognition or the vote.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ SPARE = 0.5
 PAGE = 500
 """Frames of one page, with its own writers, surface and light."""
 CAUSES = {
-    "gate": "it was hardly looked at",
-    "not found": "most looks found nothing in its place",
-    "misread": "most looks found something else, or did not agree",
-    "vote": "nearly all looks read it right, and yet it was not said",
+    "gate": "few of its frames passed the gate",
+    "not found": "most frames: nothing found at its place",
+    "misread": "most frames: read as something else, or not agreeing",
+    "vote": "nearly all frames: read correctly, but not published",
 }
-"""Who lost a number that was never accepted."""
+"""The stage that lost a number."""
 
 
 @dataclass
@@ -54,10 +54,10 @@ class Figures:
     delays: list[float] = field(default_factory=list)
     """Seconds beyond the settle time from the last stroke to the accepted reading."""
     lost: dict[str, list[str]] = field(default_factory=lambda: {cause: [] for cause in CAUSES})
-    """By a cause of CAUSES."""
+    """Lost numbers by cause (a key of CAUSES)."""
     still: list[float] = field(default_factory=list)
     busy: list[float] = field(default_factory=list)
-    """Milliseconds of CPU that a frame took in which nothing was read, and one in which something was."""
+    """CPU milliseconds of frames without and with recognition."""
 
     def summary(self) -> dict[str, Any]:
         median, late = np.percentile(self.delays, [50, 95]) if self.delays else (0.0, 0.0)
@@ -80,13 +80,13 @@ class Figures:
 
 @dataclass
 class Seen:
-    """One frame, and what was made of it."""
+    """One frame and its results."""
 
     seq: int
     looks: list[ReadPatch]
     said: list[Reading]
     ms: float
-    """Of CPU, without drawing it."""
+    """CPU milliseconds, without drawing the frame."""
 
 
 def watched(options: SimulatedOptions) -> Iterator[Seen]:
@@ -104,7 +104,7 @@ def watched(options: SimulatedOptions) -> Iterator[Seen]:
 
 
 def cause(there: Truth, looks: list[ReadPatch]) -> str:
-    """Who lost a number, going by the looks at it while it stood there."""
+    """The stage that lost a number, from the readings of single frames while it was there."""
     seen = [numbers for patch, numbers in looks if patch.status is Status.OK]
     read = [[n.text for n in numbers if overlap(n.box, there.box)] for numbers in seen]
     if len(seen) < MIN_FRAMES:
@@ -115,7 +115,7 @@ def cause(there: Truth, looks: list[ReadPatch]) -> str:
 
 
 def judge(options: SimulatedOptions, figures: Figures) -> None:
-    """Hold what is said of one page against what is written there."""
+    """Compares the readings of one page with what is written there."""
     fps, page = options.active_fps, f"page {options.seed}"
     truth = SimulatedCamera(options).truth_at
     stood: dict[tuple[str, int], tuple[Truth, int]] = {}
@@ -153,12 +153,14 @@ def judge(options: SimulatedOptions, figures: Figures) -> None:
 
 
 @click.command()
-@click.option("--frames", type=click.IntRange(min=1), default=10_000, show_default=True, help="At 5 a second.")
-@click.option("--seed", type=click.IntRange(min=0), default=100, show_default=True, help="Of the first page.")
-@click.option("--trouble", type=click.Choice(get_args(Disturbance)), default="none", help="As the simulated camera's.")
+@click.option(
+    "--frames", type=click.IntRange(min=1), default=10_000, show_default=True, help="Number of frames, 5 a second."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=100, show_default=True, help="Seed of the first page.")
+@click.option("--trouble", type=click.Choice(get_args(Disturbance)), default="none", help="Of the simulated camera.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
 def main(frames: int, seed: int, trouble: Disturbance, as_json: bool) -> None:
-    """Readings accepted, false and late over so many simulated frames, a new page every 500."""
+    """Counts right, false, missing and late readings in simulated frames; a new page every 500 frames."""
     figures = Figures()
     for page, start in enumerate(range(0, frames, PAGE)):
         options = SimulatedOptions(seed=seed + page, frames=min(PAGE, frames - start), trouble=trouble, realtime=False)
@@ -170,7 +172,7 @@ def main(frames: int, seed: int, trouble: Disturbance, as_json: bool) -> None:
 
 
 def as_text(said: dict[str, Any]) -> str:
-    """For a person: a row for each figure, and under each cause what was lost by it."""
+    """The figures as text: a row for each one, and the lost numbers by cause."""
     lost = said.pop("lost")
     rows = [f"{key:16} {value}" for key, value in said.items()]
     causes = [f"lost, {name:10} {len(lost[name]):4}   {CAUSES[name]}" for name in CAUSES]

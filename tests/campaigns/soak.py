@@ -1,7 +1,7 @@
-"""The whole daemon for long: frames as fast as it can, a broker that is restarted, reloads; is it as at the beginning?
+"""Runs the whole daemon for a long time: frames as fast as possible, broker restarts, reloads.
 
-The daemon is a process of its own, and looked at from outside. Exit code 0 only when its memory grows by less than
-1 MB in 100,000 frames, and it has as many open files and threads at the end as in the middle.
+The daemon is a process of its own, measured from outside. Exit code 0 only if its memory grows by less than 1 MB in
+100,000 frames, and it has as many open files and threads at the end as in the middle.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ import numpy as np
 from tests.support.brokers.mosquitto import Mosquitto, until
 
 SLOPE = 1.0
-"""Megabytes in 100,000 frames: more is a leak."""
+"""Megabytes in 100,000 frames; more counts as a leak."""
 WARM = 0.2
-"""Share of the samples at the beginning that do not count: caches fill."""
+"""Share of the first samples that are left out, because caches are still filling."""
 APART = 0.25
-"""Seconds between two looks, and at least between two restarts of the broker."""
+"""Seconds between two measurements, and at least between two restarts of the broker."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The daemon at one moment."""
+    """One measurement of the daemon."""
 
     frames: int
     rss: float
@@ -43,7 +43,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of it."""
+    """The result."""
 
     frames: int
     reconnects: int
@@ -53,7 +53,7 @@ class Verdict:
     """The median of each tenth of the time."""
     rss_mb_per_100k_frames: float
     fds: tuple[int, int]
-    """The most in the second and in the last quarter."""
+    """The maximum in the second and in the last quarter."""
     threads: tuple[int, int]
     good: bool
 
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def soak(folder: Path, frames: int, reconnects: int, reloads: int, quiet: bool = True) -> Verdict:
-    """Run until there have been so many of each. Raises RuntimeError when the daemon ends by itself."""
+    """Runs until all three numbers are reached. Raises RuntimeError if the daemon ends by itself."""
     broker = Mosquitto(folder / "mosquitto")
     broker.start()
     progress, log = folder / "progress", folder / "log"
@@ -108,7 +108,7 @@ def soak(folder: Path, frames: int, reconnects: int, reloads: int, quiet: bool =
 def judge(
     samples: list[Sample], frames: int, reconnects: int, reloads: int, seconds: int, ended_well: bool = True
 ) -> Verdict:
-    """What the samples say."""
+    """The verdict from the samples."""
     steady = samples[round(WARM * len(samples)) :]
     slope = 1e5 * float(np.polyfit([s.frames for s in steady], [s.rss for s in steady], 1)[0])
     tenths = tuple(round(float(np.median(part)), 1) for part in np.array_split([s.rss for s in samples], 10))

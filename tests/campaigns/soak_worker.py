@@ -1,4 +1,4 @@
-"""The daemon under soak: as `edge-daemon run`, with one more kind of camera, and tries to connect that follow fast."""
+"""The daemon of the soak campaign: `edge-daemon run` with another kind of camera and short reconnect waits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KIND = "prerendered"
 FPS = 5.0
 """Frames a second by their own clock."""
 EVERY = 500
-"""Frames after which progress is told."""
+"""Frames after which progress is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ class Options:
     """[camera] with source = "prerendered"."""
 
     progress: str = ""
-    """A file that holds how many frames there have been."""
+    """A file with the number of frames so far."""
     pictures: int = 600
-    """So many are drawn beforehand, and shown again and again."""
+    """Pictures that are drawn before the start and then repeated."""
     active_fps: float = FPS
     idle_fps: float = FPS
 
@@ -42,10 +42,10 @@ class Prerendered:
         self._progress = Path(options.progress)
 
     def set_active(self, wanted: bool) -> None:
-        """As fast as it can anyway."""
+        """No effect: frames come as fast as possible."""
 
     def frames(self, tick: float) -> Iterator[Frame | None]:
-        """See domain.Source. The clocks are the frames' own: years go by in hours."""
+        """See domain.Source. Time is that of the frames: years pass in hours."""
         wall, mono = time.time(), time.monotonic()
         for seq in count():
             yield Frame(seq, wall + seq / FPS, mono + seq / FPS, self._pictures[seq % len(self._pictures)].copy())

@@ -1,8 +1,8 @@
-"""How much is written to the disk, a message and a day: what wears an SD card.
+"""Measures how much is written to the disk, for each message and each day: it wears an SD card.
 
-By default the outbox alone. Readings are put one by one and delivered at once, as with a broker that is there; or none
-is delivered, as with one that is away. Bytes are those of this process's writes to files (wchar of /proc/self/io); what
-the file system adds for its own journal, and what a card makes of small writes, is not in it.
+By default the outbox alone. Readings are put one by one and delivered at once, as with a reachable broker; or none is
+delivered, as with an unreachable one. Counted are the bytes that this process writes to files (wchar of /proc/self/io),
+without the file system's journal and without the write amplification of the card.
 
 With --minutes: the whole daemon on a number that changes now and then; counted are pages sent to the disk.
 """
@@ -28,7 +28,7 @@ A_DAY = {
     "a change each minute": 2 * 1_440,
     "a change each second": 2 * 86_400,
 }
-"""What happens -> messages a day; a change is a reading and an event."""
+"""Situation -> messages a day; a change is a reading and an event."""
 
 
 def written() -> int:
@@ -38,7 +38,7 @@ def written() -> int:
 
 
 def measure(folder: Path, messages: int, delivered: bool) -> float:
-    """Bytes a message."""
+    """Bytes for each message."""
     with closing(Outbox(folder, DEVICE)) as outbox:
         before = written()
         for number in range(messages):
@@ -62,9 +62,9 @@ def report(messages: int, folder: Path | None) -> Mapping[str, object]:
 
 @click.command(help=__doc__)
 @click.option("--messages", default=2000, show_default=True, type=click.IntRange(10))
-@click.option("--folder", type=click.Path(path_type=Path, exists=True), help="On the disk in question.")
-@click.option("--minutes", type=click.FloatRange(min=0.1), help="Run the whole daemon for so long.")
-@click.option("--every", default=60.0, show_default=True, help="Seconds from one writing of its number to the next.")
+@click.option("--folder", type=click.Path(path_type=Path, exists=True), help="A folder on the disk to measure.")
+@click.option("--minutes", type=click.FloatRange(min=0.1), help="Run the whole daemon for this time.")
+@click.option("--every", default=60.0, show_default=True, help="With --minutes: seconds from one number to the next.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON, for programs.")
 def main(messages: int, folder: Path | None, minutes: float | None, every: float, as_json: bool) -> None:
     if minutes:

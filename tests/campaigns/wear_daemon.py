@@ -1,8 +1,7 @@
-"""The whole daemon for some minutes: what does it send to the disk, and how much would that be a day?
+"""Runs the whole daemon for some minutes and measures what it writes to the disk, for each reading and each day.
 
-Counted is the kernel's `write_bytes` of the process, as in the daemon's `health`: pages of 4 KiB that became dirty, so
-that a small write counts as the page it lies in, as a card takes it. What the file system adds for its own journal, and
-what systemd's journal keeps of the log, is not in it.
+Counted is the kernel's `write_bytes` of the process, as in the daemon's `health`: dirty pages of 4 KiB, so that a small
+write counts as a whole page, as on a card. The file system's journal and systemd's journal are not included.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from tests.support.brokers.mosquitto import Mosquitto, until
 from tests.support.records import numbered_reading
 
 WARM = 4
-"""So many readings come before the count begins: the first of them make the files, and fill the room for samples."""
+"""Readings before the measurement begins: the first ones create the files and fill the space for samples."""
 
 
 def measure(folder: Path, minutes: float, every: float) -> Mapping[str, float]:
-    """Run it on a simulated number that changes each `every` seconds. Raises RuntimeError when it ends by itself, and
-    where the folder lies in memory."""
+    """Runs the daemon on a simulated number that changes every `every` seconds. Raises RuntimeError if it ends itself,
+    or if the folder is in memory."""
     _as_after_hours(folder / "state")
     broker = Mosquitto(folder / "mosquitto")
     broker.start()
@@ -60,7 +59,7 @@ def measure(folder: Path, minutes: float, every: float) -> Mapping[str, float]:
 
 
 def _as_after_hours(state: Path) -> None:
-    """Leave an outbox as a daemon that has run for hours: SQLite's log has its full size and is written over."""
+    """Makes an outbox like that of a daemon that has run for hours: SQLite's log has its full size and is reused."""
     if child := os.fork():
         os.waitpid(child, 0)
         return
@@ -83,7 +82,7 @@ def _command(folder: Path, url: str, every: float) -> list[str]:
 
 
 def _memory() -> Path:
-    """Where the daemon's runtime folder is, as systemd makes it, and its log: not on a disk."""
+    """A folder in memory for runtime files and the log, like the one that systemd makes."""
     return Path("/dev/shm") / f"wear-{os.getpid()}"
 
 

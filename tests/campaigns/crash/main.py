@@ -1,9 +1,9 @@
 """The crash campaign: SIGKILL at random moments, broker restarts, disks that fill up, damaged files.
 
-The worker (crash_worker.py) is the delivering half of the daemon: outbox, courier, connection. It is killed while it
-starts or up to 0.4 s later, again and again, while a mosquitto restarts now and then; a subscriber remembers what it
-received. At the end all that was ever stored must have been received. Exit code 0 only when kills and full disks lost
-nothing, damage sent no wrong payload and kept every intact row, and every start worked.
+The worker (worker.py) is the delivering part of the daemon: outbox, courier, connection. It is killed many times,
+during its start or up to 0.4 s later, while a mosquitto restarts now and then; a subscriber records what it receives.
+At the end everything that was stored must have been received. Exit code 0 only if kills and full disks lost nothing,
+damage sent no wrong payload and kept every intact row, and every start worked.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ ROWS = 40
 
 @dataclass
 class Damage:
-    """What became of damaged files."""
+    """Results for damaged files."""
 
     files: int = 0
     failed_starts: int = 0
     wrong: int = 0
-    """Rows handed out that are not what was put."""
+    """Rows that were read and differ from what was stored."""
     salvaged: int = 0
     lost: int = 0
-    """Rows that were hit."""
+    """Damaged rows."""
     lost_intact: int = 0
-    """Rows that were whole in the damaged files, and were not handed out."""
+    """Intact rows of damaged files that were not read."""
 
     @property
     def good(self) -> bool:
@@ -95,7 +95,7 @@ class Campaign:
         return time.monotonic() - started
 
     def kills(self, count: int, state: Path, between: Callable[[int], None] = lambda _: None) -> None:
-        """So many lives, each ended by SIGKILL; `between` may do something to the disk in the middle of one."""
+        """Starts and kills `count` workers; `between` may change the disk while one runs."""
         for kill in range(count):
             worker = self._start(state)
             first, second = sorted(self._dice.uniform(0, self._start_takes + LONGEST_LIFE) for _ in range(2))
@@ -108,7 +108,7 @@ class Campaign:
             self._next += 10_000  # more than one life puts: no number is put twice
 
     def drain(self, state: Path) -> Verdict:
-        """Let a last worker deliver what waits; then compare."""
+        """A last worker delivers what waits; then compares."""
         worker = self._start(state, drain=True)
         worker.join(120)
         self.failed_starts += worker.exitcode != 0
@@ -131,7 +131,7 @@ class Campaign:
         return worker
 
     def _end(self, worker: BaseProcess) -> None:
-        """One that has ended by itself has failed."""
+        """A worker that has ended by itself has failed."""
         if worker.exitcode is not None:
             self.failed_starts += 1
         worker.kill()
@@ -139,7 +139,7 @@ class Campaign:
 
 
 class SmallDisk:
-    """A disk of 2 MB that is filled, cleared and made read-only; in a mount namespace of our own."""
+    """A disk of 2 MB that is filled, cleared and made read-only; in a mount namespace of its own."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
@@ -148,7 +148,7 @@ class SmallDisk:
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], check=True)
 
     def change(self, kill: int) -> None:
-        """Full and empty by turns."""
+        """Fills and empties the disk in turn."""
         self.clear() if kill % 2 else self.fill()
 
     def fill(self) -> None:
@@ -170,7 +170,7 @@ class SmallDisk:
 
 
 def damage_files(count: int, folder: Path, dice: random.Random) -> Damage:
-    """Files of rows, each hurt in its own way, and what a start makes of them."""
+    """Damages files in various ways, and starts with each of them."""
     found = Damage()
     pristine = folder / "pristine"
     outbox = Outbox(pristine, DEVICE)
@@ -226,7 +226,7 @@ def hurt(path: Path, dice: random.Random) -> None:
 
 
 def campaign(kills: int, damage: int, seed: int) -> tuple[bool, dict[str, Any]]:
-    """Whether all went well, and the counts."""
+    """Whether everything passed, and the counts."""
     with tempfile.TemporaryDirectory(prefix="crash-test-") as name:
         folder, dice = Path(name), random.Random(seed)
         started = time.monotonic()
@@ -258,7 +258,7 @@ def campaign(kills: int, damage: int, seed: int) -> tuple[bool, dict[str, Any]]:
 @click.command(help=__doc__)
 @click.option("--kills", default=200, show_default=True, help="On an ordinary disk; a quarter as many on a full one.")
 @click.option("--damage", type=int, help="Damaged files.  [default: half as many as kills]")
-@click.option("--seed", default=0, help="Of the dice.")
+@click.option("--seed", default=0, help="Seed of all random choices.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON, for programs.")
 def main(kills: int, damage: int | None, seed: int, as_json: bool) -> None:
     logging.disable()  # that it complains of damage is what is wanted

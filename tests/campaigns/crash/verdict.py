@@ -1,4 +1,4 @@
-"""What was received against what was stored: lost, duplicated, out of order, wrong."""
+"""Compares received with stored readings: lost, duplicated, out of order, wrong."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Verdict:
     reordered: int
     """Older than what came before it on its topic, of the same epoch, and not a repetition."""
     wrong: int
-    """Payloads that are not exactly what was put."""
+    """Payloads that differ from what was stored."""
 
     @property
     def good(self) -> bool:
@@ -61,7 +61,7 @@ def judge(stored: Iterable[int], heard: Iterable[tuple[str, bytes]], device: str
 
 
 def _as_put(device: str, topic: str, said: dict[str, object]) -> bool:
-    """Whether a payload is what wire.py makes of the reading with its number."""
+    """Whether a payload is what mqtt/messages.py makes of the reading with its number."""
     try:
         record = numbered_reading(int(str(said["value"])))
         entry = Entry(int(str(said["seq"])), str(said["id"]), said["time_quality"] == "synced", record)

@@ -1,4 +1,4 @@
-"""What the crash campaign kills: the real outbox, courier and connection, fed with readings that can be checked."""
+"""The process that the crash campaign kills: the real outbox, courier and connection, with verifiable readings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.records import numbered_reading
 
 DEVICE = "crash"
 DRAINED = 30.0
-"""Seconds in which all that waits must be delivered at the end."""
+"""Seconds in which everything must be delivered at the end."""
 
 
 def live(folder: Path, url: str, ledger: Path, first: int, drain: bool) -> None:

@@ -1,4 +1,4 @@
-"""Light devices, many in one process: outbox, courier and connection are the real ones, the readings are made up."""
+"""Light devices, many in one process: real outbox, courier and connection; invented readings."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ LEDGER = ".ledger"
 TICK = 0.05
 """Seconds between looks whether all are connected, or all has been delivered."""
 LONGEST_WAIT = 5.0
-"""Seconds between tries to reach a broker that is away, at most: a run of minutes cannot wait as long as a device."""
+"""Longest wait in seconds before reconnecting: a run of minutes cannot wait as long as a device."""
 
 
 class Ledger(msgspec.Struct, frozen=True):
-    """What became of one device's readings, by their numbers."""
+    """The readings of one device, by their numbers."""
 
     device: str
     stored: dict[int, float]
@@ -47,7 +47,7 @@ class Ledger(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one process is to do."""
+    """The parameters of one process."""
 
     devices: Sequence[str]
     mqtt: MqttOptions
@@ -76,7 +76,7 @@ class NotingSink(MqttSink):
 
 
 class Device:
-    """One of the fleet."""
+    """One device."""
 
     def __init__(self, name: str, plan: Plan) -> None:
         self.name = name

@@ -1,4 +1,4 @@
-"""The one subscriber of a fleet: its session persists, so that what comes while it or the broker is away is kept."""
+"""The subscriber of a fleet, with a persistent session: the broker keeps what comes while it is disconnected."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Heard:
 
 
 class Listener:
-    """Hears all readings; comes back when the broker does."""
+    """Receives all readings; reconnects when the broker is back."""
 
     def __init__(self, to: BrokerAddress, client_id: str) -> None:
         """Returns when it is subscribed. Raises BrokerError."""
@@ -54,7 +54,7 @@ class Listener:
             raise BrokerError(f"broker {to} does not let us subscribe to {TOPICS[0][0]}")
 
     def close(self, forget: Iterable[str]) -> None:
-        """Leaves nothing behind at the broker: no session, and nothing retained on the topics to `forget`."""
+        """Removes its session and the retained messages on the topics in `forget` from the broker."""
         for topic, _ in TOPICS:
             self._client.unsubscribe(topic)
         cleared = [self._client.publish(topic, b"", qos=1, retain=True) for topic in forget]

@@ -1,11 +1,11 @@
 """Many light devices against one broker that restarts.
 
-Each device has its own client id, outbox, courier and connection, the real ones; only its readings are made up. One
-subscriber with a persistent session hears them all. The broker is one that is started here, with persistence, on a
-free loopback port: then it is restarted (SIGTERM) while readings come. Or it is yours (--broker): then you restart it.
+Each device has its own client id and a real outbox, courier and connection; only its readings are invented. One
+subscriber with a persistent session receives all of them. The broker is started here, with persistence, on a free
+loopback port, and restarted (SIGTERM) while readings come. Or it is yours (--broker): then you restart it.
 
-Counts readings stored, delivered, lost, late, duplicate and out of order, and how long they took. What the broker
-lost although it had acknowledged it is counted apart. Exit code 0 only when nothing else that was stored is missing.
+Counts stored, delivered, lost, late, duplicate and out-of-order readings, and their latency. Readings that the broker
+lost after it had acknowledged them are counted separately. Exit code 0 only if no other stored reading is missing.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ from tests.campaigns.fleet.listener import Listener
 from tests.campaigns.fleet.verdict import Verdict, as_lines, verdict
 
 IN_ONE_PROCESS = 50
-"""Devices; each holds about eight files open."""
+"""Most devices; each has about eight open files."""
 START = 120.0
 """Seconds in which all devices must have connected."""
 QUIET = 3.0
-"""Seconds without another message after which the subscriber has heard all there is,"""
+"""Seconds without a new message after which the subscriber has received everything."""
 DRAINED = 60.0
-"""and at most so many until everything must have been delivered."""
+"""Seconds at most until everything must have been delivered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is asked of the fleet."""
+    """The parameters of a run."""
 
     devices: int
     minutes: float
@@ -90,7 +90,7 @@ class Fleet:
         self._started = time.monotonic()
 
     def restart(self, site: Site) -> None:
-        """Each broker in its turn, as often as was asked for."""
+        """Restarts each broker in turn."""
         for restart in range(1, self._terms.restarts + 1):
             self._wait_until(60 * self._terms.minutes * restart / (self._terms.restarts + 1))
             for broker in site.brokers:
@@ -147,7 +147,7 @@ def measure(folder: Path, mqtt: MqttOptions, site: Site, terms: Terms) -> Verdic
 
 @contextmanager
 def place(kind: str, url: str | None, folder: Path) -> Iterator[Site]:
-    """The broker that runs already, or one of ours."""
+    """The given broker, or one that is started here."""
     if url:
         yield Site(url, url)
         return
@@ -164,10 +164,10 @@ def tell(line: str) -> None:
 @click.option("--devices", default=20, show_default=True, type=click.IntRange(1, 5000))
 @click.option("--minutes", default=1.0, show_default=True, type=click.FloatRange(0.05))
 @click.option("--every", default=1.0, show_default=True, help="Seconds between two readings of a device.")
-@click.option("--start", "kind", type=click.Choice(brokers.KINDS), help="Start one.  [default: mosquitto]")
-@click.option("--restarts", default=1, show_default=True, help="Of a broker that was started here.")
-@click.option("--down", default=5.0, show_default=True, help="Seconds for which it is away then.")
-@click.option("--broker", "url", metavar="URL", help="One that runs already, mqtt://HOST:PORT, in place of --start.")
+@click.option("--start", "kind", type=click.Choice(brokers.KINDS), help="Start a broker.  [default: mosquitto]")
+@click.option("--restarts", default=1, show_default=True, help="Restarts of the broker that was started here.")
+@click.option("--down", default=5.0, show_default=True, help="Seconds for which it is down each time.")
+@click.option("--broker", "url", metavar="URL", help="A running broker, mqtt://HOST:PORT, instead of --start.")
 @click.option(
     "--config", "path", type=click.Path(path_type=Path), metavar="FILE", help="Its [mqtt] has the login for --broker."
 )

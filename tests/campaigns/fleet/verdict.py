@@ -1,4 +1,4 @@
-"""What a fleet's subscriber received against what the devices stored."""
+"""Compares what a fleet's subscriber received with what the devices stored."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ class Verdict:
     late: int = 0
     """Of these, on `history`."""
     lost: int = 0
-    """Stored, gone from the outbox, and never acknowledged by the broker: our fault."""
+    """Stored, no longer in the outbox, and never acknowledged by the broker: an error of the daemon."""
     waiting: int = 0
     """Still in the outboxes at the end."""
     lost_by_broker: int = 0
-    """Acknowledged by the broker, and never heard."""
+    """Acknowledged by the broker, but never received."""
     duplicate: int = 0
     out_of_order: int = 0
     """Older than what came before it on its topic."""
     wrong: int = 0
     """Payloads that are not what was put."""
     latency_ms: dict[str, float] = field(default_factory=dict)
-    """From the put to the subscriber, of readings that came at once, on their own topic."""
+    """From the outbox to the subscriber, of readings on their own topic (not late)."""
     late_latency_ms: dict[str, float] = field(default_factory=dict)
-    """The same, of those that had to wait for the broker and came on `history`."""
+    """The same, of readings that waited for the broker and came on `history`."""
 
     @property
     def good(self) -> bool:
@@ -91,7 +91,7 @@ def _percentiles(took: Sequence[float]) -> dict[str, float]:
 
 
 def as_lines(found: Verdict, broker: str) -> Sequence[str]:
-    """For people."""
+    """The verdict as lines of text."""
 
     def row(took: dict[str, float]) -> str:
         return ", ".join(f"{name} {value:g} ms" for name, value in took.items()) or "none"

@@ -1,4 +1,4 @@
-"""A real mosquitto on a free loopback port, and a subscriber that remembers what it heard. For all tests."""
+"""A real mosquitto on a free loopback port, and a subscriber that records all messages."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Mosquitto:
 
 
 class Recorder:
-    """Subscribes, remembers all in order, comes back when the broker does; its session persists."""
+    """Records all messages in order; reconnects when the broker is back; its session is persistent."""
 
     def __init__(self, port: int, topic: str = "#", client_id: str = "recorder", persist: bool = True) -> None:
         """Returns when it is subscribed."""
@@ -114,24 +114,24 @@ class Recorder:
         assert self._subscribed.wait(PATIENCE)
 
     def wait_for(self, enough: Callable[[list[tuple[str, bytes]]], object], timeout: float = PATIENCE) -> None:
-        """Returns when `enough(heard)` is true; fails, showing what was heard, when it does not become so."""
+        """Returns when `enough(heard)` is true; fails after `timeout` seconds and shows what was received."""
         with self._changed:
             done = self._changed.wait_for(lambda: enough(self.heard), timeout)
             assert done, f"heard only {self.heard}"
 
     def payloads(self, ending: str) -> list[Any]:
-        """What was said on topics with this ending: JSON decoded, plain text as it is."""
+        """Payloads on topics with this ending: JSON decoded, plain text unchanged."""
         with self._changed:
             found = [payload.decode() for topic, payload in self.heard if topic.endswith(ending)]
         return [json.loads(text) if text.startswith("{") else text for text in found]
 
     def count(self, ending: str) -> int:
-        """How many messages came on topics with this ending."""
+        """Number of messages on topics with this ending."""
         with self._changed:
             return sum(topic.endswith(ending) for topic, _ in self.heard)
 
     def say(self, message: Message) -> None:
-        """Publish something; heard when it arrives."""
+        """Publishes a message."""
         self._client.publish(message.topic, message.payload, message.qos, message.retain)
 
     def close(self) -> None:
@@ -175,7 +175,7 @@ def retained(port: int, ending: str) -> Any:
 
 
 def until(true: Callable[[], object], timeout: float = PATIENCE) -> None:
-    """For what no event tells: look again and again."""
+    """Polls a condition for which there is no event to wait for."""
     deadline = time.monotonic() + timeout
     while not true():
         assert time.monotonic() < deadline, "did not come true"
@@ -193,7 +193,7 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
 
 @pytest.fixture
 def recorder(broker: Mosquitto) -> Iterator[Recorder]:
-    """Hears everything on `broker`."""
+    """Records everything on `broker`."""
     subscriber = Recorder(broker.port)
     yield subscriber
     subscriber.close()
