@@ -130,4 +130,4 @@ def explain(seq: str, picture: Path | None, as_json: bool) -> None:
     explanation = engine.find([folder / "explain" for folder in runtime_folders()], seq)
     say(engine.as_json(explanation) if as_json else "\n".join(engine.as_text(explanation)))
     if picture:
-        engine.save(engine.drawn(explanation), picture)
+        engine.save(engine.draw(explanation), picture)

@@ -67,12 +67,12 @@ def check(options: ModelOptions) -> None:
 
     FILE is a .tflite digit classifier, a manifest (.json), or "bundled". It is run in a process of its own.
     """
-    from edge_daemon.tools.inspect_model import check as engine
+    from edge_daemon.tools.inspect_model import inspect as engine
 
-    lines, fit = engine(options)
+    lines, runs = engine(options)
     for line in lines:
         say(line)
-    sys.exit(0 if fit else EXIT_FAILED)
+    sys.exit(0 if runs else EXIT_FAILED)
 
 
 @model.command()
@@ -96,7 +96,7 @@ def evaluate(options: ModelOptions, crops: Path, picture: Path | None, as_json: 
     result = engine.evaluate(options, crops)
     say(engine.as_json(result) if as_json else engine.as_table(result))
     if picture:
-        save(engine.drawn(result), picture)
+        save(engine.draw_confusion(result), picture)
 
 
 @model.command("list")

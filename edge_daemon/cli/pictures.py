@@ -37,20 +37,20 @@ def read(paths: tuple[str, ...], as_json: bool, folder: Path | None, model: str)
     from edge_daemon.model_store.acceptance import accept_options
     from edge_daemon.recognition.reader import open_reader
     from edge_daemon.sources.pictures import expand
-    from edge_daemon.tools import read as answers
+    from edge_daemon.tools import read as engine
 
     accept_options(ModelOptions(model))
     reader = open_reader(ModelOptions(model), check_every=0.0)
     failed = False
     with _progress(expand(paths)) as found:
-        for answer in (answer for path in found for answer in answers.answers(path, reader)):
-            if isinstance(answer, PictureError):
-                complain(answer)
+        for result in (result for path in found for result in engine.read_file(path, reader)):
+            if isinstance(result, PictureError):
+                complain(result)
                 failed = True
                 continue
-            say(answers.as_json(answer) if as_json else answers.as_text(answer))
+            say(engine.as_json(result) if as_json else engine.as_text(result))
             if folder:
-                answers.save_annotated(answer, folder)
+                engine.save_annotated(result, folder)
     sys.exit(EXIT_FAILED if failed else 0)
 
 

@@ -158,11 +158,11 @@ def samples_compare(model: str, present: str, sets: tuple[Path, ...], report: Pa
 
     readers = open_reader(ModelOptions(present)), open_reader(ModelOptions(model))
     labelled = _labelled()
-    found = training_set.compare(labelled, *readers)
+    found = training_set.compare_readers(labelled, *readers)
     networks = readers[0].classifier, readers[1].classifier
     own = training_set.crops(labelled, readers[0])
-    digits = [compare_models.gains("your samples", own, *networks, standing=False)] if own[0] else []
-    digits += compare_models.standing(*networks, sets)
+    digits = [compare_models.compare_on("your samples", own, *networks, standing=False)] if own[0] else []
+    digits += compare_models.compare_on_standing_sets(*networks, sets)
     names = [network.name for network in networks]
     told = f"of {found.samples} labelled numbers {names[0]} reads {found.right[0]} right, {names[1]} {found.right[1]}"
     if report:

@@ -87,7 +87,9 @@ def _warnings(manifest: Path, sets: Sequence[Path]) -> list[str]:
 
     options = ModelOptions(str(manifest))
     accept_options(options)
-    return compare_models.advice(compare_models.standing(load(ModelOptions("bundled")), load(options), sets))
+    return compare_models.advice(
+        compare_models.compare_on_standing_sets(load(ModelOptions("bundled")), load(options), sets)
+    )
 
 
 @click.command()

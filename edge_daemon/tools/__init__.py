@@ -1,4 +1,4 @@
-"""The engines behind the commands of the command line, one module each.
+"""The work behind the commands of the command line, one module for each command.
 
 Files, brokers or cameras come in, results as plain data go out. Only the command line and the preview page use this
 room; the daemon never does.

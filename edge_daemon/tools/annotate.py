@@ -1,4 +1,4 @@
-"""Draws what was read into the picture it was read from."""
+"""Draws the numbers that were read into their picture."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edge_daemon.domain import Box, Number
 
 Colour = tuple[int, int, int]
+"""Blue, green and red, 0..255."""
 NUMBER: Colour = (0, 160, 0)
 DIGIT: Colour = (200, 120, 0)
 WHITE: Colour = (255, 255, 255)
@@ -18,9 +19,9 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def annotate(bgr: NDArray[np.uint8], numbers: Sequence[Number]) -> NDArray[np.uint8]:
-    """A copy of a (h, w, 3) picture with each number's box, its digits' boxes, its text and confidence.
+    """A copy of a picture (h, w, 3) with the box, text and confidence of each number, and the boxes of its digits.
 
-    Boxes are in pixels of the picture. Lines and letters grow with it: legible from 300 to 4000 pixels.
+    Boxes are in pixels of the picture. Lines and letters grow with it, and are legible from 300 to 4000 pixels.
     """
     drawn = bgr.copy()
     unit = max(bgr.shape[:2]) / 1000
@@ -39,7 +40,7 @@ def _outline(picture: NDArray[np.uint8], box: Box, colour: Colour, thickness: in
 
 
 def _label(picture: NDArray[np.uint8], box: Box, text: str, scale: float) -> None:
-    """White on a plate of the number's colour, above its box; below where there is no room above."""
+    """Write white text on a filled rectangle above the box, or below it where there is no room above."""
     thickness = max(1, round(2 * scale))
     (width, height), baseline = cv2.getTextSize(text, FONT, scale, thickness)
     pad = max(2, round(4 * scale))

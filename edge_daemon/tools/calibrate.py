@@ -1,6 +1,6 @@
-"""Exposure, gain, focus and white balance: let the camera find them, and lock them.
+"""Calibrates a camera: lets it find exposure, gain, focus and white balance automatically, and proposes to lock them.
 
-A camera that goes on finding them changes the picture whenever somebody walks by, and hunts for focus in an empty one.
+An automatic camera changes the picture whenever somebody walks by, and searches for focus in an empty picture.
 """
 
 from __future__ import annotations
@@ -22,54 +22,57 @@ from edge_daemon.errors import CameraError, ConfigError
 from edge_daemon.sources import kinds as sources
 from edge_daemon.system import atomic
 
-DARK, WHITE, WASHED_OUT = 60, 250, 0.2
-"""Grey levels: a picture whose lightest tenth is darker is too dark; a pixel from WHITE on is saturated. The share of
-those that is too much."""
+DARK = 60
+"""Grey level: a picture of which nine tenths are darker is too dark."""
+WHITE = 250
+"""Grey level from which a pixel is saturated."""
+WASHED_OUT = 0.2
+"""Share of saturated pixels that is too much."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What calibrating has found."""
+    """The result of a calibration."""
 
     keys: Mapping[str, Any]
-    """Of [camera], that differ from what is configured."""
+    """Keys of [camera] with values that differ from the configured ones."""
     brightest: int
-    """With them: of the pixels all but the lightest tenth are darker, 0..255."""
+    """The 90th percentile of the grey levels with these values, 0..255."""
     white: float
-    """Share of saturated pixels."""
+    """Share of saturated pixels with these values, 0..1."""
 
     @property
     def advice(self) -> str:
-        """What a person could better; empty: nothing."""
+        """What could be improved, in a sentence; empty: nothing."""
         if self.brightest < DARK:
-            return "It is dark: more light on the numbers makes reading sure."
+            return "The picture is dark: more light on the numbers makes reading more reliable."
         if self.white > WASHED_OUT:
-            return f"{self.white:.0%} of the picture is washed out: turn the light aside, or lower exposure by hand."
+            return f"{self.white:.0%} of the picture is washed out: move the light, or lower exposure by hand."
         return ""
 
 
 def propose(camera: CameraOptions) -> Proposal:
-    """Look through the camera, which nobody else may have open, first free and then locked. Raises CameraError."""
+    """Calibrate the camera, which no other program may have open. Raises CameraError."""
     if camera.kind not in sources.CALIBRATES:
         kinds = " or ".join(sorted(sources.CALIBRATES))
         raise CameraError(f'[camera] source = "{camera.kind}": only {kinds} can be calibrated')
     locked = sources.calibrate(camera.kind, camera.options)
     with closing(sources.open_source(camera.kind, locked).frames(1.0)) as frames:  # type: ignore[type-var]
-        seen = next(frame.pixels for frame in frames if frame is not None)
+        pixels = next(frame.pixels for frame in frames if frame is not None)
     before, after = dataclasses.asdict(camera.options), dataclasses.asdict(locked)
     keys = {key: value for key, value in after.items() if value != before[key] and value is not None}
-    return Proposal(keys, int(np.percentile(seen, 90)), float((seen >= WHITE).mean()))
+    return Proposal(keys, int(np.percentile(pixels, 90)), float((pixels >= WHITE).mean()))
 
 
 def lines(keys: Mapping[str, Any]) -> list[str]:
-    """As they stand in the file."""
+    """The keys as lines of a configuration file."""
     return [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
 
 
 def store(path: Path, keys: Mapping[str, Any]) -> None:
-    """Write them into the [camera] section of a configuration; everything else in it stays as it is.
+    """Write keys into the [camera] section of a configuration file; all else in it stays.
 
-    Raises ConfigError when the file cannot be written, or would be wrong afterwards: it is as before then.
+    Raises ConfigError where the file cannot be written, or would be wrong afterwards; then it stays as it is.
     """
     try:
         text = set_keys(path.read_text(encoding="utf-8"), "camera", keys)

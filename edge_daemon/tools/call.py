@@ -1,4 +1,4 @@
-"""Ask a daemon for something over MQTT and wait for its answer: the engine of `edge-daemon call`."""
+"""Sends a command to a daemon over MQTT and waits for the response: `edge-daemon call`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,14 @@ from edge_daemon.mqtt import messages
 from edge_daemon.mqtt.address import BrokerAddress
 from edge_daemon.mqtt.connection import Timeouts, connect
 
-PATIENCE = 10.0
-"""Seconds to wait for an answer."""
-AGAIN = 2.0
-"""Seconds after which it is asked for once more: the daemon may just be coming back to its broker."""
+TIMEOUT = 10.0
+"""Seconds to wait for the response."""
+REPEAT = 2.0
+"""Seconds after which the request is sent again: the daemon may just be reconnecting."""
 
 
-def call(
-    broker: BrokerAddress, device: str, command: str, arguments: dict[str, Any], patience: float = PATIENCE
-) -> Any:
-    """The response, as the daemon gave it: {"status": "ok", "data": ...} or {"status": "error", "error": ...}.
+def call(broker: BrokerAddress, device: str, command: str, arguments: dict[str, Any], patience: float = TIMEOUT) -> Any:
+    """The daemon's response: {"status": "ok", "data": ...} or {"status": "error", "error": ...}.
 
     Raises BrokerError when there is none.
     """
@@ -33,29 +31,32 @@ def call(
     link = connect(broker, "", timeouts)
     try:
         if not link.listen([answer], timeouts.connack):
-            raise BrokerError(f"the broker does not let us listen to {answer}")
+            raise BrokerError(f"the broker does not allow subscribing to {answer}")
         transaction = os.urandom(8).hex()
-        asked = Message(request, msgspec.json.encode(arguments | {"transaction": transaction}))
-        deadline, ask_at = time.monotonic() + patience, 0.0
+        message = Message(request, msgspec.json.encode(arguments | {"transaction": transaction}))
+        deadline, send_at = time.monotonic() + patience, 0.0
         while link.up and (left := deadline - time.monotonic()) > 0:
-            if time.monotonic() >= ask_at:
-                link.publish(asked)  # again and again does no harm: the transaction is carried out once
-                ask_at = time.monotonic() + AGAIN
-            link.pump(min(left, AGAIN))
+            if time.monotonic() >= send_at:
+                link.publish(message)  # repeating it is harmless: a transaction is executed once
+                send_at = time.monotonic() + REPEAT
+            link.pump(min(left, REPEAT))
             while link.received:
-                said = _said(link.received.popleft(), answer)
-                if said.pop("transaction", None) == transaction:
-                    return said
-        raise BrokerError(f"{device} gave no answer within {patience:.0f} s: is it running, and called so?")
+                response = _response(link.received.popleft(), answer)
+                if response.pop("transaction", None) == transaction:
+                    return response
+        raise BrokerError(f"{device} gave no answer within {patience:.0f} s: does it run, and is that its id?")
     finally:
         link.close()
 
 
-def _said(received: ReceivedMessage, answer: str) -> dict[str, Any]:
-    """The response in a message. Anybody may say anything there, and amqtt also sends what nobody subscribed to."""
+def _response(received: ReceivedMessage, answer: str) -> dict[str, Any]:
+    """The response in a message.
+
+    {} for any other message: others may publish there, and amqtt sends unsubscribed ones.
+    """
     if received.topic != answer:
         return {}
     with suppress(ValueError):
-        said = messages.decode(answer, received.payload)
-        return said if isinstance(said, dict) else {}
+        response = messages.decode(answer, received.payload)
+        return response if isinstance(response, dict) else {}
     return {}

@@ -1,4 +1,4 @@
-"""Take back everything that a device has left at a broker: the engine of `edge-daemon mqtt clean`."""
+"""Deletes everything that a device has left at a broker: `edge-daemon mqtt clean`."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from edge_daemon.mqtt.address import BrokerAddress
 from edge_daemon.mqtt.connection import Link, Timeouts, connect
 
 QUIET = 0.5
-"""Seconds without another retained message after which there are no more."""
+"""Seconds without another retained message after which all have arrived."""
 
 
 STATES = ("availability", "info", "health", "problem", "enabled/state")
 
 
 def clean(broker: BrokerAddress, device: str, fields: Iterable[str] = (), times: Timeouts | None = None) -> list[str]:
-    """Clear the device's retained topics, Home Assistant's first; returns them, sorted. Raises BrokerError.
+    """Clear the device's retained topics, Home Assistant's first. Returns them sorted. Raises BrokerError.
 
-    The topics of `fields` are also asked for by name, as are all that every device has: RabbitMQ 3 answers no wildcard.
+    Topics of `fields` and those of every device are subscribed to by name, too: RabbitMQ 3 sends no retained messages
+    for a wildcard.
     """
     times = times or Timeouts()
     link = connect(broker, "", times)
@@ -30,7 +31,7 @@ def clean(broker: BrokerAddress, device: str, fields: Iterable[str] = (), times:
         topics += [f"{messages.base(device)}/#", *home_assistant.topics(device)]
         found = _retained(link, device, topics, times)
         if found.get(f"{messages.base(device)}/availability") == b"online":
-            raise BrokerError(f"{device} is running: stop it first, or it will say all of it again")
+            raise BrokerError(f"{device} is running: stop it first, or it publishes all of this again")
         ours = sorted(found, key=lambda topic: (not topic.startswith(home_assistant.PREFIX), topic))
         for topic in ours:
             _clear(link, topic, times)
@@ -40,10 +41,10 @@ def clean(broker: BrokerAddress, device: str, fields: Iterable[str] = (), times:
 
 
 def _retained(link: Link, device: str, topics: Sequence[str], times: Timeouts) -> dict[str, bytes]:
-    """Topic -> payload."""
+    """Topic -> payload of the retained messages. Raises BrokerError."""
     if not link.listen(topics, times.connack):
         raise BrokerError(
-            f"the broker does not let us look at {messages.base(device)}/# and {home_assistant.PREFIX}/..."
+            f"the broker does not allow subscribing to {messages.base(device)}/# and {home_assistant.PREFIX}/..."
         )
     found: dict[str, bytes] = {}
     quiet_at = time.monotonic() + QUIET
@@ -66,6 +67,6 @@ def _clear(link: Link, topic: str, times: Timeouts) -> None:
             if acknowledged == mid and code < 0x80:
                 return
             if acknowledged == mid:
-                raise BrokerError(f"the broker does not let us clear {topic}: reason code 0x{code:02x}")
+                raise BrokerError(f"the broker does not allow clearing {topic}: reason code 0x{code:02x}")
         link.pump(left)
-    raise BrokerError(f"the broker did not acknowledge that {topic} is cleared")
+    raise BrokerError(f"the broker did not acknowledge clearing {topic}")

@@ -1,4 +1,4 @@
-"""What another digit model gains and loses on labelled crops, class by class, and a page that shows where."""
+"""Compares two digit models on labelled crops, class by class, and writes a page that shows the new mistakes."""
 
 from __future__ import annotations
 
@@ -13,24 +13,23 @@ import numpy as np
 from edge_daemon.domain import DIGITS, LABELS, Classifier, Glyph, Grey
 from edge_daemon.errors import SampleError
 from edge_daemon.images import data_url, encode_png
-from edge_daemon.inference.digits import golden_inks, read_manifest
-from edge_daemon.inference.manifest import bundled, read_file
+from edge_daemon.inference.digits import bundled_golden
 from edge_daemon.sources.simulated.handwriting import Writer, alone
 from edge_daemon.tools import evaluate
 from edge_daemon.tools.evaluate import Crops
 
 TOLERANCE = 0.005
-"""Share of a standing set that a new model may read less of: more, and it has forgotten something."""
+"""Share of a standing set by which a new model may be worse; more means that it has forgotten something."""
 WORST = 40
-"""Pictures of new mistakes that are shown of a set."""
+"""New mistakes of a set that the page shows at most."""
 WRITERS = range(2000, 2040)
-"""Who draws the digits of the standing set that needs no data."""
+"""Seeds of the simulated writers whose digits are the standing set that needs no data."""
 _SIDE = 48
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mistake:
-    """What the present model reads right, and the other does not."""
+    """A crop that the present model reads right, and the other does not."""
 
     ink: Grey
     truth: str
@@ -39,34 +38,34 @@ class Mistake:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Gains:
-    """Two models on one set."""
+class SetComparison:
+    """Two models on one set of crops."""
 
     set: str
     standing: bool
-    """Nobody was taught on it: what is lost here has been forgotten."""
+    """Whether no model was trained on it: what is lost here has been forgotten."""
     crops: int
     right: tuple[int, int]
     gained: int
     lost: int
     classes: dict[str, tuple[int, int, int]]
-    """By label: how many there are, and how many each model reads right."""
+    """Label -> crops, and how many each model reads right."""
     worst: tuple[Mistake, ...]
-    """New mistakes, those first that are made with most confidence."""
+    """New mistakes, those with the highest confidence first."""
 
     @property
     def change(self) -> float:
-        """In the share that is read right, -1..1."""
+        """Change of the share that is read right, -1..1."""
         return (self.right[1] - self.right[0]) / self.crops
 
     @property
     def forgets(self) -> bool:
-        """Whether it loses more than may be."""
+        """Whether the new model loses more than TOLERANCE."""
         return self.standing and self.change < -TOLERANCE
 
 
-def gains(name: str, crops: Crops, present: Classifier, other: Classifier, standing: bool = True) -> Gains:
-    """How both read these crops."""
+def compare_on(name: str, crops: Crops, present: Classifier, other: Classifier, standing: bool = True) -> SetComparison:
+    """The results of both models for these crops."""
     inks, truth = crops
     glyphs = [Glyph((0, 0, ink.shape[1], ink.shape[0]), ink) for ink in inks]
     said = [model.classify(glyphs) for model in (present, other)]
@@ -74,7 +73,7 @@ def gains(name: str, crops: Crops, present: Classifier, other: Classifier, stand
     before, after = said[0].argmax(axis=1) == truth, best == truth
     lost = np.flatnonzero(before & ~after)
     lost = lost[np.argsort(-said[1].max(axis=1)[lost], kind="stable")]
-    return Gains(
+    return SetComparison(
         set=name,
         standing=standing,
         crops=len(inks),
@@ -90,29 +89,27 @@ def gains(name: str, crops: Crops, present: Classifier, other: Classifier, stand
     )
 
 
-def standing(present: Classifier, other: Classifier, paths: Sequence[Path] = ()) -> list[Gains]:
-    """On what both should read as before: digits that the program draws, and sets of one's own.
+def compare_on_standing_sets(present: Classifier, other: Classifier, paths: Sequence[Path] = ()) -> list[SetComparison]:
+    """The results for sets that both should read: digits that the program draws, and the sets at `paths`.
 
-    Raises PictureError where a path is no set.
+    Raises PictureError where a path is not a set.
     """
-    sets = [("drawn digits", drawn()), *((path.name, evaluate.crops(path)) for path in paths)]
-    return [gains(name, crops, present, other) for name, crops in sets]
+    sets = [("drawn digits", drawn_crops()), *((path.name, evaluate.crops(path)) for path in paths)]
+    return [compare_on(name, crops, present, other) for name, crops in sets]
 
 
-def drawn() -> Crops:
-    """The golden pictures of the bundled model and each digit by each of WRITERS, in the shapes most people write."""
-    manifest = bundled("digits")
-    facts = read_manifest(manifest)
-    golden = golden_inks(read_file(manifest.parent, facts.files["golden"]), len(facts.golden))
+def drawn_crops() -> Crops:
+    """The golden pictures of the bundled model, and each digit by each of WRITERS in the shapes most people write."""
+    golden, labels = bundled_golden()
     inks = [alone(Writer(seed), digit, _SIDE, 0.75) for seed in WRITERS for digit in DIGITS]
-    truth = [int(np.argmax(answer)) for answer in facts.golden] + [*range(len(DIGITS))] * len(WRITERS)
+    truth = labels + [*range(len(DIGITS))] * len(WRITERS)
     return [*golden, *inks], np.array(truth, np.int64)
 
 
-# For people and programs
+# Output
 
 
-def as_json(found: Gains) -> dict[str, Any]:
+def as_json(found: SetComparison) -> dict[str, Any]:
     return {
         "set": found.set,
         "standing": found.standing,
@@ -126,8 +123,8 @@ def as_json(found: Gains) -> dict[str, Any]:
     }
 
 
-def as_table(found: Sequence[Gains]) -> str:
-    """A line for each set, and one for each class that changes in it."""
+def as_table(found: Sequence[SetComparison]) -> str:
+    """A table as text: a line for each set, and one for the classes that change in it."""
     lines = [f"{'digits of':<24} {'crops':>6} {'before':>8} {'after':>8} {'gained':>7} {'lost':>6}"]
     for g in found:
         before, after = (f"{100 * right / g.crops:.2f} %" for right in g.right)
@@ -138,8 +135,8 @@ def as_table(found: Sequence[Gains]) -> str:
     return "\n".join(lines)
 
 
-def advice(found: Sequence[Gains]) -> list[str]:
-    """Why the new model should not be given to devices; empty: nothing speaks against it."""
+def advice(found: Sequence[SetComparison]) -> list[str]:
+    """Reasons not to publish the new model; empty: there are none."""
     return [
         f"of {g.set} it reads {100 * g.right[1] / g.crops:.2f} % right,"
         f" the present one {100 * g.right[0] / g.crops:.2f} %;"
@@ -149,8 +146,8 @@ def advice(found: Sequence[Gains]) -> list[str]:
     ]
 
 
-def write_page(folder: Path, title: str, found: Sequence[Gains], more: str = "") -> Path:
-    """The tables and the worst new mistakes as index.html, with all pictures inside. Raises SampleError."""
+def write_page(folder: Path, title: str, found: Sequence[SetComparison], more: str = "") -> Path:
+    """Write the tables and the worst new mistakes as index.html, pictures included. Raises SampleError."""
     parts = [f"<h1>{html.escape(title)}</h1>", more, f"<pre>{html.escape(as_table(found))}</pre>"]
     for g in found:
         rows = "".join(
@@ -164,7 +161,7 @@ def write_page(folder: Path, title: str, found: Sequence[Gains], more: str = "")
             for m in g.worst
         )
         parts.append(f"<h3>New mistakes, the surest first</h3>{shown}" if shown else "<p>No new mistake.</p>")
-    head = f"<!doctype html><html lang=en><meta charset=utf-8><title>Gains and losses</title>{_STYLE}"
+    head = f"<!doctype html><html lang=en><meta charset=utf-8><title>SetComparison and losses</title>{_STYLE}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         page = folder / "index.html"

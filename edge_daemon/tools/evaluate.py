@@ -21,15 +21,16 @@ from edge_daemon.inference.network import softmax
 from edge_daemon.inference.options import ModelOptions
 
 BINS = 10
-"""Of confidence, for the calibration error."""
+"""Intervals of confidence for the calibration error."""
 TEMPERATURES = np.geomspace(0.2, 8.0, 75)
-_CELL = 44
-_FEWEST = 1e-4
+"""Temperatures that are tried."""
+_CELL = 44  # pixels of a cell of the drawn confusion matrix
+_SMALLEST = 1e-4  # added to probabilities before the logarithm
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was found."""
+    """How well a model reads a set of crops."""
 
     model: str
     set: str
@@ -41,22 +42,21 @@ class Result:
     calibration_error: float
     """Expected calibration error over BINS bins of confidence, 0..1."""
     temperature: float
-    """By which what the model says should be divided (as logits) to be calibrated on this set: 1 is well, more is
-    overconfident."""
+    """The number by which the model's logits should be divided on this set: 1 is right, more means overconfident."""
     calibrated_error: float
-    """The calibration error then."""
+    """The calibration error with that temperature."""
     us_per_crop: float
-    """Microseconds, normalising and all."""
+    """Microseconds, with normalising."""
     confusion: NDArray[np.int64]
     """(11, 11) counts: row the truth, column what was read, of LABELS."""
 
 
 Crops = tuple[list[Grey], NDArray[np.int64]]
-"""Ink, light on black; the labels as columns of a domain.Classifier."""
+"""(inks, light on black; labels as columns of domain.Classifier's result)."""
 
 
 def evaluate(options: ModelOptions, path: Path) -> Result:
-    """Raises ModelError, or PictureError where the set is none."""
+    """Measure a model on the set at `path`. Raises ModelError, or PictureError where that is not a set."""
     model = load(options)
     inks, truth = crops(path)
     start = time.perf_counter()
@@ -82,19 +82,21 @@ def evaluate(options: ModelOptions, path: Path) -> Result:
 
 
 def calibration_error(said: NDArray[np.float32], truth: NDArray[np.int64]) -> float:
-    """Of the best label of each crop, see calibration_gap; `said` (n, 11), `truth` (n,)."""
+    """The calibration_gap of the best label of each crop; `said` (n, 11), `truth` (n,)."""
     return calibration_gap(said.max(axis=1), said.argmax(axis=1) == truth, BINS)
 
 
 def calibration_gap(sure: NDArray[np.float32], right: NDArray[np.bool_], bins: int = 15) -> float:
-    """Expected calibration error (Naeini et al., 2015; Guo et al., 2017), 0..1: how far apart lie, on average over bins
-    of confidence, what was said (n,) and the share of it that was right (n,)."""
+    """Expected calibration error (Naeini et al., 2015; Guo et al., 2017), 0..1.
+
+    The mean over bins of confidence of the distance between the confidence `sure` (n,) and the share of `right` (n,).
+    """
     place = np.minimum((sure * bins).astype(int), bins - 1)
     return float(sum(abs((right[place == b] - sure[place == b]).sum()) for b in range(bins)) / len(right))
 
 
 def _loss(said: NDArray[np.float32], truth: NDArray[np.int64]) -> float:
-    return -float(np.log(said[np.arange(len(truth)), truth] + _FEWEST).mean())
+    return -float(np.log(said[np.arange(len(truth)), truth] + _SMALLEST).mean())
 
 
 # Sets
@@ -134,7 +136,7 @@ def _folder(path: Path) -> Crops:
 
 
 def _pictures(folder: Path) -> Iterator[Grey]:
-    """What is darker or lighter than the rim is ink. Raises PictureError."""
+    """The pictures in a folder as light ink on black; the border shows which is paper. Raises PictureError."""
     for file in sorted(folder.iterdir()) if folder.is_dir() else ():
         read = decode_grey(file.read_bytes())
         if read is None:
@@ -143,7 +145,7 @@ def _pictures(folder: Path) -> Iterator[Grey]:
         yield np.asarray(255 - read if np.median(rim) > 127 else read, np.uint8)
 
 
-# For people and programs
+# Output
 
 
 def as_json(result: Result) -> dict[str, Any]:
@@ -170,10 +172,11 @@ def _row(confusion: NDArray[np.int64], i: int) -> dict[str, float]:
 
 
 def as_table(result: Result) -> str:
+    """A table as text."""
     lines = [
         f"{result.model}: {result.crops} crops of {result.set}",
         f"accuracy {100 * result.accuracy:.2f} %, top-3 {100 * result.top3:.2f} %,"
-        f" {result.us_per_crop:.0f} us a crop, normalising and all",
+        f" {result.us_per_crop:.0f} us a crop, with normalising",
         f"calibration error {100 * result.calibration_error:.1f} %; divided by a temperature of {result.temperature:g}"
         f" it would be {100 * result.calibrated_error:.1f} %",
         "",
@@ -191,8 +194,8 @@ def as_table(result: Result) -> str:
     return "\n".join(lines)
 
 
-def drawn(result: Result) -> NDArray[np.uint8]:
-    """The confusion matrix as a picture, (h, w, 3): a row for each truth, red where it was taken for something else."""
+def draw_confusion(result: Result) -> NDArray[np.uint8]:
+    """The confusion matrix as a picture (h, w, 3): a row for each true label; mistakes are red."""
     side = (len(LABELS) + 1) * _CELL
     picture = np.full((side, side, 3), 255, np.uint8)
     shares = result.confusion / np.maximum(1, result.confusion.sum(axis=1, keepdims=True))

@@ -1,4 +1,4 @@
-"""Why a reading says what it says, told and drawn: the engine of `edge-daemon explain`."""
+"""Shows why a reading has its value and status, as text and as a picture: `edge-daemon explain`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ from edge_daemon.on_device.explain_log import SUFFIX, Explanation, logged_files,
 from edge_daemon.tools.annotate import DIGIT, FONT, NUMBER, Colour
 
 NEWEST = "last"
-WIDTH, PAD = 720, 16
-"""Of the picture, in pixels."""
+"""Stands for the newest reading."""
+WIDTH = 720
+"""Pixels of the picture's width."""
+PAD = 16
+"""Pixels of its margins."""
 BLACK: Colour = (40, 40, 40)
 PALE: Colour = (205, 205, 205)
 
@@ -54,7 +57,9 @@ def find(folders: Sequence[Path], which: str) -> Explanation:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise ExplainError(f"{folder}: {error.strerror}. Be the daemon's user, or root: sudo -u ...") from None
+            raise ExplainError(
+                f"{folder}: {error.strerror}. Run this as the daemon's user, or as root: sudo -u ..."
+            ) from None
         if files:
             return _read(files, which)
     places = " or ".join(str(folder) for folder in folders)
@@ -65,26 +70,26 @@ def _read(files: Sequence[Path], which: str) -> Explanation:
     path = files[-1] if which == NEWEST else files[0].with_name(f"{which}{SUFFIX}")
     if path not in files:
         known = ", ".join(file.stem for file in files)
-        raise ExplainError(f"reading {which} is not kept any more, or was not yet. Kept are {known}")
+        raise ExplainError(f"reading {which} is not kept. Kept are {known}")
     try:
         return msgspec.json.decode(path.read_bytes(), type=Explanation)
     except (OSError, ValueError) as error:
         raise ExplainError(f"{path}: cannot be read: {error}") from None
 
 
-def as_text(told: Explanation) -> list[str]:
-    """Lines for a person."""
-    agreed, asked = told.votes
-    lines = [f"reading {told.seq} of {told.field}: {told.status}, {WHY[told.status]}"]
-    by = f"{told.model} on {told.backend}"
-    lines.append(f"  seen       {_when(told.captured_at)}, {agreed} of {asked} frames agreed, {by}")
-    if told.text is not None:
-        read = f", read {_when(told.value_at)}" if told.value_at else ""
-        lines.append(f"  accepted   {told.text}{read}")
-    lines.append(f"  candidates {_shares(told.candidates) or 'none'}")
-    lines += [f"  digit {i:<4} {_shares(digit.top)}" for i, digit in enumerate(told.digits, 1)]
-    if told.seen_as is not Status.OK:
-        lines.append(f"  picture    {_when(told.seen_at)}: {told.seen_as}, {WHY[told.seen_as]}")
+def as_text(explanation: Explanation) -> list[str]:
+    """The explanation as lines of text."""
+    agreed, counted = explanation.votes
+    lines = [f"reading {explanation.seq} of {explanation.field}: {explanation.status}, {WHY[explanation.status]}"]
+    by = f"{explanation.model} on {explanation.backend}"
+    lines.append(f"  seen       {_when(explanation.captured_at)}, {agreed} of {counted} frames agreed, {by}")
+    if explanation.text is not None:
+        read = f", read {_when(explanation.value_at)}" if explanation.value_at else ""
+        lines.append(f"  accepted   {explanation.text}{read}")
+    lines.append(f"  candidates {_shares(explanation.candidates) or 'none'}")
+    lines += [f"  digit {i:<4} {_shares(digit.top)}" for i, digit in enumerate(explanation.digits, 1)]
+    if explanation.seen_as is not Status.OK:
+        lines.append(f"  picture    {_when(explanation.seen_at)}: {explanation.seen_as}, {WHY[explanation.seen_as]}")
     return lines
 
 
@@ -96,40 +101,40 @@ def _when(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def as_json(told: Explanation) -> dict[str, Any]:
-    """The same for programs; the picture goes into a file of its own."""
-    said: dict[str, Any] = msgspec.to_builtins(told)
-    del said["picture"]
-    return said
+def as_json(explanation: Explanation) -> dict[str, Any]:
+    """The explanation as plain data, without the picture."""
+    facts: dict[str, Any] = msgspec.to_builtins(explanation)
+    del facts["picture"]
+    return facts
 
 
-def drawn(told: Explanation) -> NDArray[np.uint8]:
-    """One picture (h, w, 3) that holds all: what is said, the patch with its digits, each digit with its top three."""
-    patch = decode_grey(told.picture)
+def draw(explanation: Explanation) -> NDArray[np.uint8]:
+    """One picture (h, w, 3): the text, the patch with its digits, and each digit with its three best candidates."""
+    patch = decode_grey(explanation.picture)
     assert patch is not None, "the daemon wrote this picture itself"
-    head, *rest = as_text(told)
+    head, *rest = as_text(explanation)
     facts = [line.strip() for line in rest if not line.strip().startswith("digit")]
-    bands = [_written([head, *facts]), _patch(patch, told.digits)]
+    bands = [_written([head, *facts]), _patch(patch, explanation.digits)]
     per_row = WIDTH // 180
     bands += [
-        np.hstack([_digit(patch, digit) for digit in told.digits[i : i + per_row]])
-        for i in range(0, len(told.digits), per_row)
+        np.hstack([_digit(patch, digit) for digit in explanation.digits[i : i + per_row]])
+        for i in range(0, len(explanation.digits), per_row)
     ]
     return np.vstack([_wide(band) for band in bands])
 
 
 def save(picture: NDArray[np.uint8], path: Path) -> None:
-    """Write it as the kind of picture that the name asks for. Raises ExplainError."""
+    """Write a picture in the format of the file's suffix. Raises ExplainError."""
     try:
         path.write_bytes(cv2.imencode(path.suffix or ".png", picture)[1].tobytes())
     except cv2.error:
-        raise ExplainError(f"{path}: not the name of a kind of picture that can be written; try .png") from None
+        raise ExplainError(f"{path}: not a picture format that can be written; try .png") from None
     except OSError as error:
         raise ExplainError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def _written(lines: Sequence[str]) -> NDArray[np.uint8]:
-    """Lines of text, the first in bold."""
+    """Lines of text as a picture, the first one bold."""
     band = _white(PAD + 24 * len(lines), WIDTH)
     for i, line in enumerate(lines):
         _write(band, line, (PAD, PAD + 6 + 24 * i), 0.45, thick=1 + (i == 0))
@@ -137,7 +142,7 @@ def _written(lines: Sequence[str]) -> NDArray[np.uint8]:
 
 
 def _patch(patch: Grey, digits: Sequence[Digit]) -> NDArray[np.uint8]:
-    """What was looked at, enlarged, the digits framed."""
+    """The patch, enlarged, with boxes around the digits."""
     scale = min((WIDTH - 2 * PAD) / patch.shape[1], 6.0)
     large = cv2.resize(patch, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     colour = cv2.cvtColor(large, cv2.COLOR_GRAY2BGR)
@@ -148,7 +153,7 @@ def _patch(patch: Grey, digits: Sequence[Digit]) -> NDArray[np.uint8]:
 
 
 def _digit(patch: Grey, digit: Digit) -> NDArray[np.uint8]:
-    """One digit's ink, and how likely each of its three best readings is, 180 px wide."""
+    """One digit's ink and its three best candidates with their confidence, 180 px wide."""
     cell = _white(130, 180)
     x, y, w, h = digit.box
     ink = patch[max(0, y) : y + h + 1, max(0, x) : x + w + 1]

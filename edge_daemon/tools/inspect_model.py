@@ -1,4 +1,5 @@
-"""What a model file is, and what runs it here: `edge-daemon model check`. All of it is found out in child processes."""
+"""Shows what a model file is, and which libraries run it here: `edge-daemon model check`. It runs in child
+processes."""
 
 from __future__ import annotations
 
@@ -28,14 +29,14 @@ TPU_OPS = frozenset(
     RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR RSQRT SLICE SOFTMAX SPACE_TO_DEPTH SPLIT SQUARED_DIFFERENCE SQUEEZE
     STRIDED_SLICE SUB SUM TANH TRANSPOSE TRANSPOSE_CONV UNIDIRECTIONAL_SEQUENCE_LSTM""".split()  # noqa: SIM905
 )
-"""What the Edge TPU compiler maps where all is int8 or uint8: https://coral.ai/docs/edgetpu/models-intro/"""
+"""Operators that the Edge TPU compiler supports in int8 or uint8: https://coral.ai/docs/edgetpu/models-intro/"""
 
 
-def check(options: ModelOptions) -> tuple[list[str], bool]:
-    """Lines for a person, and whether the model runs on any interpreter here. Raises ModelError where there is none."""
+def inspect(options: ModelOptions) -> tuple[list[str], bool]:
+    """Lines of text, and whether the model runs with any library here. Raises ModelError where there is no model."""
     file, content = network_file(options)
     lines = [f"file      {file.name}, {len(content)} bytes, sha256 {hashlib.sha256(content).hexdigest()}"]
-    told, fit = False, False
+    described, runs = False, False
     for package in RUNTIMES:
         try:
             version = importlib.metadata.version(package)
@@ -44,22 +45,22 @@ def check(options: ModelOptions) -> tuple[list[str], bool]:
             continue
         given = msgspec.json.encode(asdict(options) | {"runtime": package}).decode()
         try:
-            if not told:
+            if not described:
                 lines += call("edge_daemon.tools.inspect_model:structure", given)
-                told = True
+                described = True
             lines += [
                 f"{package} {version}: {line}" for line in call("edge_daemon.tools.inspect_model:performance", given)
             ]
-            fit = True
+            runs = True
         except ModelError as error:
             lines.append(f"{package} {version}: {error}")
         except ChildError as error:
             lines.append(f"{package} {version}: the process that tried this file {error}; do not use it")
-    return lines, fit
+    return lines, runs
 
 
 def network_file(options: ModelOptions) -> tuple[Path, bytes]:
-    """The .tflite file that `options` mean, and its bytes. Raises ModelError."""
+    """The .tflite file that `options` name, and its bytes. Raises ModelError."""
     if is_foreign(options):
         file = Path(options.path).expanduser()
         try:
@@ -78,7 +79,7 @@ def network_file(options: ModelOptions) -> tuple[Path, bytes]:
 
 
 def structure(given: str) -> list[str]:
-    """What goes in, what comes out, which ops lie between. Raises ModelError."""
+    """Lines about input, output and operators. Raises ModelError."""
     options = msgspec.json.decode(given, type=ModelOptions)
     file, content = network_file(options)
     runtime = find_runtime(options.runtime)
@@ -93,14 +94,16 @@ def structure(given: str) -> list[str]:
     if "edgetpu-custom-op" in ops:
         lines.append(f"Edge TPU  compiled for it; measured on the CPU is {cpu_file(file).name}")
     elif foreign := sorted(ops.keys() - TPU_OPS):
-        lines.append(f"Edge TPU  stays on the CPU from the first of {', '.join(foreign)} on")
+        lines.append(
+            f"Edge TPU  runs the operators before the first of {', '.join(foreign)}; the rest stays on the CPU"
+        )
     else:
-        lines.append("Edge TPU  maps all of these ops, where they are quantised")
+        lines.append("Edge TPU  runs all of these operators, where they are quantised")
     return lines
 
 
 def performance(given: str) -> list[str]:
-    """How it reads the golden digits, and how fast. Raises ModelError."""
+    """Lines about how many golden digits it reads, and how fast. Raises ModelError."""
     options = msgspec.json.decode(given, type=ModelOptions)
     model = load(options)
     inks = golden_digits()
@@ -108,8 +111,8 @@ def performance(given: str) -> list[str]:
     right = sum(int(row.argmax()) == i % len(DIGITS) for i, row in enumerate(model.classify_inks(inks)))
     lines = [f"{right} of {len(inks)} golden digits right, {1e6 * seconds_per_glyph(model, glyphs):.0f} us a digit"]
     if isinstance(model, ForeignClassifier):
-        says = "probabilities" if model.probabilities else "logits"
-        lines.append(f"fed with {model.input_format}; gives {says} of {' '.join(model.labels)}")
+        kind = "probabilities" if model.probabilities else "logits"
+        lines.append(f"input {model.input_format}; gives {kind} of {' '.join(model.labels)}")
     return lines
 
 

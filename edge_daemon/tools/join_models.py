@@ -1,7 +1,7 @@
-"""Three networks as one version: a digit model that brings the sieve and the strips network which it was made with.
+"""Joins networks into one model: a digit model with the sieve and the strips network that it was made with.
 
-A digit model's manifest then also names their manifests, and all their files: one version, one signature, taken in,
-left and rolled back as a whole. Without them, the sieve and the strips network of the program stand beside it.
+The digit model's manifest then also names their manifests and files: one version and one signature, which is installed
+and rolled back as a whole. A digit model without them runs with the bundled sieve and strips network.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from edge_daemon.inference.digits import read_manifest
 from edge_daemon.inference.manifest import COMPANIONS, Manifest, decode, read_file
 
 SUFFIX = ".manifest"
-"""Of a companion's manifest: a version has one .json."""
+"""Suffix of a companion's manifest: a version has only one .json file."""
 
 
 def join(folder: Path, digits: Path, others: Sequence[Path], version: str) -> Path:
@@ -29,7 +29,9 @@ def join(folder: Path, digits: Path, others: Sequence[Path], version: str) -> Pa
     for other in others:
         companion = decode(other, Manifest)
         if companion.name not in COMPANIONS:
-            raise ModelError(f"{other} is of {companion.name!r}; a digit model brings {' and '.join(COMPANIONS)}")
+            raise ModelError(
+                f"{other} is a model of {companion.name!r}; a digit model can bring {' and '.join(COMPANIONS)}"
+            )
         contents[companion.name] = (f"{companion.name}-{companion.version}{SUFFIX}", other.read_bytes())
         for kind, file in companion.files.items():
             contents[f"{companion.name} {kind}"] = (file.name, read_file(other.parent, file))

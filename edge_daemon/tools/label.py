@@ -1,4 +1,4 @@
-"""One hard number after the other in the terminal, one key each: the engine of `edge-daemon label`."""
+"""Labels samples in the terminal, with one key for each: `edge-daemon label`."""
 
 from __future__ import annotations
 
@@ -12,24 +12,29 @@ from edge_daemon.domain import DIGITS, Grey
 from edge_daemon.on_device.samples import NOTHING, Sample, Samples
 
 CHOICES = "abc"
+"""Keys of the candidates."""
 ENTER, ERASE = ("\r", "\n"), ("\x7f", "\b")
 CLEAR = "\x1b[2J\x1b[H"
-ROWS, COLUMNS = 14, 78
-"""Of the terminal, that a picture takes at most."""
-BLACK, SHADES = 232, 24
-"""The first of the terminal's shades of grey, and how many there are."""
+ROWS = 14
+"""Lines of the terminal that a picture takes at most."""
+COLUMNS = 78
+"""Columns that it takes at most."""
+BLACK = 232
+"""The number of the terminal's darkest grey."""
+SHADES = 24
+"""Shades of grey that the terminal has."""
 
 
 def label_all(samples: Samples, key: Callable[[], str], write: Callable[[str], None]) -> int:
-    """Ask until all are labelled or `q` comes; returns how many were. Raises SampleError.
+    """Label samples until all are done or `q` is pressed. Returns how many were labelled. Raises SampleError.
 
-    `key` waits for one key, `write` shows text.
+    `key` waits for one key, `write` prints text.
     """
     waiting, done = list(samples.all(labelled=False)), list[tuple[str, Sample]]()
     while waiting:
         name, sample = waiting[0]
-        write(CLEAR + shown(sample, len(done), len(waiting)))
-        answer = asked(sample, key, write)
+        write(CLEAR + screen(sample, len(done), len(waiting)))
+        answer = ask_label(sample, key, write)
         if answer == "q":
             break
         if answer == "s":
@@ -45,8 +50,8 @@ def label_all(samples: Samples, key: Callable[[], str], write: Callable[[str], N
     return len(done)
 
 
-def asked(sample: Sample, key: Callable[[], str], write: Callable[[str], None]) -> str:
-    """`=` and what is written there; or q, s or z."""
+def ask_label(sample: Sample, key: Callable[[], str], write: Callable[[str], None]) -> str:
+    """`=` and the label; or q, s or z."""
     texts = [text for text, _ in sample.candidates]
     typed = ""
     while True:
@@ -66,17 +71,17 @@ def asked(sample: Sample, key: Callable[[], str], write: Callable[[str], None]) 
         write(f"\r\x1b[Kanother: {typed}" if typed else "\r\x1b[K")
 
 
-def shown(sample: Sample, done: int, left: int) -> str:
-    """The picture and what may be said of it."""
+def screen(sample: Sample, done: int, left: int) -> str:
+    """The text of a screen: the picture, its candidates and the keys."""
     lettered = zip(CHOICES, sample.candidates, strict=False)
     choices = "   ".join(f"{letter}: {text} {share:.0%}" for letter, (text, share) in lettered)
     head = f"{sample.field}, {sample.why}; {done} labelled, {left} left"
-    keys = "Enter: the first   digits: another   n: no number   s: skip   z: take back   q: end"
-    return "\n".join([head, drawn(sample.pixels), choices or "nothing was read", keys, ""])
+    keys = "Enter: the first   digits: another   n: no number   s: skip   z: undo   q: end"
+    return "\n".join([head, draw(sample.pixels), choices or "nothing was read", keys, ""])
 
 
-def drawn(pixels: Grey) -> str:
-    """A picture in half blocks and shades of grey, as wide and high as the terminal has room."""
+def draw(pixels: Grey) -> str:
+    """A picture as half-block characters in shades of grey, as large as fits into the terminal."""
     room = min(COLUMNS, shutil.get_terminal_size().columns - 2)
     scale = min(room / pixels.shape[1], 2 * ROWS / pixels.shape[0])
     size = max(1, round(pixels.shape[1] * scale)), max(2, 2 * round(pixels.shape[0] * scale / 2))

@@ -1,4 +1,4 @@
-"""Pictures in files -> what is written there: the engine of `edge-daemon read`."""
+"""Reads the numbers in picture and video files: `edge-daemon read`."""
 
 from __future__ import annotations
 
@@ -19,50 +19,50 @@ from edge_daemon.tools.annotate import annotate
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answer:
-    """What one picture says."""
+class PictureResult:
+    """The numbers in one picture."""
 
     picture: Picture
     numbers: list[Number]
     """In reading order; boxes in pixels of the picture."""
 
 
-def answers(path: str | PictureError, reader: Reader) -> Iterator[Answer | PictureError]:
-    """One answer for each image or video frame in `path`, or why there is none."""
+def read_file(path: str | PictureError, reader: Reader) -> Iterator[PictureResult | PictureError]:
+    """The result for each picture or video frame in `path`, or the error for one that cannot be read."""
     reader = reader.fresh()  # the frames of a video have one orientation, pictures each their own
     for picture in [path] if isinstance(path, PictureError) else pictures([path]):
         if isinstance(picture, PictureError):
             yield picture
         else:
             frame = Frame(picture.index or 0, 0.0, 0.0, picture.pixels)
-            yield Answer(picture, reader.read(whole_frame(frame)))
+            yield PictureResult(picture, reader.read(whole_frame(frame)))
 
 
-def as_json(answer: Answer) -> str:
+def as_json(result: PictureResult) -> str:
     """One line of JSON; confidences are rounded to 4 places."""
-    numbers = [_number(number) for number in answer.numbers]
-    return json.dumps({"image": answer.picture.name, "numbers": numbers})
+    numbers = [_number(number) for number in result.numbers]
+    return json.dumps({"image": result.picture.name, "numbers": numbers})
 
 
-def as_text(answer: Answer) -> str:
-    """One line for a person: the picture's name, and each number with its confidence."""
-    frame = "" if answer.picture.index is None else f" frame {answer.picture.index}"
-    said = [f"{number.text} ({number.confidence:.0%})" for number in answer.numbers]
-    return f"{answer.picture.name}{frame}: {'  '.join(said) or 'no numbers'}"
+def as_text(result: PictureResult) -> str:
+    """One line of text: the picture's name, and each number with its confidence."""
+    frame = "" if result.picture.index is None else f" frame {result.picture.index}"
+    texts = [f"{number.text} ({number.confidence:.0%})" for number in result.numbers]
+    return f"{result.picture.name}{frame}: {'  '.join(texts) or 'no numbers'}"
 
 
-def save_annotated(answer: Answer, folder: Path) -> None:
-    """Write the picture with its numbers drawn in, below `folder` as it lay where it came from.
+def save_annotated(result: PictureResult, folder: Path) -> None:
+    """Write the picture with its numbers drawn in, into `folder`, under the same path as the original.
 
-    Raises PictureError if that cannot be written, or would replace the picture itself.
+    Raises PictureError if that cannot be written, or would replace the original.
     """
-    name, index = answer.picture.name, answer.picture.index
+    name, index = result.picture.name, result.picture.index
     target = folder.joinpath(*(part for part in Path(name).parts if part not in ("/", "..")))
     if index is not None:
         target = target.with_name(f"{target.name}-{index:06d}.jpg")
     if target.resolve() == Path(name).resolve():
         raise PictureError(f"{folder}: {name} itself would be overwritten; name another folder")
-    drawn = cv2.imencode(target.suffix, annotate(answer.picture.colour(), answer.numbers))[1]
+    drawn = cv2.imencode(target.suffix, annotate(result.picture.colour(), result.numbers))[1]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(drawn.tobytes())

@@ -25,18 +25,22 @@ from edge_daemon.sources.pictures import VIDEOS, Picture, expand, pictures
 from edge_daemon.sources.video import Video, to_grey
 from edge_daemon.system.folders import state_folder
 
-DATE_TIME, DATE_TIME_ORIGINAL, EXIF_IFD = 0x0132, 0x9003, 0x8769
+DATE_TIME = 0x0132
+"""EXIF tag: when the file was changed."""
+DATE_TIME_ORIGINAL = 0x9003
+"""EXIF tag: when the picture was taken; in the part EXIF_IFD."""
+EXIF_IFD = 0x8769
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Files in order, and when each picture (or the first frame of the video) was taken."""
+    """Files in order, and the time of each picture, or of the first frame of the video."""
 
     files: tuple[str, ...]
     times: tuple[float, ...]
     """Seconds since 1970, rising."""
     clock: str
-    """Where the times come from, for the person."""
+    """Where the times come from, in words."""
 
     @property
     def is_video(self) -> bool:
@@ -66,29 +70,29 @@ def recording(path: str, every: float | None = None) -> Recording:
 def _times(files: Sequence[str], every: float | None) -> tuple[list[float], str]:
     changed = [Path(name).stat().st_mtime for name in files]
     if every is not None:
-        return [changed[0] + i * every for i in range(len(files))], f"one picture every {every:g} s, as asked"
+        return [changed[0] + i * every for i in range(len(files))], f"one picture every {every:g} s, as given"
     taken = [exif_time(name) for name in files]
     known = [at for at in taken if at is not None]
     if len(known) == len(files) == len(set(known)):
         return known, "when the pictures were taken (EXIF)"
     if len(set(changed)) == len(files):
         return changed, "when the files were last changed"
-    raise PictureError("the pictures do not all have a time of their own; give their rate: --every 1s")
+    raise PictureError("the pictures do not all have different times; give their interval: --every 1s")
 
 
 def exif_time(name: str) -> float | None:
-    """When a picture was taken, as its EXIF says in local time; None where it does not."""
+    """When a picture was taken, from its EXIF data in local time; None where it has none."""
     try:
         with Image.open(name) as image:
             exif = image.getexif()
-            said = exif.get_ifd(EXIF_IFD).get(DATE_TIME_ORIGINAL) or exif.get(DATE_TIME)
-            return datetime.strptime(str(said), "%Y:%m:%d %H:%M:%S").timestamp() if said else None
+            text = exif.get_ifd(EXIF_IFD).get(DATE_TIME_ORIGINAL) or exif.get(DATE_TIME)
+            return datetime.strptime(str(text), "%Y:%m:%d %H:%M:%S").timestamp() if text else None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
         return None
 
 
 def replay(found: Recording, config: Config) -> Iterator[tuple[float, Message]]:
-    """What the daemon would have published, and how many seconds into the recording. Raises PictureError."""
+    """(seconds into the recording, message) for all that the daemon would have published. Raises PictureError."""
     reader = open_reader(resolve(config.model, Store(state_folder() / "models")))
     classifier = reader.classifier
     fields, voter = (
@@ -105,7 +109,7 @@ def replay(found: Recording, config: Config) -> Iterator[tuple[float, Message]]:
 
 
 def frames(found: Recording, fps: float) -> Iterator[Frame]:
-    """The recording as a camera would have given it: at most `fps` frames a second of a video, every picture."""
+    """The frames of the recording: at most `fps` a second of a video, or every picture. Raises PictureError."""
     start = found.times[0]
     if found.is_video:
         with closing(Video(found.files[0])) as video:

@@ -1,6 +1,6 @@
-"""Do the parts of this installation work together? The simulated camera draws numbers, the reader reads them back.
+"""Tests an installation: the simulated camera draws numbers, and the reader reads them.
 
-It measures nothing: the pages are easy on purpose. What is damaged, missing or does not fit fails it.
+The pages are easy on purpose: only damaged, missing or unfit parts make it fail.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from edge_daemon.sources.simulated.camera import SimulatedCamera
 from edge_daemon.sources.simulated.options import SimulatedOptions
 
 SAMPLES = 10
+"""Pages that are drawn."""
 
 
 class Sample(NamedTuple):
-    """What one drawn page holds, and what was read on it."""
+    """The numbers on one drawn page, and those that were read."""
 
     written: list[str]
     read: list[str]
@@ -31,14 +32,14 @@ class Sample(NamedTuple):
 
 
 def samples(model: ModelOptions) -> Iterator[Sample]:
-    """Draw and read page after page. Raises ModelError, or RuntimeMissingError."""
+    """Draw and read SAMPLES pages. Raises ModelError, or RuntimeMissingError."""
     reader = open_reader(model)
     for seed in range(1, SAMPLES + 1):
         yield sample(reader, seed)
 
 
 def sample(reader: Reader, seed: int) -> Sample:
-    """One number on paper, in full light."""
+    """Draw and read one number on well-lit paper."""
     camera = SimulatedCamera(SimulatedOptions(seed=seed, surface="paper", numbers=1, realtime=False))
     with closing(camera.frames(1.0)) as frames:  # type: ignore[type-var]
         frame = next(frame for frame in frames if isinstance(frame, Frame) and camera.truth_at(frame.seq))

@@ -1,4 +1,4 @@
-"""What calls take, by name, in seconds of CPU."""
+"""Measures the CPU seconds of calls, by name."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 Lap = defaultdict[str, float]
-"""Seconds by name; 0 for what was never called."""
+"""Name -> seconds; 0 for a name that was never timed."""
 
 
 @dataclass(slots=True)
 class Stopwatch:
-    """Seconds of CPU, all threads together, of calls made through it; one inside another counts once, as itself."""
+    """Measures calls made through it, all threads together; a call inside another counts only for itself."""
 
     lap: Lap = field(default_factory=lambda: defaultdict(float))
     _inside: float = 0.0
 
     def time(self, name: str, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """call(*args), and what it took besides the timed calls that it made itself."""
+        """The result of call(*args); its time is added to `name`, without the timed calls that it made."""
         before, self._inside = self._inside, 0.0
         start = process_time()
         result = call(*args, **kwargs)
@@ -40,7 +40,7 @@ class Stopwatch:
 
 @dataclass(slots=True)
 class TimedClassifier:
-    """domain.Classifier: another one, its time taken as "classify"."""
+    """domain.Classifier that runs another one and times it as "classify"."""
 
     watch: Stopwatch
     inner: Classifier

@@ -1,4 +1,4 @@
-"""Labelled samples -> glyphs to train on, and a word on which of two models reads them better."""
+"""Exports labelled samples as glyphs for training, and compares two readers on them."""
 
 from __future__ import annotations
 
@@ -21,26 +21,27 @@ from edge_daemon.recognition.segment import segment
 from edge_daemon.tools.evaluate import Crops
 
 FLOOR = 1e-3
-"""However little a glyph looks like its digit to the model, it may be it: that is what is to be learnt."""
+"""Probabilities are raised to this: a glyph may be its label however unlikely the model finds it; that is to be
+learnt."""
 MARGIN = 4
-"""Pixels of paper around a glyph's ink, so that its border tells which is ink and which is paper."""
+"""Pixels of paper around a glyph's ink, so that the border shows which is paper."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What has become of the samples."""
+    """The result of an export."""
 
     glyphs: int
     numbers: int
     lost: tuple[str, ...]
-    """Names of those that could not be taken apart into as many digits as their label has."""
+    """Names of samples that could not be split into as many digits as their label has."""
 
 
 def export(labelled: Iterable[tuple[str, Sample]], folder: Path, reader: Reader) -> Exported:
     """Write each glyph as a PNG, light ink on black, into the sub-folder of its digit. Raises SampleError."""
     glyphs, numbers, lost = 0, 0, []
     for name, sample in labelled:
-        found = taken_apart(sample.pixels, sample.label or NOTHING, reader)
+        found = split_digits(sample.pixels, sample.label or NOTHING, reader)
         if not found:
             lost.append(name)
             continue
@@ -58,39 +59,39 @@ def export(labelled: Iterable[tuple[str, Sample]], folder: Path, reader: Reader)
 
 
 def crops(labelled: Iterable[tuple[str, Sample]], reader: Reader) -> Crops:
-    """The glyphs of samples that can be taken apart, as a set to measure models on."""
-    found = [pair for _, sample in labelled for pair in taken_apart(sample.pixels, sample.label or NOTHING, reader)]
+    """The glyphs of samples that can be split, as a set to measure models on."""
+    found = [pair for _, sample in labelled for pair in split_digits(sample.pixels, sample.label or NOTHING, reader)]
     return [glyph.ink for _, glyph in found], np.array([LABELS.index(label) for label, _ in found], np.int64)
 
 
-def taken_apart(pixels: Grey, label: str, reader: Reader) -> list[tuple[str, Glyph]]:
-    """Folder and glyph of each digit of `label`; of NOTHING all pieces of ink, which are none. Empty: no way to."""
-    lines = segment(patch_of_sample(with_paper(pixels)))  # no sieve: that there are digits is known
+def split_digits(pixels: Grey, label: str, reader: Reader) -> list[tuple[str, Glyph]]:
+    """(folder, glyph) of each digit of `label`; of NOTHING all pieces of ink, as "not". []: it cannot be split."""
+    lines = segment(patch_of_sample(add_margin(pixels)))  # no sieve: there are digits for sure
     if label == NOTHING:
-        return [(NOT, line.glyphs[i]) for line in lines for i in pieces(line)]
-    ways = [way for line in lines if (way := aligned(line, label, reader.classifier))]
+        return [(NOT, line.glyphs[i]) for line in lines for i in uncut_glyphs(line)]
+    ways = [way for line in lines if (way := align(line, label, reader.classifier))]
     if not ways:
         return []
     _, line, chosen = max(ways, key=lambda way: way[0])
     return [(digit, line.glyphs[i]) for digit, i in zip(label, chosen, strict=True)]
 
 
-def with_paper(pixels: Grey) -> Grey:
-    """With as much more paper on each side as the cut-out is high: in a picture that is all number, the stem of a 4
-    would be as long as a table's line, and be taken for one."""
+def add_margin(pixels: Grey) -> Grey:
+    """The cut-out with a margin of paper as wide as it is high: without it the stem of a 4 would be taken for the line
+    of a table."""
     pad = pixels.shape[0]
     return np.asarray(cv2.copyMakeBorder(pixels, pad, pad, pad, pad, cv2.BORDER_REPLICATE), np.uint8)
 
 
-def pieces(line: Line) -> list[int]:
-    """The glyphs of a line that are neither joined nor cut."""
+def uncut_glyphs(line: Line) -> list[int]:
+    """The indices of a line's glyphs that are single pieces of ink, neither joined nor cut."""
     return [i for i, (start, end) in enumerate(line.edges) if end == start + 1]
 
 
-def aligned(line: Line, label: str, classifier: Classifier) -> tuple[float, Line, list[int]] | None:
-    """The likeliest way through a line's lattice that spells `label`, what is no digit left out: forced alignment.
+def align(line: Line, label: str, classifier: Classifier) -> tuple[float, Line, list[int]] | None:
+    """The likeliest path through a line's lattice that spells `label`; other glyphs count as "not a digit".
 
-    Returns its log-likelihood, the line, and the glyph of each digit; None where there is none.
+    This is forced alignment. Returns its log-likelihood, the line, and the glyph of each digit; None: there is none.
     """
     scores = np.log(np.maximum(classifier.classify(line.glyphs), FLOOR))
     best: dict[tuple[int, int], tuple[float, list[int]]] = {(0, 0): (0.0, [])}
@@ -114,27 +115,27 @@ def _offer(
         best[place] = weight, way
 
 
-def reads(reader: Reader, pixels: Grey) -> str:
-    """What a reader says of a cut-out; NOTHING where it finds no number."""
+def read_text(reader: Reader, pixels: Grey) -> str:
+    """The text that a reader reads in a cut-out; NOTHING where it finds no number."""
     numbers = reader.read(patch_of_sample(pixels))
     return merge_line(main_line(numbers)).text if numbers else NOTHING
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two models on the same labelled samples."""
+class ReaderComparison:
+    """Two readers on the same labelled samples."""
 
     samples: int
     right: tuple[int, int]
     gained: tuple[str, ...]
-    """Names of those that only the second reads right."""
+    """Names of samples that only the second reads right."""
     lost: tuple[str, ...]
-    """Names of those that only the first does."""
+    """Names of samples that only the first reads right."""
 
 
-def compare(labelled: Sequence[tuple[str, Sample]], one: Reader, other: Reader) -> Comparison:
-    """How the two do."""
-    right = [[reads(reader, s.pixels) == s.label for _, s in labelled] for reader in (one, other)]
+def compare_readers(labelled: Sequence[tuple[str, Sample]], one: Reader, other: Reader) -> ReaderComparison:
+    """The results of both readers."""
+    right = [[read_text(reader, s.pixels) == s.label for _, s in labelled] for reader in (one, other)]
     gained = tuple(name for (name, _), a, b in zip(labelled, *right, strict=True) if b and not a)
     lost = tuple(name for (name, _), a, b in zip(labelled, *right, strict=True) if a and not b)
-    return Comparison(len(labelled), (sum(right[0]), sum(right[1])), gained, lost)
+    return ReaderComparison(len(labelled), (sum(right[0]), sum(right[1])), gained, lost)

@@ -1,4 +1,4 @@
-"""Listen to readings as any MQTT subscriber would: the engine of `edge-daemon watch`."""
+"""Receives readings as any MQTT subscriber would: `edge-daemon watch`."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ log = logging.getLogger(__name__)
 Payload = dict[str, Any] | str
 
 _RETRY = 1.0
-"""Seconds between tries to come back."""
+"""Seconds between tries to reconnect."""
 
 
 def watch(broker: BrokerAddress, stopped: Callable[[], bool] = lambda: False) -> Iterator[tuple[str, Payload]]:
-    """All that the daemons on this broker say, as (topic, payload), retained states first, until stopped.
+    """All messages of the daemons on this broker as (topic, payload), retained ones first, until stopped.
 
-    Is subscribed when it returns. The payload is the JSON object or text (see wire.decode). `stopped` is
-    asked several times a second. Comes back when the connection breaks. Raises BrokerError if it cannot be
-    made at first.
+    It is subscribed when it returns. The payload is a JSON object or text (see messages.decode). `stopped` is called
+    several times a second. It reconnects when the connection breaks. Raises BrokerError if the first connection fails.
     """
-    return _listen(_subscribe(broker), broker, stopped)
+    return _receive(_subscribe(broker), broker, stopped)
 
 
-def _listen(link: Link, broker: BrokerAddress, stopped: Callable[[], bool]) -> Iterator[tuple[str, Payload]]:
+def _receive(link: Link, broker: BrokerAddress, stopped: Callable[[], bool]) -> Iterator[tuple[str, Payload]]:
     try:
         while not stopped():
             while link.received:
@@ -38,8 +37,8 @@ def _listen(link: Link, broker: BrokerAddress, stopped: Callable[[], bool]) -> I
                 yield received.topic, _decode(received.topic, received.payload)
             link.pump(0.2)
             if not link.up and not link.received:
-                log.warning("broker %s is gone: %s; trying to come back", broker, link.lost)
-                link = _come_back(broker, stopped) or link
+                log.warning("broker %s is lost: %s; reconnecting", broker, link.lost)
+                link = _reconnect(broker, stopped) or link
     finally:
         link.close()
 
@@ -49,11 +48,11 @@ def _subscribe(broker: BrokerAddress) -> Link:
     link = connect(broker, "", times)
     if not link.listen(messages.SUBSCRIPTIONS, times.connack):
         link.close()
-        raise BrokerError(f"broker {broker} does not let us subscribe to edge_daemon/#")
+        raise BrokerError(f"broker {broker} does not allow subscribing to edge_daemon/#")
     return link
 
 
-def _come_back(broker: BrokerAddress, stopped: Callable[[], bool]) -> Link | None:
+def _reconnect(broker: BrokerAddress, stopped: Callable[[], bool]) -> Link | None:
     while not stopped():
         try:
             return _subscribe(broker)
@@ -65,22 +64,22 @@ def _come_back(broker: BrokerAddress, stopped: Callable[[], bool]) -> Link | Non
 def _decode(topic: str, payload: bytes) -> Payload:
     try:
         return messages.decode(topic, payload)
-    except ValueError:  # not from a daemon of ours: shown as it is
+    except ValueError:  # not from a daemon: shown as it is
         return payload.decode(errors="replace")
 
 
 def describe(topic: str, payload: Payload) -> str:
-    """One line for a person."""
+    """A message as one line of text."""
     _, device, *rest = topic.split("/")
     if isinstance(payload, str):
         return f"{device} {' '.join(rest)}: {payload or 'cleared'}"
     if rest == ["event"]:
         return _describe_event(device, payload)
     field = payload.get("field", rest[-1])
-    said = f"{payload.get('text', '-')} {payload.get('unit', '')}".rstrip()
+    value = f"{payload.get('text', '-')} {payload.get('unit', '')}".rstrip()
     late = ", late" if payload.get("replayed") else ""
-    sure = f"({payload.get('status')}, {payload.get('confidence', 0.0):.2f}{late})"
-    return f"{payload.get('captured_at')} {device} {field}: {said} {sure}"
+    status = f"({payload.get('status')}, {payload.get('confidence', 0.0):.2f}{late})"
+    return f"{payload.get('captured_at')} {device} {field}: {value} {status}"
 
 
 def _describe_event(device: str, payload: dict[str, Any]) -> str:

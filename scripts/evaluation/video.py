@@ -7,7 +7,7 @@ from typing import Any
 
 from edge_daemon.inference.options import ModelOptions
 from edge_daemon.recognition.reader import open_reader
-from edge_daemon.tools.read import Answer, answers
+from edge_daemon.tools.read import PictureResult, read_file
 
 
 def figures(folder: Path) -> dict[str, Any]:
@@ -16,7 +16,7 @@ def figures(folder: Path) -> dict[str, Any]:
     found = {}
     for path in sorted(folder.glob("*.mp4")):
         written = sorted(part for part in path.stem.split("_") if part.isdigit())
-        said = [sorted(n.text for n in a.numbers) for a in answers(str(path), reader) if isinstance(a, Answer)]
+        said = [sorted(n.text for n in a.numbers) for a in read_file(str(path), reader) if isinstance(a, PictureResult)]
         found[path.name] = {
             "frames": len(said),
             "all": sum(all(said_now.count(w) >= written.count(w) for w in written) for said_now in said),

@@ -109,8 +109,8 @@ class Held:
     @classmethod
     def of(cls, held: list[tuple[str, Grey]], model: str) -> Held:
         reader, judge = open_reader(ModelOptions(model)), open_reader(ModelOptions("bundled"))
-        right = sum(training_set.reads(reader, pixels) == text for text, pixels in held)
-        found = [pair for text, pixels in held for pair in training_set.taken_apart(pixels, text, judge)]
+        right = sum(training_set.read_text(reader, pixels) == text for text, pixels in held)
+        found = [pair for text, pixels in held for pair in training_set.split_digits(pixels, text, judge)]
         said = reader.classifier.classify([glyph for _, glyph in found]).argmax(axis=1)
         truth = np.array([DIGITS.index(label) for label, _ in found])
         return cls(len(held), right, len(found), int((said == truth).sum()))

@@ -15,7 +15,7 @@ from edge_daemon.cli.main import cli
 from edge_daemon.domain import Digit, Event, Frame, Patch, Reading, Status
 from edge_daemon.errors import ExplainError
 from edge_daemon.on_device.explain_log import MAX_READINGS, ReadingLog
-from edge_daemon.tools.explain import WHY, as_text, drawn, find
+from edge_daemon.tools.explain import WHY, as_text, draw, find
 from tests.support.pictures.paper import page
 
 PIXELS = page([("42", 100, 100)])
@@ -111,7 +111,7 @@ def test_every_status_is_explained(tmp_path: Path, status: Status) -> None:
     log.on_record(3, reading(status))
     told = find([tmp_path], "last")
     assert WHY[status] in as_text(told)[0]
-    picture = drawn(told)
+    picture = draw(told)
     assert picture.shape[2] == 3
     assert (picture < 250).mean() > 0.05
 

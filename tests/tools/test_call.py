@@ -58,7 +58,7 @@ def test_call_nobody(broker: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None
     from edge_daemon.mqtt.address import BrokerOptions, resolve
     from edge_daemon.tools import call as module
 
-    with pytest.raises(BrokerError, match="bench gave no answer within 0 s: is it running"):
+    with pytest.raises(BrokerError, match="bench gave no answer within 0 s: does it run, and is that its id"):
         module.call(resolve(BrokerOptions(broker.url)), "bench", "read_now", {}, patience=0.3)
     assert call(broker.url, "a/b").returncode == 2
     assert "write KEY=VALUE" in call(broker.url, "read_now", "force").stderr
@@ -69,7 +69,7 @@ def test_call_asks_again(broker: Mosquitto, recorder: Recorder, monkeypatch: pyt
     from edge_daemon.mqtt.address import BrokerOptions, resolve
     from edge_daemon.tools import call as module
 
-    monkeypatch.setattr(module, "AGAIN", 0.05)
+    monkeypatch.setattr(module, "REPEAT", 0.05)
     with ThreadPoolExecutor() as pool:
         said = pool.submit(module.call, resolve(BrokerOptions(broker.url)), "bench", "read_now", {})
         recorder.wait_for(lambda _: recorder.count("/request/read_now") >= 2)

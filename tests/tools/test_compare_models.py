@@ -37,7 +37,7 @@ CROPS = INKS, np.array([3, 3, 7, 10])
 
 def test_gains_and_losses_are_counted_by_class() -> None:
     """Each glyph beside its truth; a new mistake is kept with its picture, an old one is none."""
-    found = compare_models.gains("mine", CROPS, Says(3, 5, 7, 1), Says(3, 3, 1, 1))
+    found = compare_models.compare_on("mine", CROPS, Says(3, 5, 7, 1), Says(3, 3, 1, 1))
     assert (found.crops, found.right, found.gained, found.lost) == (4, (2, 2), 1, 1)
     assert found.classes == {"3": (2, 1, 2), "7": (1, 1, 0), "not": (1, 0, 0)}
     assert [(m.truth, m.said) for m in found.worst] == [("7", "1")]
@@ -47,15 +47,15 @@ def test_gains_and_losses_are_counted_by_class() -> None:
 def test_only_what_was_not_taught_can_be_forgotten() -> None:
     """A quarter less of a standing set is advised against; of one's own samples, and where nothing is lost, not."""
     losing, same = Says(3, 5, 7, 1), Says(3, 3, 7, 1)
-    assert compare_models.gains("set", CROPS, same, losing).forgets
-    assert len(compare_models.advice([compare_models.gains("set", CROPS, same, losing)])) == 1
-    assert not compare_models.gains("own", CROPS, same, losing, standing=False).forgets
-    assert compare_models.advice([compare_models.gains("set", CROPS, losing, same)]) == []
+    assert compare_models.compare_on("set", CROPS, same, losing).forgets
+    assert len(compare_models.advice([compare_models.compare_on("set", CROPS, same, losing)])) == 1
+    assert not compare_models.compare_on("own", CROPS, same, losing, standing=False).forgets
+    assert compare_models.advice([compare_models.compare_on("set", CROPS, losing, same)]) == []
 
 
 def test_the_page_shows_the_new_mistakes(tmp_path: Path) -> None:
     """One picture for each, with what it is and what it is taken for; the page needs no other file."""
-    found = [compare_models.gains("a <set>", CROPS, Says(3, 3, 7, 10), Says(3, 3, 1, 2))]
+    found = [compare_models.compare_on("a <set>", CROPS, Says(3, 3, 7, 10), Says(3, 3, 1, 2))]
     page = compare_models.write_page(tmp_path / "new", "one beside another", found).read_text()
     assert page.count("<img alt=") == page.count("data:image/png") == 2
     assert "7, now read 1 (100%)" in page
@@ -65,9 +65,9 @@ def test_the_page_shows_the_new_mistakes(tmp_path: Path) -> None:
 def test_the_drawn_digits_are_read_by_the_shipped_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """The standing set that needs no data, here by a few of its writers: nearly all read right."""
     monkeypatch.setattr(compare_models, "WRITERS", range(2000, 2010))
-    inks, truth = compare_models.drawn()
+    inks, truth = compare_models.drawn_crops()
     shipped = load(ModelOptions("bundled"))
-    found = compare_models.gains("drawn", (inks, truth), shipped, shipped)
+    found = compare_models.compare_on("drawn", (inks, truth), shipped, shipped)
     assert found.crops == len(inks) > 100
     assert found.right[0] / found.crops > 0.98
 

@@ -70,7 +70,7 @@ def test_a_companion_that_does_not_belong_is_refused(tmp_path: Path, change, tol
 
 def test_what_cannot_be_joined(tmp_path: Path) -> None:
     """A second digit model is no companion; a folder with something in it is left alone."""
-    with pytest.raises(ModelError, match="brings sieve and strips"):
+    with pytest.raises(ModelError, match="can bring sieve and strips"):
         join(tmp_path / "made", DIGITS, [model(tmp_path, "9.1.0") / "digits-9.1.0.json"], "9.0.0")
     join(tmp_path / "made", DIGITS, [STRIPS], "9.0.0")
     with pytest.raises(ModelError, match="not empty"):

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from edge_daemon.cli.main import cli
 from edge_daemon.on_device.samples import Sample, Samples
-from edge_daemon.tools.label import drawn, label_all
+from edge_daemon.tools.label import draw, label_all
 from tests.support.pictures.paper import page
 
 TEXTS = ("11", "22", "33")
@@ -59,7 +59,7 @@ def test_it_ends_when_all_are_labelled(samples: Samples) -> None:
 def test_the_picture_has_its_ink_where_it_is(samples: Samples) -> None:
     """Half blocks in shades of grey: the left half of a picture is dark, the right one light."""
     half = np.hstack([np.zeros((20, 20), np.uint8), np.full((20, 20), 255, np.uint8)])
-    line = drawn(half).splitlines()[3]
+    line = draw(half).splitlines()[3]
     cells = line.split("▀")[:-1]
     assert "38;5;232;48;5;232" in cells[0]
     assert "38;5;255;48;5;255" in cells[-1]

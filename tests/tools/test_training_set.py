@@ -49,7 +49,7 @@ def test_the_training_makes_pictures_of_it(tmp_path: Path, reader: Reader) -> No
 
 def test_a_wrong_reading_is_taken_apart_by_its_label(reader: Reader) -> None:
     """The label says how many digits there are, and which; what the model thinks does not matter."""
-    found = training_set.taken_apart(sample("4207", None).pixels, "4201", reader)
+    found = training_set.split_digits(sample("4207", None).pixels, "4201", reader)
     assert [digit for digit, _ in found] == ["4", "2", "0", "1"]
 
 
@@ -67,10 +67,10 @@ def test_what_cannot_be_taken_apart_is_told(tmp_path: Path, reader: Reader) -> N
 
 def test_two_models_are_compared(reader: Reader) -> None:
     """A model beside itself gains and loses nothing; beside one that reads nothing it gains all."""
-    same = training_set.compare(LABELLED, reader, reader)
+    same = training_set.compare_readers(LABELLED, reader, reader)
     assert (same.right, same.gained, same.lost) == ((3, 3), (), ())
     blank = [(name, sample("", s.label)) for name, s in LABELLED]
-    assert training_set.compare(blank, reader, reader).right == (0, 0)
+    assert training_set.compare_readers(blank, reader, reader).right == (0, 0)
 
 
 def test_the_commands_export_and_compare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +82,7 @@ def test_the_commands_export_and_compare(tmp_path: Path, monkeypatch: pytest.Mon
     for command in (["export", str(tmp_path / "set")], ["compare", "bundled"]):
         none = CliRunner().invoke(cli, ["samples", *command])
         assert isinstance(none.exception, SampleError)
-        assert "none is labelled" in str(none.exception)
+        assert "no sample is labelled" in str(none.exception)
     samples.label(samples.paths()[0].name.split(".")[0], "42")
     done = CliRunner().invoke(cli, ["samples", "export", str(tmp_path / "set")])
     assert "2 glyphs of 1 numbers" in done.stdout
