@@ -1,4 +1,4 @@
-"""The configuration: a TOML file in, a frozen `Config` out, or all that is wrong with the file at once.
+"""The configuration: a TOML file in, a frozen `Config` out, or all problems of the file at once.
 
 It knows the options of every room below, and no room below knows it: they receive plain values. The daemon, the tools,
 the checks and the page use it.

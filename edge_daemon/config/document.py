@@ -90,12 +90,12 @@ class Document:
         into: type[T],
         checks: Mapping[str, Check] = NOTHING,
         homes: Mapping[str, str] = NOTHING,
-        besides: Sequence[str] = (),
+        also: Sequence[str] = (),
     ) -> T | None:
         """The table at `place` as the dataclass `into`; None if there are problems, which are kept.
 
         `checks` are key -> its check beyond the type, `homes` key -> the section where it belongs, for keys that are
-        unknown here. `besides` are keys that the caller reads.
+        unknown here. `also` are keys that the caller reads itself.
         """
         if not isinstance(table, dict):
             name = ".".join(part for part in place if isinstance(part, str))
@@ -106,10 +106,10 @@ class Document:
         defaults = defaults_of(into)
         values: Table = {}
         for key, value in table.items():
-            if key in besides:
+            if key in also:
                 continue
             if key not in hints:
-                self.add_problem((*place, key), _unknown_key(key, [*besides, *hints], homes))
+                self.add_problem((*place, key), _unknown_key(key, [*also, *hints], homes))
                 continue
             try:
                 values[key] = convert(value, hints[key])

@@ -1,4 +1,4 @@
-"""From what single frames say to what is published: votes over time, formats, rules.
+"""Decides what is published: combines the numbers of many frames, applies formats and rules.
 
 Numbers with their confidence come in, frame by frame; readings and events go out. The daemon, replay and the page use
 it.

@@ -114,10 +114,12 @@ class Format:
 
     @property
     def is_expression(self) -> bool:
+        """Whether it is a regular expression."""
         return self.pattern.startswith("^")
 
     @property
     def is_signed(self) -> bool:
+        """Whether a minus may stand before the digits."""
         return self.pattern.startswith(MINUS)
 
     @property
@@ -127,6 +129,7 @@ class Format:
 
     @property
     def looks_for_marks(self) -> bool:
+        """Whether a minus or a point must be looked for in the picture."""
         return self.is_signed or self.looks_for_point
 
     @property

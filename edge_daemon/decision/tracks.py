@@ -131,7 +131,7 @@ class Tracks:
 
 
 def paper_at(frame: Grey, box: Box) -> NDArray[np.float32]:
-    """The background of a box and its surroundings, without what is written there; never quite 0."""
+    """The background of a box and its surroundings, without the ink: at least 8, so that it can be a divisor."""
     return quality.estimate_paper(half_size(crop_around(frame, box))).astype(np.float32) + 8
 
 
