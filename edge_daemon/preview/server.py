@@ -34,6 +34,7 @@ FILES = {
     "aim.js": "text/javascript",
     "boxes.js": "text/javascript",
     "common.js": "text/javascript",
+    "form.js": "text/javascript",
     "teach.js": "text/javascript",
 }
 HEADERS = {

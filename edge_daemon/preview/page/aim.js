@@ -2,6 +2,7 @@
 
 import { $, ask, showError, percent, show, showLeft, sleep } from "./common.js";
 import { Boxes, draw, isUpright, rectangle } from "./boxes.js";
+import { labelled, valueOf } from "./form.js";
 
 const PACE = 220; // milliseconds from one live picture to the next
 const PAUSE = 1500; // after an error, and while the page is hidden
@@ -67,34 +68,6 @@ function cards() {
   $("cards").replaceChildren(...fields.map(card));
   $("no-fields").hidden = fields.length > 0;
   choose(chosen);
-}
-
-const isNumber = (option) => option.type === "number" || option.anyOf?.some(({ type }) => type === "number");
-
-/** A label with the input for one key; `option` is the JSON Schema of its value. */
-function labelled(key, option) {
-  const label = document.createElement("label");
-  const input = Object.assign(document.createElement(option.enum ? "select" : "input"), { name: key });
-  if (option.enum) input.append(...option.enum.map((value) => new Option(value, value)));
-  else if (option.type === "boolean") input.type = "checkbox";
-  else if (isNumber(option)) Object.assign(input, { type: "number", step: "any" });
-  else Object.assign(input, { autocomplete: "off", autocapitalize: "off", spellcheck: false, placeholder: option.examples?.[0] ?? "" });
-  if (option.type === "boolean") {
-    label.className = "check";
-    label.append(input, ` ${option.title}`);
-  } else {
-    label.append(`${option.title} `, input);
-  }
-  if (option.description) label.append(Object.assign(document.createElement("span"), { className: "quiet", textContent: option.description }));
-  return label;
-}
-
-/** The value of an input, as TOML has it; null: not set. */
-function valueOf(input, option) {
-  if (option.enum) return option.enum[input.selectedIndex];
-  if (option.type === "boolean") return input.checked;
-  if (!isNumber(option)) return input.value;
-  return input.value === "" ? null : Number(input.value);
 }
 
 /** Corners of the upright rectangle around a field. */
