@@ -69,7 +69,7 @@ def test_rotation_turns_clockwise(rotation: int, shape: tuple[int, int], corner:
 
 
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
-def test_boxes_go_back_to_where_they_came_from(rotation: int) -> None:
+def test_boxes_are_mapped_back_into_the_frame(rotation: int) -> None:
     """The box of a mark found in the patch is, through to_frame, the box of the mark in the frame."""
     mark = (80, 70, 30, 14)
     options = FieldRegion("a", (50, 60, 100, 40), rotation=rotation)  # type: ignore[arg-type]
@@ -88,7 +88,7 @@ def test_perspective_is_undone() -> None:
 
 
 @pytest.mark.parametrize("size", [(320, 240), (321, 241)])
-def test_a_region_outside_the_frame_is_told(size: tuple[int, int], caplog: pytest.LogCaptureFixture) -> None:
+def test_a_region_outside_the_frame_is_logged(size: tuple[int, int], caplog: pytest.LogCaptureFixture) -> None:
     """A camera set to a smaller size than the region was drawn for gives a patch and a line in the log, no error."""
     fields = FieldExtractor([FieldRegion("a", (400, 300, 100, 50))])
     for i in range(3):
@@ -100,7 +100,7 @@ def test_a_region_outside_the_frame_is_told(size: tuple[int, int], caplog: pytes
 
 @pytest.mark.parametrize("nudge", [(4.0, -3.0), (12.0, 9.0), (-14.0, -10.0)])
 def test_a_field_follows_a_small_shift(nudge: tuple[float, float]) -> None:
-    """A camera that was nudged sees the same in its field as before: the patch goes along, within a pixel or two."""
+    """After a small push of the camera the patch shows the same as before, within a pixel or two."""
     stage = Stage()
     stage.write("2021")
     stage.watch(6)
@@ -113,7 +113,7 @@ def test_a_field_follows_a_small_shift(nudge: tuple[float, float]) -> None:
 
 
 def test_a_field_follows_its_paper() -> None:
-    """When the sheet slips under the camera while the desk around it stays, the field goes with the sheet."""
+    """When the sheet slips under the camera while the desk around it stays, the field moves with the sheet."""
     desk = np.random.default_rng(0).integers(60, 120, (480, 640)).astype(np.uint8)
     desk = cv2.GaussianBlur(desk, (0, 0), 3).astype(np.uint8)
     sheet, corners = page([("2021", 80, 60)], size=(320, 200)), []

@@ -39,22 +39,22 @@ def test_a_shift_is_measured(nudge: tuple[float, float]) -> None:
     assert 2 * np.array(found) == pytest.approx(nudge, abs=0.35 + 0.02 * max(map(abs, nudge)))
 
 
-def test_an_empty_page_tells_nothing() -> None:
+def test_an_empty_page_has_no_shift() -> None:
     """Noise has no shift."""
     rng = np.random.default_rng(0)
     a, b = (np.clip(rng.normal(180, 2, (120, 160)), 0, 255).astype(np.uint8) for _ in range(2))
     assert estimate_shift(a, b, 2.8) is None
 
 
-def test_other_writing_tells_nothing() -> None:
+def test_other_writing_has_no_shift() -> None:
     """A number that was rewritten has not moved."""
     (before,), (now,) = page((0.0, 0.0), text="40"), page((0.0, 0.0), text="9317")
     found = estimate_shift(now, before, NOISE)
     assert found is None or max(map(abs, found)) < 1
 
 
-def test_a_hand_that_moves_is_not_the_camera() -> None:
-    """What moves in the picture while the rest stands still is no shift of the picture."""
+def test_a_moving_hand_is_no_shift_of_the_camera() -> None:
+    """Something that moves in a still picture is no shift of the picture."""
     stage = Stage()
     stage.write("2021", at=(60, 170))
     before = half_size(stage.scene.shot(0, Conditions(hand=(330.0, 300.0))))
@@ -63,8 +63,8 @@ def test_a_hand_that_moves_is_not_the_camera() -> None:
     assert found is None or max(map(abs, found)) < 1
 
 
-def test_something_large_that_moves_is_not_the_picture() -> None:
-    """Most of a picture moves, a little stands still: then it has not moved as a whole."""
+def test_something_large_that_moves_is_no_shift() -> None:
+    """Most of a picture moves, a little does not: then it has not moved as a whole."""
     rng = np.random.default_rng(0)
     large, little = (cv2.GaussianBlur(rng.normal(128, 80, side), (0, 0), 1).astype(np.uint8) for side in SIDES)
     pictures = []
@@ -77,8 +77,8 @@ def test_something_large_that_moves_is_not_the_picture() -> None:
     assert estimate_shift(pictures[1], pictures[0], NOISE, as_a_whole=False) == pytest.approx((10, 0), abs=0.3)
 
 
-def test_squared_paper_has_not_moved_by_a_square() -> None:
-    """Where all writing is new and only the squares are left, they are not taken for having moved by one of them."""
+def test_squared_paper_has_not_moved_by_one_square() -> None:
+    """Where all writing is new and only the squares are the same, no shift by one square is measured."""
     pictures = []
     for seed in (1, 2):
         picture = page_of_squares()
@@ -89,8 +89,8 @@ def test_squared_paper_has_not_moved_by_a_square() -> None:
     assert found is None or max(map(abs, found)) < 1
 
 
-def test_a_tracker_holds_when_everything_is_rewritten() -> None:
-    """After home is no more the same, shifts go on from what was seen a moment ago, and later from a new home."""
+def test_a_tracker_works_when_everything_is_rewritten() -> None:
+    """When the home picture no longer fits, shifts continue from the last picture, and later from a new home."""
     tracker = ShiftTracker()
     (first,), (second, pushed) = page((0.0, 0.0), text="40"), page((0.0, 0.0), (20.0, 10.0), text="9317")
     for mono, now in ((0.0, first), (1.0, second), (2.0, second), (2.0 + 2 * NEW_HOME_AFTER, second)):

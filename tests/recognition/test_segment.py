@@ -42,7 +42,7 @@ def test_light_on_dark_reads_like_dark_on_light() -> None:
 
 
 def test_shadow_is_not_ink() -> None:
-    """A hard shadow and falling light add no glyph and lose none: its edge is for the sieve to turn down."""
+    """A hard shadow and falling light add no glyph and lose none: the filter refuses its edge."""
     assert [singles(line) for line in segment(patch(in_shadow(page(TWO_LINES))), Sieve().filter)] == [4, 2, 3]
 
 
@@ -64,14 +64,14 @@ def test_near_and_far(height: int) -> None:
     ((64, 65500), 1280, (8, 1280)), ((5, 4000), 640, (5, 640)),
 ])  # fmt: skip
 def test_large_pictures_are_shrunk(size: tuple[int, int], side: int, then: tuple[int, int]) -> None:
-    """To the longer side that is asked for; grey stays what it is, and a line however long stays legible."""
+    """To the requested longer side; grey stays the same, and a line, however long, stays legible."""
     small = shrink(np.full(size, 77, np.uint8), side)
     assert small.shape == then
     assert (small == 77).all()
 
 
 def test_a_fine_pattern_becomes_grey_when_shrunk() -> None:
-    """It is averaged, not sampled: no stripes of another width come of it."""
+    """It is averaged, not sampled: no stripes of another width appear."""
     stripes = np.tile(np.array([0, 0, 255, 255], np.uint8), (900, 1000))
     assert np.ptp(shrink(stripes, 1000).astype(int)) < 16
 
@@ -108,7 +108,7 @@ def test_noise_alone_costs_bounded_work() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 400), (8, 8), (400, 3), (17, 23)])
-def test_tiny_pictures_are_survived(shape: tuple[int, int]) -> None:
+def test_tiny_pictures_are_no_error(shape: tuple[int, int]) -> None:
     """Any shape of picture is searched without an error."""
     segment(patch(np.random.default_rng(2).integers(0, 256, shape, dtype=np.uint8)))
 
@@ -136,22 +136,22 @@ def broad_and_thin() -> Grey:
     return canvas
 
 
-def test_broad_ink_the_sieve_doubts_stays_in_its_number() -> None:
-    """The 2 beside a sure 1 is not cut off from it: 1 alone would be a false number. Alone it is turned down."""
+def test_broad_ink_with_a_low_chance_stays_in_its_number() -> None:
+    """The 2 beside a certain 1 stays with it: 1 alone would be a false number. Alone it is refused."""
     lines = segment(patch(broad_and_thin()), doubting((0, 0.02), (1, 0.02)))
     assert len(lines) == 1
     assert lines[0].box[0] < 110
     assert lines[0].box[2] > 90
 
 
-def test_thin_ink_the_sieve_doubts_is_not_read() -> None:
-    """The bar beside a sure 2 is turned down: a slash looks like a 1."""
+def test_thin_ink_with_a_low_chance_is_not_read() -> None:
+    """The bar beside a certain 2 is refused: a slash looks like a 1."""
     first, _ = segment(patch(broad_and_thin()), doubting((2, 0.02)))
     assert first.box[0] + first.box[2] < 190
 
 
 def test_a_digit_is_no_piece_of_the_box_around_it() -> None:
-    """Of a box and a digit in it, where the sieve believes in the digit, the digit is a glyph of its own."""
+    """Of a box and a digit in it, where the filter accepts the digit, the digit is a glyph of its own."""
     picture = page([("5", 150, 160)], height=40)
     cv2.rectangle(picture, (120, 130), (230, 230), (30,), 2)
 
@@ -162,7 +162,7 @@ def test_a_digit_is_no_piece_of_the_box_around_it() -> None:
     assert max(heights, default=99) < 60
 
 
-def test_a_bar_in_line_with_a_sure_digit_may_be_a_1() -> None:
+def test_a_bar_in_line_with_a_certain_digit_may_be_a_1() -> None:
     """What the sieve hardly believes alone stays beside a sure digit that it is level with, as likely ink; one that is
     longer, as a bracket or a line is, does not."""
     (first, *_) = segment(patch(broad_and_thin()), doubting((2, 0.05)))
@@ -175,7 +175,7 @@ def test_a_bar_in_line_with_a_sure_digit_may_be_a_1() -> None:
 
 
 def test_a_blob_with_a_wide_gap_is_cut_once() -> None:
-    """Two bars with nothing between, as under a bar that was taken away: after the first cut the others are past."""
+    """Two bars with nothing between, as under a bar that was removed: the first cut passes all others."""
     ink = np.zeros((60, 100), np.uint8)
     ink[:, :5] = ink[:, 95:] = 255
     pieces, costs = cut_blob(Blob(0, 0, 100, 60, ink, 200))
@@ -194,7 +194,7 @@ def test_a_bar_that_broke_in_the_middle_is_one_glyph() -> None:
 
 
 def test_a_plus_keeps_its_arms() -> None:
-    """A stroke from edge to edge of its own ink is no ruled line for that: a plus without its arm would be a 1."""
+    """A stroke from edge to edge of its own ink is no ruled line: a plus without its arm would be a 1."""
     paper = np.full((280, 1280), 220, np.uint8)
     cv2.line(paper, (206, 90), (213, 200), (60,), 9, cv2.LINE_AA)
     cv2.line(paper, (160, 148), (260, 142), (60,), 9, cv2.LINE_AA)
@@ -203,8 +203,8 @@ def test_a_plus_keeps_its_arms() -> None:
 
 
 @pytest.mark.parametrize(("foot", "chance"), [(200, 0.9), (160, MIN_CHANCE)])
-def test_a_bar_that_leans_more_than_the_digits_beside_it_is_left_open(foot: int, chance: float) -> None:
-    """Upright beside a 2 it is what the sieve says, a 1; as a slash it is read with all doubt."""
+def test_a_bar_that_leans_more_than_the_digits_beside_it_gets_a_low_chance(foot: int, chance: float) -> None:
+    """Upright beside a 2 it keeps its chance and is a 1; as a slash it is unlikely."""
     paper = np.full((480, 640), 220, np.uint8)
     knots = np.array([[100, 80], [125, 62], [140, 80], [110, 118], [145, 118]], np.int32)
     cv2.polylines(paper, [knots], False, (40,), 5, cv2.LINE_AA)

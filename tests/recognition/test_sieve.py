@@ -54,13 +54,13 @@ def test_a_rough_wall_does_not_pass(sieve: Sieve) -> None:
     assert kept <= 0.1 * all_ + 1
 
 
-def test_no_ink_is_no_question(sieve: Sieve) -> None:
-    """An empty list gives an empty answer."""
+def test_no_ink_gives_no_probabilities(sieve: Sieve) -> None:
+    """An empty list gives an empty array."""
     assert sieve.filter(np.zeros((100, 100), np.uint8), []).shape == (0,)
 
 
-def test_a_sieve_that_judges_its_golden_pictures_wrong_is_refused(tmp_path: Path) -> None:
-    """Whole, yet with other answers than the manifest's (digits for lines, lines for digits): it may not judge."""
+def test_a_sieve_with_other_golden_results_is_refused(tmp_path: Path) -> None:
+    """Undamaged, yet with other results than the manifest's (digits for lines, lines for digits)."""
     models = Path(shutil.copytree(manifests.models_folder(), tmp_path / "models"))
     (manifest,) = models.glob("sieve-*.json")
     said = json.loads(manifest.read_text())

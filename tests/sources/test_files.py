@@ -92,7 +92,7 @@ def test_colour_on_request(tmp_path: Path) -> None:
     assert picture.colour()[0, 0].tolist() == [0, 100, 250]
 
 
-def test_turned_as_the_camera_was_held(tmp_path: Path) -> None:
+def test_exif_orientation(tmp_path: Path) -> None:
     """The orientation that a phone notes in EXIF is undone, in grey and in colour."""
     exif = Image.Exif()
     exif[0x0112] = 6  # the top is on the right
@@ -103,8 +103,8 @@ def test_turned_as_the_camera_was_held(tmp_path: Path) -> None:
     assert np.abs(picture.pixels.astype(int) - np.asarray(_page())).mean() < 3
 
 
-def test_transparent_is_white_and_deep_is_scaled(tmp_path: Path) -> None:
-    """What is transparent shows white paper; 16 bits a pixel become 8 by their upper half."""
+def test_transparency_is_white_and_16_bits_are_scaled(tmp_path: Path) -> None:
+    """Transparent parts are white paper; 16 bits a pixel become 8 by their upper half."""
     Image.new("RGBA", (8, 6), (0, 0, 0, 0)).save(tmp_path / "clear.png")
     Image.fromarray(np.full((6, 8), 40000, np.uint16)).save(tmp_path / "deep.png")
     assert _picture(tmp_path / "clear.png").pixels[0, 0] == 255
@@ -123,8 +123,8 @@ def test_truncated(tmp_path: Path, capfd: pytest.CaptureFixture[str], suffix: st
     assert capfd.readouterr() == ("", "")
 
 
-def test_damaged_tiff_is_quiet(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """libtiff, which complains on the terminal by itself, is not heard."""
+def test_damaged_tiff_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """libtiff, which writes to the terminal itself, is silenced."""
     path = tmp_path / "bad.tif"
     _page().save(path, compression="tiff_lzw")
     data = bytearray(path.read_bytes())
@@ -156,8 +156,8 @@ def test_bad_files(tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str,
     assert capfd.readouterr() == ("", "")
 
 
-def test_not_files(tmp_path: Path) -> None:
-    """What is missing, no file at all, or a folder without pictures, is said to be just that."""
+def test_missing_files_and_empty_folders(tmp_path: Path) -> None:
+    """A missing path, a special file and a folder without pictures each have their own message."""
     os.mkfifo(tmp_path / "pipe.jpg")
     assert "no such file" in _error(tmp_path / "missing.jpg")
     assert "neither a file nor a folder" in _error(tmp_path / "pipe.jpg")
@@ -166,7 +166,7 @@ def test_not_files(tmp_path: Path) -> None:
     assert "no pictures in this folder" in _error(tmp_path / "folder")
 
 
-def test_the_rest_goes_on(tmp_path: Path) -> None:
+def test_one_bad_file_does_not_stop_the_others(tmp_path: Path) -> None:
     """One bad file among good ones costs only itself, and the order stays."""
     for name in ("img10.png", "img2.png"):
         _page().save(tmp_path / name)
@@ -188,8 +188,8 @@ def test_video_frames(tmp_path: Path) -> None:
     assert colour.shape == (80, 160, 3)
 
 
-def test_video_that_breaks_off(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Of a truncated video the frames that are there are read, then it is said that more were promised."""
+def test_a_truncated_video(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The frames that are there are read, then an error says that there should be more."""
     path = _video(tmp_path / "clip.avi")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     *frames, last = _read(path)
@@ -221,8 +221,8 @@ def test_camera_shows_an_image_without_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("loop", "expected"), [(False, [10, 20, 30]), (True, [10, 20, 30, 10, 20, 30, 10])])
-def test_camera_turns_the_pages_of_a_folder(tmp_path: Path, loop: bool, expected: list[int]) -> None:
-    """Of a folder each picture is shown for one frame time; then it ends, or starts again."""
+def test_camera_shows_the_pictures_of_a_folder(tmp_path: Path, loop: bool, expected: list[int]) -> None:
+    """Each picture is shown for one frame time; then it ends, or starts again."""
     for name, grey in [("a9.png", 50), ("a10.png", 100), ("b.png", 150)]:
         Image.new("L", (8, 6), grey).save(tmp_path / name)
     clock = FakeClock()
@@ -232,15 +232,15 @@ def test_camera_turns_the_pages_of_a_folder(tmp_path: Path, loop: bool, expected
 
 
 def test_camera_plays_a_video_at_its_own_speed(tmp_path: Path) -> None:
-    """Three seconds of video take three seconds, and active_fps frames of each second are looked at."""
+    """Three seconds of video take three seconds, and active_fps frames of each second are read."""
     clock = FakeClock()
     frames = list(_camera(_video(tmp_path / "clip.avi"), clock, fps=5.0).frames(tick=1.0))
     assert _shades(frames) == list(range(0, 30, 2))
     assert clock.time == pytest.approx(103)
 
 
-def test_camera_does_not_wait_for_a_slow_consumer(tmp_path: Path) -> None:
-    """Who takes half a second over each frame of a video misses the frames in between."""
+def test_a_slow_consumer_misses_frames(tmp_path: Path) -> None:
+    """A consumer that takes half a second per frame of a video misses the frames in between."""
     clock = FakeClock()
     shades = []
     for frame in _camera(_video(tmp_path / "clip.avi"), clock, fps=10.0).frames(tick=1.0):
@@ -250,15 +250,15 @@ def test_camera_does_not_wait_for_a_slow_consumer(tmp_path: Path) -> None:
 
 
 def test_camera_ticks(tmp_path: Path) -> None:
-    """Between slow pictures there is a None for every tick that goes by."""
+    """Between slow pictures there is a None for every tick that passes."""
     _page().save(tmp_path / "page.png")
     camera = _camera(tmp_path / "page.png", FakeClock(), fps=0.4)
     got = [frame and frame.seq for frame in islice(camera.frames(tick=1.0), 5)]
     assert got == [0, None, None, 1, None]
 
 
-def test_a_still_picture_comes_slowly_while_nothing_happens(tmp_path: Path) -> None:
-    """A picture once a second and no more; the pages of a folder are turned at their own rate all the same."""
+def test_a_still_picture_comes_at_the_idle_rate(tmp_path: Path) -> None:
+    """One picture per second; the pictures of a folder come at their own rate all the same."""
     for name, wanted in (("a.png", 1.0), ("b.png", 0.2)):
         _page().save(tmp_path / name)
         clock = FakeClock()
@@ -268,8 +268,8 @@ def test_a_still_picture_comes_slowly_while_nothing_happens(tmp_path: Path) -> N
         assert clock.time == pytest.approx(100 + 3 * wanted)
 
 
-def test_of_a_still_video_few_frames_are_looked_at(tmp_path: Path) -> None:
-    """While nothing happens one frame of each second is, and the video takes as long as ever."""
+def test_a_still_video_is_read_at_the_idle_rate(tmp_path: Path) -> None:
+    """While nothing changes one frame of each second is read, and the video takes as long as ever."""
     clock = FakeClock()
     camera = _camera(_video(tmp_path / "clip.avi"), clock)
     camera.set_active(False)
@@ -277,8 +277,8 @@ def test_of_a_still_video_few_frames_are_looked_at(tmp_path: Path) -> None:
     assert clock.time == pytest.approx(103)
 
 
-def test_camera_refuses_what_cannot_be_read(tmp_path: Path) -> None:
-    """A path that is not there is refused when the camera is opened, a bad picture when its turn comes."""
+def test_camera_refuses_unreadable_files(tmp_path: Path) -> None:
+    """A missing path is refused when the camera is opened, a bad picture when its turn comes."""
     with pytest.raises(PictureError, match="no such file"):
         open_source("files", options_type("files")(path=str(tmp_path / "missing")))
     (tmp_path / "bad.png").write_bytes(_png(50000, 50000))

@@ -59,8 +59,8 @@ def shade(frame: Frame | None) -> int:
     return int(frame.pixels[0, 0])
 
 
-def test_a_folder_that_is_missing_is_waited_for(tmp_path: Path) -> None:
-    """A CameraError, which the daemon tries again: the disk may be mounted later."""
+def test_a_missing_folder_is_tried_again(tmp_path: Path) -> None:
+    """A CameraError, after which the daemon tries again: the disk may be mounted later."""
     source = FilesCamera(FilesOptions(str(tmp_path / "later"), watch=True))
     with pytest.raises(CameraError, match="later"):
         next(source.frames(0.01))

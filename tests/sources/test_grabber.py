@@ -57,8 +57,8 @@ def frames(device: Device, stall: float = 0.2) -> Iterator[Frame | None]:
     return grab_frames(device.open, as_it_is, FrameRate(1000.0, 1000.0), stall, tick=0.05)
 
 
-def test_the_newest_frame_wins() -> None:
-    """Frames that come while nobody asks are taken from the camera, and neither decoded nor handed out later."""
+def test_the_newest_frame_is_returned() -> None:
+    """Frames that come without a request are taken from the camera, and neither decoded nor returned later."""
     device = Device(100)
     taker = Grabber(device.open)
     while device.number < 100:
@@ -71,7 +71,7 @@ def test_the_newest_frame_wins() -> None:
     assert device.released == 1
 
 
-def test_frames_are_numbered_and_the_camera_is_given_back() -> None:
+def test_frames_are_numbered_and_the_camera_is_released() -> None:
     """Closing the generator ends the thread and releases the camera."""
     device = Device(10_000)
     with closing(frames(device)) as source:  # type: ignore[type-var]
@@ -82,7 +82,7 @@ def test_frames_are_numbered_and_the_camera_is_given_back() -> None:
 
 
 def test_an_unplugged_camera_is_an_error() -> None:
-    """It is for the caller to try again later."""
+    """The caller may try again later."""
     device = Device(1000, then="end")
     with pytest.raises(CameraError, match="no more frames") as caught:
         list(frames(device))
@@ -91,7 +91,7 @@ def test_an_unplugged_camera_is_an_error() -> None:
 
 
 def test_a_camera_that_cannot_be_opened_is_an_error() -> None:
-    """What the opener says is what is told, though it said so in another thread."""
+    """The error of the opener is raised, though it occurred in another thread."""
 
     def opener() -> Device:
         raise CameraError("/dev/video0 is not there")
@@ -100,8 +100,8 @@ def test_a_camera_that_cannot_be_opened_is_an_error() -> None:
         list(grab_frames(opener, as_it_is, FrameRate(10.0, 10.0), 1.0, 0.05))
 
 
-def test_a_hang_inside_the_library_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The thread does not come back: the path comes round all the same, and then asks for a new process."""
+def test_a_hang_inside_the_library_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread does not return: the path goes on, and then a new process is requested."""
     monkeypatch.setattr(grabber, "GIVE_UP", 0.05)
     device = Device(0, then="hang")
     seen: list[Frame | None] = []
@@ -118,8 +118,8 @@ class Silent(Device):
         return False, np.zeros((0, 0), np.uint8)
 
 
-def test_a_silent_camera_is_opened_anew_once() -> None:
-    """It gives nothing and does not hang: a second opening may help; if it does not, a new process must."""
+def test_a_silent_camera_is_opened_again_once() -> None:
+    """It gives nothing and does not hang: a second opening may help; if not, only a new process does."""
     device = Silent(0)
     with pytest.raises(CameraHangsError):
         list(frames(device))
