@@ -36,7 +36,7 @@ from edge_daemon.recognition.reader import Reader, open_reader
 from edge_daemon.second_opinion import messages
 from edge_daemon.second_opinion import server as opinion_server
 from edge_daemon.second_opinion.engines import Ensemble, open_ensemble
-from tests.campaigns.opinion_looks import Look, crops, photographed, simulated
+from tests.campaigns.opinion_pictures import FieldPicture, crops, photographed, simulated
 from tests.support.brokers.mosquitto import Mosquitto
 
 BUDGETS = (0.0, 0.01, 0.05, 0.2)
@@ -70,7 +70,7 @@ class Case:
         return "right" if decision.text == self.truth else "false"
 
 
-def read(look: Look, reader: Reader) -> Case:
+def read(look: FieldPicture, reader: Reader) -> Case:
     """As the device reads a field that stands still."""
     numbers = reader.read(patch_of_sample(look.pixels))
     number = merge_line(main_line(numbers)) if numbers else None
@@ -196,7 +196,7 @@ def compare(cases: Sequence[Case]) -> list[dict[str, Any]]:
     return rows
 
 
-def sets(args: argparse.Namespace) -> dict[str, list[Look]]:
+def sets(args: argparse.Namespace) -> dict[str, list[FieldPicture]]:
     """By name. Raises FileNotFoundError."""
     found = {"simulated": list(simulated(args.count, args.seed))}
     if args.data:

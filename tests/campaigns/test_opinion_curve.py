@@ -12,7 +12,7 @@ from edge_daemon.decision.evidence import Evidence, Observation
 from edge_daemon.domain import Status
 from tests.campaigns import opinion_curve
 from tests.campaigns.opinion_curve import Case, at_budget
-from tests.campaigns.opinion_looks import crops, on_paper
+from tests.campaigns.opinion_pictures import crops, on_paper
 
 
 def case(sure: float, answer: str = "17", truth: str = "17") -> Case:

@@ -15,7 +15,7 @@ from edge_daemon.check import broker as broker_check
 from edge_daemon.check.run import Finding, Level, checks
 from edge_daemon.system import clock
 from tests.support.brokers import hostile
-from tests.support.brokers.hostile import HostileBroker, Manners
+from tests.support.brokers.hostile import Behaviour, HostileBroker
 from tests.support.brokers.mosquitto import Mosquitto, Recorder, free_port, retained
 from tests.support.certificates import FUTURE, NOW, PAST, certificate
 
@@ -160,15 +160,15 @@ def test_acl(tmp_path: Path, guarded: Mosquitto) -> None:
 @pytest.mark.parametrize(
     ("manners", "level", "step", "told"),
     [
-        (Manners(granted=0x87), Level.FAIL, "ACL", "read edge_daemon/bench/#"),
-        (Manners(hostile.connack(properties=hostile.MAXIMUM_QOS_0)), Level.FAIL, "publish", "QoS 1"),
-        (Manners(answers=[0x97]), Level.FAIL, "publish", "log"),
-        (Manners(answers=[hostile.CUT]), Level.FAIL, "publish", "log"),
-        (Manners(hostile.connack(properties=hostile.NO_RETAIN)), Level.WARN, "retain", "retain_available"),
-        (Manners(), Level.WARN, "retain", "retain_available"),
+        (Behaviour(granted=0x87), Level.FAIL, "ACL", "read edge_daemon/bench/#"),
+        (Behaviour(hostile.connack(properties=hostile.MAXIMUM_QOS_0)), Level.FAIL, "publish", "QoS 1"),
+        (Behaviour(answers=[0x97]), Level.FAIL, "publish", "log"),
+        (Behaviour(answers=[hostile.CUT]), Level.FAIL, "publish", "log"),
+        (Behaviour(hostile.connack(properties=hostile.NO_RETAIN)), Level.WARN, "retain", "retain_available"),
+        (Behaviour(), Level.WARN, "retain", "retain_available"),
     ],
 )
-def test_rights(tmp_path: Path, manners: Manners, level: Level, step: str, told: str) -> None:
+def test_rights(tmp_path: Path, manners: Behaviour, level: Level, step: str, told: str) -> None:
     """Listening, publishing and retaining, refused one by one; without retaining it works, so that is a warning."""
     broker = HostileBroker(manners)
     *_, last = found(tmp_path, broker.url)

@@ -18,7 +18,7 @@ from edge_daemon.mqtt import messages
 from edge_daemon.mqtt.connection import Timeouts
 from edge_daemon.system.backoff import Backoff
 from tests.support.brokers import hostile
-from tests.support.brokers.hostile import OK, HostileBroker, Manners
+from tests.support.brokers.hostile import OK, Behaviour, HostileBroker
 from tests.support.brokers.hostile_cases import CASES, Case
 from tests.support.brokers.mosquitto import PATIENCE, Mosquitto, Recorder, free_port, retained, until
 from tests.support.delivery import Delivery, delivering, wait_until_connected
@@ -261,7 +261,7 @@ def test_silence_is_noticed(outbox: Outbox, broker: Mosquitto) -> None:
 def test_hostile_broker(outbox: Outbox, case: Case, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever the broker does, each record is accepted in the end, in order, and the courier runs on."""
     caplog.set_level("INFO")
-    enemy = HostileBroker(*case.script, Manners())
+    enemy = HostileBroker(*case.script, Behaviour())
     for number in range(3):
         outbox.put(reading(number))
     with delivering(outbox, enemy.url, QUICK) as delivery:
@@ -279,7 +279,7 @@ def test_hostile_broker(outbox: Outbox, case: Case, caplog: pytest.LogCaptureFix
 
 def test_a_refusal_is_a_problem_until_it_is_over(outbox: Outbox) -> None:
     """It is reported while the broker refuses a topic, and no longer when the broker takes it again."""
-    enemy = HostileBroker(Manners(answers=[0x87]))
+    enemy = HostileBroker(Behaviour(answers=[0x87]))
     with delivering(outbox, enemy.url) as delivery:
         assert enemy.connected.wait(PATIENCE)
         outbox.put(reading(1))
@@ -296,7 +296,7 @@ def test_a_refusal_is_a_problem_until_it_is_over(outbox: Outbox) -> None:
 )
 def test_less_detail_for_a_broker_that_takes_no_long_messages(outbox: Outbox, size: int, told: set[str] | None) -> None:
     """First the digits are left out, then the candidates; only what is too long even then is refused."""
-    enemy = HostileBroker(Manners(hostile.connack(properties=hostile.maximum_packet_size(size))))
+    enemy = HostileBroker(Behaviour(hostile.connack(properties=hostile.maximum_packet_size(size))))
     with delivering(outbox, enemy.url, detail="digits"):
         outbox.put(reading(1))
         until(lambda: outbox.waiting == 0)
@@ -308,7 +308,7 @@ def test_less_detail_for_a_broker_that_takes_no_long_messages(outbox: Outbox, si
 
 def test_maximum_packet_size(outbox: Outbox) -> None:
     """A message that is too long for the broker is not sent, and counts as refused; others are sent."""
-    enemy = HostileBroker(Manners(hostile.connack(properties=hostile.maximum_packet_size(300))))
+    enemy = HostileBroker(Behaviour(hostile.connack(properties=hostile.maximum_packet_size(300))))
     with delivering(outbox, enemy.url):
         outbox.put(reading(1))
         outbox.put(event(2))
@@ -321,8 +321,8 @@ def test_maximum_packet_size(outbox: Outbox) -> None:
 @pytest.mark.parametrize(("allowed", "most"), [(1, 1), (3, 3), (65535, 16)])
 def test_receive_maximum(outbox: Outbox, allowed: int, most: int) -> None:
     """No more messages are in flight than the broker allows, and never more than 16."""
-    manners = Manners(hostile.connack(properties=hostile.receive_maximum(allowed)), hold=most)
-    enemy = HostileBroker(manners)
+    behaviour = Behaviour(hostile.connack(properties=hostile.receive_maximum(allowed)), hold=most)
+    enemy = HostileBroker(behaviour)
     for number in range(3 * most):
         outbox.put(reading(number, field=f"f{number}"))
     with delivering(outbox, enemy.url):
@@ -333,30 +333,30 @@ def test_receive_maximum(outbox: Outbox, allowed: int, most: int) -> None:
 
 def test_server_keep_alive(outbox: Outbox) -> None:
     """A broker with a Keep Alive of one second gets a ping in time."""
-    enemy = HostileBroker(Manners(hostile.connack(properties=hostile.server_keep_alive(1)), patience=1.5))
+    enemy = HostileBroker(Behaviour(hostile.connack(properties=hostile.server_keep_alive(1)), patience=1.5))
     with delivering(outbox, enemy.url):
-        until(lambda: (enemy.guests and enemy.guests[0].pings >= 2) or len(enemy.guests) > 1)
+        until(lambda: (enemy.connections and enemy.connections[0].pings >= 2) or len(enemy.connections) > 1)
     enemy.close()
-    assert len(enemy.guests) == 1
+    assert len(enemy.connections) == 1
 
 
 def test_no_retain(outbox: Outbox) -> None:
     """Without Retain Available nothing is sent as retained: the broker would have to close the connection."""
-    enemy = HostileBroker(Manners(hostile.connack(properties=hostile.NO_RETAIN)))
+    enemy = HostileBroker(Behaviour(hostile.connack(properties=hostile.NO_RETAIN)))
     outbox.put(reading(1))
     with delivering(outbox, enemy.url):
         until(lambda: outbox.waiting == 0)
     enemy.close()
-    assert enemy.guests[0].retained == 0
+    assert enemy.connections[0].retained == 0
 
 
 def test_sessions_are_told_apart(outbox: Outbox) -> None:
     """Each connection's will and `online` carry the same number (MQTT 5), and each connection has its own."""
-    enemy = HostileBroker(Manners(cut=True), Manners(cut=True), Manners())
+    enemy = HostileBroker(Behaviour(cut=True), Behaviour(cut=True), Behaviour())
     with delivering(outbox, enemy.url):
         assert enemy.connected.wait(PATIENCE)
     enemy.close()
-    sessions = [re.search(rb"session\0.(\d+)", guest.will, re.DOTALL) for guest in enemy.guests]
+    sessions = [re.search(rb"session\0.(\d+)", connection.will, re.DOTALL) for connection in enemy.connections]
     numbers = [int(found[1]) for found in sessions if found]
     assert len(numbers) == 3
     assert numbers == sorted(set(numbers))
@@ -364,7 +364,7 @@ def test_sessions_are_told_apart(outbox: Outbox) -> None:
 
 def test_one_in_flight_per_topic(outbox: Outbox) -> None:
     """Messages of one topic are sent one by one, so that the next does not overtake a refused one."""
-    enemy = HostileBroker(Manners(answers=[OK, OK, 0x97, OK, 0x80]))
+    enemy = HostileBroker(Behaviour(answers=[OK, OK, 0x97, OK, 0x80]))
     for number in range(10):
         outbox.put(event(number))
     with delivering(outbox, enemy.url):

@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 
 from edge_daemon.delivery.outbox import Outbox
-from tests.support.brokers.hostile import Heard, HostileBroker, Manners
+from tests.support.brokers.hostile import Behaviour, Heard, HostileBroker
 from tests.support.brokers.hostile_cases import CASES, Case
 from tests.support.records import reading
 
-GOOD = Manners(enough=2)
+GOOD = Behaviour(enough=2)
 """Between two cases: takes two records, then closes the connection."""
 LANES = 10
 """Daemons that run at the same time, each with a share of the cases: nearly all of the time they wait to reconnect."""
@@ -63,14 +63,14 @@ def daemon(folder: Path, url: str) -> Iterator[tuple[subprocess.Popen[str], list
         process.stderr.close()
 
 
-def script(cases: Sequence[Case]) -> list[Manners]:
+def script(cases: Sequence[Case]) -> list[Behaviour]:
     """Each case's connections, which end by themselves or when enough is delivered, and a good one after each."""
-    return [manners for case in cases for manners in (*(replace(m, enough=2) for m in case.script), GOOD)]
+    return [behaviour for case in cases for behaviour in (*(replace(m, enough=2) for m in case.script), GOOD)]
 
 
 def all_came(broker: HostileBroker, _: list[Heard]) -> bool:
     """Whether every connection of the script has been made."""
-    return len(broker.guests) >= len(broker._script)
+    return len(broker.connections) >= len(broker._script)
 
 
 @pytest.mark.slow
@@ -80,7 +80,7 @@ def test_gauntlet(tmp_path: Path) -> None:
     with ExitStack() as stack:
         runs = []
         for lane in range(LANES):
-            broker = HostileBroker(*script(CASES[lane::LANES]), Manners())
+            broker = HostileBroker(*script(CASES[lane::LANES]), Behaviour())
             stack.callback(broker.close)
             runs.append((CASES[lane::LANES], broker, *stack.enter_context(daemon(tmp_path / str(lane), broker.url))))
         for cases, broker, process, log in runs:

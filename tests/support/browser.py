@@ -18,14 +18,14 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 PATIENCE = 40.0
-"""Seconds after which something that should happen has not."""
+"""Longest wait in seconds for anything that should happen."""
 NO_CHROMIUM = "needs Debian's chromium and chromium-driver, 0.4 GB: apt-get install chromium chromium-driver"
 NO_AXE = "needs axe-core from the npm registry"
 
 
 @contextmanager
 def chromium(size: tuple[int, int] = (1280, 1000), *, dark: bool = False, phone: bool = False) -> Iterator[WebDriver]:
-    """A browser with an empty profile. Skips the test where there is none."""
+    """A browser with an empty profile. Skips the test if there is no Chromium."""
     program, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not program or not driver:
         pytest.skip(NO_CHROMIUM)
@@ -48,7 +48,7 @@ def chromium(size: tuple[int, int] = (1280, 1000), *, dark: bool = False, phone:
 
 
 def wait(browser: WebDriver, what: Any) -> Any:
-    """Until `what(browser)` is true; returns it."""
+    """Waits until `what(browser)` is true; returns its value."""
     return WebDriverWait(browser, PATIENCE).until(what)
 
 
@@ -57,12 +57,12 @@ def by_id(browser: WebDriver, name: str) -> WebElement:
 
 
 def complaints(browser: WebDriver) -> list[str]:
-    """What the browser's console holds."""
+    """Messages of the browser's console."""
     return [entry["message"] for entry in browser.get_log("browser")]  # type: ignore[no-untyped-call]
 
 
 def axe(folder: Path) -> str:
-    """axe-core's source, fetched by npm into `folder`. Skips the test where it cannot be had."""
+    """axe-core's source, fetched by npm into `folder`. Skips the test if npm cannot fetch it."""
     npm = shutil.which("npm")
     if not npm:
         pytest.skip(NO_AXE)
@@ -77,7 +77,7 @@ def axe(folder: Path) -> str:
 
 
 def findings(browser: WebDriver, source: str) -> list[str]:
-    """What axe finds on the page that is open: rule and first element of each, serious and critical ones only."""
+    """Serious and critical findings of axe on the open page: rule and first element of each."""
     browser.execute_script(source)
     result = browser.execute_async_script("axe.run().then(arguments[0])")
     assert result["passes"]

@@ -1,4 +1,4 @@
-"""Certificates for brokers of tests, made by openssl: of any name and any time."""
+"""Makes certificates for brokers with openssl, for any name and any time."""
 
 from __future__ import annotations
 

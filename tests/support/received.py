@@ -1,4 +1,4 @@
-"""Questions about the messages that a Recorder has received; for `Recorder.wait_for` and for assertions."""
+"""Filters and conditions on the messages of a Recorder, for `Recorder.wait_for` and for assertions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A web server on a free loopback port that serves a folder, as well or as badly as a test wants."""
+"""A web server on a free loopback port that serves a folder, with faults that a test can choose."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class WebServer(ThreadingHTTPServer):
         self.sent = 0
         """Bytes of bodies."""
         self.breaks_after: int | None = None
-        """So many bytes of a body, then the connection is cut."""
+        """The connection is cut after this many bytes of a body."""
         self.instead: Callable[[str], Iterator[bytes] | None] = lambda path: None
         self.raw: Callable[[str], Iterator[bytes] | None] = lambda path: None
-        """The same, the status line and all headers included."""
+        """The same, with status line and headers."""
         self.closing = threading.Event()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Clients that go away are what this is for."""
+        """No message: disconnected clients are expected."""
 
 
 class _Handler(BaseHTTPRequestHandler):

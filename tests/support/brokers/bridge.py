@@ -1,5 +1,5 @@
-"""Two mosquittos in bridge, as a site and its centre have them: devices speak to the near one, which carries all that
-they say to the far one, and keeps it while that is away."""
+"""Two bridged mosquittos, as at a site and its centre: devices connect to the near one, which forwards all messages to
+the far one, and keeps them while that is down."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ notifications false
 
 
 class Bridge:
-    """Devices go to `url`; what has come over the bridge is heard at `far.url`."""
+    """Devices connect to `url`, subscribers of the bridged messages to `far.url`."""
 
     def __init__(self, folder: Path) -> None:
         self.far = Mosquitto(folder / "far")

@@ -1,6 +1,6 @@
 """A broker that behaves as a script says, over a raw socket, in MQTT 5 and 3.1.1.
 
-A script is a list of `Manners`, one for each connection that comes in; the last one serves all that follow.
+A script is a list of `Behaviour`, one for each connection that comes in; the last one serves all that follow.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, SUBSCRIBE, SUBACK, PING, PINGRESP, DI
     1, 2, 3, 4, 5, 8, 9, 12, 13, 14,
 )  # fmt: skip
 LATEST_ONLY = ("/availability", "/info", "/health", "/problem", "/state", "/config")
-"""Endings of topics that come with every connection; what a script says of PUBLISH is not about these."""
+"""Endings of topics that are sent on every connection; a script's answers to PUBLISH do not apply to them."""
 
 OK, CUT, IGNORE, TWICE = 0x00, -1, -2, -3
-"""What may happen to a PUBLISH: a reason code, the connection is cut, no answer ever, two answers."""
+"""Answers to a PUBLISH: a reason code, the connection is cut, none, two."""
 
 
 def packet(kind: int, body: bytes, flags: int = 0) -> bytes:
@@ -69,40 +69,40 @@ NO_RETAIN = b"\x25\x00"
 
 
 @dataclass(frozen=True)
-class Manners:
-    """How one connection is treated."""
+class Behaviour:
+    """The broker's behaviour on one connection."""
 
     connack: bytes | None = connack()
-    """Sent as it is to who speaks MQTT 5; None: never an answer to CONNECT."""
+    """Bytes of the answer to an MQTT 5 CONNECT; None: no answer."""
     connack_311: bytes | None = packet(CONNACK, b"\0\0")
-    """The same for who speaks 3.1.1."""
+    """The same for MQTT 3.1.1."""
     cut: bool = False
-    """Hang up right after the answer."""
+    """Disconnects right after the answer."""
     reset: bool = False
-    """Where it hangs up, the connection is reset, as by a machine that has crashed."""
+    """Disconnects with a reset, as a crashed machine does."""
     answers: Sequence[int] = ()
-    """For the first PUBLISHes, latest-only ones apart: a reason code, CUT, IGNORE or TWICE. After them: OK."""
+    """Answers to the first PUBLISHes (without last values): a reason code, CUT, IGNORE or TWICE. Then OK."""
     junk: bytes = b""
     """Sent after the first PUBLISH, before its answer."""
     hold: int = 1
-    """So many PUBLISHes are collected before any is answered."""
+    """Number of PUBLISHes that are collected before any is answered."""
     granted: int | None = 1
-    """The answer to SUBSCRIBE; None: never one."""
+    """The answer to SUBSCRIBE; None: no answer."""
     say: Sequence[bytes] = ()
     """Packets sent after the answer to SUBSCRIBE."""
     crumbs: bool = False
-    """All is sent one byte at a time."""
+    """Everything is sent one byte at a time."""
     slow: bool = False
     """Reads one byte a second."""
     patience: float | None = None
-    """Hang up after so many seconds without a packet."""
+    """Disconnects after this many seconds without a packet."""
     enough: int | None = None
-    """Hang up after so many accepted PUBLISHes."""
+    """Disconnects after this many accepted PUBLISHes."""
 
 
 @dataclass(frozen=True)
 class Heard:
-    """One PUBLISH that is not latest-only."""
+    """One PUBLISH that is not a last value."""
 
     connection: int
     topic: str
@@ -111,26 +111,26 @@ class Heard:
 
 
 @dataclass
-class Guest:
-    """One connection, as it was."""
+class Connection:
+    """The record of one connection."""
 
     version: int = 0
     will: bytes = b""
     pings: int = 0
     latest: dict[str, bytes] = field(default_factory=dict)
-    """Topic -> payload of what is latest-only."""
+    """Topic -> payload of last values."""
     retained: int = 0
-    """How many messages it wanted retained."""
+    """Number of messages with the retain flag."""
 
 
 class HostileBroker:
-    """Serves connections one after the other, each with its manners."""
+    """Serves connections one after the other, each with the next behaviour of the script."""
 
-    def __init__(self, *script: Manners) -> None:
+    def __init__(self, *script: Behaviour) -> None:
         self.heard: list[Heard] = []
-        self.guests: list[Guest] = []
+        self.connections: list[Connection] = []
         self.connected = threading.Event()
-        """Something has been said that is latest-only: a courier is at work."""
+        """Set when a last value has arrived: a courier is connected."""
         self.most_in_flight = 0
         self._script = script
         self._changed = threading.Condition()
@@ -142,19 +142,24 @@ class HostileBroker:
         self._thread.start()
 
     def wait_for(self, enough: Callable[[list[Heard]], object], timeout: float = PATIENCE) -> None:
-        """Returns when `enough(heard)` is true; fails when it does not become so."""
+        """Returns when `enough(heard)` is true; fails after the time is over."""
         with self._changed:
             assert self._changed.wait_for(lambda: enough(self.heard), timeout), f"heard only {self.heard[-20:]}"
 
     def accepted(self, topic: str) -> list[bytes]:
-        """Payloads that were answered with a success, in the order they came."""
+        """Payloads that were answered with success, in order."""
         with self._changed:
             return [heard.payload for heard in self.heard if heard.topic == topic and 0 <= heard.answer < 0x80]
 
     def latest(self, ending: str) -> list[bytes]:
-        """What each guest said last on the topic with this ending."""
+        """The last payload of each connection on the topic with this ending."""
         with self._changed:
-            return [said for guest in self.guests for topic, said in guest.latest.items() if topic.endswith(ending)]
+            return [
+                said
+                for connection in self.connections
+                for topic, said in connection.latest.items()
+                if topic.endswith(ending)
+            ]
 
     def close(self) -> None:
         self._closing.set()
@@ -166,55 +171,55 @@ class HostileBroker:
         with suppress(OSError):  # the listener was closed
             while True:
                 peer, _ = self._listener.accept()
-                manners = self._script[min(len(self.guests), len(self._script) - 1)]
+                behaviour = self._script[min(len(self.connections), len(self._script) - 1)]
                 with self._changed:
-                    self.guests.append(Guest())
+                    self.connections.append(Connection())
                 with peer, suppress(ConnectionError, TimeoutError):
-                    self._treat(peer, manners)
-                    if manners.reset:
+                    self._treat(peer, behaviour)
+                    if behaviour.reset:
                         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
-    def _treat(self, peer: socket.socket, manners: Manners) -> None:
-        guest, answers, junk = self.guests[-1], list(manners.answers), manners.junk
+    def _treat(self, peer: socket.socket, behaviour: Behaviour) -> None:
+        connection, answers, junk = self.connections[-1], list(behaviour.answers), behaviour.junk
         flying: list[tuple[bytes, int]] = []
         accepted = 0
 
         def send(data: bytes) -> None:
-            for piece in [data[i : i + 1] for i in range(len(data))] if manners.crumbs else [data]:
+            for piece in [data[i : i + 1] for i in range(len(data))] if behaviour.crumbs else [data]:
                 peer.sendall(piece)
 
-        peer.settimeout(manners.patience)
-        if manners.slow:
+        peer.settimeout(behaviour.patience)
+        if behaviour.slow:
             hung_up = select.poll()
             hung_up.register(peer, select.POLLRDHUP)
             while not self._closing.is_set() and not hung_up.poll(1000) and peer.recv(1):
                 pass
             return
         for kind, flags, body in _packets(peer):
-            five = guest.version == 5
+            five = connection.version == 5
             if kind == CONNECT:
-                guest.version, guest.will = body[6], body
-                answer = manners.connack if guest.version == 5 else manners.connack_311
+                connection.version, connection.will = body[6], body
+                answer = behaviour.connack if connection.version == 5 else behaviour.connack_311
                 if answer is not None:
                     send(answer)
-                    if manners.cut:
+                    if behaviour.cut:
                         return
-            elif kind == SUBSCRIBE and manners.granted is not None:
+            elif kind == SUBSCRIBE and behaviour.granted is not None:
                 topics = _topics(body, five)
-                send(packet(SUBACK, body[:2] + b"\0" * five + bytes([manners.granted]) * topics))
-                for said in manners.say:
+                send(packet(SUBACK, body[:2] + b"\0" * five + bytes([behaviour.granted]) * topics))
+                for said in behaviour.say:
                     send(said)
             elif kind == PING:
-                guest.pings += 1
+                connection.pings += 1
                 send(packet(PINGRESP, b""))
             elif kind == DISCONNECT:
                 return
             elif kind == PUBLISH:
                 topic, mid, payload = _publish(body, five, qos=flags >> 1 & 3)
-                guest.retained += flags & 1
+                connection.retained += flags & 1
                 if topic.endswith(LATEST_ONLY) or "/response/" in topic:
                     with self._changed:
-                        guest.latest[topic] = payload
+                        connection.latest[topic] = payload
                         self._changed.notify_all()
                     if topic.endswith("/info"):
                         self.connected.set()
@@ -224,19 +229,21 @@ class HostileBroker:
                 send(junk)
                 junk = b""
                 answer_code = answers.pop(0) if answers else OK
-                self._note(Heard(len(self.guests) - 1, topic, payload, OK if answer_code == TWICE else answer_code))
+                self._note(
+                    Heard(len(self.connections) - 1, topic, payload, OK if answer_code == TWICE else answer_code)
+                )
                 if answer_code == CUT:
                     return
                 flying.append((mid, answer_code))
                 self.most_in_flight = max(self.most_in_flight, len(flying))
-                if len(flying) >= manners.hold:
+                if len(flying) >= behaviour.hold:
                     for mid, code in flying:
                         if code != IGNORE:
                             puback = packet(PUBACK, mid + (bytes([max(code, 0), 0]) if five else b""))
                             send(puback * (2 if code == TWICE else 1))
                         accepted += code in (OK, TWICE)
                     flying.clear()
-                    if manners.enough is not None and accepted >= manners.enough:
+                    if behaviour.enough is not None and accepted >= behaviour.enough:
                         return
 
     def _note(self, heard: Heard) -> None:
@@ -246,7 +253,7 @@ class HostileBroker:
 
 
 def _packets(peer: socket.socket) -> Iterator[tuple[int, int, bytes]]:
-    """(type, flags, body) of each control packet until the other side hangs up."""
+    """(type, flags, body) of each control packet until the client disconnects."""
     with peer.makefile("rb") as stream:
         while first := stream.read(1):
             length = shift = 0
@@ -268,7 +275,7 @@ def _publish(body: bytes, five: bool, qos: int) -> tuple[str, bytes, bytes]:
 
 
 def _topics(body: bytes, five: bool) -> int:
-    """How many topics a SUBSCRIBE asks for."""
+    """Number of topics in a SUBSCRIBE."""
     at, count = 3 if five else 2, 0
     while at < len(body):
         at += 3 + int.from_bytes(body[at : at + 2], "big")

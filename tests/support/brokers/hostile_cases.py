@@ -1,39 +1,39 @@
-"""What a broker may do to us: name, script, and what must come of it beside that everything is delivered."""
+"""Faults of brokers: name, script, and the expected result besides that everything is delivered."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from tests.support.brokers import hostile
-from tests.support.brokers.hostile import CUT, IGNORE, OK, TWICE, Manners, connack, disconnect, packet, publish
+from tests.support.brokers.hostile import CUT, IGNORE, OK, TWICE, Behaviour, connack, disconnect, packet, publish
 
 OFFLINE = publish("edge_daemon/bench/availability", b"offline", retain=True)
 
 
 @dataclass(frozen=True)
 class Case:
-    """One way to be treated. After its script every broker is a good one."""
+    """One fault. After its script the broker behaves correctly."""
 
     name: str
-    script: tuple[Manners, ...]
+    script: tuple[Behaviour, ...]
     log: str = ""
-    """What the daemon's log says of it."""
+    """A pattern in the daemon's log."""
     problem: str = ""
-    """A code that is on the topic `problem` in the end."""
+    """A code on the topic `problem` at the end."""
     refused: int = 0
-    """So many records the broker refused for good: they are not delivered, and counted."""
+    """Number of records that the broker rejects permanently: they are counted, not delivered."""
 
 
-def case(name: str, *script: Manners, log: str = "", problem: str = "", refused: int = 0) -> Case:
+def case(name: str, *script: Behaviour, log: str = "", problem: str = "", refused: int = 0) -> Case:
     return Case(name, script, log, problem, refused)
 
 
-def bad(**manners: object) -> Manners:
-    return Manners(**manners)  # type: ignore[arg-type]
+def bad(**behaviour: object) -> Behaviour:
+    return Behaviour(**behaviour)  # type: ignore[arg-type]
 
 
 NOT_5 = packet(hostile.CONNACK, b"\0\1")
-"""A 3.1.1 broker's word for `unacceptable protocol version`."""
+"""A 3.1.1 broker's CONNACK for `unacceptable protocol version`."""
 
 CASES = [
     # Getting in

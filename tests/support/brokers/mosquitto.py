@@ -21,7 +21,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from edge_daemon.domain import Message
 
 PATIENCE = 20.0
-"""Seconds after which something that should happen has not."""
+"""Longest wait in seconds for anything that should happen."""
 
 # user: when root starts it, it would become somebody who may not read the test's folder
 _CONFIG = """
@@ -37,7 +37,7 @@ max_queued_messages 0
 
 
 def free_port() -> int:
-    """A loopback port that nobody has right now, and that no connection will be given while a broker is away."""
+    """A free loopback port that is not given to another connection while a broker is stopped."""
     while True:
         port = random.randrange(20_000, 32_000)  # below those that the system gives to connections
         with socket.socket() as sock, suppress(OSError):
@@ -46,7 +46,7 @@ def free_port() -> int:
 
 
 class Mosquitto:
-    """A mosquitto child process. It may be stopped and started again, same port, same memory."""
+    """A mosquitto child process. It can be stopped and started again with the same port and data."""
 
     def __init__(self, folder: Path, extra: str = "") -> None:
         """`extra`: more lines of mosquitto.conf. With a `password_file` among them, a login is needed."""
@@ -75,7 +75,7 @@ class Mosquitto:
         self._reader.start()
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """SIGTERM: it writes down retained messages and sessions first. SIGKILL: it does not."""
+        """SIGTERM: it saves retained messages and sessions first. SIGKILL: it does not."""
         if self._process is None:
             return
         self._process.send_signal(how)

@@ -22,7 +22,7 @@ mqtt.allow_anonymous = true
 
 
 class RabbitMQ:
-    """A RabbitMQ of one node. It may be stopped and started again, same port, same memory. Starts in about 10 s."""
+    """A RabbitMQ of one node. It can be stopped and started again with the same port and data. Starts in about 10 s."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
@@ -65,7 +65,7 @@ class RabbitMQ:
         self._reader.start()
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """SIGTERM: it ends in order."""
+        """Stops it with SIGTERM."""
         for process in self._processes:
             process.send_signal(how)
             process.wait(3 * PATIENCE)

@@ -1,4 +1,4 @@
-"""A picamera2 for tests, at the hardware's seam: it refuses what the real one refuses, and stalls when told to.
+"""A fake picamera2: it rejects what the real one rejects, and stalls when a test wants it.
 
 Installed as the module `picamera2`; it knows only what sources/picamera.py may rely on. That the real one behaves
 this way was seen with picamera2 0.3.38 on libcamera's virtual camera.
@@ -12,11 +12,11 @@ import numpy as np
 
 
 class Job:
-    """A capture that was asked for."""
+    """A requested capture."""
 
 
 class Metadata(Job):
-    """What the camera says of a frame was asked for."""
+    """Whether the metadata of a frame were requested."""
 
 
 class Picamera2:
@@ -28,12 +28,12 @@ class Picamera2:
     open_now: ClassVar[int] = 0
     stride: ClassVar[int] = 64
     picture: ClassVar[str] = "alive"
-    """How frames look: alive (no two are the same), frozen, or black as in the dark."""
+    """Frames: alive (no two are the same), frozen, or black."""
 
     moves: ClassVar[bool] = True
-    """Whether the lens can."""
+    """Whether the lens can focus."""
     controls: ClassVar[dict[str, Any]] = {}
-    """What was last asked of the camera."""
+    """The controls that were set last."""
 
     @classmethod
     def reset(cls, frames: list[bool], cameras: int = 1, taken: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""A camera on the network: a page over HTTP as MJPEG, which can be switched off and on again."""
+"""A network camera: MJPEG over HTTP; it can be switched off and on again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.brokers.mosquitto import free_port
 
 
 class NetworkCamera:
-    """Sends the same picture thirty times a second to whoever asks for /video, with a login where one is wanted."""
+    """Sends the same picture thirty times a second at /video, with an optional login."""
 
     def __init__(self, pixels: Grey, login: str = "") -> None:
         """`login` is user:password."""
@@ -25,11 +25,11 @@ class NetworkCamera:
         self._off = threading.Event()
         self.url = f"http://127.0.0.1:{self._port}/video"
         self.frozen = False
-        """The connection stays, and nothing comes any more."""
+        """The connection stays open, but no more frames come."""
 
     @contextmanager
     def on(self) -> Iterator[None]:
-        """Switched on for as long as this lasts."""
+        """The camera is switched on inside this context."""
         camera = self
 
         class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""A camera on the network that speaks RTSP: GStreamer's own server, in a process of the system's Python, sends H.264.
+"""A network camera with RTSP: GStreamer's own server, in a process of the system's Python, sends H.264.
 
 Needs apt's python3-gi, gir1.2-gst-rtsp-server-1.0, gstreamer1.0-plugins-good and gstreamer1.0-plugins-ugly.
 """
@@ -50,7 +50,7 @@ GLib.MainLoop().run()
 
 
 def missing() -> str:
-    """Why there can be no such camera here; empty: there can."""
+    """What is missing on this machine for such a camera; empty: nothing."""
     needs = "gi.require_version('Gst', '1.0'); gi.require_version('GstRtspServer', '1.0')"
     needs += "; from gi.repository import Gst, GstRtspServer; Gst.init(None)"
     needs += "; assert all(map(Gst.ElementFactory.find, ['x264enc', 'rtph264pay', 'imagefreeze']))"
@@ -59,7 +59,7 @@ def missing() -> str:
 
 
 class RtspCamera:
-    """Sends the same picture ten times a second to whoever asks, with a login where one is wanted."""
+    """Sends the same picture ten times a second, with an optional login."""
 
     def __init__(self, folder: Path, pixels: Grey, user: str = "", password: str = "") -> None:
         self._picture = folder / "camera.png"
@@ -69,7 +69,7 @@ class RtspCamera:
 
     @contextmanager
     def on(self) -> Iterator[None]:
-        """Switched on for as long as this lasts."""
+        """The camera is switched on inside this context."""
         command = [PYTHON, "-c", _SERVER, str(self._picture), str(self._port), *self._login]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             try:

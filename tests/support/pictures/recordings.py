@@ -1,4 +1,4 @@
-"""Recordings of the simulated camera, as somebody would have made them: JPEGs with the times at which they were taken,
+"""Recordings of the simulated camera, as a person would have made them: JPEGs with the times at which they were taken,
 a clock that is not regular, frames that are missing, hours between two pictures.
 """
 
@@ -21,11 +21,11 @@ from tests.support.pictures.scenarios import EPOCH, FPS, REGION, SIZE, write
 
 HOUR = 3600.0
 JPEG = 85
-"""A camera's quality."""
+"""JPEG quality."""
 UNEVEN, LOST = 0.3, 0.15
-"""By what share of the time between two frames one comes early or late; the share of frames that are lost."""
+"""Jitter of a frame's time, as a share of the frame interval; share of lost frames."""
 LATE = 2.0
-"""Seconds beyond the settle time within which something is to be said: at least three frames must have been seen."""
+"""Seconds after the settle time within which a reading must be published: at least three frames are needed."""
 COMING = Conditions(hand=(150.0, 70.0))
 """A hand over the second half of the number."""
 OVER = Conditions(hand=(20.0, 20.0))
@@ -51,7 +51,7 @@ class Recorded:
 
 
 def times(scenario: Recorded, rng: np.random.Generator) -> Iterator[tuple[float, str, Conditions]]:
-    """When the frames of a recording were taken, and what they show."""
+    """The times of a recording's frames, and what they show."""
     for (begins, text, conditions), (ends, *_) in zip(scenario.rows, scenario.rows[1:], strict=False):
         step, now = scenario.every.get(begins, 1 / FPS), begins
         while text is not None and now < ends - step / 2:
@@ -61,7 +61,7 @@ def times(scenario: Recorded, rng: np.random.Generator) -> Iterator[tuple[float,
 
 
 def record(scenario: Recorded, folder: Path, seed: int = 5) -> None:
-    """Write the pictures, each with its time as the time of its last change."""
+    """Writes the pictures; the modification time of each is the time of the frame."""
     scene, written = Scene(seed, "whiteboard", SIZE), ""
     for seq, (at, text, conditions) in enumerate(times(scenario, np.random.default_rng(seed))):
         if text != written:
@@ -73,7 +73,7 @@ def record(scenario: Recorded, folder: Path, seed: int = 5) -> None:
 
 
 def configuration(scenario: Recorded) -> str:
-    """What the daemon is told of the field."""
+    """The field's configuration."""
     keys: dict[str, object] = {"settle": "1s", **scenario.keys}
     lines = [f"{key} = {str(value).lower() if isinstance(value, bool) else repr(value)}" for key, value in keys.items()]
     return "\n".join(["[[field]]", 'name = "units"', f"region = {list(REGION)}", *lines, ""])

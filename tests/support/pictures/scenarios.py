@@ -1,4 +1,4 @@
-"""Scenarios as tables: what stands there from which second on, and what is to be said, when.
+"""Scenarios as tables: what is written from which second on, and what must be published, when.
 
 The clock is the table's: five frames a second, no waiting. At the opinion level a fake reader says what the table says;
 at the pixel level the table is written on the simulated camera's paper and the daemon's own stages read it.
@@ -29,8 +29,8 @@ REGION = (20.0, 30.0, 280.0, 90.0)
 SIZE = (320, 160)
 
 Words = str | Status | Sequence[tuple[str, float]] | dict[str, str]
-"""What one frame says: a text (said with 0.95), "" for no digits, a status of the quality gate, or candidates.
-By field, where there are several."""
+"""The content of one frame: a text (with confidence 0.95), "" for no digits, a status of the quality gate, or
+candidates. By field if there are several."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,10 @@ class Scenario:
     said: Sequence[str]
     keys: Mapping[str, object] = field(default_factory=dict)
     still: bool = False
-    """The paper looks the same in all frames of a row: one view. Otherwise every frame is a view of its own."""
+    """All frames of a row have the same pixels: one view. Otherwise each frame is a view of its own."""
     fields: Sequence[str] = ("units",)
     perturbed: Callable[[str], str] | None = None
-    """What perturbed views of a text are read as; None: as the text."""
+    """The text that is read from perturbed views; None: the same text."""
 
 
 def numbers(words: Words) -> list[Number]:
@@ -61,7 +61,7 @@ def rows_at(rows: Sequence[tuple[float, Words]], time: float) -> Words:
 
 
 def play(scenario: Scenario) -> list[str]:
-    """What the voter says of a scenario, told as the table tells it."""
+    """What the voter publishes in a scenario, in the form of the table."""
     options = [FieldOptions(name, (0, 0, 64, 32), **{"settle": 1.0, **scenario.keys}) for name in scenario.fields]  # type: ignore[arg-type]
     now: Words = ""
 
@@ -99,18 +99,18 @@ def tell(record: Record, mono: float, named: bool) -> Iterator[str]:
 # Pixels
 
 Trouble = Callable[[Grey, float], Grey]
-"""What happens to a picture, and how many seconds it has been happening."""
+"""A disturbance of a picture, and for how many seconds it has lasted."""
 
 
 @dataclass(frozen=True)
 class Filmed:
-    """One table on real pixels: (second, what is written, what is in the way)."""
+    """One table on real pixels: (second, what is written, disturbance)."""
 
     name: str
     rows: Sequence[tuple[float, str, Trouble | None]]
     until: float
     texts: Sequence[str]
-    """The texts that are said with status ok, in order, each once."""
+    """The texts published with status ok, in order, each once."""
     keys: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -141,19 +141,19 @@ def eyes() -> Reader:
 
 
 def write(scene: Scene, text: str) -> None:
-    """Wipe the field clean and write a text into it, always in the same hand."""
+    """Clears the field and writes a text into it, always by the same writer."""
     strokes = Writer(3).number(text, 44).strokes if text else ()
     home = np.array([60, 50], np.float32)
     scene.write((20, 30, 280, 90), [([stroke + home for stroke in strokes], 4.0, Pen(0.1, 0.05))] if text else [])
 
 
 def dark(picture: Grey, _: float) -> Grey:
-    """Night: no light but the sensor's own noise."""
+    """Night: only sensor noise."""
     return (picture // 40).astype(np.uint8)
 
 
 def glare(picture: Grey, seconds: float) -> Grey:
-    """A lamp's white spot that wanders across."""
+    """The reflection of a lamp moves across."""
     out = picture.copy()
     cv2.circle(out, (round(40 + 60 * seconds), 75), 30, (255,), -1)
     return out
@@ -172,7 +172,7 @@ def blurred(picture: Grey, _: float) -> Grey:
 
 
 def nudged(picture: Grey, _: float) -> Grey:
-    """The camera was pushed by some pixels."""
+    """The camera is moved by some pixels."""
     move = np.array([[1, 0, 5], [0, 1, -4]], np.float32)
     return np.asarray(cv2.warpAffine(picture, move, picture.shape[::-1], borderMode=cv2.BORDER_REPLICATE), np.uint8)
 

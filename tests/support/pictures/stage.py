@@ -1,4 +1,4 @@
-"""A page before the simulated camera on which a test writes what it wants, under conditions that it chooses."""
+"""A page of the simulated camera on which a test writes, with disturbances that it chooses."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from edge_daemon.sources.simulated.scene import Pen, Scene
 SIZE = (640, 480)
 FPS = 5.0
 REGION = (60.0, 180.0, 400.0, 110.0)
-"""Of the field on the stage, around what `write` writes by itself."""
+"""The field: a box around the place where `write` writes by default."""
 AT, HEIGHT = (120, 205), 60.0
 LOOKS = 10
-"""A field is undecided until it was looked at so often since it changed, as with a settle time of 2 s."""
+"""Frames for which a field is undecided after a change, as with a settle time of 2 s."""
 
 
 class Stage:
-    """Seen by `fields`, which are told of nothing but the pictures and of what is decided."""
+    """A page and the fields that look at it; they know only the pictures, and which fields are undecided."""
 
     def __init__(self, seed: int = 3, surface: str = "paper", region: Box | tuple[float, ...] = REGION) -> None:
         self.scene = Scene(seed, surface, SIZE)
@@ -34,7 +34,7 @@ class Stage:
     def write(
         self, text: str, at: tuple[int, int] = AT, height: float = HEIGHT, pen: Pen | None = None, thick: float = 0.07
     ) -> None:
-        """Wipe the middle of the page and write there; "" only wipes."""
+        """Clears the middle of the page and writes there; "" only clears."""
         written = Writer(7, self.seq).number(text, height)
         strokes = [stroke + np.array(at, np.float32) for stroke in written.strokes]
         self.scene.write((40, 160, 560, 150), [(strokes, thick * height, pen or self.pen)])
@@ -46,7 +46,7 @@ class Stage:
         return Frame(self.seq, 1e9 + self.seq / FPS, self.seq / FPS, pixels)
 
     def look(self, conditions: Conditions = CLEAR, step: int = 1) -> list[Patch]:
-        """What the fields cut out of that picture."""
+        """The patches that the fields cut out of that picture."""
         undecided = {"number"} if self._left > 0 else set()
         patches = self.fields.cut(self.frame(conditions, step), undecided)
         if patches:
@@ -54,6 +54,6 @@ class Stage:
         return patches
 
     def watch(self, seconds: float, conditions: Conditions = CLEAR, step: int = 1) -> list[Status]:
-        """The statuses of all patches of some time, a picture every `step` fifths of a second."""
+        """The statuses of all patches during some seconds, with a picture every `step` fifths of a second."""
         looks = [self.look(conditions, step) for _ in range(round(seconds * FPS / step))]
         return [patch.status for patches in looks for patch in patches]

@@ -20,14 +20,14 @@ SIZES = (1.0, 0.5, 0.35)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class FieldPicture:
     """What a field shows, and what is written there."""
 
     truth: str
     pixels: Grey
 
 
-def simulated(count: int, seed: int = 0) -> Iterator[Look]:
+def simulated(count: int, seed: int = 0) -> Iterator[FieldPicture]:
     """From pages of the simulated camera: a loose box around each number, sometimes far away."""
     rng, found = np.random.default_rng(seed), 0
     for page in range(count):
@@ -38,7 +38,7 @@ def simulated(count: int, seed: int = 0) -> Iterator[Look]:
                 if found == count:
                     return
                 found += 1
-                yield Look(truth.text, loosely(rng, picture, truth.box))
+                yield FieldPicture(truth.text, loosely(rng, picture, truth.box))
 
 
 def loosely(rng: Generator, picture: Grey, box: tuple[int, int, int, int]) -> Grey:
@@ -50,16 +50,16 @@ def loosely(rng: Generator, picture: Grey, box: tuple[int, int, int, int]) -> Gr
     return np.ascontiguousarray(small)
 
 
-def photographed(folder: Path) -> Iterator[Look]:
+def photographed(folder: Path) -> Iterator[FieldPicture]:
     """The pictures of the sets in `folder` that show one number alone."""
     for place in sorted(path.parent for path in folder.glob("*/truth.json")):
         for name, (_, numbers) in scores.truths(place).items():
             picture = cv2.imread(str(place / name), cv2.IMREAD_GRAYSCALE) if len(numbers) == 1 else None
             if picture is not None and picture.shape[1] > picture.shape[0]:
-                yield Look(numbers[0], np.asarray(picture, np.uint8))
+                yield FieldPicture(numbers[0], np.asarray(picture, np.uint8))
 
 
-def crops(folder: Path, count: int, seed: int = 0) -> Iterator[Look]:
+def crops(folder: Path, count: int, seed: int = 0) -> Iterator[FieldPicture]:
     """Single digits of the sets (*.npz: x, y) in `folder`, each as ink on paper; about as many of each set."""
     rng = np.random.default_rng(seed)
     files = sorted(folder.glob("*.npz"))
@@ -69,7 +69,7 @@ def crops(folder: Path, count: int, seed: int = 0) -> Iterator[Look]:
         if labels.dtype.kind not in "iu":
             continue  # signs, not digits
         for i in rng.permutation(np.flatnonzero(labels < 10))[: -(-count // len(files))]:
-            yield Look(str(int(labels[i])), on_paper(np.asarray(inks[i], np.uint8)))
+            yield FieldPicture(str(int(labels[i])), on_paper(np.asarray(inks[i], np.uint8)))
 
 
 def on_paper(crop: Grey) -> Grey:
