@@ -27,7 +27,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from edge_daemon.delivery import row_format as rows
+from edge_daemon.delivery import row_format
 from edge_daemon.delivery.delivered_log import DeliveredLog
 from edge_daemon.delivery.outbox_file import (
     ACCEPTED,
@@ -170,7 +170,7 @@ class Outbox:
             found = self._file.db.execute("SELECT body FROM accepted ORDER BY lane").fetchall()
         kept = []
         for (body,) in found:
-            row = rows.unpack(body)
+            row = row_format.unpack(body)
             with suppress(msgspec.ValidationError):  # another version wrote it
                 kept += [msgspec.json.decode(row.json, type=Reading)] if row else []
         return kept
@@ -225,7 +225,7 @@ class Outbox:
             return self._delivered_log.readings(from_seq, limit)
 
     def _settle(self, entries: Iterable[Entry]) -> None:
-        self._done |= {entry.seq: rows.lane_of(entry.record) for entry in entries}
+        self._done |= {entry.seq: row_format.lane_of(entry.record) for entry in entries}
         if len(self._done) >= _DONE_AT_MOST:
             self._flush()
 
@@ -256,7 +256,7 @@ class Outbox:
         self._seq += 1  # also if storing fails: a gap does no harm, a number given twice does
         synced = clock.is_synced()
         json = json_text.encode(record)
-        return Row(self._seq, self._file.epoch, self._now(), synced, rows.lane_of(record), json)
+        return Row(self._seq, self._file.epoch, self._now(), synced, row_format.lane_of(record), json)
 
     def _waiting(self, which: str, after: int, until: int, limit: int) -> list[Entry]:
         if after >= self._seq:
@@ -272,11 +272,11 @@ class Outbox:
         return found
 
     def _entry(self, seq: int, body: bytes) -> Entry | None:
-        row = rows.unpack(body)
+        row = row_format.unpack(body)
         if row is None or row.seq != seq:
             raise OutboxError(f"outbox {self._file.path}: row {seq} is damaged; the next start salvages the others")
         try:
-            record = rows.decode(row)
+            record = row_format.decode(row)
         except msgspec.ValidationError as error:
             log.error("outbox: record %d is dropped, as another version of the program wrote it: %s", seq, error)
             self._done[seq] = row.lane
