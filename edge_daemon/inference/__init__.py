@@ -1,6 +1,7 @@
-"""Runs networks: finds a TFLite interpreter or an Edge TPU, checks a model's files, classifies glyphs.
+"""Runs networks: finds the runtime library or an Edge TPU, checks a model's files, classifies glyphs.
 
-A manifest and glyphs come in, probabilities go out. Recognition, the model store and the tools use it.
+A manifest and glyphs come in, probabilities go out. Recognition, the model store and the tools use it. To add a runtime
+library, write an adapter with the interface in interpreter.py (tflite.py is one), and add a row to runtime.RUNTIMES.
 """
 
 __all__ = [

@@ -1,9 +1,10 @@
-"""One glyph's ink -> the two 28x28 pictures that the network knows. The ONE normaliser of training and daemon.
+"""Normalises one glyph's ink into two 28x28 pictures, the input of the digit network. Training and daemon both use
+this.
 
-Writers differ in pen, slant, size and proportion; digits do not. So all four are taken out before the network
-looks: ink of any size and pen becomes an upright figure of about 20x20 px, drawn with a pen of about 2.5 px, its
-centre of mass in the middle. A network trained on one kind of ink then reads the others. What that takes away is at
-times what tells a fat 1 from a blob; so the network sees the ink beside it as it is, only of standard size.
+Writers differ in pen, slant, size and proportion. All four are removed before the network: ink of any size and pen
+becomes an upright figure of about 20x20 px, with strokes of about 2.5 px and its centre of mass in the middle. A
+network trained on one kind of ink then reads other kinds. Sometimes the removed part is what distinguishes a thick 1
+from a blob; so a second picture shows the ink as it is, only scaled.
 """
 
 from __future__ import annotations
@@ -21,31 +22,31 @@ if TYPE_CHECKING:
     from cv2.typing import MatLike
 
 VERSION = 3
-"""Goes up whenever the output changes: a model only works with the version it was trained with."""
+"""Increases whenever the output changes: a model works only with the version that it was trained with."""
 SIDE = 28
-"""Width and height of the result in px."""
+"""Width and height of the result, px."""
 VIEWS = 2
-"""Channels of the result: the figure with all that writers differ in taken out; the ink as it is."""
+"""Channels of the result: the normalised figure, and the ink as it is."""
 
-_INK = 0.3  # of the darkest: less is paper
-_CRUMB = 0.08  # of the largest component's area: less is dirt or a bit of a neighbour
-_WORK = 56  # longer side in px at which the ink is looked at
-_FINE = 2  # the figure is drawn this much finer than the result
+_INK = 0.3  # share of the darkest ink: less is paper
+_CRUMB = 0.08  # share of the largest component's area: less is dirt or part of a neighbour
+_WORK = 56  # longer side of the ink while it is processed, px
+_FINE = 2  # the figure is drawn this many times larger than the result
 _FIT = 20.0  # longer side of the figure in the result, px
 _PEN = 2.5  # stroke width in the result, px
-_SHEAR = 0.7  # the strongest slant that is set upright (35 degrees)
-_WIDEN = 3.0  # the most that the short side is stretched
-_HAIR = 2.5  # work px: a thinner pen could slip between the pixels of the fine picture
-_FAT = 0.4  # of the longer side: what is thicker than this is a blob, not a stroke
-_GAP = np.ones((5, 5), np.uint8)  # strokes broken by less than this, at work size, are one piece
+_SHEAR = 0.7  # the strongest slant that is removed (35 degrees)
+_WIDEN = 3.0  # the short side is stretched at most this many times
+_HAIR = 2.5  # work px: a thinner stroke could vanish between the pixels of the fine picture
+_FAT = 0.4  # share of the longer side: a thicker stroke is a blob
+_GAP = np.ones((5, 5), np.uint8)  # gaps in strokes smaller than this, at work size, are closed
 _RIM = np.ones((3, 3), np.uint8)
 _NEAR = np.ones((5, 5), np.uint8)
 
 
 def normalise(ink: Grey) -> Grey:
-    """One glyph's ink, (h, w) uint8 of any size, 0 = paper, 255 = darkest ink -> (28, 28, VIEWS) uint8, alike.
+    """One glyph's ink (h, w) uint8 of any size, 0 = paper, 255 = darkest ink -> (28, 28, VIEWS) uint8, 0 = paper.
 
-    No ink gives all-zero pictures. Pure; a margin of paper, the ink's darkness and the size hardly matter.
+    Without ink the pictures are all zero. The margin of paper, the darkness of the ink and its size hardly matter.
     """
     cleaned = _clean(_fit(ink))
     if cleaned is None:
@@ -62,7 +63,7 @@ def normalise(ink: Grey) -> Grey:
 
 
 def _fit(ink: Grey) -> MatLike:
-    """The inked part, its longer side _WORK px, its darkest 255, with a border of 2 px of paper."""
+    """The part with ink, its longer side _WORK px, its darkest pixel 255, with a border of 2 px of paper."""
     peak = float(ink.max(initial=0))
     if peak == 0:
         return np.zeros((5, 5), np.uint8)
@@ -71,12 +72,12 @@ def _fit(ink: Grey) -> MatLike:
     size = max(1, round(w * scale)), max(1, round(h * scale))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     small = cv2.resize(ink[y : y + h, x : x + w], size, interpolation=how)
-    darkest = max(1, int(small.max()))  # hairlines have paled
+    darkest = max(1, int(small.max()))  # thin lines have become paler
     return cv2.copyMakeBorder(cv2.convertScaleAbs(small, alpha=255 / darkest), 2, 2, 2, 2, cv2.BORDER_CONSTANT)
 
 
 def _clean(grey: MatLike) -> tuple[MatLike, MatLike, bool] | None:
-    """(grey, mask, is it one piece) without crumbs, or None where there is no ink."""
+    """(grey, mask, whether it is one piece) without crumbs; None where there is no ink."""
     mask = cv2.threshold(grey, 255 * _INK, 255, cv2.THRESH_BINARY)[1]
     joined = cv2.dilate(mask, _GAP)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8, ltype=cv2.CV_16U)
@@ -91,7 +92,7 @@ def _clean(grey: MatLike) -> tuple[MatLike, MatLike, bool] | None:
 
 
 def as_it_is(ink: Grey, height: int, width: int) -> Grey:
-    """One glyph's ink in a picture of any size, cleaned and centred, for networks that know nothing of ours."""
+    """One glyph's ink cleaned and centred in a picture of any size, for foreign networks."""
     cleaned = _clean(_fit(ink))
     if cleaned is None:
         return np.zeros((height, width), np.uint8)
@@ -99,8 +100,7 @@ def as_it_is(ink: Grey, height: int, width: int) -> Grey:
 
 
 def _as_it_is(grey: MatLike, height: int = SIDE, width: int = SIDE) -> MatLike:
-    """The ink in the middle of a picture, its longer side _FIT of SIDE px, its mass about the middle: MNIST's
-    customary way."""
+    """The ink with its longer side _FIT of SIDE px, its centre of mass in the middle of the picture, as in MNIST."""
     tall, wide = (side - 4 for side in grey.shape)  # without the border
     scale = _FIT / _WORK if height == width == SIDE else _FIT / SIDE * min(height / tall, width / wide)
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
@@ -114,10 +114,10 @@ def _as_it_is(grey: MatLike, height: int = SIDE, width: int = SIDE) -> MatLike:
 
 
 def _placement(mask: MatLike, pen: float, *, upright: bool) -> NDArray[np.float64]:
-    """(2, 3) affine map from the work picture to the fine one: upright, of standard size, its mass in the middle.
+    """The affine map (2, 3) from the work picture to the fine one: upright, of standard size, centred by mass.
 
-    Slant by moments (MNIST's customary deskew); sizes are those of the stroke's centre line, so that a fat pen and
-    a thin one end in the same place; the short side is stretched as in Liu et al., 2003 (aspect ratio adaptive
+    Slant is measured by moments, as is usual for MNIST. Sizes are those of the centre line of strokes, so that thick
+    and thin pens give the same figure. The short side is stretched as in Liu et al., 2003 (aspect ratio adaptive
     normalisation: short = long * sqrt(sin(pi/2 * aspect))).
     """
     moments = cv2.moments(mask, binaryImage=True)
@@ -138,9 +138,10 @@ def _placement(mask: MatLike, pen: float, *, upright: bool) -> NDArray[np.float6
 
 
 def _stretch(short: float, pen: float) -> float:
-    """How much to widen the short side of a centre line: `short` px in the result, the long side being full.
+    """The factor by which to stretch the short side of a centre line, which has `short` px in the result.
 
-    Less where the short side is mostly pen, which would be stretched with it: a fat or wobbly 1 must stay a 1.
+    It is smaller where the short side is mostly the width of the pen, which would be stretched, too: a thick or wavy 1
+    must stay a 1.
     """
     wanted = _FIT * math.sqrt(math.sin(math.pi / 2 * min(1.0, (short + _PEN) / _FIT))) - _PEN
     full = min(wanted / max(short, 1e-6), _WIDEN)
@@ -148,18 +149,18 @@ def _stretch(short: float, pen: float) -> float:
 
 
 def _pen(depth: MatLike, area: float) -> float:
-    """Stroke width: a bar's mean distance to its edge is a quarter of its width. `depth` counts from 1."""
+    """Stroke width in px: a bar's mean distance to its edge is a quarter of its width. `depth` begins at 1."""
     return max(1.0, 4 * (float(cv2.sumElems(depth)[0]) / area - 0.5))
 
 
 def _even_strokes(fine: MatLike) -> Grey:
-    """The same figure with strokes of _PEN px (_PEN * _FINE here): a level set of the distance to the edge.
+    """The same figure with strokes of _PEN px (here _PEN * _FINE): a level set of the distance to the edge.
 
-    Thick strokes are thinned half by what the whole figure has too much and half by what each place has, so that
-    the thin stroke of a broad nib or a serif font outlives the thick one; thin strokes are all fattened alike.
+    Thick strokes are thinned half by the excess of the whole figure and half by that of each place, so that the thin
+    strokes of a broad nib or a serif font remain; thin strokes are all thickened by the same amount.
     """
     mask = cv2.threshold(fine, 255 * _INK, 255, cv2.THRESH_BINARY)[1]
-    mask[0] = 0  # ink from edge to edge would have no distance to anything
+    mask[0] = 0  # ink that fills the picture would have no edge to measure from
     area = max(1, cv2.countNonZero(mask))
     want = _PEN * _FINE / 2
     inside = cv2.distanceTransform(mask, cv2.DIST_L2, 3)

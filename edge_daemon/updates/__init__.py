@@ -1,7 +1,7 @@
-"""Models by URL: published and signed on one machine, fetched and verified on another (The Update Framework).
+"""Models by URL: published and signed on one machine, downloaded and verified on another (The Update Framework).
 
-A repository's URL comes in, a version in the model store goes out. The daemon, the command line and the checks use
-it.
+The URL of a signed folder comes in, a version in the model store goes out. The daemon, the command line and the checks
+use it.
 """
 
 __all__ = [
