@@ -37,7 +37,8 @@ def shrink(picture: Grey, side: int) -> Grey:
 def half_size(picture: Grey) -> Grey:
     """The picture at half its size; each pixel is the mean of four."""
     height, width = picture.shape
-    return np.asarray(cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.uint8)
+    size = max(1, width // 2), max(1, height // 2)
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def rotate_clockwise(picture: Grey, rotation: Rotation) -> Grey:

@@ -17,7 +17,7 @@ from edge_daemon.fields.monitor import FieldMonitor
 from edge_daemon.fields.perspective import Point as Point
 from edge_daemon.fields.registration import ShiftTracker
 from edge_daemon.geometry import bounding_box
-from edge_daemon.images import half_size
+from edge_daemon.images import MIN_HEIGHT, half_size
 
 # \Z, not $: that would let a line break pass at the end, and names become topics
 Name = Annotated[
@@ -64,8 +64,11 @@ class FieldExtractor:
     def cut(self, frame: Frame, undecided: Collection[str]) -> list[Patch]:
         """A patch for each field that has changed, is `undecided`, or was not cut out for MAX_AGE seconds.
 
-        In the order of the configuration. A patch whose status is not OK must not be read.
+        In the order of the configuration. A patch whose status is not OK must not be read. A frame lower than any digit
+        is passed on as it is: nothing in it is measured, and nothing will be read.
         """
+        if min(frame.pixels.shape) < MIN_HEIGHT:
+            return [Patch(monitor.name, frame, frame.pixels, np.eye(3)) for monitor in self._monitors]
         due = [monitor for monitor in self._monitors if monitor.is_due(frame)]
         wanted = [monitor for monitor in self._monitors if monitor.is_undecided(undecided)]
         for monitor in self._monitors:

@@ -143,8 +143,9 @@ def threshold(ink: Grey) -> Grey:
     sample = ink[::3, ::3]
     tile = max(8, max(sample.shape) // 24)
     down, across = max(1, sample.shape[0] // tile), max(1, sample.shape[1] // tile)
-    tiles = sample[: down * tile, : across * tile] if min(sample.shape) >= tile else sample
-    blocks = tiles.reshape(down, -1, across, tiles.shape[1] // across).swapaxes(1, 2).reshape(down, across, -1)
+    high, wide = (tile, tile) if min(sample.shape) >= tile else (sample.shape[0] // down, sample.shape[1] // across)
+    tiles = sample[: down * high, : across * wide].reshape(down, high, across, wide)
+    blocks = tiles.swapaxes(1, 2).reshape(down, across, -1)
     ranks = (blocks.shape[2] - 1) // 4, (blocks.shape[2] - 1) // 20
     level, bottom = np.moveaxis(np.partition(blocks, ranks, axis=2)[:, :, ranks].astype(np.float32), 2, 0)
     grain = np.maximum(level - bottom, 1.0)  # about one standard deviation

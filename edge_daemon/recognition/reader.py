@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import Classifier, Digit, Grey, Number, Patch
 from edge_daemon.geometry import bounding_box
-from edge_daemon.images import rotate_left, shrink
+from edge_daemon.images import MIN_HEIGHT, rotate_left, shrink
 from edge_daemon.inference import classifier as classifiers
 from edge_daemon.inference import digits as digit_network
 from edge_daemon.inference.edgetpu import EdgeTpu
@@ -64,7 +64,9 @@ class Reader:
         return replace(self, orientation=Orientation(self.orientation.check_every))
 
     def read(self, patch: Patch) -> list[Number]:
-        """The numbers of a patch in reading order, boxes in pixels of the patch."""
+        """The numbers of a patch in reading order, boxes in pixels of the patch; none in one lower than any digit."""
+        if min(patch.pixels.shape) < MIN_HEIGHT:
+            return []
         line = self._read_as_line(patch, self.strips) if self.strips and is_one_line(patch) else None
         if line and line.confidence >= CONFIDENT:
             return [line]
