@@ -36,6 +36,7 @@ def main(bundle: str, clone: str = "") -> None:
             operation.takes_several_cameras,
             operation.gives_second_opinions,
             operation.runs_on_a_read_only_root,
+            upgrades.uses_a_model_of_its_own,
             upgrades.upgrades,
             upgrades.goes_back,
             upgrades.finishes_what_was_interrupted,

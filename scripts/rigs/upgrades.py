@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import shutil
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.rigs.machine import active, expect, main_pid, output, run, until
 from scripts.rigs.service import (
+    BASE,
     CONFIG,
     HOME,
     OPT,
@@ -24,16 +29,48 @@ from scripts.rigs.service import (
     tree,
 )
 
+MODEL = "9.0.0"
+"""The version of a model that is newer than any bundled one, so that an upgrade must leave it active."""
+
+
+def uses_a_model_of_its_own() -> None:
+    """A model that was activated by hand reads from the next start on."""
+    folder = HOME / "mine"
+    shutil.copytree(BASE / "models", folder)
+    for manifest in folder.glob("*.json"):
+        if manifest.name.startswith("digits-"):
+            manifest.write_text(re.sub(r'("version": ?)"[^"]*"', rf'\1"{MODEL}"', manifest.read_text(), count=1))
+        else:
+            manifest.unlink()
+    run("edge-daemon", "model", "activate", str(folder))
+    run("systemctl", "restart", UNIT)
+    until(lambda: f"digits@{MODEL}" in broker.last("edge_daemon/rig/info"), 30 * SLOW, "the daemon uses it")
+    readings_come()
+
+
+def kept_state() -> dict[str, Sequence[str]]:
+    """What an upgrade must keep: the identity of the outbox, and the hard samples."""
+    reading = json.loads(broker.readings()[-1])
+    device, epoch, _ = str(reading["id"]).split("/")
+    samples = sorted(path.name for path in (STATE / "samples").glob("*"))
+    return {"outbox": (device, epoch), "samples": samples}
+
 
 def upgrades() -> None:
-    """An upgrade restarts the running services; without --upgrade the installer only says how to upgrade."""
-    config = CONFIG.read_text()
+    """An upgrade restarts the running services and takes over their state; the installer asks for --upgrade."""
+    config, before = CONFIG.read_text(), kept_state()
     done = install(tree("next", "0.2.0"))
     expect(done.returncode == 0 and "--upgrade" in done.stderr and current() == "0.1.0", "nothing happens without it")
     expect(install(HOME / "next", "--upgrade").returncode == 0, "the upgrade succeeds")
     expect(current() == "0.2.0", "the new version is current")
     until(lambda: '"0.2.0"' in broker.last("edge_daemon/rig/info"), 20 * SLOW, "the daemon says so")
     expect(CONFIG.read_text() == config, "the configuration has not changed")
+    readings_come()
+    after = kept_state()
+    expect(after["outbox"] == before["outbox"], f"the outbox goes on; before {before}, after {after}")
+    expect(set(before["samples"]) <= set(after["samples"]), "the hard samples are kept")
+    expect(f"digits@{MODEL}" in broker.last("edge_daemon/rig/info"), "the activated model is used")
+    nothing_is_lost()
     expect(active(f"{UNIT}@second"), "the second camera runs too")
 
 
