@@ -261,7 +261,7 @@ def test_killed_at_every_step_the_old_or_the_new_model_is_active(store: Store, t
 def test_a_hostile_model_only_kills_the_child(tmp_path: Path) -> None:
     """A job that segfaults, one that hangs and one that eats memory each end in a sentence; this process goes on."""
     manifest = tmp_path / "digits-9.json"
-    for job, told in (("segfault", "SIGSEGV"), ("hang", "was not done"), ("eat", "exit code")):
+    for job, told in (("segfault", "SIGSEGV"), ("hang", "was not finished"), ("eat", "exit code")):
         with pytest.raises(ModelError, match=told):
             acceptance.in_child(manifest.name, partial(call, f"tests.support.hostile_code:{job}", seconds=3.0))
 
