@@ -9,6 +9,7 @@ from edge_daemon.check import broker, camera, machine, model, opinion, runtime, 
 from edge_daemon.check.finding import Finding, Found, Level
 from edge_daemon.config.schema import Config, load
 from edge_daemon.errors import ConfigError, EdgeDaemonError
+from edge_daemon.system.urls import hide_path
 
 __all__ = ["SECTIONS", "Finding", "Level", "checks"]
 
@@ -38,7 +39,7 @@ def _config(config: Config) -> Iterator[Found]:
     read = f"{len(config.fields)} fields" if config.fields else "the whole frame"
     yield (
         Level.OK,
-        f"device {config.device} reads {read} from {config.camera.kind} and publishes to {config.mqtt.url}",
+        f"device {config.device} reads {read} from {config.camera.kind} and publishes to {hide_path(config.mqtt.url)}",
     )
 
 

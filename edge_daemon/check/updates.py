@@ -11,6 +11,7 @@ from edge_daemon.check.finding import Found, Level
 from edge_daemon.config.schema import Config
 from edge_daemon.errors import UpdateError
 from edge_daemon.system.folders import state_folder
+from edge_daemon.system.urls import hide_path
 from edge_daemon.updates.client import UpdateClient
 from edge_daemon.updates.install import load_state, verification_time
 
@@ -26,4 +27,4 @@ def check(config: Config) -> Iterator[Found]:
         except UpdateError as error:
             yield Level.WARN, str(error), "Until that is corrected no newer model is installed."
             return
-    yield Level.OK, f"{config.updates.url} offers {facts.name}@{facts.version}, and its signatures are valid"
+    yield Level.OK, f"{hide_path(config.updates.url)} offers {facts.name}@{facts.version}, and its signatures are valid"

@@ -21,6 +21,7 @@ import msgspec
 from edge_daemon.config.toml_lines import Place, find_error, places
 from edge_daemon.errors import ConfigError
 from edge_daemon.system.units import Quantity
+from edge_daemon.system.urls import hide_path, hide_paths
 
 T = TypeVar("T")
 Table = dict[str, Any]
@@ -34,7 +35,7 @@ SHOWN_TEXT = 60
 """Characters of a value that a problem shows."""
 CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 LOGIN = re.compile(r".*@", re.DOTALL)
-"""A login in a URL, which is never shown."""
+"""A login, which is never shown."""
 
 
 class Document:
@@ -199,13 +200,13 @@ def one_of(choices: Iterable[object]) -> str:
 
 
 def show(value: object) -> str:
-    """A value as TOML writes it, shortened, without a login in a URL."""
+    """A value as TOML writes it, shortened; of a URL only its host, and no login."""
     if isinstance(value, dict):
         return "a table"
     if isinstance(value, list) and value and isinstance(value[0], dict):
         return "a list of tables"
     if isinstance(value, str):
-        value = LOGIN.sub("...@", value)
+        value = LOGIN.sub("...@", hide_paths(value))
     if isinstance(value, (str, bool, list, tuple)):
         text = json.dumps(value, ensure_ascii=False, default=str)
     else:
@@ -214,8 +215,10 @@ def show(value: object) -> str:
 
 
 def _shown(key: str, value: object) -> str:
-    """As `show`, but not for keys where a person may have put the secret itself."""
-    return "something else (not repeated here)" if "password" in key else show(value)
+    """As `show`, but without a secret that a person may have put there."""
+    if "password" in key:
+        return "something else (not repeated here)"
+    return show(hide_path(value) if key == "url" and isinstance(value, str) else value)
 
 
 def _unknown_key(key: str, known: Iterable[str], homes: Mapping[str, str]) -> str:

@@ -51,7 +51,7 @@ def _url(url: str) -> None:
     try:
         address.parse_url(url)
     except ConfigError:
-        raise ValueError('expected "mqtt://HOST:PORT", or "mqtts://HOST:PORT" for TLS') from None
+        raise ValueError('expected "mqtt://HOST:PORT", or "mqtts://HOST:PORT" for TLS, and nothing after it') from None
 
 
 def _folder_url(url: str) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from edge_daemon.errors import ConfigError
 from edge_daemon.system.credentials import find_credential, read_password
+from edge_daemon.system.urls import hide_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +74,21 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 def parse_url(url: str) -> tuple[str, int, bool]:
     """Host, port, and whether TLS is used. Raises ConfigError."""
+    shown = hide_path(url)
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ConfigError(f"[mqtt] url {url!r}: {error}") from None
+    except ValueError:  # its text repeats a part of the URL
+        raise ConfigError(f"[mqtt] url {shown}: write mqtt://host:port or mqtts://host:port") from None
     if "@" in parts.netloc:
         raise ConfigError("[mqtt] url: put the login into `username` and `password_file`, not into the url")
-    if parts.scheme not in ("mqtt", "mqtts") or not host or parts.path.strip("/"):
-        raise ConfigError(f"[mqtt] url {url!r}: write mqtt://host:port or mqtts://host:port")
+    if parts.scheme not in ("mqtt", "mqtts") or not host or parts.path.strip("/") or "?" in url or "#" in url:
+        raise ConfigError(f"[mqtt] url {shown}: write mqtt://host:port or mqtts://host:port")
     tls = parts.scheme == "mqtts"
     try:
         host.encode("idna")  # as the lookup does
     except UnicodeError as error:
-        raise ConfigError(f"[mqtt] url {url!r}: {error}") from None
+        raise ConfigError(f"[mqtt] url {shown}: {error}") from None
     return host, port or (8883 if tls else 1883), tls
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
@@ -19,9 +20,12 @@ from edge_daemon.sources.frame_rate import FrameRate
 from edge_daemon.sources.grabber import Capture, grab_frames
 from edge_daemon.sources.opencv import open_capture
 from edge_daemon.system.credentials import read_password
+from edge_daemon.system.urls import hide_path
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
 """Schemes of the urls that are accepted."""
+PLACEHOLDER = re.compile(r"\{(username|password)\}")
+"""Stands in the path or query of a url for the login, of a camera that takes it only there."""
 TIMEOUT = 10.0
 """Seconds without an answer or data after which the connection counts as lost."""
 STALL = 3 * TIMEOUT
@@ -33,7 +37,8 @@ class StreamOptions:
     """[camera] with source = "stream"."""
 
     url: Annotated[str, Meta(min_length=1)]
-    """rtsp://host/path, or http://host/path of an MJPEG stream; without user name and password."""
+    """rtsp://host/path, or http://host/path of an MJPEG stream; without user name and password. For a camera that wants
+    them in the path or query: {username} and {password} there."""
     username: str = ""
     """Empty: no login."""
     password_file: str = ""
@@ -69,7 +74,7 @@ class StreamCamera:
         capture = open_capture(self._address(), cv2.CAP_FFMPEG, timeouts)
         if not capture.isOpened():
             raise CameraError(
-                f"{self._options.url} cannot be opened: is the camera on? Are the path and the login right?"
+                f"{hide_path(self._options.url)} cannot be opened: is the camera on? Are the path and the login right?"
             )
         return capture  # type: ignore[return-value]
 
@@ -78,15 +83,19 @@ class StreamCamera:
 
     def _address(self) -> str:
         """The url with the login, only for the library; never log it."""
-        if not self._options.username:
-            return self._options.url
+        url = self._options.url
+        in_path = PLACEHOLDER.search(url)
+        if not self._options.username and not in_path:
+            return url
         try:
             password = read_password(self._options.password_file) if self._options.password_file else ""
         except ConfigError as error:
             raise CameraError(str(error).replace("[mqtt]", "[camera]")) from None
-        parts = urlsplit(self._options.url)
-        login = f"{quote(self._options.username, safe='')}:{quote(password, safe='')}@"
-        return urlunsplit(parts._replace(netloc=login + parts.netloc))
+        name, secret = quote(self._options.username, safe=""), quote(password, safe="")
+        if in_path:
+            return PLACEHOLDER.sub(lambda found: name if found[0] == "{username}" else secret, url)
+        parts = urlsplit(url)
+        return urlunsplit(parts._replace(netloc=f"{name}:{secret}@{parts.netloc}"))
 
 
 def check(url: str) -> None:

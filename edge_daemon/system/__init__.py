@@ -17,4 +17,5 @@ __all__ = [
     "machine",
     "systemd",
     "units",
+    "urls",
 ]

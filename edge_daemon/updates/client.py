@@ -26,6 +26,7 @@ from edge_daemon.errors import DistrustError, ModelError, UpdateError
 from edge_daemon.inference.manifest import LARGEST_MODEL, Manifest, decode
 from edge_daemon.system import atomic
 from edge_daemon.system.units import Duration
+from edge_daemon.system.urls import hide_path, hide_paths
 
 if TYPE_CHECKING:
     from tuf.ngclient import Updater
@@ -99,6 +100,7 @@ class UpdateClient:
             raise UpdateError(f"updates need more packages ({error}): pip install 'edge-daemon[updates]'") from error
         self.time = time
         self._folder, self._url, self._limits = folder, options.url.rstrip("/"), limits or Limits()
+        self._host = hide_path(options.url)
         (folder / "metadata").mkdir(exist_ok=True)
         for stray in [*(folder / "metadata").glob("tmp*"), *folder.rglob("*.part")]:  # of a run that was killed
             stray.unlink()
@@ -162,7 +164,7 @@ class UpdateClient:
         found = self._tuf.get_targetinfo(path)
         if found is None or found.length > most:
             wrong = f"has {found.length} bytes, not {most}" if found else "is not signed"
-            raise UpdateError(f"{self._url}: {path} {wrong}; publish the model again")
+            raise UpdateError(f"{self._host}: {path} {wrong}; publish the model again")
         here = folder / path
         if not self._tuf.find_cached_target(found, str(here)):
             self._tuf.download_target(found, str(here))
@@ -179,22 +181,22 @@ class UpdateClient:
                 yield
         except tuf.DownloadHTTPError as error:
             what = "is it the folder that `edge-daemon model publish` made?" if error.status_code < 500 else "try later"
-            raise UpdateError(f"{self._url}: the server answers {error.status_code}; {what}") from error
+            raise UpdateError(f"{self._host}: the server answers {error.status_code}; {what}") from error
         except tuf.DownloadLengthMismatchError as error:
-            raise UpdateError(f"{self._url}: {error}; more comes than was signed, nothing of it is used") from error
+            raise UpdateError(f"{self._host}: {error}; more comes than was signed, nothing of it is used") from error
         except (tuf.DownloadError, HTTPError) as error:
-            raise UpdateError(f"{self._url}: {_reason(error)}; the next check tries again") from error
+            raise UpdateError(f"{self._host}: {_reason(error)}; the next check tries again") from error
         except tuf.ExpiredMetadataError as error:
             raise DistrustError(
-                f"{self._url}: {error}, at {self.time:%Y-%m-%d %H:%M} UTC by this device's clock. Whoever publishes has"
-                " to run `edge-daemon model publish` again, or somebody serves an old copy"
+                f"{self._host}: {error}, at {self.time:%Y-%m-%d %H:%M} UTC by this device's clock. Whoever publishes"
+                " has to run `edge-daemon model publish` again, or somebody serves an old copy"
             ) from error
         except tuf.BadVersionNumberError as error:
-            raise DistrustError(f"{self._url}: older than what was served before ({error}); not accepted") from error
+            raise DistrustError(f"{self._host}: older than what was served before ({error}); not accepted") from error
         except tuf.UnsignedMetadataError as error:
-            raise DistrustError(f"{self._url}: not signed by the keys in root.json ({error}); not accepted") from error
+            raise DistrustError(f"{self._host}: not signed by the keys in root.json ({error}); not accepted") from error
         except tuf.RepositoryError as error:
-            raise DistrustError(f"{self._url}: not what was signed ({error}); not accepted") from error
+            raise DistrustError(f"{self._host}: not what was signed ({error}); not accepted") from error
 
 
 def check_names(facts: Manifest) -> None:
@@ -242,9 +244,9 @@ def _reason(error: Exception) -> str:
     from urllib3.exceptions import HTTPError, NewConnectionError
 
     if isinstance(error, HTTPError):  # from the middle of a file: "Connection broken: IncompleteRead(...)"
-        return str(error.args[0])
+        return hide_paths(str(error.args[0]))
     reason = getattr(error.__cause__, "reason", None) or error.__cause__ or error
-    text = re.sub(r"HTTPS?Connection(Pool)?\(.*?\): ", "", str(reason))
+    text = re.sub(r"HTTPS?Connection(Pool)?\(.*?\): ", "", hide_paths(str(reason)))
     # to urllib3 a refused connection is a timeout, too
     slow = isinstance(error, SlowRetrievalError) and not isinstance(reason, NewConnectionError)
     return f"too slow: {text}" if slow else text

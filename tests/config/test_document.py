@@ -150,7 +150,7 @@ def test_text_that_is_not_toml_is_reported_where_the_error_began(text: str, expe
 
 def test_secrets_are_not_repeated() -> None:
     """Neither an unknown key's value nor a login inside a URL appears in a message."""
-    assert show("mqtt://me:p@ss/word@host") == '"...@host"'
+    assert show("mqtt://me:p@ss/word@host") == '"mqtt://..."'
     assert "hunter2" not in problems('[paint]\nname = "x"\npassword = "hunter2"\n')[0]
     assert "hunter2" not in problems('[paint]\nname = "x"\nkind = "mqtt://u:hunter2@host"\n')[0]
 

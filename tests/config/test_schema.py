@@ -167,7 +167,7 @@ WRONG = [
     ('[outbox]\nmax_age = "' + "9" * 900 + 'd"\n', '2: [outbox] max_age: expected a duration', "(903 char"),
     ('[outbox]\nmax_size = "64"\n', "2: [outbox] max_size: expected a size like", 'got "64"'),
     ('[outbox]\nmax_size = "' + "9" * 900 + 'GB"\n', "2: [outbox] max_size: expected a size", "(904 char"),
-    ('[updates]\nurl = "ftp://h/models"\n', '2: [updates] url: expected "https://HOST/FOLDER"', 'got "ftp://h/models"'),
+    ('[updates]\nurl = "ftp://h/models"\n', '2: [updates] url: expected "https://HOST/FOLDER"', 'got "ftp://h"'),
     ('[updates]\nurl = "https://"\n', '2: [updates] url: expected "https://HOST/FOLDER"', 'got "https://"'),
     ('[updates]\nevery = "5s"\n', '2: [updates] every: expected a duration like', 'got "5s"'),
     ('[model]\nlabels = "a"\n', "2: [model] labels: expected one of", "It belongs to [model.foreign]"),
@@ -237,6 +237,13 @@ def test_a_login_in_the_url_is_refused_and_not_repeated() -> None:
         [problem] = problems(f'[mqtt]\nurl = "{url}"\n')
         assert "username" in problem
         assert "hunt" not in problem
+
+
+@pytest.mark.parametrize("end", ["?pwd=hunter2", "#hunter2", "/hunter2"])
+def test_nothing_follows_the_address_of_the_broker(end: str) -> None:
+    """A secret may stand in a query or fragment, and the broker ignores both: they are refused, and not repeated."""
+    [problem] = problems(f'[mqtt]\nurl = "mqtt://host:1883{end}"\n')
+    assert problem.endswith('and nothing after it; got "mqtt://host:1883"')
 
 
 def test_password_files(tmp_path: Path) -> None:

@@ -44,8 +44,29 @@ def test_a_wrong_login_is_not_logged(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("guessed")
     with camera.on(), pytest.raises(CameraError) as caught:
         first(StreamOptions(camera.url, "dock", str(tmp_path / "password")))
-    assert camera.url in str(caught.value)
+    assert camera.url.removesuffix("/video") in str(caught.value)
+    assert "/video" not in str(caught.value)
     assert "guessed" not in str(caught.value)
+
+
+def test_a_login_in_the_path_or_query_is_not_logged() -> None:
+    """The error names scheme, host and port, and nothing else of the URL."""
+    camera = NetworkCamera(PAGE)
+    with pytest.raises(CameraError) as caught:
+        first(StreamOptions(f"{camera.url}/user=dock_password=s3cret?user=dock&pwd=s3cret"))
+    assert camera.url.removesuffix("video") not in str(caught.value)
+    assert "dock" not in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_camera_that_takes_the_login_only_in_the_query(tmp_path: Path) -> None:
+    """{username} and {password} in the URL are filled; the login is not sent in a header."""
+    camera = NetworkCamera(PAGE)
+    (tmp_path / "password").write_text("s3&cret\n")
+    options = StreamOptions(f"{camera.url}?user={{username}}&pwd={{password}}", "dock", str(tmp_path / "password"))
+    with camera.on():
+        first(options)
+    assert camera.asked == "/video?user=dock&pwd=s3%26cret"
 
 
 def test_a_camera_that_is_off_is_an_error() -> None:

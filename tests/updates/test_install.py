@@ -198,8 +198,9 @@ def test_a_file_that_was_spoilt_is_loaded_again(device: UpdatedDevice, web: WebS
 def test_nobody_there(device: UpdatedDevice, web: WebServer) -> None:
     """No server, no folder, no root file: a sentence, and the model that runs goes on."""
     device.options = UpdateOptions(f"{web.url}/elsewhere", device.options.root)
-    with pytest.raises(UpdateError, match=r"404.*model publish"):
+    with pytest.raises(UpdateError, match=r"404.*model publish") as missing:
         device.look()
+    assert "elsewhere" not in str(missing.value)  # of a URL only its host is shown: a secret may stand in the path
     device.options = UpdateOptions("http://127.0.0.1:1/", device.options.root)
     with pytest.raises(UpdateError, match=r"127\.0\.0\.1:1: Failed to establish .* refused; the next check"):
         device.look()

@@ -24,6 +24,8 @@ class NetworkCamera:
         self._port = free_port()
         self._off = threading.Event()
         self.url = f"http://127.0.0.1:{self._port}/video"
+        self.asked = ""
+        """The path and query of the last request."""
         self.frozen = False
         """The connection stays open, but no more frames come."""
 
@@ -34,6 +36,7 @@ class NetworkCamera:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                camera.asked = self.path
                 if camera._login and self.headers.get("Authorization") != camera._login:
                     self.send_response(401)
                     self.send_header("WWW-Authenticate", 'Basic realm="camera"')
