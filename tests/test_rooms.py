@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 import tomllib
@@ -66,7 +67,14 @@ def test_other_rooms_come_in_through_the_door() -> None:
             name = module.removeprefix(f"{room}.").split(".")[0]
             if name not in importlib.import_module(room).__all__:
                 wrong.append(f"{dotted(path)} imports {module}")
-    assert wrong == []
+    assert wrong == [], "add the module to `__all__` of its room, or import one that is there"
+
+
+def test_the_map_names_files_that_are_there() -> None:
+    """Each .py file that README.md of the package names exists in the package; <...> stands for a new one."""
+    named = set(re.findall(r"[\w/]+\.py", re.sub(r"\S*<\S+", "", (PACKAGE / "README.md").read_text())))
+    there = [f"/{path.relative_to(ROOT)}" for path in [*PACKAGE.rglob("*.py"), *ROOT.glob("tests/**/*.py")]]
+    assert {name for name in named if not any(path.endswith(f"/{name}") for path in there)} == set()
 
 
 def test_no_folder_is_crowded() -> None:

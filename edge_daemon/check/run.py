@@ -1,4 +1,7 @@
-"""Runs the checks, section by section. Each section is a module here; to add one: its module, and a row in SECTIONS."""
+"""Runs the checks, section by section. Each section is a module here.
+
+To add one: its module, a row in SECTIONS, and its name in cli/daemon.py.
+"""
 
 from __future__ import annotations
 

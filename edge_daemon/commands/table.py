@@ -1,4 +1,4 @@
-"""The MQTT commands: each is a function and a row in COMMANDS.
+"""The MQTT commands: each is a function and a row in COMMANDS, and a line in the help of `edge-daemon call`.
 
 A function gets the daemon's controls, and as keyword-only arguments what a request contains; their types are checked
 before it is called. It returns the data of the response, or a Deferred where that takes a few frames. It raises

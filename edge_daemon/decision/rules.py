@@ -2,7 +2,7 @@
 
 The configuration and its errors, the page's form, `explain`, hard samples and the test of default.toml all read
 FieldOptions. To add a rule: add its key to FieldOptions, with a Rule in the key's type, and describe it in
-default.toml.
+default.toml. The bounds of a key that may be None belong to the number: `Annotated[float, Meta(gt=0)] | None`.
 """
 
 from __future__ import annotations

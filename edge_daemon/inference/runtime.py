@@ -1,4 +1,7 @@
-"""Finds the library that runs networks. To add one: write an adapter (interpreter.py) and a row in RUNTIMES."""
+"""Finds the library that runs networks.
+
+To add one: write an adapter with the interface in interpreter.py, a row in RUNTIMES, and its name in options.py.
+"""
 
 from __future__ import annotations
 
