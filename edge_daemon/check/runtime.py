@@ -12,6 +12,7 @@ import numpy as np
 from edge_daemon.check.finding import Found, Level
 from edge_daemon.config.schema import Config
 from edge_daemon.inference.runtime import find_runtime
+from edge_daemon.system.child_process import child_environment
 
 LOAD_SECONDS = 30.0
 """Time limit for loading picamera2; a Pi Zero takes ten seconds."""
@@ -28,7 +29,7 @@ def _picamera2() -> Found:
     """Load picamera2 in a child process: versions that do not fit together can crash."""
     command = [sys.executable, "-c", "import picamera2, numpy; print(numpy.__version__)"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=LOAD_SECONDS)
+        done = subprocess.run(command, env=child_environment(), capture_output=True, text=True, timeout=LOAD_SECONDS)
     except subprocess.TimeoutExpired:
         return Level.FAIL, f"picamera2 does not load within {LOAD_SECONDS:.0f} s", "Restart the machine."
     if done.returncode == 0:

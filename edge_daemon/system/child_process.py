@@ -28,6 +28,11 @@ _TAIL = 2000
 _STATUS = Path("/proc/self/statm")
 
 
+def child_environment() -> dict[str, str]:
+    """The environment of a Python child: it imports what this process imports, and nothing from the current folder."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONSAFEPATH": "1"}
+
+
 class ChildProcess:
     """A function that runs in a child process."""
 
@@ -35,7 +40,7 @@ class ChildProcess:
         """Start it. `job` is "module:function"; the arguments are text; `seconds` is the time limit."""
         command = [sys.executable, "-m", "edge_daemon.system.child_process", job, *arguments]
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        self._process = subprocess.Popen(command, **pipes)  # type: ignore[call-overload]
+        self._process = subprocess.Popen(command, env=child_environment(), **pipes)  # type: ignore[call-overload]
         self._seconds = seconds
         self._deadline = time.monotonic() + seconds
 

@@ -27,6 +27,7 @@ from edge_daemon.errors import CommandError
 from edge_daemon.model_store.store import Store
 from edge_daemon.mqtt import messages
 from edge_daemon.mqtt.payloads import UpdatePayload
+from edge_daemon.system.child_process import child_environment
 from edge_daemon.updates.client import UpdateOptions
 from edge_daemon.updates.install import load_state
 
@@ -168,7 +169,9 @@ class UpdateScheduler(Listener):
         command = [sys.executable, "-m", "edge_daemon", "model", "update", "--json", *where, *more]
         command += [] if installs else ["--check"]
         try:
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, bufsize=0)
+            process = subprocess.Popen(
+                command, env=child_environment(), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, bufsize=0
+            )
         except OSError as error:  # no memory, no more processes: reading matters more
             self._finish(f"the update process cannot be started: {error.strerror}", failed=True)
             return

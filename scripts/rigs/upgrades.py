@@ -42,7 +42,7 @@ def uses_a_model_of_its_own() -> None:
             manifest.write_text(re.sub(r'("version": ?)"[^"]*"', rf'\1"{MODEL}"', manifest.read_text(), count=1))
         else:
             manifest.unlink()
-    run("edge-daemon", "model", "activate", str(folder))
+    run("env", "-C", "/", "edge-daemon", "model", "activate", str(folder))
     run("systemctl", "restart", UNIT)
     until(lambda: f"digits@{MODEL}" in broker.last("edge_daemon/rig/info"), 30 * SLOW, "the daemon uses it")
     readings_come()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -179,13 +180,14 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_picamera2_that_does_not_bear_our_numpy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What simplejpeg says beside numpy 2 is told as what it is, with the command that mends it."""
     (tmp_path / "picamera2.py").write_text('raise ValueError("numpy.dtype size changed, may indicate ...")')
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    without = list(sys.path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *without])
     [*_, finding] = found(tmp_path, "runtime", "")
     assert finding.level is Level.FAIL
     assert "numpy<2" in finding.remedy
     (tmp_path / "picamera2.py").write_text("")
     assert [f.level for f in found(tmp_path, "runtime", "")] == [Level.OK] * 3
-    monkeypatch.delenv("PYTHONPATH")
+    monkeypatch.setattr(sys, "path", without)
     assert "python3-picamera2" in found(tmp_path, "runtime", "")[-1].remedy
 
 
