@@ -132,7 +132,7 @@ def schema(name: str | None) -> None:
         for name, (topic, _) in PAYLOADS.items():
             say(f"{name:12}  edge_daemon/<device>/{topic}")
     elif name in PAYLOADS:
-        click.echo(json.dumps(find(name), indent=2))
+        say(json.dumps(find(name), indent=2))
     else:
         raise click.BadParameter(f"{name!r}: one of {', '.join(PAYLOADS)}", param_hint="NAME")
 

@@ -55,7 +55,7 @@ def print_config() -> None:
     \b
     edge-daemon config > my.toml
     """
-    click.echo(files("edge_daemon").joinpath("default.toml").read_text(encoding="utf-8"), nl=False)
+    say(files("edge_daemon").joinpath("default.toml").read_text(encoding="utf-8").removesuffix("\n"))
 
 
 @click.command()

@@ -25,7 +25,7 @@ MANY = 3
     "folder",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Also write the pictures there, with the numbers drawn in.",
+    help="Also write the pictures there, as DIR/NAME, with the numbers drawn in.",
 )
 @click.option("--model", metavar="PATH", default="bundled", help="A .tflite file or manifest (.json).")
 def read(paths: tuple[str, ...], as_json: bool, folder: Path | None, model: str) -> None:
@@ -41,16 +41,17 @@ def read(paths: tuple[str, ...], as_json: bool, folder: Path | None, model: str)
 
     accept_options(ModelOptions(model))
     reader = open_reader(ModelOptions(model), check_every=0.0)
-    failed = False
-    with _progress(expand(paths)) as found:
-        for result in (result for path in found for result in engine.read_file(path, reader)):
+    failed, found = False, expand(paths)
+    drawings = folder and engine.Annotations(folder, [path for path in found if isinstance(path, str)])
+    with _progress(found) as shown:
+        for result in (result for path in shown for result in engine.read_file(path, reader)):
             if isinstance(result, PictureError):
                 complain(result)
                 failed = True
                 continue
             say(engine.as_json(result) if as_json else engine.as_text(result))
-            if folder:
-                engine.save_annotated(result, folder)
+            if drawings:
+                drawings.save(result)
     sys.exit(EXIT_FAILED if failed else 0)
 
 

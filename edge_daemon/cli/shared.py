@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from edge_daemon.errors import ConfigError
+from edge_daemon.errors import ConfigError, EdgeDaemonError
 
 T = TypeVar("T")
 CLEAR_LINE = "\r\x1b[K"
@@ -38,9 +39,18 @@ sets_option = click.option(
 
 
 def say(line: str | dict[str, Any]) -> None:
-    """Print one line, at once, also into a pipe. A dict is printed as JSON."""
-    click.echo(line if isinstance(line, str) else json.dumps(line))
-    sys.stdout.flush()
+    """Print one line, at once, also into a pipe. A dict is printed as JSON.
+
+    Raises EdgeDaemonError where the output is a file on a full disk; a pipe that is closed is left to click.
+    """
+    try:
+        click.echo(line if isinstance(line, str) else json.dumps(line))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left over is not tried again at exit
+        raise EdgeDaemonError(f"the output cannot be written: {error.strerror}") from None
 
 
 def complain(problem: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from edge_daemon.domain import Candidate, Frame, Number
 from edge_daemon.errors import PictureError
 from edge_daemon.fields.extract import whole_frame
 from edge_daemon.recognition.reader import Reader
-from edge_daemon.sources.pictures import Picture, pictures
+from edge_daemon.sources.pictures import IMAGES, Picture, pictures
 from edge_daemon.tools.annotate import annotate
 
 
@@ -51,23 +52,49 @@ def as_text(result: PictureResult) -> str:
     return f"{result.picture.name}{frame}: {'  '.join(texts) or 'no numbers'}"
 
 
-def save_annotated(result: PictureResult, folder: Path) -> None:
-    """Write the picture with its numbers drawn in, into `folder`, under the same path as the original.
+class Annotations:
+    """A folder that takes each picture with its numbers drawn in, under the picture's own name.
 
-    Raises PictureError if that cannot be written, or would replace the original.
+    Of pictures from several folders that have the same name, the second is called NAME-2, and so on. A name without
+    the ending of an image gets ".png" as well.
     """
-    name, index = result.picture.name, result.picture.index
-    target = folder.joinpath(*(part for part in Path(name).parts if part not in ("/", "..")))
-    if index is not None:
-        target = target.with_name(f"{target.name}-{index:06d}.jpg")
-    if target.resolve() == Path(name).resolve():
-        raise PictureError(f"{folder}: {name} itself would be overwritten; name another folder")
-    drawn = cv2.imencode(target.suffix, annotate(result.picture.colour(), result.numbers))[1]
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(drawn.tobytes())
-    except OSError as error:
-        raise PictureError(f"{target}: cannot be written: {error.strerror}") from None
+
+    def __init__(self, folder: Path, originals: Iterable[str]) -> None:
+        """`originals` are all pictures that will be read: none of them is ever replaced."""
+        self._folder = folder
+        self._originals = {Path(name).resolve() for name in originals}
+        self._names: dict[str, str] = {}
+
+    def save(self, result: PictureResult) -> None:
+        """Write the picture. Raises PictureError if that cannot be done, or would replace an original."""
+        target = self._target(result.picture)
+        if target.resolve() in self._originals:
+            raise PictureError(f"{self._folder}: {target} itself would be overwritten; name another folder")
+        try:
+            drawn = cv2.imencode(target.suffix, annotate(result.picture.colour(), result.numbers))[1]
+            self._folder.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(drawn.tobytes())
+        except OSError as error:
+            raise PictureError(f"{target}: cannot be written: {error.strerror}") from None
+        except cv2.error:
+            raise PictureError(f"{target}: a picture of this size cannot be written in this format") from None
+
+    def _target(self, picture: Picture) -> Path:
+        name = self._names.get(picture.name)
+        if name is None:
+            name = self._names[picture.name] = self._free_name(picture)
+        return self._folder / (name if picture.index is None else f"{name}-{picture.index:06d}.jpg")
+
+    def _free_name(self, picture: Picture) -> str:
+        path = Path(picture.name)
+        is_known = picture.index is not None or path.suffix.lower() in IMAGES
+        wanted = path if is_known else path.with_name(f"{path.name}.png")
+        name, taken = wanted.name, set(self._names.values())
+        for number in count(2):
+            if name not in taken:
+                break
+            name = f"{wanted.stem}-{number}{wanted.suffix}"
+        return name
 
 
 def _number(number: Number) -> dict[str, Any]:

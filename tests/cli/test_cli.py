@@ -160,13 +160,55 @@ def test_a_name_that_is_no_text(sheet: Path) -> None:
         assert "2021" in done.stdout
 
 
-def test_annotate_never_replaces_the_picture_itself(sheet: Path) -> None:
-    """A folder in which the drawing would land on the original is refused, and the original is left alone."""
+def test_annotate_never_replaces_a_picture_that_was_given(sheet: Path) -> None:
+    """A folder in which a drawing would land on an original is refused, and the original is left alone."""
     before = sheet.read_bytes()
-    done = edge_daemon("read", "--annotate", "/", str(sheet))
+    (sheet.parent / "other").mkdir()
+    same_name = sheet.parent / "other" / sheet.name
+    same_name.write_bytes(before)
+    for given in ([sheet], [same_name, sheet]):
+        done = edge_daemon("read", "--annotate", str(sheet.parent), *map(str, given))
+        assert done.returncode == 1
+        assert "overwritten" in done.stderr
+        assert sheet.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["noext", "x.jfif", "scan.2026-11-30"])
+def test_annotate_a_picture_without_a_known_ending(sheet: Path, tmp_path: Path, name: str) -> None:
+    """The format is found in the content; what is drawn is a PNG beside no other name."""
+    cv2.imwrite(str(tmp_path / "x.jpg"), cv2.imread(str(sheet)))
+    (tmp_path / "x.jpg").rename(tmp_path / name)
+    done = edge_daemon("read", "--annotate", str(tmp_path / "out"), str(tmp_path / name))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{name}.png"]
+    assert cv2.imread(str(tmp_path / "out" / f"{name}.png")) is not None
+
+
+def test_annotate_standard_input(sheet: Path, tmp_path: Path) -> None:
+    """A picture from standard input, where that is a file, is drawn as stdin.png."""
+    command = [sys.executable, "-m", "edge_daemon", "read", "--annotate", str(tmp_path / "out"), "/dev/stdin"]
+    with sheet.open("rb") as picture:
+        done = subprocess.run(command, stdin=picture, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["stdin.png"]
+
+
+def test_annotate_numbers_pictures_with_the_same_name(sheet: Path, tmp_path: Path) -> None:
+    """DIR holds each picture under its own name, without the folders of the original; a second one is NAME-2."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / sheet.name).write_bytes(sheet.read_bytes())
+    edge_daemon("read", "--annotate", str(tmp_path / "out"), str(sheet), str(tmp_path / "other"))
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["sheet-2.png", "sheet.png"]
+
+
+@pytest.mark.parametrize("arguments", [["read"], ["read", "--json"], ["config"], ["schema"]])
+def test_output_to_a_full_disk_is_one_line(sheet: Path, arguments: list[str]) -> None:
+    """The reason, and exit code 1: no traceback."""
+    command = [sys.executable, "-m", "edge_daemon", *arguments, *([str(sheet)] if arguments[0] == "read" else [])]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
     assert done.returncode == 1
-    assert "overwritten" in done.stderr
-    assert sheet.read_bytes() == before
+    assert done.stderr == "the output cannot be written: No space left on device\n"
 
 
 def test_annotate_tells_a_folder_it_cannot_write(sheet: Path) -> None:
