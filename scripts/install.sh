@@ -15,6 +15,10 @@
 # Programs are in /opt/edge-daemon (each version in a folder of its own), the configuration in /etc/edge-daemon, the
 # service's data in /var/lib/edge-daemon.
 set -Eeuo pipefail
+umask 022 # with 077 the service could not read its own programs
+# Python must not import what lies in the folder from which this was called: anybody may have put it there
+unset CDPATH PYTHONPATH PYTHONHOME PYTHONSTARTUP
+export PYTHONSAFEPATH=1
 source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/install/steps.sh
 . "$source/scripts/install/steps.sh"
@@ -31,7 +35,7 @@ while [ $# -gt 0 ]; do
         --coral) coral=yes ;;
         --with) extras=${2:?"--with needs names: preview, updates, fast, separated by commas"} && shift ;;
         --dry-run) dry=yes ;;
-        --offline) bundle=${2:?"--offline needs a bundle made by scripts/bundle"} && shift ;;
+        --offline) bundle=${2:?"--offline needs a bundle made by scripts/bundle"} && bundle=$(realpath -m "$bundle") && shift ;;
         -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "$0" && exit ;;
         *) say "install.sh: unknown option $1; see install.sh --help" && exit 2 ;;
     esac
@@ -45,6 +49,7 @@ if [ ! "$dry" ] && [ "$(id -u)" != 0 ]; then
     say "install.sh: this needs root. Please run: sudo $0 ${given[*]}"
     exit 1
 fi
+cd /
 if [ "$bundle" ]; then
     from_bundle "$bundle" "${given[@]}"
 fi

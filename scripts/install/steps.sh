@@ -195,22 +195,23 @@ install_programs() {
     make_environment "$place"
     run cp -r "$source/systemd" "$place/systemd"
     run picamera2_still_works "$place"
+    run sync -f "$place" # a power cut must not leave a part of them with the file `complete`
     run touch "$place/complete"
     run rm -rf "$opt/build" "$opt/downloads"
 }
 
 make_environment() {
-    local place=$1 pip=("$1/bin/python" -m pip) from=() copy="$opt/build/edge_daemon" tools="$opt/build/tools" tool
+    local place=$1 pip=("$1/bin/python" -I -m pip) from=() copy="$opt/build/edge_daemon" tools="$opt/build/tools" tool
     run constrain
     run share_libraries "$place"
     if [ -d "$source/wheels" ]; then
-        run python3 -m venv --system-site-packages --without-pip "$place"
+        run python3 -I -m venv --system-site-packages --without-pip "$place"
         # unpacked: inside its wheel pip would be compiled again at every call
-        for tool in "$source"/wheels/{pip,setuptools}-*.whl; do run python3 -m zipfile -e "$tool" "$tools"; done
-        pip=(env "PYTHONPATH=$tools" "$place/bin/python" -m pip)
+        for tool in "$source"/wheels/{pip,setuptools}-*.whl; do run python3 -I -m zipfile -e "$tool" "$tools"; done
+        pip=(env "PYTHONPATH=$tools" "$place/bin/python" -P -m pip) # -I would ignore PYTHONPATH
         from=(--no-index --find-links "$source/wheels" --no-build-isolation)
     else
-        run python3 -m venv --system-site-packages "$place"
+        run python3 -I -m venv --system-site-packages "$place"
     fi
     run mkdir "$copy" # a build writes files, which do not belong into the source tree
     run cp -r "$source"/{edge_daemon,models,pyproject.toml,README.md,LICENSE} "$copy"

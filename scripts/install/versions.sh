@@ -11,6 +11,7 @@ switch_to() {
     run install -D -m 0644 -t "$units" "$opt/versions/$1"/systemd/*.service
     run install -D -m 0644 -t "$udev" "$opt/versions/$1/systemd/60-edge-daemon-coral.rules"
     run ln -sfn "versions/$1" "$opt/current.new"
+    run sync -f "$opt" # what the link points to is on the disk before the link
     run mv -T "$opt/current.new" "$opt/current"
     run ln -sfn "$opt/current/bin/edge-daemon" "$command"
     systemd_runs || return 0

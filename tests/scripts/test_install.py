@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,14 +14,15 @@ INSTALL = Path(__file__).parents[2] / "scripts/install.sh"
 
 
 def install(
-    tools: Path, *options: str, architecture: str = "arm64", python: str = "3.11"
+    tools: Path, *options: str, architecture: str = "arm64", python: str = "3.11", cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """install.sh on a machine of that architecture and Python, and without picamera2. Nothing is installed."""
     scripts = {
         "dpkg": f"echo {architecture}",
         "systemctl": "exit 1",
         "apt-get": "echo apt-get was called; exit 1",
-        "python3": f"""case $* in
+        "python3": f"""echo "$PWD $PYTHONSAFEPATH $(umask) $*" >> {tools}/python-calls
+        case $* in
             *import\\ picamera2* | *import\\ ensurepip*) exit 1 ;;
             *version_info*\\<*) exit {int(python == "3.9")} ;;
             *version_info*) echo {python} ;;
@@ -30,7 +32,7 @@ def install(
         (tools / name).write_text(f"#!/bin/sh\n{script}\n")
         (tools / name).chmod(0o755)
     env = {"PATH": f"{tools}:{os.environ['PATH']}"}
-    return subprocess.run([INSTALL, *options], env=env, capture_output=True, text=True, check=False)
+    return subprocess.run([INSTALL, *options], env=env, cwd=cwd, capture_output=True, text=True, check=False)
 
 
 def test_dry_run_prints_every_step(tmp_path: Path) -> None:
@@ -40,6 +42,42 @@ def test_dry_run_prints_every_step(tmp_path: Path) -> None:
     steps = ("apt-get update", "python3-picamera2", "systemd-sysusers", "-m venv", "pip install", "selftest", "mv -T")
     assert [step for step in steps if step not in done.stderr] == []
     assert "was called" not in done.stdout + done.stderr
+
+
+def test_modules_in_the_current_folder_are_not_imported(tmp_path: Path) -> None:
+    """Called from a folder in which a stranger has put modules, the installer runs none of them as root.
+
+    It works in /, and every Python that it starts is told not to import from the current folder; the flags of each
+    are tried here in that folder.
+    """
+    planted, bundle = tmp_path / "planted", tmp_path / "bundle"
+    (bundle / "wheels").mkdir(parents=True)
+    (bundle / "for").write_text("python3.11-arm64\n")
+    for name in ("pip-1.whl", "setuptools-1.whl"):
+        (bundle / "wheels" / name).touch()
+    for name in ("scripts", "edge_daemon", "models", "systemd", "pyproject.toml", "README.md", "LICENSE"):
+        (bundle / name).symlink_to(INSTALL.parents[1] / name)
+    planted.mkdir()
+    for name in ("venv", "pip", "zipfile"):
+        (planted / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    for options in ([], ["--offline", "../bundle"]):
+        done = install(tmp_path, "--dry-run", *options, cwd=planted)
+        assert done.returncode == 0, done.stderr
+        started = re.findall(r"python3?((?: -\w)*) -m (venv|pip|zipfile)", done.stderr)
+        assert {module for _, module in started} >= {"venv", "pip"}
+        for flags, module in started:
+            command = [sys.executable, *flags.split(), "-m", module, "--help"]
+            subprocess.run(command, cwd=planted, env={}, capture_output=True, check=False)
+            assert not (tmp_path / "ran").exists(), f"{module} with {flags}"
+    calls = (tmp_path / "python-calls").read_text().splitlines()
+    assert [call for call in calls if not call.startswith("/ 1 0022 -I")] == []
+
+
+def test_the_programs_are_on_the_disk_before_they_are_used(tmp_path: Path) -> None:
+    """A power cut leaves the old version or the new one: files are synced before `complete` and before the link."""
+    printed = install(tmp_path, "--dry-run").stderr
+    first, second = (match.start() for match in re.finditer(r"\bsync -f", printed))
+    assert printed.index("chmod -R") < first < printed.index("touch") < second < printed.index("mv -T")
 
 
 def test_dry_run_of_a_removal(tmp_path: Path) -> None:
