@@ -299,7 +299,7 @@ def log_record(record: Record) -> None:
 
 
 def best_candidate(reading: Reading) -> str:
-    """For the log: the likeliest text of a rejected reading, where there is one."""
+    """For the log: the most likely text of a rejected reading, where there is one."""
     return f", read as {reading.candidates[0][0]}" if reading.candidates else ""
 
 

@@ -125,7 +125,7 @@ class Digit:
     """One digit of a number, as read."""
 
     top: tuple[Candidate, ...]
-    """The three likeliest digits, best first."""
+    """The three most likely digits, best first."""
     box: Box
 
 

@@ -1,7 +1,7 @@
 """All foreseen errors. Imports nothing.
 
 The command line turns an EdgeDaemonError into one line for the user and an exit code; each class also inherits the
-builtin exception that a caller who does not know this package would catch.
+builtin exception that other callers can catch.
 
     EdgeDaemonError
     |-- ConfigError                ValueError          exit code 78
@@ -81,15 +81,15 @@ class BrokerError(EdgeDaemonError, ConnectionError):
 
 
 class CheckError(EdgeDaemonError, PermissionError):
-    """Something that `check` inspects may not be read."""
+    """This user has no permission to read something that `check` inspects."""
 
 
 class ExplainError(EdgeDaemonError, LookupError):
-    """There is no such reading to explain, or it cannot be read."""
+    """The reading to explain does not exist, or cannot be read."""
 
 
 class SampleError(EdgeDaemonError, LookupError):
-    """There is no such sample, or it cannot be read."""
+    """The sample does not exist, or cannot be read."""
 
 
 class PreviewError(EdgeDaemonError, RuntimeError):

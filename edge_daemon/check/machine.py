@@ -38,7 +38,7 @@ def _clock() -> Found:
 
 
 def _heat(heat: float) -> Found:
-    what = f"the processor has {heat:.0f} degrees Celsius"
+    what = f"the processor is at {heat:.0f} degrees Celsius"
     if heat < WARM:
         return Level.OK, what
     return (
@@ -63,7 +63,7 @@ def _power() -> Iterator[Found]:
     if before:
         yield Level.WARN, f"since the machine started: {', '.join(before)} ({word})", remedy
     if not now and not before:
-        yield Level.OK, "since the start never throttled, and never too little voltage"
+        yield Level.OK, "since the machine started it was never throttled, and the voltage was never too low"
 
 
 def _vcgencmd() -> str | None:

@@ -69,16 +69,16 @@ def call(
 
     if not re.fullmatch("[A-Za-z0-9_-]{1,64}", command):
         raise click.BadParameter(f"{command!r}: expected a name", param_hint="COMMAND")
-    said = engine(
+    response = engine(
         broker_address(broker, config), device or load(config).device, command, dict(map(_argument, arguments))
     )
     if as_json:
-        say(said)
-    elif said["status"] == "ok":
-        say(json.dumps(said["data"], indent=2) if said["data"] else "ok")
+        say(response)
+    elif response["status"] == "ok":
+        say(json.dumps(response["data"], indent=2) if response["data"] else "ok")
     else:
-        complain(said["error"])
-    sys.exit(0 if said["status"] == "ok" else EXIT_FAILED)
+        complain(response["error"])
+    sys.exit(0 if response["status"] == "ok" else EXIT_FAILED)
 
 
 def _argument(word: str) -> tuple[str, Any]:
@@ -102,9 +102,9 @@ def mqtt() -> None:
 @click.option("--device", metavar="ID", help="Another device than the configured one.")
 @config_option
 def mqtt_clean(broker: str | None, device: str | None, config: Path | None) -> None:
-    """Delete a device's retained messages, and the device in Home Assistant.
+    """Delete all retained messages of a device.
 
-    Stop the daemon first. Prints each topic that was cleared.
+    The device disappears from Home Assistant, too. Stop the daemon first. Prints each topic that was cleared.
     """
     from edge_daemon.config.schema import load
     from edge_daemon.tools.clean import clean

@@ -22,7 +22,9 @@ def opinion() -> None:
 @click.option("--model", "models", multiple=True, metavar="PATH", help="A manifest or .tflite file; several: averaged.")
 @config_option
 def serve(broker: str | None, models: tuple[str, ...], config: Path | None) -> None:
-    """Answer the requests of all devices on a broker, until stopped (Ctrl-C, SIGTERM).
+    """Answer the requests of all devices on a broker.
+
+    It runs until it is stopped (Ctrl-C, SIGTERM).
 
     A device sends requests if [opinion] per_day is set in its configuration. To serve more devices, start this on
     several machines: each request goes to one of them. Without --model the bundled network reads, the larger of its

@@ -96,7 +96,7 @@ def _login() -> str:
 
 @click.group()
 def samples() -> None:
-    """List, export or delete samples of numbers that were hard to read."""
+    """List, export, compare or delete samples of hard numbers."""
 
 
 @samples.command("list")
@@ -164,16 +164,18 @@ def samples_compare(model: str, present: str, sets: tuple[Path, ...], report: Pa
     digits = [compare_models.compare_on("your samples", own, *networks, standing=False)] if own[0] else []
     digits += compare_models.compare_on_standing_sets(*networks, sets)
     names = [network.name for network in networks]
-    told = f"of {found.samples} labelled numbers {names[0]} reads {found.right[0]} right, {names[1]} {found.right[1]}"
+    summary = (
+        f"of {found.samples} labelled numbers {names[0]} reads {found.right[0]} right, {names[1]} {found.right[1]}"
+    )
     if report:
-        page = compare_models.write_page(report, f"{names[1]} beside {names[0]}", digits, told)
+        page = compare_models.write_page(report, f"{names[1]} beside {names[0]}", digits, summary)
     if as_json:
         say(
             asdict(found)
             | {"digits": [compare_models.as_json(g) for g in digits], "advice": compare_models.advice(digits)}
         )
         return
-    say(told)
+    say(summary)
     say(f"gained: {', '.join(found.gained) or 'none'}\nlost:   {', '.join(found.lost) or 'none'}")
     say(compare_models.as_table(digits))
     for warning in compare_models.advice(digits):

@@ -129,7 +129,7 @@ def update(config: Path | None, check: bool, again: bool, url: str | None, root:
 @click.argument("others", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--version", required=True, help="Version of the new model.")
 def join(folder: Path, manifest: Path, others: tuple[Path, ...], version: str) -> None:
-    """Combine a digit model with its own sieve and strips.
+    """Combine a digit model with its own sieve and strips networks.
 
     MANIFEST is the .json file of a digit model, OTHERS those of a sieve, a strips network, or both. The new FOLDER
     holds one model, which is activated, published and rolled back as a whole.

@@ -1,16 +1,17 @@
 """The durable queue between the path and the broker: SQLite, one row for each record.
 
-A put is one transaction, and on disk when it returns. Delivered rows are deleted in the transaction of the next put, so
-they cost no sync of their own; after a crash before it some records are sent twice. Numbers never go back.
+A put is one transaction; when it returns, the record is on the disk. Delivered rows are deleted in the transaction of
+the next put, so they need no sync of their own; after a crash before that put some records are sent twice. The numbers
+of the records (seq) never decrease. A lane is what must stay in order: the readings of one field, or all events.
 
-A disk that takes nothing more, because it is full, or worn out and read-only, stops nothing: records are then held in
-memory, and delivered from there. With the first record that the disk takes again, those that still wait are stored. A
-kill loses what only memory holds, and also which records were delivered meanwhile: some may be sent twice. So that no
-older reading is taken for the newest then, a file that says that all is in order is removed when this begins. A full
-disk allows that; a read-only one does not, and there it may happen.
+If the disk is full, or read-only because it is worn out, the daemon continues: records are held in memory and delivered
+from there. When the disk works again, the records that still wait are stored with the next one. A kill loses what is
+only in memory, also the knowledge of what was delivered in that time: some records may be sent twice. So that no
+older reading is then taken for the newest, the file `in-order` is removed when records are first held in memory. This
+works on a full disk; on a read-only one it does not, and there it can happen.
 
-Two threads use it, the path (put) and the courier (all the rest), through one connection and one lock: a put waits at
-most for one small query.
+Two threads use it, the path (put) and the courier (everything else), through one connection and one lock: a put waits
+at most for one small query.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ log = logging.getLogger(__name__)
 _DONE_AT_MOST = 256
 """Delivered rows that wait for the next put to delete them, at most."""
 _HELD_AT_MOST = 1000
-"""Records that are held in memory while the disk takes none, at most; then the oldest are dropped."""
+"""Records held in memory while the disk cannot be written, at most; then the oldest are dropped."""
 _CHECK_AGAIN = 60.0
 """Seconds between two checks whether a disk that was unusable at the start is usable now."""
 _MEMORY = 4_000_000
@@ -76,15 +77,15 @@ class OutboxOptions:
 
 
 class Outbox:
-    """Records in the order in which they were put, until they are delivered, refused, or must make room."""
+    """Records in the order in which they were put, until they are delivered, refused, or dropped to make room."""
 
     def __init__(
         self, folder: Path, device: str, options: OutboxOptions | None = None, now: Callable[[], float] = time.time
     ) -> None:
-        """Open or start the queue in `folder`. Of a damaged one, everything readable is salvaged.
+        """Open the queue in `folder`, or start one. If it is damaged, everything readable is salvaged.
 
         Raises OutboxInUseError if another daemon has the folder, OutboxError if it cannot be used. With a full or
-        read-only disk it starts all the same, in memory.
+        read-only disk it starts in memory.
         """
         options = options or OutboxOptions()
         self._cap = RetentionLimit(options.max_size, options.max_age)
@@ -94,7 +95,7 @@ class Outbox:
         self._folder = folder
         self._mutex = threading.Lock()
         self.trouble = ""
-        """Why the disk takes no records; empty: it takes them."""
+        """Why the disk cannot be written; empty: it can."""
         self.volatile = False
         """The disk could not be used at the start: the queue is in memory until the next start."""
         self._lock_file = -1
@@ -135,11 +136,11 @@ class Outbox:
         """Records that the broker refused for good."""
 
     def put(self, record: Record) -> int:
-        """Store a record durably and return its number (seq). If the disk does not take it, it is held in memory."""
+        """Store a record durably and return its number (seq). If the disk cannot be written, it is held in memory."""
         return self.put_all([record])[0]
 
     def put_all(self, records: Sequence[Record]) -> list[int]:
-        """Store several records, all or none, in their order: together they cost the disk hardly more than one."""
+        """Store several records, all or none, in their order: together they write hardly more than one alone."""
         if not records:
             return []
         with self._mutex:
@@ -253,7 +254,7 @@ class Outbox:
             self._unlock()
 
     def _row(self, record: Record) -> Row:
-        self._seq += 1  # also if storing fails: a gap does no harm, a number given twice does
+        self._seq += 1  # also if storing fails: a gap is harmless, a number given twice is not
         synced = clock.is_synced()
         json = json_text.encode(record)
         return Row(self._seq, self._file.epoch, self._now(), synced, row_format.lane_of(record), json)
@@ -298,13 +299,13 @@ class Outbox:
             yield from self._file.db.execute(query.format("held"), bounds)
 
     def _store(self, rows: Sequence[Row]) -> None:
-        """Write rows to the disk, with those that it did not take before."""
+        """Write rows to the disk, with those that could not be written before."""
         with self._file.db as db:
             db.execute("INSERT INTO row SELECT * FROM held")
             done = self._delete_done()  # new rows use their space
             db.executemany("INSERT INTO row VALUES (?, ?, ?)", [pack(row) for row in rows])
             db.execute("DELETE FROM held")
-            for unstored in self._unstored.values():  # also those that were delivered from memory meanwhile
+            for unstored in self._unstored.values():  # also those that were delivered from memory in that time
                 self._store_accepted(*unstored)
             dropped = self._cap.make_room(db, rows[0])
         self._forget(done)
@@ -334,8 +335,8 @@ class Outbox:
         self._count_dropped(dropped)
 
     def _mark_all_as_old(self) -> None:
-        """After a process that held records in memory: it may have delivered newer ones than the file has, so none of
-        these counts as the newest of its lane."""
+        """For the start after a process that held records in memory: it may have delivered newer ones than the file
+        has, so none in the file counts as the newest of its lane."""
         query = f"SELECT DISTINCT lane FROM row WHERE {READING_ROWS}"
         with suppress(OutboxError), as_outbox_error(self._file.path), self._file.db as db:
             lanes = [lane for (lane,) in db.execute(query).fetchall()]
@@ -348,15 +349,15 @@ class Outbox:
             self._mark_in_order()
 
     def _mark_in_order(self) -> None:
-        """The file on disk is complete: it shows what was delivered."""
+        """Note that the file on disk is complete: it shows what was delivered."""
         with suppress(OSError):
             self._order.touch()
 
     def _note(self, trouble: str) -> None:
         if trouble and not self.trouble:
-            log.error("%s; records are held in memory meanwhile", trouble)
+            log.error("%s; records are held in memory until it works again", trouble)
         elif self.trouble and not trouble:
-            log.warning("outbox: the disk takes records again")
+            log.warning("outbox: the disk can be written again")
         self.trouble = trouble
 
     def _unlock(self) -> None:
@@ -364,7 +365,7 @@ class Outbox:
             os.close(self._lock_file)
 
     def _flush(self) -> None:
-        """Delete what was delivered. If the disk does not take even that, it will be sent again."""
+        """Delete what was delivered. If the disk cannot be written, it will be sent again."""
         try:
             with as_outbox_error(self._file.path), self._file.db:
                 done = self._delete_done()

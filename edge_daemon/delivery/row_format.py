@@ -1,7 +1,7 @@
-"""One outbox row as bytes that can prove they are whole, wherever they are found.
+"""One outbox row as bytes with a checksum, which can be read without SQLite.
 
-SQLite does not notice a flipped byte inside a row, so each row carries its own checksum. It also carries all
-it means and a mark to find it by: it can be fished out of a file that SQLite itself can no longer read.
+SQLite does not notice a flipped byte inside a row, so each row has its own checksum. It also contains everything that
+is needed to understand it, and starts with a mark: it can be found in a file that SQLite can no longer read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _BODY = struct.Struct(">QId?B")  # seq, epoch, stored_at, synced, length of lane
 
 
 EVENTS = ""
-"""The lane of events. The lane of a reading is its field: rows of one lane are delivered in order."""
+"""The lane of events. A lane is a group of rows that are delivered in order; the lane of a reading is its field."""
 
 
 @dataclass(frozen=True, slots=True)

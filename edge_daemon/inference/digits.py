@@ -38,15 +38,15 @@ class DigitManifest(Manifest, frozen=True):
     golden: list[list[float]]
     """For each picture on the golden sheet the 11 probabilities that the float32 network gives it."""
     strips: bool = True
-    """Whether lines may also be read as strips. False: the model has learnt a hand that the network for strips does not
-    know, which would outvote it."""
+    """Whether the strips network may also read whole lines. False: the model has learnt a handwriting that the strips
+    network does not know, and would be outvoted by it."""
     contradicts: Annotated[float, msgspec.Meta(ge=0, le=0.2)] = 0.0
     """The share of its training crops that the model before it misread: on probation it may contradict that model by as
     much more than is usual."""
 
 
 def find_model(path: str) -> tuple[Path, str]:
-    """The manifest that a configured path means, and the kind of network ("": not told). Raises ModelError."""
+    """The manifest that a configured path means, and the kind of network ("": not stated). Raises ModelError."""
     if path in (AUTO, BUNDLED):
         return bundled("digits"), ""
     manifest, kind = Path(path).expanduser(), ""
@@ -114,7 +114,7 @@ class DigitClassifier:
             raise ModelError(f"{path} names no {kind} network, only {', '.join(sorted(manifest.temperature))}")
         self.name = f"{manifest.name}@{manifest.version}"
         self.strips = manifest.strips
-        """Whether lines may also be read as strips."""
+        """Whether the strips network may also read whole lines."""
         self._temperature = manifest.temperature[kind]
         self._networks = SwitchedNetwork(open_network(path, manifest, kind, digit_network, options.runtime))
         self._check_golden(path, manifest)

@@ -36,7 +36,7 @@ VIEW_MARGIN = 0.2
 FORMAT_MARGIN = 0.02
 """The same for another polarity or scale, over golden and distorted digits."""
 _SMALLEST = 1e-4
-"""Probabilities are raised to this before the logarithm is taken: 0 has none, and no network is as sure as that."""
+"""Probabilities are raised to this before the logarithm is taken: 0 has none, and no network is that certain."""
 _MARGIN = 8
 """Pixels of paper around a golden digit, so that a slanted one fits."""
 
@@ -78,7 +78,7 @@ class ForeignClassifier:
     """
 
     strips = False
-    """Lines are not read as strips: the user wants this network to read."""
+    """The strips network does not read lines: the user wants this network to read."""
 
     def __init__(self, options: ModelOptions, edgetpu: EdgeTpu | None = None) -> None:
         """Load it, find its input format and check it. Raises ModelError, or RuntimeMissingError."""

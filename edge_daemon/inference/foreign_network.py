@@ -77,7 +77,7 @@ class ForeignNetwork:
         step, zero = self._gives.quantization
         if self._gives.dtype == np.float32:
             return rows
-        if step == 0:  # not told: take the scores as shares of the whole range
+        if step == 0:  # not stated: take the scores as shares of the whole range
             step, zero = 1 / 255, np.iinfo(self._gives.dtype).min
         return (rows - np.float32(zero)) * np.float32(step)
 

@@ -18,7 +18,7 @@ class Tensor(NamedTuple):
     dtype: Any
     """The numpy type, such as numpy.uint8."""
     scale: float
-    """A quantised value q stands for (q - zero) * scale; 0: not quantised, or not told."""
+    """A quantised value q stands for (q - zero) * scale; 0: not quantised, or not stated."""
     zero: int
 
     @property

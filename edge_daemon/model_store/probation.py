@@ -1,7 +1,7 @@
-"""Probation: a new model reads beside the one before it, and is kept only if it is no worse.
+"""Probation: a new model reads beside the old one (the one before it), and stays active only if it is no worse.
 
-Both read every glyph of FRAMES frames; the answers of the new one count. It is given up at once where it fails or gives
-NaN, and at each inspection where it is less confident, refuses more, contradicts what the old one is sure of, or is
+Both read every glyph of FRAMES frames; the answers of the new one are used. It is given up at once if it fails or gives
+NaN, and at an inspection if it is less confident, refuses more, contradicts confident answers of the old one, or is
 much slower.
 """
 
@@ -19,21 +19,22 @@ from edge_daemon.domain import NOT_A_DIGIT, Classifier, Glyph
 log = logging.getLogger(__name__)
 
 FRAMES = 200
-"""Frames with glyphs that a probation lasts."""
+"""Length of a probation, in frames that contain glyphs."""
 INSPECTED = 50
 """Frames from one inspection to the next."""
 LESS_CONFIDENT = 0.05
-"""Given up when its mean confidence in what both call a digit is lower by more than this."""
+"""It is given up if its mean confidence, over glyphs that both call a digit, is lower by more than this."""
 MORE_REFUSED = 0.10
-"""Given up when the share of glyphs that it calls "not a digit" is higher by more than this."""
+"""It is given up if it calls a larger share of the glyphs "not a digit", by more than this."""
 CONTRADICTED = 0.05
-"""Given up when it reads more than this share of the glyphs otherwise of which the old one is sure."""
+"""It is given up if it gives another answer for more than this share of the glyphs that the old one reads with
+confidence."""
 SLOWER = 5.0
-"""Given up when it takes more than this many times the old one's time."""
-SURE = 0.95
-"""Confidence from which the old model counts as sure."""
+"""It is given up if it takes more than this multiple of the old one's time."""
+CONFIDENT = 0.95
+"""Confidence from which an answer of the old model counts as confident."""
 FAST_ENOUGH = 1e-3
-"""Seconds a digit that are never too slow."""
+"""Seconds for one digit; a model that needs no more is never too slow."""
 
 
 class Probation:
@@ -47,9 +48,9 @@ class Probation:
         now: Callable[[], float] = time.perf_counter,
         contradicts: float = 0.0,
     ) -> None:
-        """`end` is called once, from within `classify`, with why the new model is given up; "": it is kept.
+        """`end` is called once, from within `classify`, with the reason why the new model is given up; "": it stays.
 
-        `contradicts` is added to CONTRADICTED: the old model is known to err on as many of the glyphs.
+        `contradicts` is added to CONTRADICTED: the old model is known to be wrong on that share of the glyphs.
         """
         self._contradicts = contradicts
         self.name = new.name
@@ -59,10 +60,10 @@ class Probation:
         self._frames = 0
         self._over = False
         self._sums = np.zeros(8)
-        """Glyphs; refused by the new, by the old; called a digit by both, the confidence of the new and of the old in
-        those; of which the old is sure, and of those read otherwise by the new."""
+        """Glyphs; refused by the new model, by the old one; called a digit by both, the confidence of the new one and
+        of the old one in those; read with confidence by the old one, and how many of those the new one contradicts."""
         self._seconds = [0.0, 0.0]
-        """Taken by the new, by the old."""
+        """Taken by the new model, by the old one."""
 
     @property
     def backend(self) -> str:
@@ -77,7 +78,7 @@ class Probation:
             new = self._new.classify(glyphs)
             if not np.isfinite(new).all():
                 raise ValueError("it gives values that are not numbers (NaN or infinite)")
-        except Exception as error:  # whatever a model makes the runtime raise is the model's fault
+        except Exception as error:  # any error that the runtime raises counts against the model
             self._finish(f"it failed: {error}")
             return self._new.classify(glyphs)
         middle = self._now()
@@ -95,7 +96,7 @@ class Probation:
         self._seconds[1] += old_took
         new_best, old_best = new.argmax(axis=1), old.argmax(axis=1)
         both = (new_best != NOT_A_DIGIT) & (old_best != NOT_A_DIGIT)
-        sure = (old.max(axis=1) >= SURE) & (old_best != NOT_A_DIGIT)
+        confident = (old.max(axis=1) >= CONFIDENT) & (old_best != NOT_A_DIGIT)
         self._sums += (
             len(new),
             (new_best == NOT_A_DIGIT).sum(),
@@ -103,13 +104,13 @@ class Probation:
             both.sum(),
             new[both].max(axis=1).sum() if both.any() else 0.0,
             old[both].max(axis=1).sum() if both.any() else 0.0,
-            sure.sum(),
-            (sure & (new_best != old_best)).sum(),
+            confident.sum(),
+            (confident & (new_best != old_best)).sum(),
         )
 
     def _worse(self) -> str:
         """Why the new model is worse than the old one; empty: it is not."""
-        glyphs, new_refused, old_refused, both, new_confidence, old_confidence, sure, contradicted = self._sums
+        glyphs, new_refused, old_refused, both, new_confidence, old_confidence, confident, contradicted = self._sums
         new_took, old_took = (seconds / glyphs for seconds in self._seconds)
         if (new_refused - old_refused) / glyphs > MORE_REFUSED:
             return f"it refused {new_refused / glyphs:.0%} of all ink, the model before it {old_refused / glyphs:.0%}"
@@ -118,8 +119,8 @@ class Probation:
                 f"its confidence was {new_confidence / both:.2f}, that of the model before it"
                 f" {old_confidence / both:.2f}"
             )
-        if sure and contradicted / sure > CONTRADICTED + self._contradicts:
-            return f"it contradicted {contradicted / sure:.0%} of what the model before it was sure of"
+        if confident and contradicted / confident > CONTRADICTED + self._contradicts:
+            return f"it contradicted {contradicted / confident:.0%} of the confident answers of the model before it"
         if new_took > max(FAST_ENOUGH, SLOWER * old_took):
             return f"it took {new_took * 1e3:.1f} ms for a digit, the model before it {old_took * 1e3:.1f} ms"
         return ""

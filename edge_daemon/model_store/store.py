@@ -139,7 +139,7 @@ class Store:
             self._point(msgspec.structs.replace(self._pointer(), probation=False))
 
     MOST_DEATHS = 3
-    """A version on probation is given up after so many deaths of the process in a row; a power cut looks the same."""
+    """Deaths of the process in a row after which a version on probation is given up; a power cut counts as one."""
 
     @contextmanager
     def counting_deaths(self) -> Iterator[None]:

@@ -203,9 +203,9 @@ def _make(folder: Path) -> None:
     """Make the folder. Raises OSError if it cannot be written."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(MODE)
-    trial = folder / ".trial"
-    trial.touch()
-    trial.unlink()
+    probe = folder / ".probe"
+    probe.touch()
+    probe.unlink()
 
 
 def _write(path: Path, sample: Sample) -> None:

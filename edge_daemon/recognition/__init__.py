@@ -1,4 +1,4 @@
-"""Reads a patch: finds ink, lines and digits; gives for each number the likeliest texts and their confidence.
+"""Reads a patch: finds ink, lines and digits; gives for each number the most likely texts and their confidence.
 
 A patch (h, w) of grey pixels comes in, numbers with up to three texts go out. The room knows neither time nor fields
 nor configuration. The daemon, the tools and training use it.

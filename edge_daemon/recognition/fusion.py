@@ -69,7 +69,7 @@ def cut_number_strip(picture: Grey, box: Box) -> Grey | None:
 
 
 def fuse(number: Number, texts: Sequence[Candidate]) -> Number:
-    """`number`, decoded from its glyphs, fused with the texts of its strip: the three likeliest texts of its length.
+    """`number`, decoded from its glyphs, fused with the texts of its strip: the three most likely texts of its length.
 
     The strip holds nothing beside the number, so it says nothing on whether the number is complete.
     """

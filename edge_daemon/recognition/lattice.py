@@ -1,8 +1,8 @@
-"""Lines + classifier -> [Number]: decode the lattice, keep the likeliest texts.
+"""Lines + classifier -> [Number]: decode the lattice, keep the most likely texts.
 
 Every glyph hypothesis is either a digit or no digit. A path through a line's lattice is a sequence of both; its
 likelihood is the product over its glyphs. The best path shows where numbers begin and end (at what is no digit); the
-three likeliest texts between those two places are the number's candidates.
+three most likely texts between those two places are the number's candidates.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def decode_line(line: Line, scores: NDArray[np.float32]) -> list[Number]:
 
 
 def best_path(line: Line, scores: NDArray[np.float32]) -> list[Step]:
-    """The likeliest path through the lattice (Viterbi), each glyph as its best digit or as no digit."""
+    """The most likely path through the lattice (Viterbi), each glyph as its best digit or as no digit."""
     best: list[tuple[float, Step | None, int]] = [(-math.inf, None, 0)] * line.nodes
     best[0] = (0.0, None, 0)
     for i in line.forwards():
@@ -120,11 +120,11 @@ def spell(line: Line, scores: NDArray[np.float32], run: Sequence[int], ends: flo
     are_digits = float(np.prod(1 - scores[list(run), NOT_A_DIGIT] / scores[list(run)].sum(axis=1)))
     share = ends * are_digits / sum(texts.values())
     best = sorted(texts.items(), key=lambda item: -item[1])[:3]
-    likeliest = min(best[0][1] * share, 1 - 1e-6)
-    if likeliest < MIN_CONFIDENCE:
+    top = min(best[0][1] * share, 1 - 1e-6)
+    if top < MIN_CONFIDENCE:
         return []
-    confidence = soften(likeliest)
-    rest = share * (1 - confidence) / (1 - likeliest)
+    confidence = soften(top)
+    rest = share * (1 - confidence) / (1 - top)
     candidates = (best[0][0], round(confidence, 4)), *((text, round(p * rest, 4)) for text, p in best[1:])
     digits = tuple(Digit(top_digits(scores[i]), line.glyphs[i].box) for i in run)
     return [Number(bounding_box([line.glyphs[i].box for i in run]), candidates, digits, ends)]
@@ -136,7 +136,7 @@ def soften(chance: float) -> float:
 
 
 def likely_texts(line: Line, scores: NDArray[np.float32], begin: int, end: int) -> dict[str, float]:
-    """The likeliest texts between two nodes and their likelihoods, over all paths through the lattice."""
+    """The most likely texts between two nodes and their likelihoods, over all paths through the lattice."""
     texts: dict[int, dict[str, float]] = defaultdict(dict, {begin: {"": 1.0}})
     for i in line.forwards():
         start, stop = line.edges[i]
@@ -154,6 +154,6 @@ def likely_texts(line: Line, scores: NDArray[np.float32], begin: int, end: int) 
 
 
 def top_digits(scores: NDArray[np.float32]) -> tuple[Candidate, ...]:
-    """The three likeliest digits of one glyph. The probability of 'not a digit' is not redistributed."""
+    """The three most likely digits of one glyph. The probability of 'not a digit' is not redistributed."""
     order = np.argsort(-scores[:NOT_A_DIGIT], kind="stable")[:3]
     return tuple((DIGITS[i], round(float(scores[i]), 4)) for i in order)

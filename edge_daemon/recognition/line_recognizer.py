@@ -1,4 +1,4 @@
-"""Line recognition: a strip -> the likeliest texts, without deciding which ink belongs to which digit.
+"""Line recognition: a strip -> the most likely texts, without deciding which ink belongs to which digit.
 
 A strip is a line cut from the contrast map, HEIGHT px high. A convolutional network gives for each of FRAMES columns
 the probability of each digit and of blank, and connectionist temporal classification (CTC, Graves et al., 2006) decodes
@@ -166,7 +166,7 @@ def cut_strip(ink: Grey, box: Box, wide: float = 1.0) -> Grey | None:
 
 
 def average_texts(readings: Sequence[Sequence[Candidate]]) -> tuple[Candidate, ...]:
-    """The three likeliest texts of several readings, each with the same weight."""
+    """The three most likely texts of several readings, each with the same weight."""
     chances: dict[str, float] = defaultdict(float)
     for text, chance in itertools.chain.from_iterable(readings):
         chances[text] += chance / len(readings)
@@ -204,7 +204,7 @@ def digit_boxes(box: Box, ink: Grey, spans: Sequence[tuple[float, float]]) -> li
 
 
 def decode_texts(probabilities: NDArray[np.float32], beam: int = BEAM) -> tuple[Candidate, ...]:
-    """The three likeliest texts and their probabilities, over all alignments: CTC prefix beam search.
+    """The three most likely texts and their probabilities, over all alignments: CTC prefix beam search.
 
     `probabilities` (frames, SCORES). For each text so far two values are kept: the probability that it ends in a digit,
     and that it ends in blank (Hannun et al., 2014, without a language model).
@@ -244,7 +244,7 @@ def digit_spans(probabilities: NDArray[np.float32], text: str) -> tuple[tuple[fl
 
 
 def align(probabilities: NDArray[np.float32], text: str) -> list[list[int]]:
-    """For each digit of `text` its frames, at least one, on the likeliest alignment (Viterbi)."""
+    """For each digit of `text` its frames, at least one, on the most likely alignment (Viterbi)."""
     seen = probabilities[:, BLANK] < 1 - FAINT
     kept = np.flatnonzero(seen | np.roll(seen, 1))  # of a gap one frame is enough
     if len(kept) < 2 * len(text):

@@ -68,7 +68,7 @@ class ChildProcess:
         answer = json.loads(output)
         if "refused" in answer:
             raise ModelError(answer["refused"])
-        return answer["said"]
+        return answer["result"]
 
     def kill(self) -> None:
         """End it; its result is not needed."""
@@ -90,7 +90,7 @@ def main() -> None:
     function = getattr(importlib.import_module(module), name)
     limit()
     try:
-        answer = {"said": function(*arguments)}
+        answer = {"result": function(*arguments)}
     except ModelError as error:
         answer = {"refused": str(error)}
     with answers:

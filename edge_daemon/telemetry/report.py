@@ -30,11 +30,11 @@ _DAY = 86400.0
 HOT = 80.0
 """Degrees Celsius at which a Raspberry Pi slows down."""
 _TIMED_FRAMES = 1000
-"""The newest frames, of which the latencies are computed."""
+"""Newest frames from which the latencies are computed."""
 
 
 class HealthReport(Listener):
-    """Counts what the path does, and tells it to the last_values. Called from the path's thread only."""
+    """Counts what the path does, and publishes it as last-value messages. Called from the path's thread only."""
 
     def __init__(
         self,

@@ -33,7 +33,7 @@ class Mistake:
 
     ink: Grey
     truth: str
-    said: str
+    read_as: str
     confidence: float
 
 
@@ -68,11 +68,11 @@ def compare_on(name: str, crops: Crops, present: Classifier, other: Classifier, 
     """The results of both models for these crops."""
     inks, truth = crops
     glyphs = [Glyph((0, 0, ink.shape[1], ink.shape[0]), ink) for ink in inks]
-    said = [model.classify(glyphs) for model in (present, other)]
-    best = said[1].argmax(axis=1)
-    before, after = said[0].argmax(axis=1) == truth, best == truth
+    rows = [model.classify(glyphs) for model in (present, other)]
+    best = rows[1].argmax(axis=1)
+    before, after = rows[0].argmax(axis=1) == truth, best == truth
     lost = np.flatnonzero(before & ~after)
-    lost = lost[np.argsort(-said[1].max(axis=1)[lost], kind="stable")]
+    lost = lost[np.argsort(-rows[1].max(axis=1)[lost], kind="stable")]
     return SetComparison(
         set=name,
         standing=standing,
@@ -85,7 +85,7 @@ def compare_on(name: str, crops: Crops, present: Classifier, other: Classifier, 
             for column, label in enumerate(LABELS)
             if (there := truth == column).any()
         },
-        worst=tuple(Mistake(inks[i], LABELS[truth[i]], LABELS[best[i]], float(said[1][i].max())) for i in lost[:WORST]),
+        worst=tuple(Mistake(inks[i], LABELS[truth[i]], LABELS[best[i]], float(rows[1][i].max())) for i in lost[:WORST]),
     )
 
 
@@ -157,7 +157,7 @@ def write_page(folder: Path, title: str, found: Sequence[SetComparison], more: s
         parts.append(f"<h2>{html.escape(g.set)}</h2><table><tr><th>digit<th>crops<th>before<th>after<th>{rows}</table>")
         shown = "".join(
             f"<figure><img alt='{m.truth}' src='{data_url(encode_png(m.ink), 'png')}'><figcaption>{m.truth}, now read"
-            f" {m.said} ({m.confidence:.0%})</figcaption></figure>"
+            f" {m.read_as} ({m.confidence:.0%})</figcaption></figure>"
             for m in g.worst
         )
         parts.append(f"<h3>New mistakes, the surest first</h3>{shown}" if shown else "<p>No new mistake.</p>")

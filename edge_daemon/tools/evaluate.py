@@ -1,4 +1,4 @@
-"""How well a digit model reads a set of crops that somebody has labelled: `edge-daemon model evaluate`."""
+"""Measures how well a digit model reads a set of labelled crops: `edge-daemon model evaluate`."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ def evaluate(options: ModelOptions, path: Path) -> Result:
     model = load(options)
     inks, truth = crops(path)
     start = time.perf_counter()
-    said = model.classify_inks(inks)
+    probabilities = model.classify_inks(inks)
     took = time.perf_counter() - start
-    order = np.argsort(-said, axis=1, kind="stable")
+    order = np.argsort(-probabilities, axis=1, kind="stable")
     confusion = np.zeros((len(LABELS), len(LABELS)), np.int64)
     np.add.at(confusion, (truth, order[:, 0]), 1)
-    logits = np.log(np.maximum(said, np.float32(1e-7)))
+    logits = np.log(np.maximum(probabilities, np.float32(1e-7)))
     best = float(min(TEMPERATURES, key=lambda t: _loss(softmax(logits, t), truth)))
     return Result(
         model=model.name,
@@ -73,7 +73,7 @@ def evaluate(options: ModelOptions, path: Path) -> Result:
         crops=len(inks),
         accuracy=float((order[:, 0] == truth).mean()),
         top3=float((order[:, :3] == truth[:, None]).any(axis=1).mean()),
-        calibration_error=calibration_error(said, truth),
+        calibration_error=calibration_error(probabilities, truth),
         temperature=round(best, 2),
         calibrated_error=calibration_error(softmax(logits, best), truth),
         us_per_crop=1e6 * took / len(inks),
@@ -81,22 +81,22 @@ def evaluate(options: ModelOptions, path: Path) -> Result:
     )
 
 
-def calibration_error(said: NDArray[np.float32], truth: NDArray[np.int64]) -> float:
-    """The calibration_gap of the best label of each crop; `said` (n, 11), `truth` (n,)."""
-    return calibration_gap(said.max(axis=1), said.argmax(axis=1) == truth, BINS)
+def calibration_error(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> float:
+    """The calibration_gap of the best label of each crop; `probabilities` (n, 11), `truth` (n,)."""
+    return calibration_gap(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth, BINS)
 
 
-def calibration_gap(sure: NDArray[np.float32], right: NDArray[np.bool_], bins: int = 15) -> float:
+def calibration_gap(confidence: NDArray[np.float32], right: NDArray[np.bool_], bins: int = 15) -> float:
     """Expected calibration error (Naeini et al., 2015; Guo et al., 2017), 0..1.
 
-    The mean over bins of confidence of the distance between the confidence `sure` (n,) and the share of `right` (n,).
+    The mean over bins of confidence of the distance between `confidence` (n,) and the share of `right` (n,).
     """
-    place = np.minimum((sure * bins).astype(int), bins - 1)
-    return float(sum(abs((right[place == b] - sure[place == b]).sum()) for b in range(bins)) / len(right))
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    return float(sum(abs((right[place == b] - confidence[place == b]).sum()) for b in range(bins)) / len(right))
 
 
-def _loss(said: NDArray[np.float32], truth: NDArray[np.int64]) -> float:
-    return -float(np.log(said[np.arange(len(truth)), truth] + _SMALLEST).mean())
+def _loss(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> float:
+    return -float(np.log(probabilities[np.arange(len(truth)), truth] + _SMALLEST).mean())
 
 
 # Sets
@@ -167,8 +167,8 @@ def as_json(result: Result) -> dict[str, Any]:
 
 
 def _row(confusion: NDArray[np.int64], i: int) -> dict[str, float]:
-    right, count, said = int(confusion[i, i]), int(confusion[i].sum()), int(confusion[:, i].sum())
-    return {"crops": count, "recall": round(right / count, 6), "precision": round(right / max(1, said), 6)}
+    right, count, read = int(confusion[i, i]), int(confusion[i].sum()), int(confusion[:, i].sum())
+    return {"crops": count, "recall": round(right / count, 6), "precision": round(right / max(1, read), 6)}
 
 
 def as_table(result: Result) -> str:

@@ -35,7 +35,7 @@ WHY: Mapping[str, str] = {
     "no_digits": "no digits were found",
     "wrong_format": "what was read does not fit `format`",
     "too_dark": "it was too dark",
-    "too_bright": "it was too bright: the ink could not be told from the paper",
+    "too_bright": "it was too bright: ink and paper could not be distinguished",
     "glare": "a reflection covered it",
     "blurred": "it was much less sharp than when it was last read",
     "obstructed": "a hand, a shadow or something else was in the way",
@@ -70,7 +70,7 @@ def _read(files: Sequence[Path], which: str) -> Explanation:
     path = files[-1] if which == NEWEST else files[0].with_name(f"{which}{SUFFIX}")
     if path not in files:
         known = ", ".join(file.stem for file in files)
-        raise ExplainError(f"reading {which} is not kept. Kept are {known}")
+        raise ExplainError(f"reading {which} is no longer stored. Stored are {known}")
     try:
         return msgspec.json.decode(path.read_bytes(), type=Explanation)
     except (OSError, ValueError) as error:

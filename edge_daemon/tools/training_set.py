@@ -66,7 +66,7 @@ def crops(labelled: Iterable[tuple[str, Sample]], reader: Reader) -> Crops:
 
 def split_digits(pixels: Grey, label: str, reader: Reader) -> list[tuple[str, Glyph]]:
     """(folder, glyph) of each digit of `label`; of NOTHING all pieces of ink, as "not". []: it cannot be split."""
-    lines = segment(patch_of_sample(add_margin(pixels)))  # no sieve: there are digits for sure
+    lines = segment(patch_of_sample(add_margin(pixels)))  # no sieve: it is known that there are digits
     if label == NOTHING:
         return [(NOT, line.glyphs[i]) for line in lines for i in uncut_glyphs(line)]
     ways = [way for line in lines if (way := align(line, label, reader.classifier))]
@@ -89,7 +89,7 @@ def uncut_glyphs(line: Line) -> list[int]:
 
 
 def align(line: Line, label: str, classifier: Classifier) -> tuple[float, Line, list[int]] | None:
-    """The likeliest path through a line's lattice that spells `label`; other glyphs count as "not a digit".
+    """The most likely path through a line's lattice that spells `label`; other glyphs count as "not a digit".
 
     This is forced alignment. Returns its log-likelihood, the line, and the glyph of each digit; None: there is none.
     """

@@ -85,7 +85,7 @@ def read(look: FieldPicture, reader: Reader) -> Case:
 
 
 @contextmanager
-def asking(reader: opinion_server.PictureReader) -> Iterator[Link]:
+def answering_server(reader: opinion_server.PictureReader) -> Iterator[Link]:
     """A broker, a server with this reader, and a device's way to it."""
     stop = threading.Event()
     with tempfile.TemporaryDirectory() as folder:
@@ -122,7 +122,7 @@ def ask(link: Link, picture: bytes) -> tuple[tuple[Candidate, ...], int, float]:
 def consult(cases: Sequence[Case], reader: opinion_server.PictureReader) -> None:
     """Ask about all doubtful cases."""
     doubtful = [case for case in cases if case.picture]
-    with asking(reader) as link:
+    with answering_server(reader) as link:
         for i, case in enumerate(doubtful):
             assert case.picture is not None
             if i == 0:

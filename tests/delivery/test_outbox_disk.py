@@ -51,7 +51,7 @@ def test_disk_full_while_running(tmp_path: Path) -> None:
 
 
 def test_what_was_accepted_on_a_full_disk(tmp_path: Path) -> None:
-    """It is stored when there is room, also if its reading was delivered from memory meanwhile."""
+    """It is stored when there is room, also if its reading was delivered from memory in the meantime."""
     on_small_disk(
         tmp_path / "disk",
         """

@@ -33,7 +33,7 @@ WANTED = ModelOptions(precision="int8")
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """Models get in untried: trials have tests of their own."""
+    """Models are installed without acceptance, which has tests of its own."""
     monkeypatch.setattr(store_module, "accept_model", lambda _: None)
     monkeypatch.setattr(active_model, "accept_options", lambda _: None)
     return Store(tmp_path / "store")

@@ -1,4 +1,4 @@
-"""A new model beside the old one: kept where it is no worse, left where it is, for a reason that is told."""
+"""A new model beside the old one: it stays if it is no worse; if it is worse it is given up, with the reason."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def test_a_worse_one_is_left_at_the_first_inspection(new: Scripted, why: str) ->
 
 
 @pytest.mark.parametrize(("denied", "kept"), [(0.1, False), (0.2, True)])
-def test_one_that_was_taught_otherwise_may_contradict_more(denied: float, kept: bool) -> None:
-    """By as much as a person has denied of what the old one was sure of, and no more: here it contradicts 20 %."""
+def test_one_that_learnt_corrections_may_contradict_more(denied: float, kept: bool) -> None:
+    """By the share of crops that the old one misread, and no more: here it contradicts 20 % of its answers."""
     verdicts: list[str] = []
     new, old, other = Scripted("new"), Scripted("old"), Scripted("other", digit=7)
     probation = Probation(new, old, verdicts.append, contradicts=denied)

@@ -26,7 +26,7 @@ BUNDLED = bundled("digits").stem.removeprefix("digits-")
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """With the child's trial left out: that has tests of its own, and takes a second."""
+    """Without the acceptance in a child process: it has tests of its own, and takes a second."""
     monkeypatch.setattr(module, "accept_model", lambda _: None)
     return Store(tmp_path / "store")
 
@@ -185,7 +185,7 @@ def test_the_store_does_not_grow_for_ever(store: Store, tmp_path: Path) -> None:
 
 
 def test_who_adds_a_model_does_not_hold_up_the_daemon(store: Store, tmp_path: Path) -> None:
-    """A trial takes a minute on a slow machine: meanwhile a version is kept or left without waiting."""
+    """Acceptance takes a minute on a slow machine; in that time a probation can end without waiting."""
     filled(store, tmp_path, "9.0.0")
     with store._locked(".adding"):
         store.end_probation()
@@ -275,7 +275,7 @@ def test_a_model_that_is_much_slower_is_refused(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_model_from_before_0_2_is_still_taken(tmp_path: Path) -> None:
-    """Its manifest names two pictures, blends and views, that no program reads any more: whole they do no harm."""
+    """Its manifest names two pictures, blends and views, that no program reads any more: undamaged they do no harm."""
     folder = model(tmp_path, "9.0.0")
     manifest = folder / "digits-9.0.0.json"
     facts = json.loads(manifest.read_text()) | {"blends": ["float32", "int8"]}

@@ -129,7 +129,7 @@ def test_the_command_tells_and_draws(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert cv2.imread(str(tmp_path / "why.png")) is not None
     missing = CliRunner().invoke(cli, ["explain", "9"])
     assert isinstance(missing.exception, ExplainError)
-    assert str(missing.exception).endswith("Kept are 5")
+    assert str(missing.exception).endswith("Stored are 5")
 
 
 def test_a_picture_of_no_known_kind_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Writing comes in company: what the numbers of one frame say of each other."""
+"""Isolated digits are dropped: how the other numbers of a frame decide about one."""
 
 from __future__ import annotations
 

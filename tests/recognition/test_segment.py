@@ -113,13 +113,13 @@ def test_tiny_pictures_are_no_error(shape: tuple[int, int]) -> None:
     segment(patch(np.random.default_rng(2).integers(0, 256, shape, dtype=np.uint8)))
 
 
-def doubting(*doubts: tuple[int, float]) -> Filter:
+def rating(*given: tuple[int, float]) -> Filter:
     """A sieve that passes all but the n-th pieces from the left, which get the given chance."""
 
     def sift(ink: Grey, blobs: Sequence[Blob]) -> NDArray[np.float32]:
         order = sorted(range(len(blobs)), key=lambda i: blobs[i].x)
         chances = np.full(len(blobs), 0.99, np.float32)
-        for nth, chance in doubts:
+        for nth, chance in given:
             chances[order[nth]] = chance
         return chances
 
@@ -138,7 +138,7 @@ def broad_and_thin() -> Grey:
 
 def test_broad_ink_with_a_low_chance_stays_in_its_number() -> None:
     """The 2 beside a certain 1 stays with it: 1 alone would be a false number. Alone it is refused."""
-    lines = segment(patch(broad_and_thin()), doubting((0, 0.02), (1, 0.02)))
+    lines = segment(patch(broad_and_thin()), rating((0, 0.02), (1, 0.02)))
     assert len(lines) == 1
     assert lines[0].box[0] < 110
     assert lines[0].box[2] > 90
@@ -146,7 +146,7 @@ def test_broad_ink_with_a_low_chance_stays_in_its_number() -> None:
 
 def test_thin_ink_with_a_low_chance_is_not_read() -> None:
     """The bar beside a certain 2 is refused: a slash looks like a 1."""
-    first, _ = segment(patch(broad_and_thin()), doubting((2, 0.02)))
+    first, _ = segment(patch(broad_and_thin()), rating((2, 0.02)))
     assert first.box[0] + first.box[2] < 190
 
 
@@ -165,12 +165,12 @@ def test_a_digit_is_no_piece_of_the_box_around_it() -> None:
 def test_a_bar_in_line_with_a_certain_digit_may_be_a_1() -> None:
     """What the sieve hardly believes alone stays beside a sure digit that it is level with, as likely ink; one that is
     longer, as a bracket or a line is, does not."""
-    (first, *_) = segment(patch(broad_and_thin()), doubting((2, 0.05)))
+    (first, *_) = segment(patch(broad_and_thin()), rating((2, 0.05)))
     assert first.box[0] + first.box[2] > 195
     assert [glyph.chance for glyph in first.glyphs][-1] == ALIGNED_BAR_CHANCE
     longer = broad_and_thin()
     cv2.line(longer, (200, 40), (200, 140), (40,), 5, cv2.LINE_AA)
-    (first, *_) = segment(patch(longer), doubting((2, 0.05)))
+    (first, *_) = segment(patch(longer), rating((2, 0.05)))
     assert first.box[0] + first.box[2] < 190
 
 
@@ -209,5 +209,5 @@ def test_a_bar_that_leans_more_than_the_digits_beside_it_gets_a_low_chance(foot:
     knots = np.array([[100, 80], [125, 62], [140, 80], [110, 118], [145, 118]], np.int32)
     cv2.polylines(paper, [knots], False, (40,), 5, cv2.LINE_AA)
     cv2.line(paper, (foot, 118), (200, 60), (40,), 5, cv2.LINE_AA)
-    glyphs = [glyph for line in segment(patch(paper), doubting((1, 0.9))) for glyph in line.glyphs]
+    glyphs = [glyph for line in segment(patch(paper), rating((1, 0.9))) for glyph in line.glyphs]
     assert [round(g.chance, 2) for g in glyphs if g.box[0] > 150] == [chance]

@@ -40,7 +40,7 @@ def test_gains_and_losses_are_counted_by_class() -> None:
     found = compare_models.compare_on("mine", CROPS, Says(3, 5, 7, 1), Says(3, 3, 1, 1))
     assert (found.crops, found.right, found.gained, found.lost) == (4, (2, 2), 1, 1)
     assert found.classes == {"3": (2, 1, 2), "7": (1, 1, 0), "not": (1, 0, 0)}
-    assert [(m.truth, m.said) for m in found.worst] == [("7", "1")]
+    assert [(m.truth, m.read_as) for m in found.worst] == [("7", "1")]
     assert found.worst[0].ink is INKS[2]
 
 

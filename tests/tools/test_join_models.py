@@ -23,7 +23,7 @@ DIGITS, SIEVE, STRIPS = map(bundled, ("digits", "sieve", "strips"))
 
 
 def test_the_store_takes_them_in_as_one_version_and_all_three_read(tmp_path: Path) -> None:
-    """The whole way, trial and all: from the store the reader has the sieve and the strips network of that version."""
+    """The whole way, with the acceptance: from the store the reader has the sieve and the strips network of it."""
     made = join(tmp_path / "made", DIGITS, [SIEVE, STRIPS], "9.0.0")
     store = Store(tmp_path / "store")
     store.activate(store.add(made.parent))
@@ -57,7 +57,7 @@ def test_damage_to_one_is_damage_to_all(tmp_path: Path, monkeypatch: pytest.Monk
 )
 def test_a_companion_that_does_not_belong_is_refused(tmp_path: Path, change, told: str) -> None:  # type: ignore[no-untyped-def]
     """Another version's manifest in its place, hashes right: a sieve for another program, another network, other
-    files, other answers. None passes the trial."""
+    files, other answers. None is accepted."""
     made = join(tmp_path / "made", DIGITS, [SIEVE], "9.0.0")
     [companion] = made.parent.glob("*.manifest")
     companion.write_text(json.dumps(change(json.loads(companion.read_text()))))

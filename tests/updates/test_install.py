@@ -107,7 +107,7 @@ def test_a_model_that_does_not_fit_is_loaded_once(device: UpdatedDevice, owner: 
 
 
 def publish_untried(owner: ModelPublisher, manifest: Path) -> None:
-    """A model that would not stand its trial, of an owner with another program than ours."""
+    """A model that is not accepted: its owner has another version of the program."""
     from edge_daemon.inference.manifest import Manifest, decode, read_file
     from edge_daemon.updates import publish
 
