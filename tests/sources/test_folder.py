@@ -54,6 +54,54 @@ def test_the_newest_picture_is_what_the_camera_sees(tmp_path: Path) -> None:
         assert shade(next(frames)) == 90
 
 
+def test_arrival_counts_and_not_the_date(tmp_path: Path) -> None:
+    """A file dated 2031 is not shown for ever, and one dated 1970 is shown; no frame is taken in the future."""
+    source = FilesCamera(FilesOptions(str(tmp_path), active_fps=1000.0, watch=True))
+    with closing(source.frames(0.01)) as frames:  # type: ignore[type-var]
+        for grey, age in ((50, -150_000_000.0), (90, 0.0), (130, time.time() - 3600.0)):
+            lay(tmp_path, f"{grey}.png", grey, age)
+            frame = next(frames)
+            assert shade(frame) == grey
+            assert frame is not None
+            assert time.time() - 60 < frame.at <= time.time()
+        lay(tmp_path, "50.png", 170, age=-150_000_000.0)  # the same name, written again
+        assert shade(next(frames)) == 170
+
+
+def test_a_picture_that_is_removed_stays_shown(tmp_path: Path) -> None:
+    """An older picture is not shown as if it were new."""
+    source = FilesCamera(FilesOptions(str(tmp_path), active_fps=1000.0, watch=True))
+    with closing(source.frames(0.01)) as frames:  # type: ignore[type-var]
+        lay(tmp_path, "old.png", 50, age=60)
+        assert shade(next(frames)) == 50
+        newer = lay(tmp_path, "new.png", 90, age=0)
+        assert shade(next(frames)) == 90
+        newer.unlink()
+        assert shade(next(frames)) == 90
+
+
+def test_what_is_no_regular_file_is_passed_over(tmp_path: Path) -> None:
+    """Links, also dangling ones and loops, folders, FIFOs and unreadable files neither block nor hide a picture."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    watched = tmp_path / "watched"
+    watched.mkdir()
+    source = FilesCamera(FilesOptions(str(watched), active_fps=1000.0, watch=True))
+    with closing(source.frames(0.01)) as frames:  # type: ignore[type-var]
+        lay(watched, "first.png", 50, age=0)
+        assert shade(next(frames)) == 50
+        (watched / "link.png").symlink_to(lay(elsewhere, "secret.png", 200, age=0))
+        (watched / "dangling.png").symlink_to(elsewhere / "none.png")
+        (watched / "loop.png").symlink_to(watched / "loop.png")
+        (watched / "folder.png").mkdir()
+        os.mkfifo(watched / "fifo.png")
+        assert shade(next(frames)) == 50
+        lay(watched, "next.png", 90, age=0)
+        (watched / "unreadable.png").write_bytes(b"no picture")
+        (watched / "unreadable.png").chmod(0)
+        assert shade(next(frames)) == 90
+
+
 def shade(frame: Frame | None) -> int:
     assert frame is not None
     return int(frame.pixels[0, 0])
