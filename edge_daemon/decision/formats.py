@@ -4,6 +4,7 @@
 ###.#       three digits, a decimal point, one digit; the point need not be seen, its place is known
 -##         a minus may stand before it, and is looked for
 ?#.#?       digits may be missing on both sides of the point, so the point must be found
+##,##       a decimal comma; with three digits after it, it could also separate thousands (is_ambiguous)
 ##:##       a time: every other character stands where it is
 ^20[0-9]+$  a regular expression, for the rest
 """
@@ -151,7 +152,13 @@ class Format:
     def holds_numbers(self) -> bool:
         """Whether a text that fits has a value: it has no separators but one decimal point."""
         others = self._unsigned.replace(DIGIT, "").replace(MAYBE, "")
-        return self.is_expression or not others or others in POINTS
+        return self.is_expression or not others or others in tuple(POINTS)
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether its comma may be a decimal comma or separate thousands: three digits follow, and no other mark."""
+        before, comma, after = self.pattern.partition(",")
+        return bool(comma) and after == 3 * DIGIT and not set(before) & set(POINTS) and not self.is_expression
 
     @property
     def rollover(self) -> float | None:

@@ -158,6 +158,11 @@ def contradictions(options: FieldOptions) -> Iterator[tuple[str, str]]:
         yield "wrap", 'expected a format without "?", such as "#####"; got none to roll over from'
     if not form.holds_numbers and not options.text:
         yield "format", f'expected text = true beside it; got none, and "{options.format}" is no number'
+    if form.is_ambiguous and form.holds_numbers and not options.text:
+        decimal, whole = options.format.replace(",", "."), options.format.replace(",", "")
+        problem = f'expected "{decimal}" if the comma is a decimal comma, or "{whole}" if it separates thousands: the'
+        problem += f' comma need not be in the format; got "{options.format}", which could be either'
+        yield "format", problem
     numeric = [key for key in RULES if _is_set(getattr(options, key))]
     numeric += [key for key in ("wrap", "deadband") if getattr(options, key)]
     if options.text and numeric:

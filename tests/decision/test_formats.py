@@ -33,6 +33,18 @@ def test_digits_become_text_and_value(pattern: str, digits: str, text: str | Non
     assert (form.value(text) if text else None) == value
 
 
+@pytest.mark.parametrize("pattern", ["#,###", "?#,###", "-##,###"])
+def test_a_comma_before_three_digits_may_be_either(pattern: str) -> None:
+    """1,234 may mean 1.234 or 1234."""
+    assert Format(pattern).is_ambiguous
+
+
+@pytest.mark.parametrize("pattern", ["#,##", "#,####", "#.###", "#,##?", "####", "^[0-9],###"])
+def test_what_is_unmistakable(pattern: str) -> None:
+    """A point, or another number of digits after a comma, is a decimal one."""
+    assert not Format(pattern).is_ambiguous
+
+
 def test_candidates_that_do_not_fit_keep_a_quarter_of_their_weight() -> None:
     """0.9 beside 0.05 that does not fit rises; 0.1 does not become certain."""
     [(text, sure)] = Format("##").fit((("123", 0.6), ("12", 0.3)))
