@@ -102,11 +102,14 @@ def _tls_failed(to: BrokerAddress, error: OSError) -> tuple[str, str]:
         if error.verify_code in _OTHER_NAME:
             remedy = "Use a name that is in the certificate, in [mqtt] url or as server_name."
             return f"host name: {to} shows a certificate for another name: {why}", remedy
-        if error.verify_code == _NOT_YET or (error.verify_code == _EXPIRED and not clock.is_synced()):
+        if error.verify_code == _NOT_YET:
             remedy = f"This machine's clock says {now}; set it (timedatectl), or wait until it is set."
             return f"clock: {to} shows a certificate for another time: {why}", remedy
         if error.verify_code == _EXPIRED:
-            return f"TLS chain: {to}: {why} (it is {now} here)", "Renew the broker's certificate."
+            remedy = "Renew the broker's certificate."
+            if not clock.is_synced():
+                remedy += " If the time here is wrong, set this machine's clock instead (timedatectl)."
+            return f"TLS chain: {to}: {why} (it is {now} here)", remedy
         remedy = "Set [mqtt] ca_file to the certificate of the authority that signed the broker's certificate."
         return f"TLS chain: {to} shows a certificate that is not trusted: {why}", remedy
     if isinstance(error, TimeoutError):

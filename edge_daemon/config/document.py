@@ -55,6 +55,8 @@ class Document:
         self._lines: dict[Place, int] = {}
         for place, line in places(text):
             self._lines.setdefault(place, line)
+            if place[-1] == 0:
+                self._lines.setdefault(place[:-1], line)  # the first of several [[sections]]
 
     def add_problem(self, place: Place, problem: str) -> None:
         """Keep a problem, "expected ...; got ...", of the value at `place`."""

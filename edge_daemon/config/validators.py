@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl
 import stat
 from collections.abc import Mapping, Sequence
@@ -51,18 +52,18 @@ def _url(url: str) -> None:
     try:
         address.parse_url(url)
     except ConfigError:
-        raise ValueError('expected "mqtt://HOST:PORT", or "mqtts://HOST:PORT" for TLS, and nothing after it') from None
+        raise ValueError('expected "mqtt://HOST:PORT", or "mqtts://HOST:PORT" for TLS, and no more') from None
 
 
 def _folder_url(url: str) -> None:
     """The URL of a folder on a web server, without a login; empty: none."""
     try:
         parts = urlsplit(url)
-        fits = not url or (parts.scheme in ("http", "https") and parts.hostname and parts.port != 0)
+        fits = not url or (parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0)
     except ValueError:
         fits = False
-    if not fits or "@" in url or "?" in url or "#" in url:
-        raise ValueError('expected "https://HOST/FOLDER" or "http://HOST/FOLDER", without a login')
+    if not fits or re.search(r"[@?#\s]", url):
+        raise ValueError('expected "https://HOST/FOLDER" or "http://HOST/FOLDER", without a login and without blanks')
 
 
 def _ca_file(name: str) -> None:
@@ -88,6 +89,10 @@ def _prometheus_file(name: str) -> None:
         raise ValueError('expected a path that begins with "/" and ends in ".prom", as node_exporter needs it')
 
 
+LONGEST_SECRET = 100_000
+"""Characters of a file with a password or key that are checked."""
+
+
 def _secret(what: str) -> Check:
     """A check of a file with a secret: it is readable, but not for everybody."""
 
@@ -95,11 +100,12 @@ def _secret(what: str) -> Check:
         if not name:
             return
         try:
-            with find_credential(name).open() as file:
-                file.read(1)
+            with find_credential(name).open(encoding="utf-8") as file:
+                file.read(LONGEST_SECRET)
                 everybody = os.fstat(file.fileno()).st_mode & stat.S_IROTH
-        except (OSError, UnicodeDecodeError):
-            raise ValueError(f"expected a readable file that holds {what}, in UTF-8") from None
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it has other bytes"
+            raise ValueError(f"expected a readable file that holds {what}, in UTF-8 ({why})") from None
         if everybody:
             raise ValueError(f"expected a file that only the daemon can read (chmod 600 {name})")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -61,12 +61,12 @@ def resolve(options: BrokerOptions) -> BrokerAddress:
 def file_stamps(options: BrokerOptions) -> tuple[object, ...]:
     """A value for each named file that changes when the file does; None: it is missing."""
     names = (options.password_file, options.ca_file, options.cert_file, options.key_file)
-    return tuple(_stamp(find_credential(name)) for name in names if name)
+    return tuple(_stamp(name) for name in names if name)
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _stamp(name: str) -> tuple[int, int, int] | None:
     try:
-        info = path.stat()
+        info = find_credential(name).stat()
     except OSError:
         return None
     return info.st_ino, info.st_size, info.st_mtime_ns
@@ -82,7 +82,8 @@ def parse_url(url: str) -> tuple[str, int, bool]:
         raise ConfigError(f"[mqtt] url {shown}: write mqtt://host:port or mqtts://host:port") from None
     if "@" in parts.netloc:
         raise ConfigError("[mqtt] url: put the login into `username` and `password_file`, not into the url")
-    if parts.scheme not in ("mqtt", "mqtts") or not host or parts.path.strip("/") or "?" in url or "#" in url:
+    exact = not re.search(r"[?#\s]", url) and not parts.path.strip("/") and port != 0
+    if parts.scheme not in ("mqtt", "mqtts") or not host or not exact:
         raise ConfigError(f"[mqtt] url {shown}: write mqtt://host:port or mqtts://host:port")
     tls = parts.scheme == "mqtts"
     try:

@@ -17,6 +17,7 @@ from edge_daemon.sources.folder import watch_folder
 from edge_daemon.sources.frame_rate import FrameRate, wait_until
 from edge_daemon.sources.pictures import expand, is_video, load_grey
 from edge_daemon.sources.video import Video, to_grey
+from edge_daemon.system.credentials import expand_home
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class FilesCamera:
     ) -> None:
         self._options, self._now, self._sleep = options, now, sleep
         self._rate = FrameRate(options.active_fps, options.idle_fps)
-        self._files = [] if options.watch else expand([options.path])
+        self._files = [] if options.watch else expand([_path(options.path)])
         for problem in self._files:
             if isinstance(problem, PictureError):
                 raise problem
@@ -59,7 +60,7 @@ class FilesCamera:
     def frames(self, tick: float) -> Iterator[Frame | None]:
         """See domain.Source."""
         if self._options.watch:
-            yield from watch_folder(self._options.path, load_grey, self._rate, tick, self._now, self._sleep)
+            yield from watch_folder(_path(self._options.path), load_grey, self._rate, tick, self._now, self._sleep)
             return
         seq = count()
         for pixels in chain.from_iterable(self._show(str(name), tick) for name in self._playlist()):
@@ -90,3 +91,11 @@ class FilesCamera:
                 step = max(1.0, video.fps * self._rate.interval)
                 yield from wait_until(start + (index + step) / video.fps, tick, self._now, self._sleep)
                 index = max(index + 1, round((self._now() - start) * video.fps))
+
+
+def _path(name: str) -> str:
+    """The path, with ~ as the home folder. Raises PictureError where there is none."""
+    try:
+        return str(expand_home(name)) if name.startswith("~") else name
+    except OSError as error:
+        raise PictureError(f"{name}: {error.strerror}") from None

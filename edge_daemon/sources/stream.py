@@ -102,10 +102,10 @@ def check(url: str) -> None:
     """Raises ConfigError unless `url` is that of a stream, without a login."""
     try:
         parts = urlsplit(url)
-        right = parts.scheme in SCHEMES and bool(parts.hostname) and (parts.port or 1) > 0
+        right = parts.scheme in SCHEMES and bool(parts.hostname) and parts.port != 0 and not re.search(r"\s", url)
     except ValueError:
         right, parts = False, urlsplit("")
     if "@" in parts.netloc:
         raise ConfigError('expected a url without a login; use "username" and "password_file"')
     if not right:
-        raise ConfigError('expected "rtsp://HOST/PATH", or "http://HOST/PATH" of an MJPEG stream')
+        raise ConfigError('expected "rtsp://HOST/PATH", or "http://HOST/PATH" of an MJPEG stream, without blanks')

@@ -12,16 +12,27 @@ CREDENTIALS = Path("/etc/edge-daemon")
 
 
 def find_credential(name: str) -> Path:
-    """The path of a named file: a credential of the service, or, with a slash, the path itself."""
+    """The path of a named file: a credential of the service, or, with a slash, the path itself; ~ is the home folder.
+
+    Raises OSError where there is no home folder.
+    """
     if "/" in name:
-        return Path(name)
+        return expand_home(name)
     places = [Path(os.environ.get("CREDENTIALS_DIRECTORY", ".")), Path(), CREDENTIALS]
     return next((place / name for place in places if (place / name).is_file()), Path(name))
 
 
 def read_password(name: str) -> str:
-    """The text of the file without the line break at its end. Raises ConfigError."""
+    """The text of the file without the byte order mark and line break that editors add. Raises ConfigError."""
     try:
-        return find_credential(name).read_text().strip("\r\n")
+        return find_credential(name).read_text(encoding="utf-8-sig").strip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"[mqtt] password_file {name}: {error}") from None
+
+
+def expand_home(name: str) -> Path:
+    """A path in which ~ or ~user at the start is that home folder. Raises OSError where there is none."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError as error:
+        raise OSError(None, f"{error}") from None

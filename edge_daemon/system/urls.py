@@ -10,7 +10,7 @@ _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]*\]|[^:@]*)(:[0-9]*)?")
 
 def hide_path(url: str) -> str:
     """The scheme, host and port of a URL, for every message, log line and file. Of a damaged URL it may be less."""
-    head, slashes, tail = url.strip().partition("://")
+    head, slashes, tail = url.partition("://")
     scheme, rest = (head, tail) if slashes else ("", head)
     authority = re.split(r"[/?#\\\s]", rest, maxsplit=1)[0]
     # an @ further on: the password holds a / or the like, and what seems to be the host is a part of it

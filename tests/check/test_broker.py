@@ -88,14 +88,15 @@ def test_tcp(tmp_path: Path) -> None:
         ("elsewhere", NOW, "elsewhere", True, "host name", "server_name"),
         ("localhost", FUTURE, "localhost", True, "clock", "timedatectl"),
         ("localhost", PAST, "localhost", True, "TLS chain", "Renew"),
-        ("localhost", PAST, "localhost", False, "clock", "timedatectl"),
+        ("localhost", PAST, "localhost", False, "TLS chain", "Renew"),
+        ("localhost", PAST, "localhost", False, "TLS chain", "timedatectl"),
     ],
 )
 def test_tls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, served: str, valid: tuple[str, str], trusted: str,
     synced: bool, step: str, told: str,
 ) -> None:  # fmt: skip
-    """Chain, name and clock are told apart; where our own clock is not set, that comes first."""
+    """Chain, name and clock are told apart; where our own clock may be wrong, an expired certificate says so too."""
     monkeypatch.setattr(clock, "is_synced", lambda: synced)
     cert, key = certificate(tmp_path / "served", served, valid)
     broker = Mosquitto(tmp_path / "mosquitto", f"certfile {cert}\nkeyfile {key}")

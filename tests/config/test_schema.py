@@ -22,6 +22,7 @@ from edge_daemon.cli import main
 from edge_daemon.config import schema  # app: nobody may not read it later
 from edge_daemon.config.schema import CameraOptions, Config, load, parse
 from edge_daemon.errors import ConfigError
+from edge_daemon.mqtt.address import resolve
 from edge_daemon.sources.kinds import KINDS, options_type
 from edge_daemon.system.folders import state_folder
 from tests.support.certificates import certificate
@@ -178,6 +179,11 @@ WRONG = [
     ('[model.foreign]\npath = "a"\n', "2: [model.foreign] path: expected one of", "It belongs to [model]"),
     ('[model]\nforeign = 3\n', "2: [model] foreign: expected a section [model.foreign]", "3"),
     ('[model]\npath = "bundled"\n[updates]\nurl = "http://h"\n', "4: [updates] url: expected [model] path", "bundled"),
+    ('[mqtt]\nurl = "mqtt://h:0"\n', '2: [mqtt] url: expected "mqtt://HOST:PORT"', "h:0"),
+    ('[mqtt]\nurl = " mqtt://h"\n', '2: [mqtt] url: expected "mqtt://HOST:PORT"', '" mqtt://h"'),
+    ('[updates]\nurl = "http://h "\n', '2: [updates] url: expected "https://HOST/FOLDER"', "without blanks"),
+    ('\n\n[[camera]]\nsource = "v4l2"\n', "3: [[camera]]: expected a section [camera], in one bracket", "list"),
+    ('\n[[fields]]\nname = "a"\n[[fields]]\n', "2: [[fields]]: expected one of", "Did you mean field?"),
     ('[mqtt]\nurl = "broker"\n', '2: [mqtt] url: expected "mqtt://HOST:PORT"', 'got "broker"'),
     ('[mqtt]\nurl = "mqtt://h:99999"\n', '2: [mqtt] url: expected "mqtt://HOST:PORT"', "99999"),
     ('[mqtt]\nurl = "http://h"\n', '2: [mqtt] url: expected "mqtt://HOST:PORT"', "http"),
@@ -246,7 +252,7 @@ def test_a_login_in_the_url_is_refused_and_not_repeated() -> None:
 def test_nothing_follows_the_address_of_the_broker(end: str) -> None:
     """A secret may stand in a query or fragment, and the broker ignores both: they are refused, and not repeated."""
     [problem] = problems(f'[mqtt]\nurl = "mqtt://host:1883{end}"\n')
-    assert problem.endswith('and nothing after it; got "mqtt://host:1883"')
+    assert problem.endswith('and no more; got "mqtt://host:1883"')
 
 
 def test_password_files(tmp_path: Path) -> None:
@@ -261,6 +267,21 @@ def test_password_files(tmp_path: Path) -> None:
     [problem] = problems('[mqtt]\npassword_file = "hunter2"\n')
     assert "expected a readable file that holds the password" in problem
     assert "hunter2" not in problem
+
+
+def test_why_a_password_file_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing file, a folder and a file that is not UTF-8 are told apart; ~ is the home folder."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "latin").write_bytes(b"x" * 10_000 + "größer".encode("latin-1"))
+    for name, why in (("none", "No such file"), (".", "Is a directory"), ("latin", "it has other bytes")):
+        [problem] = problems(f'[mqtt]\npassword_file = "{tmp_path}/{name}"\n')
+        assert f"the password, in UTF-8 ({why}" in problem
+    (tmp_path / "secret").write_bytes(b"\xef\xbb\xbfhunter2\r\n")
+    (tmp_path / "secret").chmod(0o600)
+    config = parse("c.toml", '[mqtt]\npassword_file = "~/secret"\n')
+    assert resolve(config.mqtt).password == "hunter2"
+    [problem] = problems('[mqtt]\npassword_file = "~nobody-of-that-name/secret"\n')
+    assert "home" in problem
 
 
 def test_certificates(tmp_path: Path) -> None:

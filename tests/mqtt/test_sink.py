@@ -256,7 +256,8 @@ def test_credentials_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     "url",
     ["", "localhost", "http://localhost", "mqtt://", "mqtt://:1883", "mqtt://a:port", "mqtt://a:99999", "mqtt://a/b",
-     "mqtt://[::1", "mqtt://a?x=1", "mqtt://a#x", f"mqtt://{'x' * 70}", "mqtt://a..b"],
+     "mqtt://[::1", "mqtt://a?x=1", "mqtt://a:0", "mqtt://a#x",
+     " mqtt://a", "mqtt://a ", "mqtt://a\t", f"mqtt://{'x' * 70}", "mqtt://a..b"],
 )  # fmt: skip
 def test_url_that_cannot_be(url: str) -> None:
     """An invalid address is a configuration error before anything is tried."""

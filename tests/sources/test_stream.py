@@ -75,7 +75,19 @@ def test_a_camera_that_is_off_is_an_error() -> None:
         first(StreamOptions(NetworkCamera(PAGE).url))
 
 
-@pytest.mark.parametrize("url", ["rtsp://dock:secret@camera/1", "ftp://camera/1", "camera", "rtsp://", "http://[::1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "rtsp://dock:secret@camera/1",
+        "ftp://camera/1",
+        "camera",
+        "rtsp://",
+        "http://[::1",
+        "http://h:0",
+        " http://h",
+        "http://h/ ",
+    ],
+)
 def test_a_wrong_url_is_an_error(url: str) -> None:
     """A login in it, another scheme, no host: the error says what is expected, without the password."""
     with pytest.raises(ConfigError, match="expected") as caught:

@@ -22,6 +22,7 @@ from edge_daemon.system.urls import hide_path, hide_paths
         ("cam/1?pwd=s3cret", "cam"),
         ("me:s3cret@cam", "cam"),
         ("https://", "https://"),
+        (" mqtt://cam ", " mqtt://cam"),
         ("", ""),
     ],
 )
