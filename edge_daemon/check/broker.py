@@ -13,11 +13,10 @@ from edge_daemon.check.finding import Found, Level
 from edge_daemon.config.schema import Config
 from edge_daemon.domain import Message
 from edge_daemon.errors import BrokerError, EdgeDaemonError
-from edge_daemon.mqtt import connection as link
-from edge_daemon.mqtt import home_assistant as discovery
 from edge_daemon.mqtt import messages
 from edge_daemon.mqtt.address import BrokerAddress, resolve
-from edge_daemon.mqtt.connection import V5, Link, Timeouts
+from edge_daemon.mqtt.connection import V5, Link, Timeouts, VersionError, connect
+from edge_daemon.mqtt.home_assistant import PREFIX as DISCOVERY_PREFIX
 from edge_daemon.system import clock
 
 STEP_SECONDS = 5.0
@@ -121,8 +120,8 @@ def _tls_failed(to: BrokerAddress, error: OSError) -> tuple[str, str]:
 
 def _log_in(to: BrokerAddress, client_id: str) -> Link:
     try:
-        return link.connect(to, client_id, Timeouts(connect=STEP_SECONDS, connack=STEP_SECONDS))
-    except link.VersionError as error:
+        return connect(to, client_id, Timeouts(connect=STEP_SECONDS, connack=STEP_SECONDS))
+    except VersionError as error:
         remedy = "Is it an MQTT broker? Does that port need mqtts:// in [mqtt] url"
         remedy += ", or a client certificate (cert_file)?" if to.tls else "?"
         raise StepError(f"login: {error}", remedy) from None
@@ -142,7 +141,7 @@ def _rights(connection: Link, device: str, home_assistant: bool) -> Iterator[str
         raise StepError(f"ACL: the broker does not allow subscribing to {base}/request/#", remedy)
     _publish(connection, Message(f"{base}/check", b"{}"))
     if home_assistant:
-        _publish(connection, Message(f"{discovery.PREFIX}/device/{device}/check", b"{}"))
+        _publish(connection, Message(f"{DISCOVERY_PREFIX}/device/{device}/check", b"{}"))
     limits = "" if connection.version is V5 else ", as far as MQTT 3.1.1 shows"
     yield f"ACL: subscribing and publishing are allowed{limits}"
     yield from _retain(connection, Message(f"{base}/check", os.urandom(4).hex().encode(), retain=True))
@@ -159,7 +158,7 @@ def _publish(connection: Link, message: Message) -> None:
             if acknowledged == mid and code == _NOT_AUTHORIZED:
                 top = message.topic.split("/")[0]
                 remedy = f"Allow this login to write {'/'.join(message.topic.split('/')[:-1])}/#"
-                remedy += ', or set home_assistant = "off".' if top == discovery.PREFIX else "."
+                remedy += ', or set home_assistant = "off".' if top == DISCOVERY_PREFIX else "."
                 raise StepError(f"ACL: the broker does not allow publishing to {message.topic}", remedy)
             if acknowledged == mid:
                 remedy = "Look into the broker's log."

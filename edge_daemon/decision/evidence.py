@@ -26,19 +26,19 @@ MIN_FRAMES = 3
 """The fewest frames on which a text is accepted."""
 AGREEMENT = 0.8
 """The share of the frames of the settle time that must agree."""
-CHANGE = math.log(0.85 / 0.15)
+LEAD_TO_CHANGE = math.log(0.85 / 0.15)
 """The lead, in log-odds, that a new text needs: a probability of 0.85."""
-STAY = math.log(0.6 / 0.4)
+LEAD_TO_STAY = math.log(0.6 / 0.4)
 """The lead, in log-odds, that the accepted text needs to stay: a probability of 0.6."""
 MOST_VIEWS = 3.0
 """More views than these add no evidence: the same network has read them all."""
-SECOND = 0.3
+SECOND_OPINION_WEIGHT = 0.3
 """The weight of a second opinion, in views of our own. Another network sees the same ink and makes errors where ours
-does, so it can confirm what our frames hold most likely, and never overrule it. Chosen on photos: with full weight,
+does, so it can confirm the most likely text of our frames, and never replace it. Chosen on photos: with full weight,
 nearly half of what it settled was false."""
 FLOOR = 0.01
 """The lowest probability that a frame gives to a text, or to it being none of its candidates."""
-MOMENT = 1e-3
+ROUNDING = 1e-3
 """Seconds: the rounding of frame times."""
 MOST_FRAMES = 50
 """The frames of one view that are remembered. A rewritten number is a new view, and is compared with none of them."""
@@ -103,7 +103,7 @@ class Evidence:
             self.second_opinion = None
         self._in_view.append(observation.text)
         self.observations.append(observation)
-        oldest = observation.mono - self.settle + MOMENT
+        oldest = observation.mono - self.settle + ROUNDING
         while len(self.observations) > MIN_FRAMES and self.observations[1].mono <= oldest:
             self.observations.popleft()
 
@@ -122,7 +122,7 @@ class Evidence:
         (status, text), votes = Counter((o.status, o.text) for o in self.observations).most_common(1)[0]
         times = [o.mono for o in self.observations if (o.status, o.text) == (status, text)]
         # from the first to the last that agree: the time of the text before must not count
-        if votes < AGREEMENT * count or times[-1] - times[0] < self.settle - MOMENT:
+        if votes < AGREEMENT * count or times[-1] - times[0] < self.settle - ROUNDING:
             return None
         if text is not None and self._is_misread_of(text, accepted):
             return None
@@ -131,7 +131,7 @@ class Evidence:
         return Decision(Status.LOW_CONFIDENCE, None, (votes, count))
 
     def _is_clear(self, text: str, accepted: str | None) -> bool:
-        return self.lead(text) >= (STAY if text == accepted else CHANGE)
+        return self.lead(text) >= (LEAD_TO_STAY if text == accepted else LEAD_TO_CHANGE)
 
     def _is_misread_of(self, text: str, accepted: str | None) -> bool:
         """Whether the present view was read as the accepted text more often: nothing was written since, so `text` is
@@ -178,7 +178,7 @@ class Evidence:
         full = [min(1.0, len(view) / MIN_FRAMES) for view in views]  # few frames are less than a view
         total = sum(share * float(np.mean(view)) for share, view in zip(full, views, strict=True))
         ours = total * min(1.0, MOST_VIEWS / sum(full))
-        return ours + SECOND * self.second_opinion.log_likelihood(text) if self.second_opinion else ours
+        return ours + SECOND_OPINION_WEIGHT * self.second_opinion.log_likelihood(text) if self.second_opinion else ours
 
     def _views(self) -> Iterator[list[Observation]]:
         return (list(view) for _, view in groupby(self.observations, key=lambda o: o.view))

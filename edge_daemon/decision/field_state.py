@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from edge_daemon.decision.evidence import MOMENT, Decision, Evidence, Observation
+from edge_daemon.decision.evidence import ROUNDING, Decision, Evidence, Observation
 from edge_daemon.decision.formats import Format, digits_of
 from edge_daemon.decision.rules import FieldOptions, Rules
 from edge_daemon.domain import Candidate, Status
 
 CONFIRM_AGAIN = 60.0
 """Seconds of agreement before perturbed views that did not read the pending value are tried again."""
-DOUBT = 10.0
+DISAGREEMENT = 10.0
 """Seconds without agreement after which low_confidence is published; at least three settle times."""
 
 
@@ -160,7 +160,7 @@ class FieldState:
         pending, decision = self.pending, self.decision
         if pending is None or decision is None or decision.text != pending.text:
             return False
-        return pending.agreed_at(mono) >= pending.confirm_at - MOMENT
+        return pending.agreed_at(mono) >= pending.confirm_at - ROUNDING
 
     def confirm(self, agree: bool, observation: Observation) -> None:
         """Accept the pending value if the perturbed views `agree`; otherwise try again later."""
@@ -209,7 +209,7 @@ class FieldState:
     def _is_lost(self, mono: float) -> bool:
         """Whether frames have disagreed for long. A field that was not looked at meanwhile is not lost."""
         since = self._disagreeing_since
-        return since is not None and mono - since > max(DOUBT, 3 * self.options.settle)
+        return since is not None and mono - since > max(DISAGREEMENT, 3 * self.options.settle)
 
     @property
     def decision(self) -> Decision | None:

@@ -101,10 +101,13 @@ class Format:
         """
         elsewhere = replace(seen, points=())  # in a text of another length the place of the point is unknown
         count = len(candidates[0][0])
-        texts = [(self.text(digits, seen if len(digits) == count else elsewhere), sure) for digits, sure in candidates]
-        refused = sum(sure for text, sure in texts if text is None)
+        texts = [
+            (self.text(digits, seen if len(digits) == count else elsewhere), confidence)
+            for digits, confidence in candidates
+        ]
+        refused = sum(confidence for text, confidence in texts if text is None)
         total = 1 - (1 - REFUSED_WEIGHT) * refused
-        return tuple((text, sure / total) for text, sure in texts if text is not None)
+        return tuple((text, confidence / total) for text, confidence in texts if text is not None)
 
     def value(self, text: str) -> int | float | None:
         """The number that a text stands for; None if it is not a number, like 12:30."""

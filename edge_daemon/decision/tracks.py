@@ -22,7 +22,7 @@ SETTLE = 1.0
 """Seconds of agreement before a number is published."""
 PIECES = 0.6
 """A gap between two numbers of a line, in heights: with a smaller one they are pieces of one number, and what stood
-between was not read. Two separate numbers stand further apart (segment.JOIN_GAP)."""
+between was not read. Two separate numbers stand further apart (text_lines.JOIN_GAP)."""
 COVERED = 1.4
 """A brightness ratio: if a part of a number's place has changed by more than its rest, something lies there."""
 NARROWER = 0.9

@@ -1,7 +1,7 @@
 """Home Assistant's MQTT discovery: one message that describes the device and all of its entities.
 
-Home Assistant 2024.12 or newer understands it. What was ever sent is stored in a file: an entity that is no longer
-there must be removed by a message, or Home Assistant shows it for ever.
+Home Assistant 2024.12 or newer understands it. All entities that were ever sent are stored in a file: one that is no
+longer there must be removed by a message, or Home Assistant shows it for ever.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from edge_daemon.domain import Message, Status
-from edge_daemon.mqtt import messages as wire
+from edge_daemon.mqtt import messages as mqtt_messages
 from edge_daemon.mqtt.payloads import EventType
 from edge_daemon.system import atomic
 
@@ -66,7 +66,7 @@ def components(
     `raw`: readings contain candidates. `snapshots`: pictures of the fields can be requested. `updates`: the daemon
     looks for newer models.
     """
-    base = wire.base(device)
+    base = mqtt_messages.base(device)
     found: dict[str, Component] = {}
     for field in fields:
         topic = f"{base}/reading/{field.name}"
@@ -114,13 +114,13 @@ def _device(device: str, version: str) -> dict[str, Any]:
             "sw_version": version,
         },
         "origin": {"name": "edge_daemon", "sw_version": version},
-        "availability_topic": f"{wire.base(device)}/availability",
+        "availability_topic": f"{mqtt_messages.base(device)}/availability",
         "qos": 1,
     }
 
 
 def load_owned(path: Path) -> Owned:
-    """What was ever sent; empty if the file is missing or damaged."""
+    """The entities that were ever sent; none if the file is missing or damaged."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Owned)
     except (OSError, ValueError):

@@ -44,8 +44,8 @@ MIN_SLASH_LEAN = 0.3
 def adjust_bars(blobs: Sequence[Blob]) -> list[Blob]:
     """Bars, with their chance corrected by the certain digits beside them.
 
-    A bar in line with a certain digit may be a 1, whatever the filter says; a bar that leans more than those digits is
-    more likely a slash.
+    A bar in line with a certain digit may be a 1, whatever the sieve gives it; a bar that leans more than those digits
+    is more likely a slash.
     """
     upright = {i: cv2.moments(b.ink) for i, b in enumerate(blobs) if b.w < b.h and b.chance > HOPELESS}
     bars = {i: lean(moments) for i, moments in upright.items() if is_straight(moments)}

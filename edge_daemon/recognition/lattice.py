@@ -29,9 +29,9 @@ NON_DIGIT_PRIOR = 2.5
 equally frequent. The digit network saw them this much more often in training, which was then compensated
 (scripts/training)."""
 FILTER_CLIP = 0.02
-"""The filter's probabilities are clipped to this..1 - this: surroundings alone never decide."""
+"""The sieve's probabilities are clipped to this..1 - this: surroundings alone never decide."""
 LOGODDS_SLOPE = 0.75
-"""Factor on the log odds of numbers: filter and classifier see the same ink and err together, which multiplying their
+"""Factor on the log odds of numbers: sieve and classifier see the same ink and err together, which multiplying their
 probabilities ignores. Chosen on photos, to the nearest 0.05: scenes drawn for training are harder than desks."""
 BAR_PRIOR = 0.2
 """Any bar is a 1 to a classifier that sees the bar alone. So a non-digit gets at least this share of the probability of
@@ -61,7 +61,7 @@ def decode(lines: Sequence[Line], classifier: Classifier) -> list[Number]:
 
 
 def with_context(scores: NDArray[np.float32], glyphs: Sequence[Glyph]) -> NDArray[np.float32]:
-    """`scores` (glyphs, 11) combined with the filter's probability from the surroundings: Bayes, as if independent."""
+    """`scores` (glyphs, 11) combined with the sieve's probability from the surroundings: Bayes, as if independent."""
     chances = np.clip([glyph.chance for glyph in glyphs], FILTER_CLIP, 1 - FILTER_CLIP)
     joint = scores.copy()
     bar = BAR_PRIOR * joint[:, 1] * (joint[:, :NOT_A_DIGIT].argmax(axis=1) == 1)

@@ -21,7 +21,7 @@ CLEARLY = 1.25
 MEAN_CERTAINTY = 0.7
 """Mean certainty of its digits, 0..1, from which a frame counts as upright."""
 MIN_READ = 0.03
-"""Share of all pieces of ink that must pass the filter before other orientations are tried. Of photographed writing,
+"""Share of all pieces of ink that must pass the sieve before other orientations are tried. Of photographed writing,
 turned, one in fifteen does at least, mostly half of them; of many pictures of other things, one in fifty."""
 CHECK_EVERY = 10.0
 """Seconds of frames' monotonic time between two checks of a frame that reads badly."""
@@ -43,7 +43,7 @@ class Orientation:
     def must_check(self, mono: float, numbers: Sequence[Number], read: int, found: int) -> bool:
         """Whether a frame reads so badly that the other orientations must be tried; at most once per `check_every`.
 
-        `read` of its `found` pieces of ink passed the filter, and `numbers` were read.
+        `read` of its `found` pieces of ink passed the sieve, and `numbers` were read.
         """
         if mono < self.next_check or read <= MIN_READ * found or reads_well(numbers, read):
             return False

@@ -44,7 +44,7 @@ class Recognition:
     numbers: list[Number]
     """In reading order, boxes in pixels of the turned patch."""
     read: int
-    """Pieces of ink that passed the filter."""
+    """Pieces of ink that passed the sieve."""
     found: int
     """All pieces of ink."""
 

@@ -31,7 +31,7 @@ MIN_CHANCE_BROAD = 0.01
 """The same for broad ink in line with a digit: losing it would leave a false number. The classifier can tell a broad 2
 from a plus; bars, slashes and brackets only their surroundings can tell."""
 MAX_CHANCE_PART = 0.5
-"""Probability that a slice, or several pieces joined, is one digit, at most: the filter only knows that the ink is a
+"""Probability that a slice, or several pieces joined, is one digit, at most: the sieve only knows that the ink is a
 digit's, not that it is one whole digit."""
 
 Filter = Callable[[Grey, Sequence[Blob]], NDArray[np.float32]]
@@ -129,7 +129,7 @@ def build_lattice(chain: Sequence[Blob], scale: float) -> Line:
         sole = whole is not None and j == i + 1
         glyphs.append(one if sole else replace(one, chance=min(one.chance, MAX_CHANCE_PART)))
         edges.append((i, j))
-        # a cut is paid half by either side; ink that was apart and is put together pays for that
+        # each side of a cut gets half of its cost; joining ink that was apart costs, too
         joins = sum(0.4 for k in range(i + 1, j) if costs[k] == 0.0)
         priors.append(-(costs[i] + costs[j]) / 2 - joins)
     return Line(bounding_box([g.box for g in glyphs]), tuple(glyphs), tuple(edges), tuple(priors))

@@ -1,4 +1,4 @@
-"""The filter before recognition: a small network rates each piece of ink by its surroundings.
+"""The sieve: before recognition a small network rates each piece of ink by its surroundings.
 
 A digit's own shape says little where it is thin: a table line, a fold, a hair and a 1 are all bars. Its surroundings
 say more: a line that runs on, a texture, a word, neighbours of the same size on one base line.
@@ -51,7 +51,7 @@ class SieveManifest(Manifest, frozen=True):
 
 
 class Sieve:
-    """The bundled filter network, checked and ready."""
+    """The sieve's network, checked and ready."""
 
     def __init__(self, manifest: Path | None = None, kind: str = "int8", runtime: str = ANY) -> None:
         """Raises ModelError, or RuntimeMissingError without an interpreter."""

@@ -36,7 +36,7 @@ class RateLimit(logging.Filter):
         since, count = self._kinds.get(kind, (self._now(), 0))
         if self._now() - since >= _MINUTE:
             if count > PER_MINUTE:
-                record.msg, record.args = f"{record.getMessage()} (and {count - PER_MINUTE} such lines before)", None
+                record.msg, record.args = f"{record.getMessage()} (and {count - PER_MINUTE} similar lines before)", None
             since, count = self._now(), 0
         self._kinds[kind] = since, count + 1
         return count < PER_MINUTE

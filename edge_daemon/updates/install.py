@@ -4,10 +4,10 @@ The Update Framework decides what is accepted, the store what is used: it tries 
 any point the next run continues, and either the old or the new model is active.
 
 The clock rule. Signatures expire, and a Pi that has just started may not know the time. Signatures are judged by the
-system's clock, unless it is earlier than the newest time that this device can be sure of: when this program was
-written, or when an update was last accepted here. Then that time counts. So an unset clock does not keep a device from
-updates, and setting a clock back does not make an expired signature valid again. A clock that is ahead only makes a
-device refuse; the remembered time is never later than one at which a signature was valid.
+system's clock, unless it is earlier than the newest time that is known to have passed: when this program was written,
+or when an update was last accepted here. Then that time is used. So an unset clock does not block updates, and setting
+a clock back does not make an expired signature valid again. A clock that is ahead only makes a device refuse; the
+remembered time is never later than one at which a signature was valid.
 """
 
 from __future__ import annotations

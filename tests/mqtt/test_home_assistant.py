@@ -17,7 +17,7 @@ from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Message, ReceivedMessage
 from edge_daemon.errors import BrokerError
 from edge_daemon.mqtt import home_assistant
-from edge_daemon.mqtt import messages as wire
+from edge_daemon.mqtt import messages as mqtt_messages
 from edge_daemon.mqtt.address import BrokerOptions as Login
 from edge_daemon.mqtt.address import resolve
 from edge_daemon.mqtt.home_assistant import BIRTH, Field, Mode, Owned, components, messages
@@ -81,7 +81,7 @@ def test_pictures_are_shown_only_where_they_may_be_taken() -> None:
     found = components("dock3", FIELDS, raw=True, snapshots=True)
     assert found["snapshot_tank"]["image_topic"] == "edge_daemon/dock3/snapshot/tank"
     asked = ReceivedMessage(found["take_tank"]["command_topic"], found["take_tank"]["payload_press"].encode())
-    assert wire.requested_command("dock3", asked.topic) == "snapshot"
+    assert mqtt_messages.requested_command("dock3", asked.topic) == "snapshot"
     assert match_arguments(COMMANDS["snapshot"], parse(asked.payload).arguments) == {"field": "tank"}
 
 
@@ -163,7 +163,7 @@ def test_birth(tmp_path: Path, broker: Mosquitto, recorder: Recorder, monkeypatc
 def left_behind(recorder: Recorder, online: bool) -> None:
     """Retained messages of two devices at the broker."""
     for message in (
-        wire.availability("dock3", online),
+        mqtt_messages.availability("dock3", online),
         info(),
         info("dock4"),
         Message(DEVICE, b"{}", retain=True),

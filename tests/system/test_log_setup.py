@@ -120,5 +120,5 @@ def test_repeated_lines_are_counted(caplog: pytest.LogCaptureFixture) -> None:
     assert sum(passes("%s: gone", n) is not None for n in range(1000)) == log_setup.PER_MINUTE
     assert passes("connected to %s", "broker") == "connected to broker"
     clock[0] = 61.0
-    assert passes("%s: gone", 7) == "7: gone (and 940 such lines before)"
+    assert passes("%s: gone", 7) == "7: gone (and 940 similar lines before)"
     assert passes("%s: gone", 8) == "8: gone"
