@@ -42,8 +42,9 @@ def run(config: Path | None, verbose: bool) -> None:
     from edge_daemon import app
     from edge_daemon.config.last_good import ConfigFile
     from edge_daemon.system import log_setup
-    from edge_daemon.system.folders import state_folder
+    from edge_daemon.system.folders import keep_private, state_folder
 
+    keep_private()
     log_setup.setup(verbose)
     app.main(ConfigFile(config, state_folder() / "last-good.toml"))
 

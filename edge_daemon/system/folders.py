@@ -27,6 +27,15 @@ def runtime_folder() -> Path:
     return state_folder() / "runtime"
 
 
+def keep_private() -> None:
+    """Make files that are written from now on readable for this user only.
+
+    Not where systemd has made the state folder: the unit's UMask= lets the service's group read.
+    """
+    if not os.environ.get("STATE_DIRECTORY"):
+        os.umask(0o077)
+
+
 def state_folders() -> list[Path]:
     """The folders in which a daemon may keep its state: STATE_DIRECTORY alone, or the usual place and the service's."""
     return [state_folder()] if os.environ.get("STATE_DIRECTORY") else [state_folder(), SERVICE_STATE]

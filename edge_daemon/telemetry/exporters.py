@@ -86,7 +86,8 @@ class HealthFiles:
         if self._json:
             self._replace(self._json, as_json(facts, problems))
         if self._prometheus:
-            self._replace(self._prometheus, as_prometheus(self._device, facts, problems))
+            # for another user's program, wherever the path is
+            self._replace(self._prometheus, as_prometheus(self._device, facts, problems), mode=0o644)
 
     def close(self) -> None:
         """Remove the files: they must not outlive the daemon."""
@@ -94,10 +95,10 @@ class HealthFiles:
             with suppress(OSError):
                 path.unlink()
 
-    def _replace(self, path: Path, text: str) -> None:
+    def _replace(self, path: Path, text: str, mode: int | None = None) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            atomic.replace_unsynced(path, text.encode())
+            atomic.replace_unsynced(path, text.encode(), mode)
         except OSError as error:
             if path not in self._broken:
                 log.warning("%s: the health cannot be written there: %s", path, error.strerror)
