@@ -82,6 +82,8 @@ class App:
     """Called with each patch and record, and in each round, in this order."""
     memory: int
     """Bytes of memory above which the process restarts."""
+    keep_configuration: Callable[[], None]
+    """Called after each frame that was read: the configuration is good."""
 
 
 def run(app: App) -> Request:
@@ -97,6 +99,7 @@ def run(app: App) -> Request:
         if app.switch.is_on:
             if frame is not None:
                 process(app, frame)
+                app.keep_configuration()
             publish(app, app.voter.due(frame.mono if frame else time.monotonic()))
         check_camera(app)
         for listener in app.listeners:
@@ -165,19 +168,17 @@ def main(configuration: ConfigFile) -> None:
     inbox: Inbox = SimpleQueue()
     with signals(inbox), closing(ReusedResources(partial(enqueue, inbox))) as reused:
         while True:
-            with build(config, reused, inbox, configuration.load, wrong) as app:
+            with build(config, reused, inbox, configuration, wrong) as app:
                 classifier = app.reader.classifier
                 start = (config.device, classifier.name, classifier.backend)
                 log.info("%s: reading with %s on %s", *start, extra=event("start"))
-                if not wrong:
-                    configuration.save_copy()
                 request = run(app)
                 app.systemd.reloading() if request is Request.RELOAD else app.systemd.stopping()
             log.info("leaving: %s", request.value)
             if request is not Request.RELOAD:
                 break
             try:
-                config, wrong = configuration.load(), ""
+                config, wrong = configuration.load_to_run(), ""
             except ConfigError as error:
                 wrong = str(error)
                 log.error("the present configuration is kept: %s", wrong, extra=event("config"))
@@ -190,11 +191,11 @@ def main(configuration: ConfigFile) -> None:
 
 @contextmanager
 def build(
-    config: Config, reused: ReusedResources, inbox: Inbox, load: Callable[[], Config], wrong: str = ""
+    config: Config, reused: ReusedResources, inbox: Inbox, configuration: ConfigFile, wrong: str = ""
 ) -> Iterator[App]:
     """Put the daemon together from what can be reused and what is new; at the end close what cannot be reused.
 
-    `load` reads the configuration again. `wrong` is why the newest configuration cannot be used, if so.
+    `configuration` is the file that `config` comes from. `wrong` is why the newest configuration cannot be used, if so.
     """
     with ExitStack() as stack:
         device, state, runtime = config.device, state_folder(), runtime_folder()
@@ -237,7 +238,7 @@ def build(
         )
         on_demand = OnDemandReader(device, last_values, fields, voter, config.mqtt.snapshots)
         controls = DaemonControls(
-            device, last_values, outbox, report, inbox, switch, load, on_demand, courier.replay, updating
+            device, last_values, outbox, report, inbox, switch, configuration.load, on_demand, courier.replay, updating
         )
         commands = CommandDispatcher(device, last_values, controls, Transactions(state / "transactions"))
         dispatcher = stack.enter_context(closing(commands))
@@ -261,6 +262,7 @@ def build(
             dispatcher=dispatcher,
             listeners=tuple(listener for listener in listeners if listener is not None),
             memory=config.health.max_memory,
+            keep_configuration=configuration.save_copy,
         )
 
 

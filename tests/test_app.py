@@ -16,7 +16,7 @@ from tests.support import schema_check
 from tests.support.brokers.mosquitto import Mosquitto, Recorder
 from tests.support.pictures.paper import write_page
 from tests.support.program import daemon
-from tests.support.received import Received, has_texts, payloads, readings
+from tests.support.received import Received, availability, has_texts, payloads, readings
 
 
 def test_a_picture_becomes_retained_readings(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
@@ -37,6 +37,20 @@ def test_a_picture_becomes_retained_readings(tmp_path: Path, broker: Mosquitto, 
     assert first["votes"][0] >= 3
     assert len(first["digits"]) == len(first["text"])
     assert {e["event_type"] for e in payloads(recorder.heard, "/event")} == {"reading_changed"}
+
+
+def test_a_configuration_is_good_after_a_frame_was_read_with_it(
+    tmp_path: Path, broker: Mosquitto, recorder: Recorder
+) -> None:
+    """One with which no frame was read yet, and that may end the daemon, is not what it starts with next."""
+    watched, copy = tmp_path / "watched", tmp_path / "state/last-good.toml"
+    watched.mkdir()
+    with daemon(tmp_path, broker.url, f'source = "files"\npath = "{watched}"\nwatch = true'):
+        recorder.wait_for(lambda heard: availability(recorder) == [b"online"])
+        assert not copy.exists()
+        write_page(watched, ("2021", 60, 80))
+        recorder.wait_for(has_texts("2021"))
+        assert copy.read_text().endswith((tmp_path / "edge.toml").read_text())
 
 
 def test_a_field_is_published_under_its_name(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:

@@ -12,6 +12,25 @@ from edge_daemon.errors import ConfigError
 GOOD = '[device]\nid = "dock3"\n'
 
 
+def run_with(file: Path, copy: Path) -> None:
+    """The daemon loads the file and reads a frame."""
+    configuration = ConfigFile(file, copy)
+    configuration.load_to_run()
+    configuration.save_copy()
+
+
+def test_what_was_loaded_is_copied(tmp_path: Path) -> None:
+    """Not what stands in the file later, nor what was loaded only to see whether it can be used."""
+    file, copy = tmp_path / "c.toml", tmp_path / "last-good.toml"
+    file.write_text(GOOD)
+    configuration = ConfigFile(file, copy)
+    configuration.load_to_run()
+    file.write_text('[device]\nid = "dock4"\n')
+    configuration.load()
+    configuration.save_copy()
+    assert copy.read_text().endswith(GOOD)
+
+
 def test_the_last_good_copy_runs(tmp_path: Path) -> None:
     """The file has a typo, is binary, or is gone: the copy is used, and the reason is returned."""
     file, copy = tmp_path / "c.toml", tmp_path / "last-good.toml"
@@ -33,7 +52,7 @@ def test_without_a_copy_the_error_is_raised(tmp_path: Path) -> None:
     other = tmp_path / "other.toml"
     other.write_text(GOOD)
     file.write_text("nonsense")
-    for prepare in (lambda: None, ConfigFile(other, copy).save_copy, lambda: copy.write_text("nonsense")):
+    for prepare in (lambda: None, lambda: run_with(other, copy), lambda: copy.write_text("nonsense")):
         prepare()
         with pytest.raises(ConfigError):
             ConfigFile(file, copy).load_at_start()
@@ -43,10 +62,10 @@ def test_an_unchanged_file_is_not_copied_again(tmp_path: Path) -> None:
     """A start writes nothing to the disk."""
     file, copy = tmp_path / "c.toml", tmp_path / "last-good.toml"
     file.write_text(GOOD)
-    ConfigFile(file, copy).save_copy()
+    run_with(file, copy)
     before = copy.stat().st_ino
-    ConfigFile(file, copy).save_copy()
+    run_with(file, copy)
     assert copy.stat().st_ino == before
     file.write_text(GOOD + "\n")
-    ConfigFile(file, copy).save_copy()
+    run_with(file, copy)
     assert copy.stat().st_ino != before
