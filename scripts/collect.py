@@ -62,8 +62,8 @@ def row(topic: str, payload: bytes | bytearray) -> tuple[Any, ...] | None:
     """The columns of a message; None if it is not a reading: a cleared topic, or another program's message."""
     _, device, _, *field = topic.split("/")
     try:
-        said = {"device": device, "field": "".join(field)} | json.loads(payload)
-        return tuple(said.get(name) if name in MAY_BE_ABSENT else said[name] for name in COLUMNS)
+        values = {"device": device, "field": "".join(field)} | json.loads(payload)
+        return tuple(values.get(name) if name in MAY_BE_ABSENT else values[name] for name in COLUMNS)
     except (ValueError, TypeError, KeyError):
         return None
 

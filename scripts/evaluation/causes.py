@@ -28,15 +28,15 @@ def count(pictures: Iterable[Scored]) -> Counter[str]:
     """Number of written numbers lost by each cause, and of false numbers ("false digit")."""
     found: Counter[str] = Counter()
     for picture in pictures:
-        for cause, written, _ in explain(picture.truth, picture.said):
+        for cause, written, _ in explain(picture.truth, picture.read):
             found[cause] += len(written) or 1
     del found[""]
     return found
 
 
-def explain(truth: Sequence[str], said: Sequence[str]) -> list[Step]:
+def explain(truth: Sequence[str], read: Sequence[str]) -> list[Step]:
     """The alignment in reading order, with a cause for each wrong step."""
-    steps = list(align(truth, said))
+    steps = list(align(truth, read))
     missed = Counter(w for cause, written, _ in steps for w in written if cause == "not found")
     strays = Counter(s for cause, _, spoken in steps for s in spoken if cause == "false digit")
     moved = missed & strays
@@ -51,39 +51,39 @@ def explain(truth: Sequence[str], said: Sequence[str]) -> list[Step]:
     return ordered
 
 
-def align(truth: Sequence[str], said: Sequence[str]) -> Iterator[Step]:
+def align(truth: Sequence[str], read: Sequence[str]) -> Iterator[Step]:
     """The alignment with the lowest cost."""
-    best: list[list[tuple[float, Step | None]]] = [[(math.inf, None)] * (len(said) + 1) for _ in range(len(truth) + 1)]
+    best: list[list[tuple[float, Step | None]]] = [[(math.inf, None)] * (len(read) + 1) for _ in range(len(truth) + 1)]
     best[0][0] = (0.0, None)
     for i in range(len(truth) + 1):
-        for j in range(len(said) + 1):
-            for price, step in ways_on(truth, said, i, j):
+        for j in range(len(read) + 1):
+            for price, step in ways_on(truth, read, i, j):
                 here = best[i + len(step[1])][j + len(step[2])]
                 if best[i][j][0] + price < here[0]:
                     best[i + len(step[1])][j + len(step[2])] = (best[i][j][0] + price, step)
     steps: list[Step] = []
-    i, j = len(truth), len(said)
+    i, j = len(truth), len(read)
     while (last := best[i][j][1]) is not None:
         steps.append(last)
         i, j = i - len(last[1]), j - len(last[2])
     return reversed(steps)
 
 
-def ways_on(truth: Sequence[str], said: Sequence[str], i: int, j: int) -> Iterator[tuple[float, Step]]:
+def ways_on(truth: Sequence[str], read: Sequence[str], i: int, j: int) -> Iterator[tuple[float, Step]]:
     """Possible next steps after i written and j read numbers, with their costs."""
     if i < len(truth):
         yield ALONE, ("not found", (truth[i],), ())
-    if j < len(said):
-        yield ALONE, ("false digit", (), (said[j],))
-    if i == len(truth) or j == len(said):
+    if j < len(read):
+        yield ALONE, ("false digit", (), (read[j],))
+    if i == len(truth) or j == len(read):
         return
-    if truth[i] == said[j]:
-        yield 0.0, ("", (truth[i],), (said[j],))
+    if truth[i] == read[j]:
+        yield 0.0, ("", (truth[i],), (read[j],))
     else:
-        off = edits(truth[i], said[j]) / max(len(truth[i]), len(said[j]))
-        yield OTHER + off * (2 * ALONE - OTHER), ("wrong digit", (truth[i],), (said[j],))
+        off = edits(truth[i], read[j]) / max(len(truth[i]), len(read[j]))
+        yield OTHER + off * (2 * ALONE - OTHER), ("wrong digit", (truth[i],), (read[j],))
     for many in range(2, MOST + 1):
-        if "".join(said[j : j + many]) == truth[i] and j + many <= len(said):
-            yield RESHAPED, ("wrongly split", (truth[i],), tuple(said[j : j + many]))
-        if "".join(truth[i : i + many]) == said[j] and i + many <= len(truth):
-            yield RESHAPED, ("wrongly joined", tuple(truth[i : i + many]), (said[j],))
+        if "".join(read[j : j + many]) == truth[i] and j + many <= len(read):
+            yield RESHAPED, ("wrongly split", (truth[i],), tuple(read[j : j + many]))
+        if "".join(truth[i : i + many]) == read[j] and i + many <= len(truth):
+            yield RESHAPED, ("wrongly joined", tuple(truth[i : i + many]), (read[j],))

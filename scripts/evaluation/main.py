@@ -150,8 +150,8 @@ def drawn_figures() -> dict[str, dict[str, int]]:
         found = {}
         for place in folders(Path(folder)):
             scored = [picture for picture, _ in photo_set(place, "edge-daemon").pictures]
-            matched, said = sum(p.matched for p in scored), sum(len(p.said) for p in scored)
-            found[place.name] = {"numbers": sum(len(p.truth) for p in scored), "read": matched, "false": said - matched}
+            matched, read = sum(p.matched for p in scored), sum(len(p.read) for p in scored)
+            found[place.name] = {"numbers": sum(len(p.truth) for p in scored), "read": matched, "false": read - matched}
         return found
 
 

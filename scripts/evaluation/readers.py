@@ -76,12 +76,12 @@ def rapidocr() -> Read:
         if found.txts is None:
             return Reading([], cpu)
         texts = zip(found.txts, found.scores, found.boxes, strict=True)
-        return Reading(in_lines([said(str(text), float(score), around(box)) for text, score, box in texts]), cpu)
+        return Reading(in_lines([number_of(str(text), float(score), around(box)) for text, score, box in texts]), cpu)
 
     return read
 
 
-def said(text: str, confidence: float, box: Box) -> Number:
+def number_of(text: str, confidence: float, box: Box) -> Number:
     return Number(box, ((text, confidence),), ())
 
 
@@ -115,7 +115,7 @@ def tesseract() -> Read:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         rows = csv.DictReader(io.StringIO(run.stdout.decode()), delimiter="\t", quoting=csv.QUOTE_NONE)
         found = [
-            said(row["text"], float(row["conf"]) / 100, box_of(row)) for row in rows if (row["text"] or "").strip()
+            number_of(row["text"], float(row["conf"]) / 100, box_of(row)) for row in rows if (row["text"] or "").strip()
         ]
         return Reading(found, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 

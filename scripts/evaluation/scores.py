@@ -26,24 +26,24 @@ class Scored:
 
     name: str
     truth: Texts
-    said: Texts
+    read: Texts
     confidences: tuple[float, ...]
-    """One for each of `said`."""
+    """One for each of `read`."""
     edits: int
     """Edit distance between all read and all written digits, in reading order."""
 
     @property
     def matched(self) -> int:
-        return sum((Counter(self.truth) & Counter(self.said)).values())
+        return sum((Counter(self.truth) & Counter(self.read)).values())
 
     @property
     def right(self) -> list[bool]:
         """For each read number whether it is written there; a written number counts once, most confident first."""
         left = Counter(self.truth)
-        found = [False] * len(self.said)
-        for i in sorted(range(len(self.said)), key=lambda i: -self.confidences[i]):
-            found[i] = left[self.said[i]] > 0
-            left[self.said[i]] -= found[i]
+        found = [False] * len(self.read)
+        for i in sorted(range(len(self.read)), key=lambda i: -self.confidences[i]):
+            found[i] = left[self.read[i]] > 0
+            left[self.read[i]] -= found[i]
         return found
 
 
@@ -68,9 +68,9 @@ def runs(text: str) -> Texts:
     return re.findall("[0-9]+", text)
 
 
-def score(name: str, kind: str, truth: Texts, said: Sequence[Number]) -> Scored:
-    """Scores one picture. `said`: in reading order; other characters in a text separate numbers."""
-    parts = [(run, number.confidence) for number in said for run in runs(number.text)]
+def score(name: str, kind: str, truth: Texts, read: Sequence[Number]) -> Scored:
+    """Scores one picture. `read`: in reading order; other characters in a text separate numbers."""
+    parts = [(run, number.confidence) for number in read for run in runs(number.text)]
     if kind == "grid":
         parts = [(digit, sure) for run, sure in parts for digit in run]
     elif kind == "digits" and parts:
@@ -92,19 +92,19 @@ def edits(a: str, b: str) -> int:
 def measures(pictures: Sequence[Scored]) -> dict[str, float | int | None]:
     """Measures of a set, from sums over all pictures; None instead of a division by zero."""
     matched = sum(p.matched for p in pictures)
-    truth, said = sum(len(p.truth) for p in pictures), sum(len(p.said) for p in pictures)
+    truth, read = sum(len(p.truth) for p in pictures), sum(len(p.read) for p in pictures)
     digits = sum(len("".join(p.truth)) for p in pictures)
     empty = [p for p in pictures if not p.truth]
     return {
         "pictures": len(pictures),
         "numbers": truth,
         "recall": share(matched, truth),
-        "precision": share(matched, said),
-        "f1": share(2 * matched, truth + said),
+        "precision": share(matched, read),
+        "f1": share(2 * matched, truth + read),
         "characters": max(0.0, 1 - sum(p.edits for p in pictures) / digits) if digits else None,
-        "exact": sum(p.said == p.truth for p in pictures),
-        "false numbers a picture": (said - matched) / len(pictures),
-        "said where nothing is written": share(sum(len(p.said) for p in empty), len(empty)),
+        "exact": sum(p.read == p.truth for p in pictures),
+        "false numbers a picture": (read - matched) / len(pictures),
+        "read where nothing is written": share(sum(len(p.read) for p in empty), len(empty)),
     }
 
 

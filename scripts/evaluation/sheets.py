@@ -22,7 +22,7 @@ LEGEND = 40
 
 def write(path: Path, folder: Path, pictures: Sequence[tuple[Scored, Reading]]) -> None:
     """One sheet (JPEG) of at most ACROSS * DOWN pictures that were read wrongly, the worst first."""
-    wrong = sorted((p for p in pictures if p[0].said != p[0].truth), key=lambda p: -p[0].edits)[: ACROSS * DOWN]
+    wrong = sorted((p for p in pictures if p[0].read != p[0].truth), key=lambda p: -p[0].edits)[: ACROSS * DOWN]
     tiles = [tile(folder, scored, reading) for scored, reading in wrong]
     if not tiles:
         return
@@ -40,7 +40,7 @@ def tile(folder: Path, scored: Scored, reading: Reading) -> Grey:
     small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     sheet = np.full((TILE[1] + LEGEND, TILE[0], 3), 255, np.uint8)
     sheet[: small.shape[0], : small.shape[1]] = small
-    causes = [f"{cause}: {'+'.join(a)} {'+'.join(b)}" for cause, a, b in explain(scored.truth, scored.said) if cause]
+    causes = [f"{cause}: {'+'.join(a)} {'+'.join(b)}" for cause, a, b in explain(scored.truth, scored.read) if cause]
     for i, text in enumerate((scored.name[:60], "; ".join(causes)[:75])):
         cv2.putText(sheet, text, (4, TILE[1] + 15 + 18 * i), 0, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
     return sheet

@@ -16,10 +16,12 @@ def figures(folder: Path) -> dict[str, Any]:
     found = {}
     for path in sorted(folder.glob("*.mp4")):
         written = sorted(part for part in path.stem.split("_") if part.isdigit())
-        said = [sorted(n.text for n in a.numbers) for a in read_file(str(path), reader) if isinstance(a, PictureResult)]
+        frames = [
+            sorted(n.text for n in a.numbers) for a in read_file(str(path), reader) if isinstance(a, PictureResult)
+        ]
         found[path.name] = {
-            "frames": len(said),
-            "all": sum(all(said_now.count(w) >= written.count(w) for w in written) for said_now in said),
-            "only": sum(said_now == written for said_now in said),
+            "frames": len(frames),
+            "all": sum(all(texts.count(w) >= written.count(w) for w in written) for texts in frames),
+            "only": sum(texts == written for texts in frames),
         }
     return found

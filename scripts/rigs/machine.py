@@ -114,9 +114,9 @@ class Broker:
         found = {}
         for topic, payload in self.heard():
             if topic.startswith(("edge_daemon/rig/reading/", "edge_daemon/rig/history")) and payload.startswith("{"):
-                said = json.loads(payload)
-                if said["status"] == "ok":
-                    found[int(said["seq"])] = str(said["text"])
+                reading = json.loads(payload)
+                if reading["status"] == "ok":
+                    found[int(reading["seq"])] = str(reading["text"])
         return [found[number] for number in sorted(found)]
 
     def readings(self) -> list[str]:

@@ -27,10 +27,10 @@ from scripts.rigs.service import (
 def installs(first: list[str]) -> None:
     """A fresh installation ends with its self-test and the next commands."""
     done = installer(*first)
-    said = done.stdout + done.stderr
+    printed = done.stdout + done.stderr
     expect(done.returncode == 0, "the installation succeeds")
-    expect("read 10 of 10 sample numbers" in said, "the self-test reads all")
-    expect("systemctl enable --now edge-daemon" in said, "the next commands are printed")
+    expect("read 10 of 10 sample numbers" in printed, "the self-test reads all")
+    expect("systemctl enable --now edge-daemon" in printed, "the next commands are printed")
 
 
 def installs_again(first: list[str]) -> None:

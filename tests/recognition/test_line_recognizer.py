@@ -60,7 +60,7 @@ def test_alignments_of_one_text_are_added_up() -> None:
 
 
 def test_the_beam_search_equals_trying_all_alignments() -> None:
-    """On random frames the three likeliest texts and their probabilities are exact when no text is dropped."""
+    """On random frames the three most likely texts and their probabilities are exact when no text is dropped."""
     rng = np.random.default_rng(5)
     for _ in range(20):
         said = np.zeros((FRAMES, line_recognizer.SCORES), np.float32)

@@ -20,8 +20,8 @@ def temperature(logits: Logits, labels: Labels) -> float:
 
 def loss(logits: Logits, labels: Labels, temperature: float) -> float:
     """Mean negative log-likelihood."""
-    said = softmax(logits, temperature)[np.arange(len(labels)), labels]
-    return float(-np.log(np.maximum(said, 1e-9)).mean())
+    probabilities = softmax(logits, temperature)[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(probabilities, 1e-9)).mean())
 
 
 def figures(logits: Logits, labels: Labels, temperature: float) -> dict[str, float]:

@@ -42,12 +42,12 @@ def logits_by_runtime(
 
     Each interpreter runs in a process of its own: tflite-runtime fails in one process with the other or TensorFlow.
     """
-    said: dict[str, NDArray[np.float32]] = {}
+    outputs: dict[str, NDArray[np.float32]] = {}
     for package in installed_packages():
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as alone:
             rows = alone.submit(_answers, package, networks, pictures, load).result()
-        said |= {f"{kind} on {package}": out for kind, out in rows.items()}
-    return said
+        outputs |= {f"{kind} on {package}": out for kind, out in rows.items()}
+    return outputs
 
 
 def _answers(

@@ -38,7 +38,7 @@ def accuracy(found: Scores, labels: sets.Labels) -> float:
 
 
 def threshold_at(found: Scores, false_reject: float) -> float:
-    """The score below which `false_reject` of these digits lie. A glyph's score is that of its likeliest digit."""
+    """The score below which `false_reject` of these digits lie. A glyph's score is that of its most likely digit."""
     return float(np.quantile(found[:, :NOT_A_DIGIT].max(axis=1), false_reject))
 
 

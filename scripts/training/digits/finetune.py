@@ -93,8 +93,8 @@ def run(args: argparse.Namespace) -> Path:
 
 def contradiction_share(before: BaseModel, own: dataset.Part) -> float:
     """The share of the person's crops that the base model reads as another digit, at most 0.2."""
-    said = runtimes.logits(before.content, own.x).argmax(axis=1)
-    wrong = (said != own.y) & (said != NOT_A_DIGIT)
+    best = runtimes.logits(before.content, own.x).argmax(axis=1)
+    wrong = (best != own.y) & (best != NOT_A_DIGIT)
     return round(min(0.2, float(wrong.mean())), 3)
 
 

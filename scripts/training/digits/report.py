@@ -81,15 +81,15 @@ def worst(found: NDArray[np.float32], held_out: Part, path: Path) -> None:
     """The wrong answers with the highest confidence."""
     from matplotlib import pyplot
 
-    said = found.argmax(axis=1)
-    mistakes = np.flatnonzero(said != held_out.y)
+    best = found.argmax(axis=1)
+    mistakes = np.flatnonzero(best != held_out.y)
     chosen = mistakes[np.argsort(-found.max(axis=1)[mistakes])][:WORST]
     figure, grid = pyplot.subplots(5, 10, figsize=(12, 7))
     for axes in grid.flat:
         axes.axis("off")
     for axes, i in zip(grid.flat, chosen, strict=False):
         axes.imshow(np.hstack(list(np.moveaxis(held_out.x[i], -1, 0))), cmap="gray")
-        title = f"{NAMES[held_out.y[i]]} as {NAMES[said[i]]} {found[i].max():.2f}"
+        title = f"{NAMES[held_out.y[i]]} as {NAMES[best[i]]} {found[i].max():.2f}"
         axes.set_title(title, fontsize=8)
     save(figure, path)
 

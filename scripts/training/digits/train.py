@@ -150,9 +150,9 @@ def equalise_classes(trained: Any, held_out: dataset.Part) -> NDArray[np.float32
 
     Returns the subtracted logits (11,): held-out pictures have the mixture of training and are evaluated with them.
     """
-    said = np.asarray(trained.predict(held_out.x, batch_size=512, verbose=0), np.float32)
+    outputs = np.asarray(trained.predict(held_out.x, batch_size=512, verbose=0), np.float32)
     taken = np.zeros(net.CLASSES, np.float32)
-    taken[NOT_A_DIGIT] = calibrate.temperature(said, held_out.y) * math.log(lattice.NON_DIGIT_PRIOR)
+    taken[NOT_A_DIGIT] = calibrate.temperature(outputs, held_out.y) * math.log(lattice.NON_DIGIT_PRIOR)
     *others, bias = trained.get_weights()
     trained.set_weights([*others, bias - taken])
     return taken

@@ -171,9 +171,10 @@ def logits(content: bytes, x: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def differences(networks: dict[str, bytes], x: NDArray[np.uint8]) -> dict[str, float]:
     """For each pair of (kind on package) the 99th percentile of the difference of their logits."""
-    said = runtimes.logits_by_runtime(networks, x, sieve.network)
+    outputs = runtimes.logits_by_runtime(networks, x, sieve.network)
     return {
-        f"{a} - {b}": round(float(np.percentile(np.abs(said[a] - said[b]), 99)), 3) for a, b in combinations(said, 2)
+        f"{a} - {b}": round(float(np.percentile(np.abs(outputs[a] - outputs[b]), 99)), 3)
+        for a, b in combinations(outputs, 2)
     }
 
 
@@ -189,14 +190,14 @@ def figures(chances: NDArray[np.float32], truth: NDArray[np.uint8]) -> dict[str,
 
 def write(folder: Path, version: str, networks: dict[str, bytes], check: Samples) -> Path:
     """Write the sieve into `folder` and return the manifest's path."""
-    said = {kind: logits(content, check.x) for kind, content in networks.items()}
-    heat = {kind: temperature(out, check.y) for kind, out in said.items()}
+    outputs = {kind: logits(content, check.x) for kind, content in networks.items()}
+    heat = {kind: temperature(out, check.y) for kind, out in outputs.items()}
     golden = golden_views()
     facts = {
         "temperature": heat,
         "views": sieve.VERSION,
         "figures": {
-            "held back": {kind: figures(chance(out / heat[kind]), check.y) for kind, out in said.items()},
+            "held back": {kind: figures(chance(out / heat[kind]), check.y) for kind, out in outputs.items()},
             "runtimes": differences(networks, check.x[:: max(1, len(check.x) // 1000)]),
         },
         "golden": chance(logits(networks["float32"], golden) / heat["float32"]).round(4).tolist(),

@@ -31,7 +31,7 @@ def pictures(folder: Path) -> list[tuple[str, str, Grey]]:
     """(name, digits, picture) by the folder's truth.json."""
     truth = json.loads((folder / "truth.json").read_text())
     shown = [
-        (name, said["digits"], cv2.imread(str(folder / name), cv2.IMREAD_GRAYSCALE)) for name, said in truth.items()
+        (name, facts["digits"], cv2.imread(str(folder / name), cv2.IMREAD_GRAYSCALE)) for name, facts in truth.items()
     ]
     return [(name, digits, np.asarray(picture, np.uint8)) for name, digits, picture in shown if picture is not None]
 
@@ -39,8 +39,8 @@ def pictures(folder: Path) -> list[tuple[str, str, Grey]]:
 def read(reader: line_recognizer.LineRecognizer, folder: Path) -> list[Read]:
     found = []
     for name, truth, picture in pictures(folder):
-        said = reader.read(contrast(picture), (0, 0, picture.shape[1], picture.shape[0]))
-        text, chance = said.candidates[0] if said else ("", 0.0)
+        number = reader.read(contrast(picture), (0, 0, picture.shape[1], picture.shape[0]))
+        text, chance = number.candidates[0] if number else ("", 0.0)
         found.append(Read(name, truth, text, chance))
     return found
 

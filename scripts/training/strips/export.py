@@ -40,8 +40,8 @@ def write(folder: Path, work: Path, version: str, model: Any, sample: NDArray[np
     `sample` (n, HEIGHT, WIDTH) is typical input, for the quantisation; `check` is of held-back writers and fonts.
     """
     networks = convert.to_tflite(model, sample, net.build)
-    said = {kind: logits(content, check.x) for kind, content in networks.items()}
-    heat = {kind: temperature(out, check.texts) for kind, out in said.items()}
+    outputs = {kind: logits(content, check.x) for kind, content in networks.items()}
+    heat = {kind: temperature(out, check.texts) for kind, out in outputs.items()}
     golden = golden_strips()
     sheet = cv2.imencode(".png", golden.reshape(-1, line_recognizer.WIDTH))[1].tobytes()
     shown = softmax(logits(networks["int8"], golden), heat["int8"])
@@ -49,7 +49,7 @@ def write(folder: Path, work: Path, version: str, model: Any, sample: NDArray[np
         "temperature": heat,
         "strip": line_recognizer.VERSION,
         "figures": {
-            "held back": {kind: figures(out, heat[kind], check.texts) for kind, out in said.items()},
+            "held back": {kind: figures(out, heat[kind], check.texts) for kind, out in outputs.items()},
             "runtimes": differences(networks, check.x[::10]),
         },
         "golden": [[round(float(p), 4) for p in row] for row in shown.max(axis=1)],
@@ -60,21 +60,21 @@ def write(folder: Path, work: Path, version: str, model: Any, sample: NDArray[np
 
 def logits(content: bytes, x: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(n, FRAMES, SCORES), on the interpreter that the daemon uses."""
-    said = line_recognizer.network(find_runtime(), content, "the network").logits(x)
-    return said.reshape(-1, line_recognizer.FRAMES, line_recognizer.SCORES)
+    outputs = line_recognizer.network(find_runtime(), content, "the network").logits(x)
+    return outputs.reshape(-1, line_recognizer.FRAMES, line_recognizer.SCORES)
 
 
-def temperature(said: NDArray[np.float32], texts: Sequence[str]) -> float:
+def temperature(outputs: NDArray[np.float32], texts: Sequence[str]) -> float:
     """The divisor of logits with the greatest likelihood of the texts, over all alignments (CTC)."""
     tried = np.exp(np.linspace(np.log(0.5), np.log(3.0), 40))
     truth = net.targets(texts)
-    losses = [np.minimum(np.asarray(net.loss(truth, said / np.float32(t))), 20.0).mean() for t in tried]
+    losses = [np.minimum(np.asarray(net.loss(truth, outputs / np.float32(t))), 20.0).mean() for t in tried]
     return round(float(tried[int(np.argmin(losses))]), 3)
 
 
-def figures(said: NDArray[np.float32], heat: float, texts: Sequence[str]) -> dict[str, float]:
+def figures(outputs: NDArray[np.float32], heat: float, texts: Sequence[str]) -> dict[str, float]:
     """Share of correct texts, and expected calibration error."""
-    best = [line_recognizer.decode_texts(softmax(out, heat))[0] for out in said]
+    best = [line_recognizer.decode_texts(softmax(out, heat))[0] for out in outputs]
     right = np.array([text == truth for (text, _), truth in zip(best, texts, strict=True)])
     sure = np.array([chance for _, chance in best])
     return {

@@ -54,17 +54,17 @@ def targets(texts: Sequence[str]) -> NDArray[np.int32]:
     return rows
 
 
-def loss(truth: Any, said: Any) -> Any:
+def loss(truth: Any, outputs: Any) -> Any:
     """Connectionist temporal classification: (n, LONGEST) digits and -1, (n, frames, SCORES) logits -> (n,)."""
     import tensorflow as tf
 
-    frames = tf.fill(tf.shape(said)[:1], tf.shape(said)[1])
+    frames = tf.fill(tf.shape(outputs)[:1], tf.shape(outputs)[1])
     digits = tf.cast(truth, tf.int32)
     empty = tf.reduce_all(digits < 0, axis=1)
     filled = tf.where(empty[:, None] & (tf.range(LONGEST) == 0), 0, digits)  # the operation refuses empty texts
     sparse = tf.SparseTensor(tf.where(filled >= 0), filled[filled >= 0], tf.cast(tf.shape(filled), tf.int64))
     spelled = tf.compat.v1.nn.ctc_loss(
-        sparse, said, frames, ignore_longer_outputs_than_inputs=True, time_major=False
+        sparse, outputs, frames, ignore_longer_outputs_than_inputs=True, time_major=False
     )  # its blank is the last class
-    nothing = -tf.reduce_sum(tf.nn.log_softmax(said)[..., BLANK], axis=1)
+    nothing = -tf.reduce_sum(tf.nn.log_softmax(outputs)[..., BLANK], axis=1)
     return tf.where(empty, nothing, spelled)
