@@ -12,6 +12,7 @@ from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Classifier, Event
 from edge_daemon.mqtt import home_assistant, messages
 from edge_daemon.mqtt.payloads import InfoPayload
+from edge_daemon.mqtt.stale_topics import stale_topics
 from edge_daemon.system.folders import state_folder
 
 
@@ -25,8 +26,16 @@ def announce(
     if before:
         detail: dict[str, str | int | float | None] = {"model": classifier.name, "before": before}
         outbox.put(Event("model_changed", None, time.time(), detail))
+    clear_stale_topics(config, outbox, last_values)
     announce_to_home_assistant(config, last_values)
     last_values.set(messages.info(config.device, info(config, classifier)))
+
+
+def clear_stale_topics(config: Config, outbox: Outbox, last_values: LastValueCache) -> None:
+    """Clear the readings of fields that are configured no longer, and bare values where they are switched off."""
+    fields, path = [field.name for field in config.fields], state_folder() / "published.json"
+    accepted = [reading.field for reading in outbox.accepted()]
+    last_values.set_cleared(stale_topics(config.device, path, fields, config.mqtt.bare_value, accepted))
 
 
 def info(config: Config, classifier: Classifier) -> InfoPayload:

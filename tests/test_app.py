@@ -13,7 +13,7 @@ from edge_daemon.sources.simulated.number import Truth
 from edge_daemon.sources.simulated.options import SimulatedOptions
 from edge_daemon.tools import explain
 from tests.support import schema_check
-from tests.support.brokers.mosquitto import Mosquitto, Recorder
+from tests.support.brokers.mosquitto import Mosquitto, Recorder, retained
 from tests.support.pictures.paper import write_page
 from tests.support.program import daemon
 from tests.support.received import Received, availability, has_texts, payloads, readings
@@ -51,6 +51,20 @@ def test_a_configuration_is_good_after_a_frame_was_read_with_it(
         write_page(watched, ("2021", 60, 80))
         recorder.wait_for(has_texts("2021"))
         assert copy.read_text().endswith((tmp_path / "edge.toml").read_text())
+
+
+def test_a_renamed_field_leaves_nothing_at_the_broker(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
+    """After the next start only the new name is retained; bare values that are switched off are gone, too."""
+    path = write_page(tmp_path, ("38", 80, 280))
+    camera = f'source = "files"\npath = "{path}"\nloop = true'
+    field = '[[field]]\nname = "{}"\nregion = [0.05, 0.5, 0.5, 0.4]\nsettle = "1s"\n'
+    with daemon(tmp_path, broker.url, camera, "bare_value = true\n" + field.format("tank")):
+        recorder.wait_for(lambda _: recorder.payloads("/tank") and recorder.payloads("/tank/value"))
+    with daemon(tmp_path, broker.url, camera, field.format("silo")):
+        recorder.wait_for(lambda _: recorder.payloads("/silo"))
+    assert retained(broker.port, "/silo")["value"] == 38
+    for gone in ("/tank", "/tank/value", "/silo/value"):
+        assert retained(broker.port, gone) is None
 
 
 def test_a_field_is_published_under_its_name(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:

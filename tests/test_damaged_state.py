@@ -15,6 +15,7 @@ from edge_daemon.domain import Entry
 from edge_daemon.inference.edgetpu import EdgeTpu
 from edge_daemon.model_store.store import Pointer, Store
 from edge_daemon.mqtt import home_assistant
+from edge_daemon.mqtt.stale_topics import stale_topics
 from edge_daemon.on_device import explain_log, frame_share
 from edge_daemon.on_device.samples import Sample, Samples
 from edge_daemon.second_opinion.budget import Budget
@@ -22,6 +23,11 @@ from edge_daemon.system import file_lock
 from edge_daemon.telemetry import exporters
 from edge_daemon.updates import install
 from tests.support.records import reading
+
+
+def stale(path: Path) -> list[str]:
+    return stale_topics("dock3", path, ["tank"], False, [])
+
 
 SAMPLE = Sample(1.5, "tank", "unsure", [("12", 0.5)], [], "digits@1", b"\x89PNG")
 READERS: dict[str, tuple[str, bytes, Callable[[Path], object]]] = {
@@ -39,6 +45,7 @@ READERS: dict[str, tuple[str, bytes, Callable[[Path], object]]] = {
         "discovery.json", b'{"homeassistant/device/a/config":{"problem":"binary_sensor"}}',
         lambda f: home_assistant.load_owned(f / "discovery.json"),
     ),
+    "published": ("published.json", b'{"fields":["tank"],"bare_value":true}', lambda f: stale(f / "published.json")),
     "switch": ("disabled", b"", lambda f: ReadingSwitch(f / "disabled").is_on),
     "frame": ("frame", b"\x95\x01\xcb?\xf8\0\0\0\0\0\0\x02\x92\x01\x01\xc4\x01\x07", frame_share.newest_frame),
     "lock": ("daemon", b"4711\n", lambda f: frame_share.FrameShare(f).close()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 from edge_daemon.domain import Message, Outcome
 
@@ -22,6 +22,7 @@ class LastValueCache:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._values: dict[str, Message] = {}
+        self._cleared: dict[str, Message] = {}
         self._queued: deque[Message] = deque(maxlen=_QUEUE_SIZE)
         self._optional: dict[str, Message] = {}
         self.on_set: Callable[[], None] = lambda: None
@@ -31,6 +32,12 @@ class LastValueCache:
         """Replace the last value of the message's topic."""
         with self._lock:
             self._values[message.topic] = message
+        self.on_set()
+
+    def set_cleared(self, topics: Iterable[str]) -> None:
+        """Clear these retained topics on each connection, whatever was published there; earlier ones not any more."""
+        with self._lock:
+            self._cleared = {topic: self._cleared.get(topic) or Message(topic, b"", retain=True) for topic in topics}
         self.on_set()
 
     def send_once(self, message: Message) -> None:
@@ -58,7 +65,7 @@ class LastValueCache:
     def values(self) -> list[Message]:
         """The last value of each topic."""
         with self._lock:
-            return list(self._values.values())
+            return list((self._values | self._cleared).values())
 
     def queued(self) -> list[Message]:
         """The oldest queued message of each topic."""
@@ -92,8 +99,10 @@ class LastValueSender:
     def due(self, besides: Collection[str]) -> list[Message]:
         """The messages to send now, at most one for each topic. No old reading for a topic in `besides`: it gets a new
         one now."""
-        changed = [message for message in self._cache.values() if self._sent.get(message.topic) is not message]
-        readings = [message for topic, message in self._resend.items() if topic not in besides]
+        values = {message.topic: message for message in self._cache.values() if message.topic not in besides}
+        changed = [message for topic, message in values.items() if self._sent.get(topic) is not message]
+        taken = {*besides, *values}
+        readings = [message for topic, message in self._resend.items() if topic not in taken]
         return changed + readings + self._cache.queued()
 
     def take_optional(self) -> list[Message]:
@@ -111,6 +120,7 @@ class LastValueSender:
             self._cache.remove_queued(message)
 
     def set_retained(self, message: Message) -> None:
-        """Note the reading that the broker now retains on its topic."""
+        """Note the reading that the broker now retains on its topic. A topic to be cleared is due again then."""
         self._retained[message.topic] = message
         self._resend.pop(message.topic, None)
+        self._sent.pop(message.topic, None)

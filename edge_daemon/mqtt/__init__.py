@@ -12,4 +12,5 @@ __all__ = [
     "payloads",
     "schemas",
     "sink",
+    "stale_topics",
 ]

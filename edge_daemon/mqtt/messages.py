@@ -74,10 +74,20 @@ def update(device: str, facts: UpdatePayload) -> Message:
     return Message(f"{base(device)}/update", json_text.encode(facts), retain=True)
 
 
+def reading_topic(device: str, field: str) -> str:
+    """Where the readings of a field are retained."""
+    return f"{base(device)}/reading/{field}"
+
+
+def bare_value_topic(device: str, field: str) -> str:
+    """Where the value alone is retained, if that is wanted."""
+    return f"{reading_topic(device, field)}/value"
+
+
 def bare_value(device: str, reading: Reading) -> Message:
     """The value alone, for consumers that cannot read JSON. Empty, which clears the topic, when it is gone."""
     payload = b"" if reading.gone else json_text.encode(reading.value)
-    return Message(f"{base(device)}/reading/{reading.field}/value", payload, retain=True)
+    return Message(bare_value_topic(device, reading.field), payload, retain=True)
 
 
 def enabled(device: str, on: bool) -> Message:
@@ -155,7 +165,7 @@ def encode_record(
         return _event(device, record, entry)
     # an empty retained payload is how MQTT clears a retained topic
     if record.gone and not replayed:
-        return Message(f"{base(device)}/reading/{record.field}", b"", retain=True)
+        return Message(reading_topic(device, record.field), b"", retain=True)
     payload = _reading(record, entry, replayed, detail)
     while not fits(message := _reading_message(device, record.field, payload)) and _drop_detail(payload):
         pass
@@ -207,7 +217,7 @@ def _digits(reading: Reading) -> list[DigitPayload]:
 def _reading_message(device: str, field: str, payload: ReadingPayload) -> Message:
     if payload.replayed:
         return Message(f"{base(device)}/history", json_text.encode(payload))
-    return Message(f"{base(device)}/reading/{field}", json_text.encode(payload), retain=True)
+    return Message(reading_topic(device, field), json_text.encode(payload), retain=True)
 
 
 def _drop_detail(payload: ReadingPayload) -> bool:

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from edge_daemon.delivery import courier
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Message
 from edge_daemon.errors import CourierError
 from edge_daemon.mqtt import messages
 from edge_daemon.mqtt.connection import Timeouts
+from edge_daemon.mqtt.home_assistant import BIRTH
 from edge_daemon.system.backoff import Backoff
 from tests.support.brokers import hostile
 from tests.support.brokers.hostile import OK, Behaviour, HostileBroker
@@ -24,6 +26,7 @@ from tests.support.brokers.mosquitto import PATIENCE, Mosquitto, Recorder, free_
 from tests.support.delivery import Delivery, delivering, wait_until_connected
 from tests.support.records import event, info, reading
 
+OLD = "edge_daemon/dock3/reading/old"
 READING, HISTORY, EVENT = (
     "edge_daemon/dock3/reading/units",
     "edge_daemon/dock3/history",
@@ -231,6 +234,28 @@ def test_gone_number_is_cleared(outbox: Outbox, broker: Mosquitto, recorder: Rec
         outbox.put(reading(1, field="auto-1", gone=True))
         recorder.wait_for(lambda _: recorder.payloads("/auto-1")[1:] == [""])
     assert retained(broker.port, "/auto-1") is None
+
+
+def test_a_stale_reading_is_cleared(
+    outbox: Outbox, broker: Mosquitto, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the connection, after a late record of the same field, and also when Home Assistant starts; others stay."""
+    monkeypatch.setattr(courier, "_RESEND_DELAY", (0.0, 0.0))
+    with delivering(outbox, broker.url) as delivery:
+        wait_until_connected(recorder)
+        outbox.put_all([reading(1, field="old"), reading(2, field="kept")])
+        recorder.wait_for(lambda _: recorder.payloads("/old") and recorder.payloads("/kept"))
+        delivery.last_values.set_cleared([OLD])
+        recorder.wait_for(lambda _: recorder.payloads("/old")[1:] == [""])
+        outbox.put(reading(3, field="old"))
+        recorder.wait_for(lambda _: recorder.payloads("/old")[3:] == [""])
+        recorder.say(Message(BIRTH, b"online"))
+        recorder.wait_for(lambda _: len(recorder.payloads("/kept")) > 1)
+        assert retained(broker.port, "/old") is None
+        delivery.last_values.set_cleared([])
+        outbox.put(reading(4, field="old"))
+        until(lambda: retained(broker.port, "/old"))
+    assert retained(broker.port, "/old")["value"] == 4
 
 
 def test_death_is_noticed(outbox: Outbox, broker: Mosquitto) -> None:
