@@ -19,7 +19,7 @@ from edge_daemon.mqtt import address, home_assistant
 from edge_daemon.mqtt import messages as mqtt_messages
 from edge_daemon.mqtt.sink import MqttSink
 from edge_daemon.second_opinion import messages as opinion_messages
-from edge_daemon.sources.kinds import ONCE
+from edge_daemon.sources.kinds import OPENED_ONCE
 from edge_daemon.sources.reconnecting import ReconnectingCamera
 from edge_daemon.system.backoff import Backoff
 from edge_daemon.system.folders import state_folder
@@ -74,7 +74,7 @@ class ReusedResources:
         if self._camera is None:
             return False
         kind = self._camera.settings[0]
-        return kind in ONCE and self._camera.settings != (config.camera.kind, config.camera.options)
+        return kind in OPENED_ONCE and self._camera.settings != (config.camera.kind, config.camera.options)
 
     def close(self) -> None:
         """Deliver what can be delivered, publish `offline`, release everything."""

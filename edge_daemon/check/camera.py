@@ -52,7 +52,7 @@ def check(config: Config) -> Iterator[Found]:
 def _from_daemon(daemon: running.Health) -> Found:
     """The finding where the running daemon has the camera, which only one process can: from its health."""
     if problem := daemon.problems.get(PROBLEM):
-        return Level.FAIL, f"the running daemon reports: {problem}", running.SINCE_WHEN
+        return Level.FAIL, f"the running daemon reports: {problem}", running.LOG_REMEDY
     if daemon.frame_age > OLD_FRAME:
         remedy = "Check its cable and power; sudo systemctl restart edge-daemon"
         return Level.FAIL, f"the running daemon has received no frame for {daemon.frame_age:.0f} s", remedy

@@ -22,7 +22,7 @@ from edge_daemon.recognition.sieve import Sieve
 from edge_daemon.system.child_process import call
 from edge_daemon.system.folders import state_folder
 
-WITHOUT = 'To read on the CPU without this warning: [model] delegate = "auto".'
+CPU_REMEDY = 'To read on the CPU without this warning: [model] delegate = "auto".'
 """The remedy that needs no device."""
 
 
@@ -47,7 +47,7 @@ def _edgetpu(model: ModelOptions) -> Iterator[Found]:
     if model.delegate == "none" or (file is None and model.delegate == "auto"):
         return
     if file is None:
-        yield Level.WARN, NO_FILE, WITHOUT
+        yield Level.WARN, NO_FILE, CPU_REMEDY
         return
     if running.health() is not None:
         return
@@ -61,6 +61,6 @@ def _edgetpu(model: ModelOptions) -> Iterator[Found]:
     except (ModelError, ChildError) as error:
         wanted = model.delegate == "edgetpu"
         why = str(error) if isinstance(error, ModelError) else f"Edge TPU: its process {error}. {RECONNECT}"
-        yield Level.WARN if wanted else Level.OK, f"{why}; the CPU reads", WITHOUT if wanted else ""
+        yield Level.WARN if wanted else Level.OK, f"{why}; the CPU reads", CPU_REMEDY if wanted else ""
     else:
         yield Level.OK, f"the Edge TPU runs {file.name}"

@@ -16,7 +16,7 @@ from edge_daemon.system.urls import hide_path
 
 __all__ = ["SECTIONS", "Finding", "Level", "checks"]
 
-CORRECT = "Correct it there; `edge-daemon config` prints every key with its explanation."
+CONFIG_REMEDY = "Correct it there; `edge-daemon config` prints every key with its explanation."
 """The remedy for a wrong configuration."""
 
 
@@ -29,7 +29,7 @@ def checks(path: Path | None, section: str | None = None) -> Iterator[Finding]:
     try:
         config = load(path)
     except ConfigError as error:
-        yield from (Finding("config", Level.FAIL, line, CORRECT) for line in str(error).split("\n"))
+        yield from (Finding("config", Level.FAIL, line, CONFIG_REMEDY) for line in str(error).split("\n"))
         return
     for name in wanted:
         try:

@@ -14,7 +14,7 @@ FRESH = 150.0
 """Seconds: an older health file is of a daemon that no longer runs; it is written every minute."""
 
 
-SINCE_WHEN = "To see since when: journalctl -u edge-daemon -p warning -n 20"
+LOG_REMEDY = "To see since when: journalctl -u edge-daemon -p warning -n 20"
 """The remedy for a problem that the running daemon reports."""
 
 

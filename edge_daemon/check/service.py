@@ -25,7 +25,7 @@ def check(_: Config) -> Iterator[Found]:
     daemon = running.health()
     if daemon is not None:
         problems = [text for code, text in daemon.problems.items() if code != camera.PROBLEM]
-        yield from ((Level.WARN, f"the running daemon reports: {text}", running.SINCE_WHEN) for text in problems)
+        yield from ((Level.WARN, f"the running daemon reports: {text}", running.LOG_REMEDY) for text in problems)
 
 
 def _unit(unit: dict[str, str]) -> Iterator[Found]:

@@ -22,7 +22,7 @@ Data = dict[str, Any]
 Deferred = Callable[[], Data | None]
 """A result that takes a few frames; None: not there yet. Raises EdgeDaemonError."""
 
-PATIENCE = 8.0
+TIMEOUT = 8.0
 """Seconds until undecided fields are answered as they are; `edge-daemon call` waits for ten."""
 LONGEST = 640
 """Pixels on the longer side of a snapshot, at most."""
@@ -62,13 +62,13 @@ class OnDemandReader(Listener):
     def read_now(self) -> Deferred:
         """Read all fields again, changed or not, until their frames agree."""
         self._fields.make_due()
-        self._voter.look_again()
-        before, until = self._patches_seen, self._now() + PATIENCE
+        self._voter.forget_evidence()
+        before, until = self._patches_seen, self._now() + TIMEOUT
 
         def result() -> Data | None:
             read, late = self._patches_seen > before, self._now() > until
             if late and not read:
-                raise CommandError(f"the camera has given no frame for {PATIENCE:.0f} s")
+                raise CommandError(f"the camera has given no frame for {TIMEOUT:.0f} s")
             if late or (read and not self._voter.undecided):
                 return {"readings": [messages.current_reading(reading) for reading in self._voter.current()]}
             return None
@@ -81,13 +81,13 @@ class OnDemandReader(Listener):
             raise CommandError("pictures do not leave this device; [mqtt] snapshots = true allows it")
         check_field(self._fields.options, field)
         self._fields.make_due()
-        before, until = self._patches_seen, self._now() + PATIENCE
+        before, until = self._patches_seen, self._now() + TIMEOUT
 
         def result() -> Data | None:
             seq, patch = self._patches.get(field, (0, None))
             if patch is None or seq <= before:
                 if self._now() > until:
-                    raise CommandError(f"the camera has given no frame for {PATIENCE:.0f} s")
+                    raise CommandError(f"the camera has given no frame for {TIMEOUT:.0f} s")
                 return None
             picture = jpeg_within(patch.pixels)
             message = messages.snapshot(self._device, field, picture)

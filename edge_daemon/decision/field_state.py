@@ -151,7 +151,7 @@ class FieldState:
         decision = self.decision
         self.overruled = decision.text if decision and decision.text != text else None
 
-    def look_again(self) -> None:
+    def forget_evidence(self) -> None:
         """Forget the evidence: what the next frames agree on is published, also if it is the same."""
         self.evidence, self._published, self._disagreeing_since = Evidence(self.options.settle), None, None
 

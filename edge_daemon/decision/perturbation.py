@@ -18,15 +18,15 @@ SCALES = (0.88, 1.13)
 """Factors of the size."""
 GAMMAS = (0.75, 1.33)
 """Exponents. Below 1 ink becomes lighter, above 1 darker: faint edges fall below the threshold, or above it."""
-ENOUGH = 5
+MIN_AGREEING = 5
 """The number of the six views that must be read the same."""
 
 
 def agree(patch: Patch, text: str, form: Format, read: Callable[[Patch], Sequence[Number]]) -> bool:
-    """Whether at least ENOUGH perturbed views of the patch are read as `text`."""
+    """Whether at least MIN_AGREEING perturbed views of the patch are read as `text`."""
     others = (replace(patch, pixels=pixels) for pixels in views(patch.pixels))
     observations = (observation_of(read(other), form, other) for other in others)
-    return sum(o.status is Status.OK and o.text == text for o in observations) >= ENOUGH
+    return sum(o.status is Status.OK and o.text == text for o in observations) >= MIN_AGREEING
 
 
 def views(pixels: Grey) -> Iterator[Grey]:

@@ -24,10 +24,10 @@ PIECES = 0.6
 """A gap between two numbers of a line, in heights: with a smaller one they are pieces of one number, and what stood
 between was not read. Two separate numbers stand further apart (text_lines.JOIN_GAP)."""
 COVERED = 1.4
-"""A brightness ratio: if a part of a number's place has changed by more than its rest, something lies there."""
+"""A brightness ratio: if a part of a number's place has changed by more than its rest, something covers it."""
 NARROWER = 0.9
 """A share of the width: a narrower number may be the rest of the one that was read there."""
-LEAVES = 3.0
+GONE_AFTER = 3.0
 """Seconds out of view after which a named number is gone."""
 OPTIONS = FieldOptions("auto", (0.0, 0.0, 1.0, 1.0), settle=SETTLE)
 """Every tracked number is decided on like a field with these options."""
@@ -125,7 +125,7 @@ class Tracks:
 
     def leave(self, mono: float) -> list[Track]:
         """Remove, and return, the tracks that have been out of view for too long."""
-        lost = [t for t in self.all if mono - t.seen > (LEAVES if t.name else SETTLE)]
+        lost = [t for t in self.all if mono - t.seen > (GONE_AFTER if t.name else SETTLE)]
         self.all = [t for t in self.all if t not in lost]
         return lost
 

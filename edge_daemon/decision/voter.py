@@ -114,10 +114,10 @@ class Voter:
     def _is_in_view(self, seen: float) -> bool:
         return seen >= self._observed_at
 
-    def look_again(self) -> None:
+    def forget_evidence(self) -> None:
         """Decide again by the next frames, and publish the result even if it is the same."""
         for state in (*self._states.values(), *(track.state for track in self._tracks.all)):
-            state.look_again()
+            state.forget_evidence()
 
     def current(self) -> list[Reading]:
         """The present reading of each field, whether it has been published or not."""

@@ -219,9 +219,9 @@ class Link:
             self.pump(left)
         if not self._connack:
             raise VersionError(f"broker {self._to} " + ("does not answer" if self.up else "closed the connection"))
-        self._obey(*self._connack.popleft())
+        self._apply_connack(*self._connack.popleft())
 
-    def _obey(self, code: ReasonCode, properties: Properties | None) -> None:
+    def _apply_connack(self, code: ReasonCode, properties: Properties | None) -> None:
         """Apply the limits in the broker's CONNACK; paho ignores them."""
         if code.is_failure:
             kind = VersionError if code.value in _NOT_THIS_VERSION else BrokerError

@@ -181,10 +181,10 @@ class MqttSink:
                 mid, code = link.acknowledged.popleft()
                 if mid in in_flight:
                     place = in_flight.pop(mid)
-                    outcomes[place] = self._judge(batch[place], code)
+                    outcomes[place] = self._outcome_of(batch[place], code)
         return outcomes
 
-    def _judge(self, message: Message, code: int) -> Outcome:
+    def _outcome_of(self, message: Message, code: int) -> Outcome:
         if code < 0x80:
             self.refused.pop(message.topic, None)
             return Outcome.DELIVERED

@@ -21,7 +21,7 @@ INK = 0.12
 """A contrast, as a share of the paper's brightness: below it there is no ink to measure focus on."""
 LONG = 0.12
 """The shortest straight edge that counts, as a share of the picture's width."""
-ENOUGH = 0.4
+MIN_EDGE_LENGTH = 0.4
 """The least length of all of them together, as a share of the picture's width."""
 MIN_DIGITS = 3
 """A number with fewer digits has no base line to measure tilt on."""
@@ -83,7 +83,7 @@ def verdict(light: quality.Light) -> str:
 def tilt_of(small: Grey, numbers: Sequence[Number]) -> float | None:
     """The median angle of long straight edges; if there are too few, the angle of the longest number's base line."""
     edges = straight_edges(small)
-    if edges[:, 0].sum() > ENOUGH * small.shape[1]:
+    if edges[:, 0].sum() > MIN_EDGE_LENGTH * small.shape[1]:
         order = np.argsort(edges[:, 1])
         lengths, angles = edges[order].T
         return round(float(angles[np.searchsorted(np.cumsum(lengths), lengths.sum() / 2)]), 1)

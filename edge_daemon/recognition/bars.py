@@ -11,8 +11,8 @@ import numpy as np
 
 from edge_daemon.recognition.ink import Blob, merge_blobs
 
-HOPELESS = 0.03
-"""Probability below which a bar is something else, whatever stands beside it."""
+MIN_BAR_CHANCE = 0.03
+"""Probability below which a bar is no digit, whatever is beside it."""
 CERTAIN = 0.9
 """Probability from which a digit's neighbours are judged by it."""
 ALIGNED_BAR_CHANCE = 0.85
@@ -47,7 +47,7 @@ def adjust_bars(blobs: Sequence[Blob]) -> list[Blob]:
     A bar in line with a certain digit may be a 1, whatever the sieve gives it; a bar that leans more than those digits
     is more likely a slash.
     """
-    upright = {i: cv2.moments(b.ink) for i, b in enumerate(blobs) if b.w < b.h and b.chance > HOPELESS}
+    upright = {i: cv2.moments(b.ink) for i, b in enumerate(blobs) if b.w < b.h and b.chance > MIN_BAR_CHANCE}
     bars = {i: lean(moments) for i, moments in upright.items() if is_straight(moments)}
     certain = [b for b in blobs if b.chance > CERTAIN and b.w > SLIM * b.h]
     if not bars or not certain:

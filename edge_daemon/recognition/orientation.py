@@ -16,7 +16,7 @@ SIDEWAYS_MARGIN = 1.0
 """Certain digits by which a quarter turn must be better than the present orientation."""
 UPSIDE_DOWN_MARGIN = 3.0
 """The same for half a turn: fewer digits decide, and more of them read both ways."""
-CLEARLY = 1.25
+EVIDENCE_RATIO = 1.25
 """Ratio by which the evidence for another orientation must exceed the evidence for the present one."""
 MEAN_CERTAINTY = 0.7
 """Mean certainty of its digits, 0..1, from which a frame counts as upright."""
@@ -78,7 +78,7 @@ def certainty(number: Number) -> float:
 def gain(present: Sequence[Number], other: Sequence[Number], turn: int) -> float:
     """How much more evidence there is after `turn` quarter turns than is needed to turn; in certain digits."""
     digits, margin = (UPSIDE_DOWN_DIGITS, UPSIDE_DOWN_MARGIN) if turn == 2 else (SIDEWAYS_DIGITS, SIDEWAYS_MARGIN)
-    return evidence(other, digits) - CLEARLY * evidence(present, digits) - margin
+    return evidence(other, digits) - EVIDENCE_RATIO * evidence(present, digits) - margin
 
 
 def evidence(numbers: Sequence[Number], digits: str) -> float:

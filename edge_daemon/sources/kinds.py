@@ -28,13 +28,13 @@ KINDS = {
 }
 """By the name in the configuration."""
 
-ONCE = frozenset({"picamera"})
+OPENED_ONCE = frozenset({"picamera"})
 """Kinds that a process can open only once: each Picamera2 keeps contiguous memory until the process ends."""
 
-EXCLUSIVE = ONCE | {"v4l2"}
+EXCLUSIVE = OPENED_ONCE | {"v4l2"}
 """Kinds that only one process at a time can open."""
 
-CALIBRATES = EXCLUSIVE
+CALIBRATABLE = EXCLUSIVE
 """Kinds whose exposure, gain, focus and white balance can be locked."""
 
 
@@ -53,7 +53,7 @@ def open_source(kind: str, options: Any) -> Source:
 
 
 def calibrate(kind: str, options: Any) -> Any:
-    """The options of a kind in CALIBRATES, with the present automatic settings of the camera locked.
+    """The options of a kind in CALIBRATABLE, with the present automatic settings of the camera locked.
 
     Takes some seconds. Raises CameraError.
     """

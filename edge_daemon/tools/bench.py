@@ -146,7 +146,7 @@ def look(camera: Iterator[Frame], reader: Reader, still: dict[int, extract.Field
     watch = Stopwatch()
     classifier = TimedClassifier(watch, reader.classifier, reader.classifier.name, reader.classifier.backend)
 
-    def sift(ink: Grey, blobs: Sequence[Blob]) -> NDArray[np.float32]:
+    def filter_ink(ink: Grey, blobs: Sequence[Blob]) -> NDArray[np.float32]:
         return watch.time("sieve", reader.sieve.filter, ink, blobs)
 
     frame = watch.time("capture", next, camera)
@@ -157,7 +157,7 @@ def look(camera: Iterator[Frame], reader: Reader, still: dict[int, extract.Field
         watch.time("seen", lambda them: [cv2.sumElems(one.pixels) for one in them], delivered)
         watch.time(f"still {n}", lambda them, cut: [cut(one, ()) for one in them], delivered, waiting.cut)
     patch = extract.whole_frame(frame)
-    lines = watch.time("segment", segment, patch, sift)
+    lines = watch.time("segment", segment, patch, filter_ink)
     watch.time("read", decode, lines, classifier)
     watch.time("whole", reader.read, extract.whole_frame(frame))
     watch.time("touch", lambda: [cv2.sumElems(frame.pixels) for _ in range(REPEATS)])

@@ -53,8 +53,8 @@ class Proposal:
 
 def propose(camera: CameraOptions) -> Proposal:
     """Calibrate the camera, which no other program may have open. Raises CameraError."""
-    if camera.kind not in sources.CALIBRATES:
-        kinds = " or ".join(sorted(sources.CALIBRATES))
+    if camera.kind not in sources.CALIBRATABLE:
+        kinds = " or ".join(sorted(sources.CALIBRATABLE))
         raise CameraError(f'[camera] source = "{camera.kind}": only {kinds} can be calibrated')
     locked = sources.calibrate(camera.kind, camera.options)
     with closing(sources.open_source(camera.kind, locked).frames(1.0)) as frames:  # type: ignore[type-var]

@@ -96,7 +96,7 @@ def update(
     `folder` holds the update client's files. `again`: also install what this program could not use before. Main thread
     only. Raises UpdateError, or ModelError where the store does not accept what is offered.
     """
-    with _only_one(folder):
+    with _locked(folder):
         state, offer = load_state(folder), None
         try:
             for stray in folder.glob(f".{STATE_FILE}.*"):  # of a run that was killed
@@ -166,7 +166,7 @@ def _save_state(folder: Path, state: UpdateState) -> None:
 
 
 @contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     """Let one update run at a time. Raises UpdateError where another is running, or the folder cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_daemon.commands.on_demand import LARGEST, LONGEST, PATIENCE, Deferred, OnDemandReader, jpeg_within
+from edge_daemon.commands.on_demand import LARGEST, LONGEST, TIMEOUT, Deferred, OnDemandReader, jpeg_within
 from edge_daemon.decision.voter import Voter
 from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.domain import Number, Status
@@ -74,7 +74,7 @@ def test_read_now_of_an_undecided_field(site: Site) -> None:
         site.said = [number(text)]
         site.show(0.2)
         assert later() is None
-    site.time += PATIENCE + 1
+    site.time += TIMEOUT + 1
     (seen,) = (later() or {})["readings"]
     assert (seen["status"], seen["text"], seen["candidates"][0][0]) == ("low_confidence", "38", "33")
 
@@ -83,7 +83,7 @@ def test_a_camera_without_frames(site: Site) -> None:
     """The request fails after a while."""
     waiting = [site.on_demand.read_now(), site.on_demand.snapshot("number")]
     assert [later() for later in waiting] == [None, None]
-    site.time += PATIENCE + 1
+    site.time += TIMEOUT + 1
     for later in waiting:
         with pytest.raises(CommandError, match="given no frame"):
             later()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_daemon.decision.tracks import LEAVES, LIMIT
+from edge_daemon.decision.tracks import GONE_AFTER, LIMIT
 from edge_daemon.decision.voter import Voter
 from edge_daemon.domain import Number, Status
 from tests.support.voting import FPS, VoterRun, number, units
@@ -123,7 +123,7 @@ def test_a_number_that_leaves_is_gone_and_frees_its_name() -> None:
     """Out of view for a while: one reading marked gone; the next number takes the name."""
     scene = VoterRun()
     scene.show(number("11"), seconds=3)
-    (gone,) = scene.show(seconds=LEAVES + 1)
+    (gone,) = scene.show(seconds=GONE_AFTER + 1)
     assert (gone.field, gone.gone) == ("auto-1", True)
     (reading,) = scene.show(number("22", box=(400, 300, 60, 40)), seconds=3)
     assert (reading.field, reading.text) == ("auto-1", "22")
@@ -251,7 +251,7 @@ def test_looking_again_decides_and_publishes_again() -> None:
     """A published text is published once more when new frames agree on it; until then it is undecided."""
     scene = VoterRun(units(settle=1.0))
     scene.show(number("7"), seconds=30)
-    scene.voter.look_again()
+    scene.voter.forget_evidence()
     assert scene.voter.undecided == {"units"}
     assert scene.show(number("7"), seconds=0.4) == []
     (present,) = scene.voter.current()

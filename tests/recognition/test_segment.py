@@ -116,14 +116,14 @@ def test_tiny_pictures_are_no_error(shape: tuple[int, int]) -> None:
 def rating(*given: tuple[int, float]) -> Filter:
     """A sieve that passes all but the n-th pieces from the left, which get the given chance."""
 
-    def sift(ink: Grey, blobs: Sequence[Blob]) -> NDArray[np.float32]:
+    def filtered(ink: Grey, blobs: Sequence[Blob]) -> NDArray[np.float32]:
         order = sorted(range(len(blobs)), key=lambda i: blobs[i].x)
         chances = np.full(len(blobs), 0.99, np.float32)
         for nth, chance in given:
             chances[order[nth]] = chance
         return chances
 
-    return sift
+    return filtered
 
 
 def broad_and_thin() -> Grey:
@@ -155,10 +155,12 @@ def test_a_digit_is_no_piece_of_the_box_around_it() -> None:
     picture = page([("5", 150, 160)], height=40)
     cv2.rectangle(picture, (120, 130), (230, 230), (30,), 2)
 
-    def sift(_: Grey, blobs: Sequence[Blob]) -> NDArray[np.float32]:
+    def filtered(_: Grey, blobs: Sequence[Blob]) -> NDArray[np.float32]:
         return np.array([0.99 if blob.h < 60 else 0.15 for blob in blobs], np.float32)
 
-    heights = {glyph.box[3] for line in segment(patch(picture), sift) for glyph in line.glyphs if glyph.chance > 0.9}
+    heights = {
+        glyph.box[3] for line in segment(patch(picture), filtered) for glyph in line.glyphs if glyph.chance > 0.9
+    }
     assert max(heights, default=99) < 60
 
 
