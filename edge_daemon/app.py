@@ -174,14 +174,14 @@ def main(configuration: ConfigFile) -> None:
                 log.info("%s: reading with %s on %s", *start, extra=event("start"))
                 request = run(app)
                 app.systemd.reloading() if request is Request.RELOAD else app.systemd.stopping()
-            log.info("leaving: %s", request.value)
+            log.info("the frame loop has ended: %s", request.value)
             if request is not Request.RELOAD:
                 break
             try:
                 config, wrong = configuration.load_to_run(), ""
             except ConfigError as error:
                 wrong = str(error)
-                log.error("the present configuration is kept: %s", wrong, extra=event("config"))
+                log.error("the present configuration stays in use: %s", wrong, extra=event("config"))
             if reused.needs_new_process(config):
                 request = Request.RESTART
                 break

@@ -185,4 +185,5 @@ def _retain(connection: Link, message: Message) -> Iterator[str]:
             connection.pump(left)
     finally:
         _publish(connection, Message(message.topic, b"", retain=True))
-    raise StepError(f"retain: {message.topic} was not sent to a second subscription; may this login read it?", remedy)
+    what = f"{message.topic} was not sent to a second subscription; is this login allowed to read it?"
+    raise StepError(f"retain: {what}", remedy)

@@ -129,7 +129,9 @@ class Samples:
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
-            raise SampleError(f"{self.folder}: {error.strerror}. Be the daemon's user, or one of its group") from None
+            raise SampleError(
+                f"{self.folder}: {error.strerror}. Run this as the daemon's user, or as a member of its group"
+            ) from None
         return [self.folder / name for name in names if labelled is None or name.endswith(LABELLED) is labelled]
 
     def all(self, labelled: bool | None = None) -> Iterator[tuple[str, Sample]]:
@@ -152,7 +154,7 @@ class Samples:
             if path != old[0]:
                 old[0].unlink(missing_ok=True)
         except OSError as error:
-            raise SampleError(f"{path}: cannot be written: {error.strerror}. Be the daemon's user") from None
+            raise SampleError(f"{path}: cannot be written: {error.strerror}. Run this as the daemon's user") from None
         return labelled
 
     def clear(self) -> int:
@@ -162,7 +164,9 @@ class Samples:
             for path in paths:
                 path.unlink(missing_ok=True)
         except OSError as error:
-            raise SampleError(f"{self.folder}: cannot be cleared: {error.strerror}. Be the daemon's user") from None
+            raise SampleError(
+                f"{self.folder}: cannot be cleared: {error.strerror}. Run this as the daemon's user"
+            ) from None
         return len(paths)
 
     def _make_room(self) -> None:

@@ -98,4 +98,4 @@ def save(path: Path, text: str) -> None:
     try:
         atomic.rewrite(path, text.encode())
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be saved: {error.strerror}. Have you the right to change it?") from None
+        raise ConfigError(f"{path}: cannot be saved: {error.strerror}. Do you have permission to change it?") from None

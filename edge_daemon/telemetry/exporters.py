@@ -101,7 +101,7 @@ class HealthFiles:
             atomic.replace_unsynced(path, text.encode(), mode)
         except OSError as error:
             if path not in self._broken:
-                log.warning("%s: the health cannot be written there: %s", path, error.strerror)
+                log.warning("%s: the health file cannot be written: %s", path, error.strerror)
             self._broken.add(path)
         else:
             self._broken.discard(path)

@@ -119,7 +119,7 @@ class _Repository:
         have_key = first or any(keyid in self._signers for keyid in old)
         kinds: list[Key] = ["root", "publish"] if first else [rotate] if rotate else []
         if kinds and not have_key:
-            raise PublishError(f"{self._keys} lacks the root key, root-*.pem; put it back from where it is kept")
+            raise PublishError(f"{self._keys} lacks the root key, root-*.pem; copy it there from where you store it")
         made = [self._replace_key(root, kind) for kind in kinds]
         if made or (have_key and root.expires < self._now + timedelta(days=ROOT_DAYS / 3)):
             root.version += not first

@@ -40,7 +40,7 @@ def open_device(device: str) -> Iterator[int]:
     try:
         file = os.open(device, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     except PermissionError:
-        raise CameraError(f"{device} may not be opened: add your user to the group video, or use sudo") from None
+        raise CameraError(f"no permission to open {device}: add your user to the group video, or use sudo") from None
     except OSError as error:
         raise CameraError(f"{device} cannot be opened: {error.strerror}") from None
     try:
