@@ -90,12 +90,13 @@ def test_a_reload_with_a_damaged_model_goes_on_reading(tmp_path: Path, broker: M
 def test_a_broken_configuration_at_the_start(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
     """The daemon ran with it before: the last good copy runs, and `problem` says what is wrong with the file."""
     with daemon(tmp_path, broker.url, SIMULATED) as process:
-        recorder.wait_for(lambda heard: payloads(heard, "/info"))
+        recorder.wait_for(readings)
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
+    before = len(readings(recorder.heard))
     with daemon(tmp_path, broker.url, SIMULATED.replace("hold", "holt")) as process:
         recorder.wait_for(has_problem("config", "holt"))
-        recorder.wait_for(readings)
+        recorder.wait_for(lambda heard: len(readings(heard)) > before)
 
 
 @pytest.mark.slow

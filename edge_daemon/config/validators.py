@@ -66,6 +66,12 @@ def _folder_url(url: str) -> None:
         raise ValueError('expected "https://HOST/FOLDER" or "http://HOST/FOLDER", without a login and without blanks')
 
 
+def _no_url(path: str) -> None:
+    """A path. A URL may hold a login, and errors name the whole path."""
+    if "://" in path:
+        raise ValueError('expected a path; a URL is the "url" of source = "stream"')
+
+
 def _ca_file(name: str) -> None:
     """A file of certificates that TLS can load."""
     try:
@@ -113,7 +119,13 @@ def _secret(what: str) -> Check:
 
 
 CHECKS: Mapping[str, Mapping[str, Check]] = {
-    "camera": {"url": stream.check, "controls": controls.parse, "password_file": _secret("the password")},
+    "camera": {
+        "url": stream.check,
+        "path": _no_url,
+        "device": _no_url,
+        "controls": controls.parse,
+        "password_file": _secret("the password"),
+    },
     "field": {"region": _region, "format": formats.check},
     "mqtt": {
         "url": _url,

@@ -248,6 +248,13 @@ def test_a_login_in_the_url_is_refused_and_not_repeated() -> None:
         assert "hunt" not in problem
 
 
+@pytest.mark.parametrize(("source", "key"), [("files", "path"), ("v4l2", "device")])
+def test_a_url_in_place_of_a_path_is_refused_and_not_repeated(source: str, key: str) -> None:
+    """It may hold a login, and the errors of these cameras name their path."""
+    [problem] = problems(f'[camera]\nsource = "{source}"\n{key} = "rtsp://cam/1?pwd=hunter2"\n')
+    assert problem.endswith('is the "url" of source = "stream"; got "rtsp://cam"')
+
+
 @pytest.mark.parametrize("end", ["?pwd=hunter2", "#hunter2", "/hunter2"])
 def test_nothing_follows_the_address_of_the_broker(end: str) -> None:
     """A secret may stand in a query or fragment, and the broker ignores both: they are refused, and not repeated."""
