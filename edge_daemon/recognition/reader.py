@@ -19,6 +19,7 @@ from edge_daemon.inference import digits as digit_network
 from edge_daemon.inference.edgetpu import EdgeTpu
 from edge_daemon.inference.options import ModelOptions
 from edge_daemon.inference.runtime import default_kind
+from edge_daemon.recognition.field_recognizer import FieldRecognizer
 from edge_daemon.recognition.fusion import combine, merge_gaps, rescore_uncertain
 from edge_daemon.recognition.ink import Blob, patch_contrast
 from edge_daemon.recognition.isolation import drop_isolated_digits
@@ -51,13 +52,15 @@ class Recognition:
 
 @dataclass(slots=True)
 class Reader:
-    """Reads patches: the three networks, and the orientation of frames without fields."""
+    """Reads patches: the networks, and the orientation of frames without fields."""
 
     sieve: Sieve
     classifier: Classifier
     strips: LineRecognizer | None
     """None: digits are read one by one only."""
     orientation: Orientation = field(default_factory=Orientation)
+    fields: FieldRecognizer | None = None
+    """None: fields are read as any other patch."""
 
     def fresh(self) -> Reader:
         """A reader with the same networks that has not seen a frame: its orientation is not known yet."""
@@ -67,6 +70,9 @@ class Reader:
         """The numbers of a patch in reading order, boxes in pixels of the patch; none in one lower than any digit."""
         if min(patch.pixels.shape) < MIN_HEIGHT:
             return []
+        if patch.field is not None and self.fields:
+            number = self.fields.read(patch.pixels)
+            return [number] if number else []
         line = self._read_as_line(patch, self.strips) if self.strips and is_one_line(patch) else None
         if line and line.confidence >= CONFIDENT:
             return [line]
@@ -149,7 +155,8 @@ def open_reader(model: ModelOptions, check_every: float = CHECK_EVERY, device: E
     kind = default_kind(model.runtime) if model.precision == "auto" else model.precision
     sieve = Sieve(companions.get("sieve"), kind, model.runtime)
     strips = LineRecognizer(companions.get("strips"), runtime=model.runtime) if classifier.strips else None
-    return Reader(sieve, classifier, strips, Orientation(check_every))
+    fields = FieldRecognizer(strips, runtime=model.runtime) if strips else None
+    return Reader(sieve, classifier, strips, Orientation(check_every), fields)
 
 
 def is_one_line(patch: Patch) -> bool:
