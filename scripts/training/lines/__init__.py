@@ -1,0 +1,1 @@
+"""Trains the field network: composes lines, trains, exports, calibrates and evaluates. `scripts/train lines --help`."""

@@ -1,0 +1,68 @@
+"""Batches of composed lines of about the same length, each line degraded in a new way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from edge_daemon.recognition.line_extent import HEIGHT, WIDTH
+from scripts.training.lines import net
+from scripts.training.lines.shards import Samples
+
+BATCH = 64
+"""Lines in a batch."""
+WIDTHS = (*range(48, 208, 16), 240, WIDTH)
+"""Widths of batches in px: short lines need not be padded to the full width."""
+
+Batch = tuple[NDArray[np.float32], NDArray[np.int32]]
+
+
+def batches(samples: Samples, rng: Generator) -> Iterator[Batch]:
+    """All lines once, in a new order."""
+    truth = net.targets(samples.texts)
+    used = WIDTH - samples.x.any(axis=1)[:, ::-1].argmax(axis=1)
+    used[~samples.x.any(axis=(1, 2))] = 1
+    groups = [
+        np.flatnonzero((used > least) & (used <= most)) for least, most in zip((0, *WIDTHS), WIDTHS, strict=False)
+    ]
+    chosen = []
+    for group, width in zip(groups, WIDTHS, strict=True):
+        order = rng.permutation(group)
+        chosen += [(order[i : i + BATCH], width) for i in range(0, len(order) - BATCH + 1, BATCH)]
+    for i in rng.permutation(len(chosen)):
+        which, width = chosen[i]
+        yield degraded(samples.x[which, :, :width], used[which], rng), truth[which]
+
+
+def degraded(x: NDArray[np.uint8], used: NDArray[np.int64], rng: Generator) -> NDArray[np.float32]:
+    """Strips (n, HEIGHT, width), of which `used` columns are, as (n, HEIGHT, width', 1) in 0..1.
+
+    Each is stretched, sheared and moved a little; its contrast is changed and noise added.
+    """
+    n = len(x)
+    talls = HEIGHT * np.exp(rng.normal(0, 0.07, n))
+    wides = np.clip(used * np.exp(rng.normal(0, 0.09, n)), 4, WIDTH)
+    room = min(WIDTH, 8 * (int(np.ceil(wides.max())) // 8 + 1))
+    out = np.zeros((n, HEIGHT, room), np.uint8)
+    shears = rng.normal(0, 0.08, n)
+    downs = rng.normal(0, 1.0, n)
+    starts = rng.uniform(0, 1, n) * np.minimum(12, np.maximum(0, room - wides))
+    for row, strip, end, wide, tall, shear, down, start in zip(
+        out, x, used, wides, talls, shears, downs, starts, strict=True
+    ):
+        across, high = wide / end, tall / HEIGHT
+        matrix = np.array(
+            [
+                [across, shear, start - shear * HEIGHT / 2],
+                [0.0, high, HEIGHT / 2 * (1 - high) + down],
+            ]
+        )
+        cv2.warpAffine(strip, matrix, (room, HEIGHT), dst=row, flags=cv2.INTER_LINEAR)
+    bent = (out * np.float32(1 / 255)) ** np.exp(rng.normal(0, 0.3, (n, 1, 1))).astype(np.float32)
+    noise = rng.uniform(-0.06, 0.05, (n, 1, 1)).clip(0).astype(np.float32)
+    bent += noise * rng.standard_normal(bent.shape, np.float32)
+    return np.asarray(np.clip(bent, 0, 1)[..., None], np.float32)

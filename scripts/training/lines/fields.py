@@ -1,0 +1,391 @@
+"""Draws a field around a line: rules, boxes, neighbours, a background, and the effects of a camera."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from edge_daemon.domain import Grey
+from edge_daemon.recognition.field_decoder import CUT, OTHER
+from edge_daemon.recognition.line_extent import Extent
+from scripts.training.lines import numbers
+from scripts.training.lines.labels import RULE, tidy
+from scripts.training.lines.material import Material
+from scripts.training.lines.writing import DIGIT_HEIGHT, Line
+from scripts.training.scenes import backgrounds
+from scripts.training.strips.backgrounds import add_pattern
+
+PADDING = round(2.6 * DIGIT_HEIGHT)
+"""Paper around a line while its surroundings are drawn, px."""
+MIN_VISIBLE = 0.14
+"""Share of a mark inside the border from which it is in the text: as CUT."""
+MIN_WHOLE = 0.8
+"""Share of a mark inside the border from which it counts as whole."""
+MAX_TILT = 8.0
+"""Tilt of a line, degrees, at most."""
+
+
+@dataclass(slots=True, eq=False)
+class Sheet:
+    """A line and what is drawn around it. Covers are (h, w) uint8; lengths in px."""
+
+    pen: Grey
+    """What is written."""
+    press: Grey
+    """What is printed: rules and boxes."""
+    guide: Grey
+    """What is printed faintly, to be written over."""
+    symbols: list[tuple[str, float, float]]
+    """Symbol, left and right end."""
+    box: tuple[float, float, float, float]
+    """left, top, right, bottom of the line's ink."""
+
+
+def make_sheet(line: Line, edges: list[float] | None = None) -> Sheet:
+    """A line on a sheet with PADDING around it. `edges` (x) of cells become vertical rules in the text."""
+    ys, xs = np.nonzero(line.cover > 90)
+    if len(xs) == 0:
+        ys, xs = np.array([line.base - DIGIT_HEIGHT, line.base]), np.array([DIGIT_HEIGHT, 2 * DIGIT_HEIGHT])
+    left, right = int(xs.min()), int(xs.max()) + 1
+    if edges:
+        left, right = min(left, int(edges[0])), max(right, int(edges[-1]) + 1)
+    top, bottom = int(ys.min()), int(ys.max()) + 1
+    ink = np.zeros((bottom - top, right - left), np.uint8)
+    window = line.cover[top:bottom, left:right]
+    ink[:, : window.shape[1]] = window
+    cover = cv2.copyMakeBorder(ink, PADDING, PADDING, PADDING, PADDING, cv2.BORDER_CONSTANT)
+    move = PADDING - left
+    symbols = [(char, a + move, b + move) for char, a, b in line.symbols]
+    symbols += [(RULE, edge + move - 1, edge + move + 1) for edge in edges or []]
+    box = (float(PADDING), float(PADDING), float(PADDING + right - left), float(PADDING + bottom - top))
+    return Sheet(np.asarray(cover, np.uint8), np.zeros_like(cover), np.zeros_like(cover), symbols, box)
+
+
+def random_thickness(rng: Generator) -> int:
+    """Thickness of a rule, px."""
+    return max(1, round(DIGIT_HEIGHT * float(np.exp(rng.uniform(np.log(0.012), np.log(0.09))))))
+
+
+def draw_cells(rng: Generator, made: Sheet, edges: int) -> None:
+    """Draws cells around the digits, or a comb: short rules between them."""
+    uprights = [symbol for symbol in made.symbols if symbol[0] == RULE][-edges:]
+    _, top, _, bottom = made.box
+    middle, thick = (top + bottom) / 2, random_thickness(rng)
+    half = (bottom - top) / 2 + DIGIT_HEIGHT * float(np.exp(rng.uniform(np.log(0.15), np.log(0.8))))
+    comb = rng.random() < 0.2
+    upper = middle + half - (float(rng.uniform(0.2, 0.6)) * 2 * half if comb else 2 * half)
+    for _, left, right in uprights:
+        x = round((left + right) / 2)
+        cv2.line(made.press, (x, round(upper)), (x, round(middle + half)), (255,), thick)
+    first, last = round(uprights[0][1]), round(uprights[-1][2])
+    for y in (middle + half,) if comb else (middle - half, middle + half):
+        cv2.line(made.press, (first, round(y)), (last, round(y)), (255,), thick)
+    if comb and upper > middle:  # so short that it looks like the foot of a sign
+        made.symbols[:] = [symbol for symbol in made.symbols if symbol[0] != RULE]
+    if rng.random() < 0.25:
+        draw_guides(rng, made, uprights)
+
+
+def draw_guides(rng: Generator, made: Sheet, uprights: list[tuple[str, float, float]]) -> None:
+    """Draws faint digits or letters in the cells."""
+    text = str(rng.choice(["8", "0", "D", "8", "M", "9"]))
+    cover = cv2.resize(
+        guide_character(text), None, fx=rng.uniform(0.6, 1.1), fy=rng.uniform(0.7, 1.1), interpolation=cv2.INTER_AREA
+    )
+    for (_, a, _), (_, b, _) in itertools.pairwise(uprights):
+        x = (a + b) / 2 - cover.shape[1] / 2
+        paste(made.guide, np.asarray(cover, np.uint8), x, made.box[3] - cover.shape[0])
+
+
+def guide_character(text: str) -> Grey:
+    """The cover of a printed character, DIGIT_HEIGHT high."""
+    cover = np.zeros((round(DIGIT_HEIGHT), round(0.8 * DIGIT_HEIGHT)), np.uint8)
+    cv2.putText(
+        cover, text, (2, round(DIGIT_HEIGHT) - 3), cv2.FONT_HERSHEY_SIMPLEX, DIGIT_HEIGHT / 24, (255,), 3, cv2.LINE_AA
+    )
+    return cover
+
+
+def draw_frame(rng: Generator, made: Sheet) -> None:
+    """Draws a box around the number, or some of its sides."""
+    left, top, right, bottom = made.box
+    thick = random_thickness(rng)
+    gaps = DIGIT_HEIGHT * np.exp(rng.uniform(np.log(0.12), np.log(1.2), 4))
+    x0, y0, x1, y1 = left - gaps[0], top - gaps[1], right + gaps[2], bottom + gaps[3]
+    far = rng.random() < 0.6  # a table: its lines go on
+    height, width = made.pen.shape
+    sides = rng.random(4) < (0.75 if rng.random() < 0.7 else 0.4)
+    ends = (0 if far else y0, height if far else y1), (0 if far else x0, width if far else x1)
+    for x, there in ((x0, sides[0]), (x1, sides[2])):
+        if there:
+            cv2.line(made.press, (round(x), round(ends[0][0])), (round(x), round(ends[0][1])), (255,), thick)
+            made.symbols.append((RULE, x - 1, x + 1))
+            if rng.random() < 0.08:
+                cv2.line(made.press, (round(x) + 3 * thick, 0), (round(x) + 3 * thick, height), (255,), thick)
+    for y, there in ((y0, sides[1]), (y1, sides[3])):
+        if there:
+            cv2.line(made.press, (round(ends[1][0]), round(y)), (round(ends[1][1]), round(y)), (255,), thick)
+
+
+def draw_rules(rng: Generator, made: Sheet) -> None:
+    """Draws rules below, above and through the number (whole, dotted or dashed), or ruled and squared paper."""
+    _, top, _, bottom = made.box
+    height, width = made.pen.shape
+    kind = rng.random()
+    if kind < 0.12:
+        pitch = DIGIT_HEIGHT * float(rng.uniform(0.28, 1.3))
+        thick = max(1, random_thickness(rng) // 2)
+        for y in np.arange(rng.uniform(0, pitch), height, pitch):
+            cv2.line(made.press, (0, round(y)), (width, round(y)), (255,), thick)
+        if rng.random() < 0.6:
+            for x in np.arange(rng.uniform(0, pitch), width, pitch):
+                cv2.line(made.press, (round(x), 0), (round(x), height), (255,), thick)
+        return
+    for _ in range(int(rng.choice([1, 1, 1, 2]))):
+        place = rng.random()
+        if place < 0.75:
+            y = bottom + DIGIT_HEIGHT * float(rng.normal(0.06, 0.14))
+        elif place < 0.9:
+            y = top - DIGIT_HEIGHT * float(abs(rng.normal(0.1, 0.2)))
+        else:
+            y = float(rng.uniform(top, bottom))
+        thick, drift = random_thickness(rng), rng.normal(0, 0.01) * width
+        style = rng.random()
+        if style < 0.6:
+            cv2.line(made.press, (0, round(y)), (width, round(y + drift)), (255,), thick, cv2.LINE_AA)
+        else:
+            step = max(3.0, DIGIT_HEIGHT * float(np.exp(rng.uniform(np.log(0.08), np.log(0.5)))))
+            long = 0.0 if style < 0.8 else 0.55 * step
+            for x in np.arange(rng.uniform(0, step), width, step):
+                at = y + drift * x / width
+                cv2.line(made.press, (round(x), round(at)), (round(x + long), round(at)), (255,), thick, cv2.LINE_AA)
+
+
+def draw_ring(rng: Generator, made: Sheet) -> None:
+    """Draws a ring around the number."""
+    left, top, right, bottom = made.box
+    t = np.linspace(0, 2 * np.pi * rng.uniform(0.93, 1.1), 40) + rng.uniform(0, 6)
+    wide = (right - left) / 2 * 1.15 + DIGIT_HEIGHT * rng.uniform(0.15, 0.5)
+    tall = (bottom - top) / 2 * 1.1 + DIGIT_HEIGHT * rng.uniform(0.1, 0.5)
+    bumps = 1 + 0.04 * np.sin(t * rng.integers(1, 4) + rng.uniform(0, 6))
+    ring = np.stack(
+        [(left + right) / 2 + wide * bumps * np.cos(t), (top + bottom) / 2 + tall * bumps * np.sin(t)], axis=1
+    )
+    thick = max(1, round(numbers.random_pen(rng) * 0.8))
+    cv2.polylines(made.pen, [np.rint(ring).astype(np.int32)[:, None]], False, (255,), thick, cv2.LINE_AA)
+
+
+def add_neighbours(rng: Generator, material: Material, made: Sheet, room: NDArray[np.float64]) -> None:
+    """Adds writing of which the field shows a part: above, below, on the left, on the right.
+
+    `room`: distance from the line to the border of the field on each of these sides, px.
+    """
+    left, top, right, bottom = made.box
+    for side in range(4):
+        if rng.random() > (0.3 if side < 2 else 0.2):
+            continue
+        other = numbers.line_without_digits(rng, material) if rng.random() < 0.3 else numbers.number_line(rng, material)
+        ys, xs = np.nonzero(other.cover > 90)
+        if len(xs) == 0:
+            continue
+        x0, y0 = int(xs.min()), int(ys.min())
+        ink = other.cover[y0 : int(ys.max()) + 1, x0 : int(xs.max()) + 1]
+        reach = float(room[side])
+        gap = DIGIT_HEIGHT * float(rng.uniform(0.08, 0.25))
+        if side < 2:  # above, below: comes into the field, but does not touch the line
+            visible = float(rng.uniform(0.05, 0.6)) * DIGIT_HEIGHT
+            if reach < gap + 3:
+                continue
+            visible = min(visible, reach - gap)
+            x = left + float(rng.uniform(-0.6, 0.9)) * (right - left)
+            y = top - reach - len(ink) + visible if side == 0 else bottom + reach - visible
+            paste(made.pen, ink, x, y)
+            continue
+        gap = max(gap, DIGIT_HEIGHT * float(np.exp(rng.uniform(np.log(0.5), np.log(2.5)))))
+        if reach < gap:
+            continue
+        y = bottom - len(ink) + DIGIT_HEIGHT * float(rng.normal(0, 0.1))
+        x = right + gap if side == 3 else left - gap - ink.shape[1]
+        paste(made.pen, ink, x, y)
+        made.symbols += [(char, a - x0 + x, b - x0 + x) for char, a, b in other.symbols]
+
+
+def paste(cover: Grey, mark: Grey, x: float, y: float) -> None:
+    """Draws a mark with its corner at (x, y) onto a cover, in place, clipped to it."""
+    left, top = round(x), round(y)
+    x0, y0 = max(0, left), max(0, top)
+    x1, y1 = min(cover.shape[1], left + mark.shape[1]), min(cover.shape[0], top + mark.shape[0])
+    if x0 < x1 and y0 < y1:
+        window = cover[y0:y1, x0:x1]
+        np.maximum(window, mark[y0 - top : y1 - top, x0 - left : x1 - left], out=window)
+
+
+def random_margins(rng: Generator) -> NDArray[np.float64]:
+    """Margins above, below, left, right, px: from tight to 1.5 digit heights, uneven."""
+    usual = np.exp(rng.uniform(np.log(0.06), np.log(1.5)))
+    return np.asarray(np.clip(usual * np.exp(rng.normal(0, 0.45, 4)), 0.03, 1.7) * DIGIT_HEIGHT, np.float64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FieldView:
+    """A field before it is photographed. Covers are (h, w) uint8, as in Sheet."""
+
+    pen: Grey
+    press: Grey
+    guide: Grey
+    symbols: list[tuple[str, float, float]]
+    """Symbol, left and right end of what is visible; a mark that the border cuts is CUT."""
+    line: Extent
+    """Where the line is, in px of the field."""
+
+
+def cut_field(rng: Generator, material: Material, made: Sheet) -> FieldView:
+    """A field around a line, with parts of neighbours, tilted; in some its border cuts the line."""
+    room = random_margins(rng)
+    add_neighbours(rng, material, made, room)
+    left, top, right, bottom = made.box
+    real = [
+        symbol for symbol in made.symbols if symbol[0] not in RULE and symbol[1] >= left - 1 and symbol[2] <= right + 1
+    ]
+    slices = rng.random()
+    if real and slices < 0.06:  # through the first or last mark
+        char, a, b = real[-1] if slices < 0.035 else real[0]
+        at = a + (b - a) * float(rng.uniform(0.15, 0.85))
+        if slices < 0.035:
+            room[3] = at - right
+        else:
+            room[2] = left - at
+    elif slices < 0.075:  # along the line: only its upper or lower part is visible
+        side, visible = int(rng.integers(2)), float(rng.uniform(0.25, 0.5))
+        room[side] = -(1 - visible) * (bottom - top)
+        made.symbols[:] = [(CUT if s[0] not in OTHER + RULE else s[0], s[1], s[2]) for s in made.symbols]
+    angle = float(np.clip(rng.normal(0, 2.2), -MAX_TILT, MAX_TILT)) if rng.random() < 0.7 else 0.0
+    slope = np.tan(np.radians(angle))
+    middle = (left + right) / 2, (top + bottom) / 2
+    drop = abs(slope) * (right - left) / 2 if slices >= 0.075 or slices < 0.06 else 0.0
+    x0, x1 = left - room[2], right + room[3]
+    y0, y1 = top - room[0] - drop, bottom + room[1] + drop
+    size = max(8, round(x1 - x0)), max(8, round(y1 - y0))
+    matrix = cv2.getRotationMatrix2D(middle, -angle, 1.0)
+    matrix = np.asarray(matrix, np.float64) - [[0, 0, x0], [0, 0, y0]]
+    pen, press, guide = (
+        np.asarray(cv2.warpAffine(cover, matrix, size), np.uint8)
+        if angle or cover.any()
+        else np.zeros(size[::-1], np.uint8)
+        for cover in (made.pen, made.press, made.guide)
+    )
+    cos = float(np.cos(np.radians(angle)))
+    symbols = []
+    for char, a, b in made.symbols:
+        a, b = ((v - middle[0]) * cos + middle[0] - x0 for v in (a, b))
+        share = (min(b, size[0]) - max(a, 0)) / max(1e-6, b - a)
+        if char == RULE:
+            if a >= 0.5 and b <= size[0] - 0.5:
+                symbols.append((char, a, b))
+        elif share >= MIN_WHOLE or (char == OTHER and share * (b - a) > 0.15 * DIGIT_HEIGHT):
+            symbols.append((char, max(a, 0), min(b, size[0])))
+        elif share > MIN_VISIBLE and char not in ".,:-":
+            symbols.append((CUT, max(a, 0), min(b, size[0])))
+        elif share > MIN_VISIBLE and char == "-":
+            symbols.append((char, max(a, 0), min(b, size[0])))
+    symbols.sort(key=lambda symbol: symbol[1] + symbol[2])
+    centre = middle[0] - x0, middle[1] - y0
+    half = (bottom - top) / 2
+    reach = (right - left) / 2
+    line = Extent(
+        max(0.0, centre[0] - reach), min(float(size[0]), centre[0] + reach), centre[1] - half, centre[1] + half, slope
+    )
+    return FieldView(pen, press, guide, symbols, line)
+
+
+def place_on_background(rng: Generator, material: Material, made: FieldView) -> backgrounds.Map:
+    """Ink and print on paper, on a real surface or on a drawn one: a reflectance map."""
+    size = made.pen.shape[0], made.pen.shape[1]
+    strength = float(np.clip(np.exp(rng.uniform(np.log(0.2), 0.15)), 0.2, 0.96))
+    kind = rng.random()
+    if kind < 0.25 and material.surfaces:
+        page = real_surface(rng, material, size, 0.3 * strength)
+    elif kind < 0.85:
+        page = backgrounds.paper(rng, size)
+    else:
+        page = backgrounds.SHEETS[int(rng.integers(len(backgrounds.SHEETS)))](rng, size)
+    light = rng.random() < 0.15
+    if light:
+        page = np.asarray(page * np.float32(rng.uniform(0.12, 0.5)), np.float32)
+    elif rng.random() < 0.15:  # a coloured note
+        page = np.asarray(page * np.float32(rng.uniform(0.45, 0.9)), np.float32)
+    if rng.random() < 0.2:
+        page = add_pattern(rng, page, DIGIT_HEIGHT, 0.55 * strength)
+    rule = min(0.95, strength * float(np.exp(rng.uniform(np.log(0.3), np.log(1.4)))))
+    page = lay_ink(page, made.press, rule, light)
+    page = lay_ink(page, made.guide, strength * float(rng.uniform(0.1, 0.35)), light)
+    cover = made.pen.astype(np.float32)
+    if rng.random() < 0.4:  # pens run dry
+        uneven = backgrounds.noise(rng, size, DIGIT_HEIGHT * rng.uniform(0.2, 1.5))
+        cover *= np.clip(1 + np.float32(rng.uniform(0, 0.4)) * uneven, 0.3, 1)
+    return lay_ink(page, cover, strength, light)
+
+
+def lay_ink(page: backgrounds.Map, cover: NDArray[np.generic], strength: float, light: bool) -> backgrounds.Map:
+    """The page under ink. `strength`: 0..1; `light`: ink lighter than the page."""
+    share = cover.astype(np.float32) * np.float32(strength / 255)
+    return np.asarray(page + share * (np.float32(0.97) - page) if light else page * (1 - share), np.float32)
+
+
+def real_surface(rng: Generator, material: Material, size: tuple[int, int], roughest: float) -> backgrounds.Map:
+    """A piece of a photographed surface, its contrast reduced to at most `roughest`."""
+    whole = material.surfaces[int(rng.integers(len(material.surfaces)))]
+    by = float(rng.uniform(0.5, 2.0))
+    tall, wide = min(whole.shape[0], max(4, int(size[0] / by))), min(whole.shape[1], max(4, int(size[1] / by)))
+    y, x = int(rng.integers(whole.shape[0] - tall + 1)), int(rng.integers(whole.shape[1] - wide + 1))
+    piece = cv2.resize(whole[y : y + tall, x : x + wide], size[::-1], interpolation=cv2.INTER_LINEAR)
+    rough = piece.astype(np.float32) - float(piece.mean())
+    level = float(rng.uniform(0.5, 0.92))
+    most = float(rng.uniform(0.01, min(0.14, roughest)))
+    return np.asarray(level + rough * np.float32(most / max(1.0, float(rough.std()))), np.float32)
+
+
+def photograph(rng: Generator, page: backgrounds.Map) -> Grey:
+    """The field as a camera's picture: size, shade, blur, exposure, noise, JPEG."""
+    if rng.random() < 0.4:
+        shade = backgrounds.noise(rng, (page.shape[0], page.shape[1]), float(rng.uniform(1.5, 6)) * DIGIT_HEIGHT)
+        page = np.asarray(page * np.clip(1 + np.float32(rng.uniform(0, 0.35)) * shade, 0.3, None), np.float32)
+    tall = float(np.exp(rng.uniform(np.log(11), np.log(64))))
+    by = tall / DIGIT_HEIGHT
+    if by < 1:
+        page = np.asarray(cv2.resize(page, None, fx=by, fy=by, interpolation=cv2.INTER_AREA), np.float32)
+    elif by > 1.05:
+        page = np.asarray(cv2.resize(page, None, fx=by, fy=by, interpolation=cv2.INTER_LINEAR), np.float32)
+    if rng.random() < 0.6:
+        soft = tall * float(np.exp(rng.uniform(np.log(0.008), np.log(0.06))))
+        if soft > 0.25:
+            page = np.asarray(cv2.GaussianBlur(page, (0, 0), soft), np.float32)
+    if rng.random() < 0.06:
+        length = max(2, round(tall * rng.uniform(0.04, 0.16)))
+        kernel = np.ones((1, length) if rng.random() < 0.5 else (length, 1), np.float32) / length
+        page = np.asarray(cv2.filter2D(page, -1, kernel), np.float32)
+    bright = max(0.05, float(np.percentile(page[::3, ::3], 97)))
+    exposed = np.clip(page / np.float32(bright), 0, 1.25) ** np.float32(rng.uniform(0.7, 1.4))
+    grey = exposed * np.float32(255 * np.sqrt(rng.uniform(0.15, 1.1)))
+    if rng.random() < 0.75:
+        grey = grey + np.float32(np.exp(rng.uniform(-1.0, 2.0))) * rng.standard_normal(page.shape, np.float32)
+    picture = np.clip(grey, 0, 255).astype(np.uint8)
+    if rng.random() < 0.15:
+        picture = np.asarray(cv2.GaussianBlur(picture, (3, 3), 0), np.uint8)
+    if rng.random() < 0.5:
+        _, packed = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 96))])
+        picture = np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), np.uint8)
+    if rng.random() < 0.15 and tall < 40:  # some programs enlarge pictures
+        more = float(rng.uniform(1.1, 2.2))
+        picture = np.asarray(cv2.resize(picture, None, fx=more, fy=more, interpolation=cv2.INTER_LINEAR), np.uint8)
+    return picture
+
+
+def text_between(symbols: list[tuple[str, float, float]], first: float, last: float) -> str:
+    """The text of the symbols whose middle is between two columns, left to right."""
+    return tidy("".join(char for char, a, b in symbols if first - 1 <= (a + b) / 2 <= last + 1))

@@ -1,0 +1,77 @@
+"""Reads many fields with a network that is being measured, as FieldRecognizer does, but always with all looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_daemon.domain import Candidate, Grey
+from edge_daemon.inference.runtime import ANY, find_runtime
+from edge_daemon.recognition import field_decoder, field_recognizer, line_recognizer
+from edge_daemon.recognition.field_decoder import SCORES, LineReading
+from edge_daemon.recognition.field_recognizer import FRAMES, Calibration, Looks
+from scripts.training.lines import net
+
+Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""Strips (n, HEIGHT, WIDTH) -> logits (n, FRAMES, SCORES)."""
+SecondVoice = Callable[[Sequence[Grey]], list[tuple[Candidate, ...]]]
+"""Strips -> for each the candidates of the strip network; strips that are too long for it are left out."""
+NOTHING = LineReading((("", 1.0),), "none", ())
+"""The reading of a field without a line."""
+BATCH = 64
+"""Strips in one run of a Keras model."""
+
+
+def load_network(path: Path, package: str = ANY) -> Logits:
+    """A network from a .tflite file, on the interpreter of `package`, or from a file of weights (.h5)."""
+    return load_tflite(path, package) if path.suffix == ".tflite" else load_weights(path)
+
+
+def load_tflite(path: Path, package: str = ANY) -> Logits:
+    """Raises ModelError when the file is no field network."""
+    network = field_recognizer.network(find_runtime(package), path.read_bytes(), str(path))
+    return lambda strips: network.logits(strips).reshape(-1, FRAMES, SCORES)
+
+
+def load_weights(path: Path) -> Logits:
+    """A Keras model with the weights of `path`."""
+    model = net.build()
+    model.load_weights(path)
+
+    def run(strips: NDArray[np.uint8]) -> NDArray[np.float32]:
+        rows = [
+            np.asarray(model(strips[i : i + BATCH, ..., None].astype(np.float32) / 255, training=False))
+            for i in range(0, len(strips), BATCH)
+        ]
+        return np.concatenate(rows)
+
+    return run
+
+
+def open_second_voice() -> SecondVoice:
+    """The bundled strip network, as FieldRecognizer uses it."""
+    reader, width = line_recognizer.LineRecognizer(), line_recognizer.WIDTH
+
+    def read(strips: Sequence[Grey]) -> list[tuple[Candidate, ...]]:
+        short = [np.ascontiguousarray(strip[:, :width]) for strip in strips if not strip[:, width:].any()]
+        return [line_recognizer.decode_texts(reader.probabilities(strip)) for strip in short]
+
+    return read
+
+
+def read_looks(
+    looks: Looks,
+    logits: Sequence[NDArray[np.float32]],
+    second: Sequence[tuple[Candidate, ...]],
+    temperature: float,
+    constants: Calibration,
+) -> LineReading:
+    """The reading of one line. `logits` (FRAMES, SCORES) of each look; `second`: the candidates of the second voice."""
+    each = [field_decoder.probabilities(one, temperature, constants.cut_penalty) for one in logits]
+    reading = field_decoder.decode_looks(each, looks.per_height)
+    if second and constants.share:
+        reading = field_decoder.mix(reading, second, constants.share)
+    return field_decoder.calibrate(reading, constants.slope, constants.offset)

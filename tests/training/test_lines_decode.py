@@ -1,0 +1,67 @@
+"""Decoding of the field network's answers: texts, several numbers, doubts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge_daemon.recognition import field_decoder
+from edge_daemon.recognition.field_decoder import BLANK, SCORES, SYMBOLS
+
+
+def scores(text: str, every: int = 8, sure: float = 0.995) -> field_decoder.Probabilities:
+    """Probabilities with each symbol of `text` in one frame, `every` frames apart; a space is only distance."""
+    frames = np.full((every * (len(text) + 1), SCORES), (1 - sure) / (SCORES - 1), np.float32)
+    frames[:, BLANK] = sure
+    for i, char in enumerate(text):
+        if char != " ":
+            frames[every * (i + 1) - every // 2] = (1 - sure) / (SCORES - 1)
+            frames[every * (i + 1) - every // 2, SYMBOLS.index(char)] = sure
+    return frames
+
+
+def read(text: str, signs: str = "") -> field_decoder.LineReading:
+    return field_decoder.decode_looks([scores(text)], 11.0, signs)
+
+
+@pytest.mark.parametrize(("text", "number"), [("2021", "2021"), ("11", "11"), ("12.", "12"), ("1.500", "1500")])
+def test_numbers_are_read(text: str, number: str) -> None:
+    """The same digit twice is two digits; points do not separate numbers."""
+    reading = read(text)
+    assert reading.candidates[0][0] == number
+    assert reading.candidates[0][1] > 0.5
+    assert not reading.doubt
+
+
+def test_signs_are_read_if_the_format_has_them() -> None:
+    assert read("-3.5", "-.").candidates[0][0] == "-3.5"
+    assert read("-35").candidates[0][0] == "35"
+
+
+def test_other_writing_is_not_the_number() -> None:
+    assert read("o12o").candidates[0][0] == "12"
+    assert read("o").candidates[0][0] == ""
+    assert read("o").doubt == "none"
+
+
+def test_several_numbers_are_doubtful() -> None:
+    """Numbers on both sides of an operator or word, or far apart."""
+    assert read("3o5").doubt == "several"
+    assert field_decoder.decode_looks([scores("12      34")], 4.0).doubt == "several"
+
+
+def test_a_cut_number_is_doubtful() -> None:
+    assert read("12#").doubt == "cut"
+    assert read("12      #").doubt == ""
+
+
+def test_looks_have_the_same_weight() -> None:
+    reading = field_decoder.decode_looks([scores("17"), scores("11"), scores("17")], 11.0)
+    assert reading.candidates[0][0] == "17"
+    assert reading.candidates[0][1] == pytest.approx(2 / 3, abs=0.1)
+    assert reading.candidates[1][0] == "11"
+
+
+def test_frames_of_digits() -> None:
+    reading = read("207")
+    assert [first for first, _ in reading.frames] == [4, 12, 20]
