@@ -9,14 +9,14 @@ from edge_daemon.recognition import field_decoder
 from edge_daemon.recognition.field_decoder import BLANK, SCORES, SYMBOLS
 
 
-def scores(text: str, every: int = 8, sure: float = 0.995) -> field_decoder.Probabilities:
+def scores(text: str, every: int = 8, high: float = 0.995) -> field_decoder.Probabilities:
     """Probabilities with each symbol of `text` in one frame, `every` frames apart; a space is only distance."""
-    frames = np.full((every * (len(text) + 1), SCORES), (1 - sure) / (SCORES - 1), np.float32)
-    frames[:, BLANK] = sure
+    frames = np.full((every * (len(text) + 1), SCORES), (1 - high) / (SCORES - 1), np.float32)
+    frames[:, BLANK] = high
     for i, char in enumerate(text):
         if char != " ":
-            frames[every * (i + 1) - every // 2] = (1 - sure) / (SCORES - 1)
-            frames[every * (i + 1) - every // 2, SYMBOLS.index(char)] = sure
+            frames[every * (i + 1) - every // 2] = (1 - high) / (SCORES - 1)
+            frames[every * (i + 1) - every // 2, SYMBOLS.index(char)] = high
     return frames
 
 

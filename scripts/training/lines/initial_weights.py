@@ -38,8 +38,10 @@ def widen(model: Any, known: Layers, lines: NDArray[np.uint8]) -> None:
         wide[:, :, into:, :out] = 0
         wide[:, :, :into, :out] = kernel
         layer.set_weights([wide])
-        seen = np.asarray(keras.Model(model.input, layer.output).predict(shown, batch_size=100, verbose=0), np.float32)
-        mean, variance = seen.mean(axis=(0, 1, 2)), seen.var(axis=(0, 1, 2))
+        outputs = np.asarray(
+            keras.Model(model.input, layer.output).predict(shown, batch_size=100, verbose=0), np.float32
+        )
+        mean, variance = outputs.mean(axis=(0, 1, 2)), outputs.var(axis=(0, 1, 2))
         gamma, beta = (np.array(v) for v in norm.get_weights()[:2])
         gamma[:out], beta[:out] = np.sqrt(variance[:out] + norm.epsilon), mean[:out] + bias
         norm.set_weights([gamma, beta, mean, variance])

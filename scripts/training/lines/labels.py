@@ -1,4 +1,4 @@
-"""Texts of composed lines: what is written only while a line is composed, and what the network learns of it.
+"""Texts of composed lines.
 
 A text is a string of field_decoder.SYMBOLS: digits and signs as they are, OTHER for a run of other writing (letters,
 words, operators, doodles), CUT for a mark that the border cuts. Composed lines also have RULE for the edges of boxes

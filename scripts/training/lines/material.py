@@ -166,9 +166,9 @@ def _crops(data: Path, held: bool, known: sources.Sources) -> dict[str, list[lis
     for name in ("lectaurep_fr", "testaments_fr", "handwriting_fonts", "jokinen_fi"):
         with np.load(data / f"{name}.npz") as kept:
             x, y = kept["x"], kept["y"].astype(np.int64)
-            sure = kept["pl"] >= MIN_LIKELIHOOD if "pl" in kept.files else np.ones(len(y), bool)
+            likely = kept["pl"] >= MIN_LIKELIHOOD if "pl" in kept.files else np.ones(len(y), bool)
             who = kept["w"].astype(str).tolist() if "w" in kept.files else [f"{name} {i // 40}" for i in range(len(y))]
-        mine = [i for i in range(len(y)) if sure[i] and is_held_back(who[i]) == held]
+        mine = [i for i in range(len(y)) if likely[i] and is_held_back(who[i]) == held]
         raw = name in ("lectaurep_fr", "testaments_fr")
         inks = [sources.full(sets.ink_of(x[i]) if raw else x[i]) for i in mine]
         clean = [k for k, ink in enumerate(inks) if sets.is_clean(ink, *sources.CLEAN)]
