@@ -16,7 +16,6 @@ import numpy as np
 from edge_daemon.domain import DIGITS, Box, Candidate, Digit, Grey, Number
 from edge_daemon.errors import ModelError
 from edge_daemon.geometry import bounding_box
-from edge_daemon.images import decode_grey
 from edge_daemon.inference.manifest import Manifest, bundled, decode, read_file
 from edge_daemon.inference.network import Network, check_golden, open_network
 from edge_daemon.inference.runtime import ANY
@@ -110,7 +109,8 @@ class FieldRecognizer:
         self._strips, self._calibration = strips, calibration
         self._network = open_network(path, facts, "int8", network, runtime)
         self._temperature = facts.temperature["int8"]
-        shown = golden_strips(read_file(path.parent, facts.files["golden"]), len(facts.golden))
+        sheet = read_file(path.parent, facts.files["golden"])
+        shown = line_recognizer.golden_strips(sheet, len(facts.golden), WIDTH)
         scores = np.array([self._probabilities(strip).max(axis=0) for strip in shown], np.float32)
         check_golden(path, scores, facts.golden)
 
@@ -199,11 +199,3 @@ def read_manifest(path: Path) -> FieldManifest:
 def network(runtime: Any, content: bytes, name: str) -> Network:
     """A network from trusted `content`. Raises ModelError when it is no field network."""
     return Network(runtime, content, name, (HEIGHT, WIDTH, 1), FRAMES * decoder.SCORES)
-
-
-def golden_strips(sheet: bytes, count: int) -> list[Grey]:
-    """The strips of a PNG with `count` strips one below the other. Raises ModelError."""
-    picture = decode_grey(sheet)
-    if picture is None or count == 0 or picture.shape != (HEIGHT * count, WIDTH):
-        raise ModelError(f"the golden sheet does not hold {count} strips; reinstall the model")
-    return list(np.asarray(picture, np.uint8).reshape(count, HEIGHT, WIDTH))

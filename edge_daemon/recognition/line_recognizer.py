@@ -137,12 +137,12 @@ def network(runtime: Any, content: bytes, name: str) -> Network:
     return Network(runtime, content, name, (HEIGHT, WIDTH, 1), FRAMES * SCORES)
 
 
-def golden_strips(sheet: bytes, count: int) -> list[Grey]:
-    """The strips of a PNG with `count` strips one below the other. Raises ModelError."""
+def golden_strips(sheet: bytes, count: int, width: int = WIDTH) -> list[Grey]:
+    """The strips (HEIGHT, width) of a PNG with `count` strips one below the other. Raises ModelError."""
     picture = decode_grey(sheet)
-    if picture is None or count == 0 or picture.shape != (HEIGHT * count, WIDTH):
+    if picture is None or count == 0 or picture.shape != (HEIGHT * count, width):
         raise ModelError(f"the golden sheet does not hold {count} strips; reinstall the model")
-    return list(np.asarray(picture, np.uint8).reshape(count, HEIGHT, WIDTH))
+    return list(picture.reshape(count, HEIGHT, width))
 
 
 def cut_strip(ink: Grey, box: Box, wide: float = 1.0) -> Grey | None:
