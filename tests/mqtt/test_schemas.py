@@ -75,6 +75,8 @@ def test_nothing_is_left_out() -> None:
         "request_topics",
         "requested_command",
         "command_topics",
+        "reading_topic",
+        "bare_value_topic",
     }
     makers -= {name for name in makers if name.startswith("_")}
     told = {"availability", "encode_record", "bare_value", "info", "problem", "health", "update", "enabled", "snapshot"}
