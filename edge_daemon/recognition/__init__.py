@@ -1,7 +1,7 @@
 """Reads a patch: finds ink, lines and digits; gives for each number the most likely texts and their confidence.
 
-A patch (h, w) of grey pixels comes in, numbers with up to three texts go out. The room knows neither time nor fields
-nor configuration. The daemon, the tools and training use it.
+A patch (h, w) of grey pixels comes in, numbers with up to three texts go out. The room knows neither time nor
+configuration; of fields it knows only that a patch is one. The daemon, the tools and training use it.
 """
 
 __all__ = [
