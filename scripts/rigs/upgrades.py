@@ -50,7 +50,7 @@ def uses_a_model_of_its_own() -> None:
 
 def kept_state() -> dict[str, Sequence[str]]:
     """What an upgrade must keep: the identity of the outbox, and the hard samples."""
-    reading = json.loads(broker.readings()[-1])
+    reading = json.loads(broker.last("edge_daemon/rig/reading/units"))
     device, epoch, _ = str(reading["id"]).split("/")
     samples = sorted(path.name for path in (STATE / "samples").glob("*"))
     return {"outbox": (device, epoch), "samples": samples}
