@@ -24,6 +24,7 @@ from edge_daemon.recognition.fusion import combine, merge_gaps, rescore_uncertai
 from edge_daemon.recognition.ink import Blob, patch_contrast
 from edge_daemon.recognition.isolation import drop_isolated_digits
 from edge_daemon.recognition.lattice import decode
+from edge_daemon.recognition.line_extent import WORK_HEIGHT
 from edge_daemon.recognition.line_recognizer import CONFIDENT, LineRecognizer, digit_boxes
 from edge_daemon.recognition.orientation import CHECK_EVERY, CHECK_SIDE, Orientation, unrotate_number
 from edge_daemon.recognition.segment import segment
@@ -72,7 +73,9 @@ class Reader:
             return []
         if patch.field is not None and self.fields:
             number = self.fields.read(patch.pixels)
-            return [number] if number else []
+            if number or patch.pixels.shape[0] <= WORK_HEIGHT:
+                return [number] if number else []
+            # the field was shrunk to find its line, and small digits may have been lost: it is read as any other patch
         line = self._read_as_line(patch, self.strips) if self.strips and is_one_line(patch) else None
         if line and line.confidence >= CONFIDENT:
             return [line]

@@ -14,7 +14,7 @@ from edge_daemon.inference import classifier
 from edge_daemon.inference.options import ModelOptions
 from edge_daemon.recognition.line_recognizer import LineRecognizer
 from edge_daemon.recognition.orientation import Orientation
-from edge_daemon.recognition.reader import Reader
+from edge_daemon.recognition.reader import Reader, open_reader
 from edge_daemon.recognition.sieve import Sieve
 from tests.support.pictures.paper import page
 
@@ -116,3 +116,11 @@ def test_touching_digits_in_a_field_are_read_as_a_line() -> None:
     assert number.text == "7000"
     assert len(number.digits) == 4
     assert all(a.box[0] < b.box[0] for a, b in itertools.pairwise(number.digits))
+
+
+def test_a_small_number_in_a_field_as_large_as_the_frame_is_read() -> None:
+    """Too small for its line to be found at working height: the field is read as a frame without fields would be."""
+    pixels = np.full((480, 640), 215, np.uint8)
+    pixels[200:280, 100:420] = page([("6524", 30, 25)], height=30, pen=3)[:80, :320]
+    (number,) = open_reader(ModelOptions()).read(patch(pixels, field="units"))
+    assert number.text == "6524"
