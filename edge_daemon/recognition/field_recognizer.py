@@ -123,22 +123,25 @@ class FieldRecognizer:
         if looks is None:
             return None
         first = self._probabilities(looks.strips[0].pixels, self._calibration.cut_penalty)
-        reading = self._decode(looks, [first])
+        second = self._second_voice(looks.strips[:1])
+        reading = self._decode(looks, [first], second)
         if reading.candidates[0][1] < CONFIDENT and len(looks.strips) > 1:
             again = [self._probabilities(s.pixels, self._calibration.cut_penalty) for s in looks.strips[1:]]
-            reading = self._decode(looks, [first, *again])
+            second += self._second_voice(looks.strips[1:SECOND_LOOKS])
+            reading = self._decode(looks, [first, *again], second)
         return number_from(looks, reading, first)
 
-    def _decode(self, looks: Looks, each: Sequence[Probabilities]) -> LineReading:
+    def _decode(
+        self, looks: Looks, each: Sequence[Probabilities], second: Sequence[Sequence[Candidate]]
+    ) -> LineReading:
         reading = decoder.decode_looks(each, looks.per_height)
-        second = self._second_voice([strip.pixels for strip in looks.strips[: min(len(each), SECOND_LOOKS)]])
         reading = decoder.mix(reading, second, self._calibration.share)
         return decoder.calibrate(reading, self._calibration.slope, self._calibration.offset)
 
-    def _second_voice(self, strips: Sequence[Grey]) -> list[tuple[Candidate, ...]]:
+    def _second_voice(self, strips: Sequence[Strip]) -> list[tuple[Candidate, ...]]:
         """What the strip network reads in each strip; one that is too long for it is left out."""
         width = line_recognizer.WIDTH
-        short = [np.ascontiguousarray(strip[:, :width]) for strip in strips if not strip[:, width:].any()]
+        short = [np.ascontiguousarray(s.pixels[:, :width]) for s in strips if not s.pixels[:, width:].any()]
         return [line_recognizer.decode_texts(self._strips.probabilities(strip)) for strip in short]
 
     def _probabilities(self, strip: Grey, cut_penalty: float = 0.0) -> Probabilities:
