@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -131,9 +132,14 @@ def activate(version: str, again: bool) -> None:
     A version in the store, or a model in a FOLDER with its manifest, which is copied into the store first. It runs on
     probation: if it reads worse than the one before it, the daemon returns to that one.
     """
+    from edge_daemon.model_store.version import read_content
+    from edge_daemon.system.privileges import become_service_user
+
+    content = read_content(Path(version)) if Path(version).is_dir() else {}  # with the rights of who calls
+    become_service_user()
     store = _store()
-    if Path(version).is_dir():
-        version = store.add(Path(version))
+    if content:
+        version = _add(store, content)
         say(f"{version} is undamaged, reads its golden pictures right, and is in the store")
     store.activate(version, again)
     say(f"{version} is active. {RELOAD}")
@@ -145,7 +151,18 @@ def rollback() -> None:
 
     The present one is refused from now on: it is not tried again automatically.
     """
+    from edge_daemon.system.privileges import become_service_user
+
+    become_service_user()
     say(f"{_store().rollback()} is active. {RELOAD}")
+
+
+def _add(store: Store, content: Mapping[str, bytes]) -> str:
+    """Add a model, name of each file -> its content. Returns its version. Raises ModelError or OSError."""
+    with TemporaryDirectory() as folder:
+        for name, data in content.items():
+            (Path(folder) / name).write_bytes(data)
+        return store.add(Path(folder))
 
 
 def _store() -> Store:

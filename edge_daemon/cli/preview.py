@@ -40,10 +40,11 @@ def preview(config: Path | None, how_long: str, host: str, port: int) -> None:
     """Serve a page to aim the camera, draw fields and label samples.
 
     It shows the frames of the daemon on this machine; if the daemon is stopped it opens the camera itself. The page
-    saves fields into the file of --config. Only the address that is printed gives access.
+    saves fields into the file of --config. Only the address that is printed gives access. With sudo it runs as the
+    service's user, if the service is installed.
     """
     from edge_daemon.errors import PreviewError
-    from edge_daemon.system import log_setup
+    from edge_daemon.system import atomic, log_setup, privileges
     from edge_daemon.system.folders import runtime_folders, state_folder
     from edge_daemon.system.units import seconds
 
@@ -61,14 +62,17 @@ def preview(config: Path | None, how_long: str, host: str, port: int) -> None:
     except ValueError:
         raise click.BadParameter(f'{how_long!r}: write a time up to a day, such as "30m"', param_hint="--for") from None
     log_setup.setup(verbose=False)
-    api = PreviewApi(config, state_folder(), runtime_folders())
+    login = _login()
+    write = privileges.keep_writing(config) if config else atomic.rewrite
     sock = server.listen(host, port)
+    privileges.become_service_user()
+    api = PreviewApi(config, state_folder(), runtime_folders(), write)
     address = f"{'[' + host + ']' if ':' in host else host}:{sock.getsockname()[1]}"
     sessions = Sessions(_announcer(address))
     if host not in ("127.0.0.1", "::1", "localhost"):
         say("Nothing is encrypted: others on the network can read the page and this address.")
     else:
-        say(f"From another machine, first:  ssh -L {address.rsplit(':')[-1]}:{address} {_login()}")
+        say(f"From another machine, first:  ssh -L {address.rsplit(':')[-1]}:{address} {login}")
     say(f"It ends after {how_long}; Ctrl-C ends it now.")
     try:
         server.serve(server.application(api, sessions, time.monotonic() + lasts), sock, lasts)
@@ -188,6 +192,9 @@ def samples_compare(model: str, present: str, sets: tuple[Path, ...], report: Pa
 @click.confirmation_option(prompt="Delete all samples, also the labelled ones?")
 def samples_clear() -> None:
     """Delete all samples."""
+    from edge_daemon.system.privileges import become_service_user
+
+    become_service_user()
     say(f"{_samples().clear()} samples are deleted")
 
 
@@ -200,10 +207,12 @@ def label() -> None:
     Enter accepts the first candidate; a, b and c choose one; type digits and Enter for another number; n: no number;
     s: skip; z: undo the last label; q: end. In a browser: edge-daemon preview, the page Teach.
     """
+    from edge_daemon.system.privileges import become_service_user
     from edge_daemon.tools import label as labelling
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("it draws pictures and waits for keys: run it in a terminal")
+    become_service_user()
     done = labelling.label_all(_samples(), click.getchar, lambda text: click.echo(text, nl=False))
     say(f"{done} labelled. Export them: edge-daemon samples export DIR")
 

@@ -106,8 +106,10 @@ def update(config: Path | None, check: bool, again: bool, url: str | None, root:
     """
     from edge_daemon.config import schema as configuration
     from edge_daemon.model_store.store import Store
+    from edge_daemon.system.privileges import become_service_user
     from edge_daemon.updates import install as engine
 
+    become_service_user()
     given = configuration.load(config).updates
     options = replace(given, url=url or given.url, root=root or given.root)
     if not options.url:

@@ -8,4 +8,5 @@ __all__ = [
     "acceptance",
     "active_model",
     "store",
+    "version",
 ]

@@ -42,6 +42,12 @@ def read_version(folder: Path) -> tuple[DigitManifest, Path]:
     return manifest, path
 
 
+def read_content(folder: Path) -> dict[str, bytes]:
+    """Name -> content of the manifest in a folder and of the files that it names, checked. Raises ModelError."""
+    manifest, path = read_version(folder)
+    return {path.name: path.read_bytes()} | {file.name: read_file(folder, file) for file in manifest.files.values()}
+
+
 def damage(folder: Path) -> str:
     """What is wrong with a version in the store; empty: nothing."""
     try:

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from edge_daemon.domain import Frame
-from edge_daemon.system import atomic, file_lock
+from edge_daemon.system import atomic, file_lock, folders
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +55,7 @@ class FrameShare:
         self._next = 0.0
         self._shares = False
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            folder.chmod(MODE)
+            folders.make_shared(folder, MODE)
             self._lock = file_lock.acquire(folder / DAEMON)
             (folder / FRAME).unlink(missing_ok=True)
         except BlockingIOError:
@@ -68,7 +67,7 @@ class FrameShare:
     def is_wanted(self) -> bool:
         """Whether frames were requested within the last FRESH seconds."""
         try:
-            return self._lock >= 0 and abs(time.time() - (self._folder / REQUEST).stat().st_mtime) < FRESH
+            return self._lock >= 0 and abs(time.time() - (self._folder / REQUEST).lstat().st_mtime) < FRESH
         except OSError:
             return False
 
@@ -104,7 +103,7 @@ class FrameShare:
 
 
 def daemon_pid(folder: Path) -> int | None:
-    """The process id of the daemon that uses this folder, 0 if unknown; None: no daemon. Raises PermissionError."""
+    """The process id of the daemon that uses this folder, 0 if unknown; None: no daemon. Raises OSError."""
     return file_lock.holder(folder / DAEMON)
 
 
@@ -112,12 +111,12 @@ def request_frames(folder: Path) -> None:
     """Request frames for the next FRESH seconds. Raises OSError."""
     path = folder / REQUEST
     try:
-        os.utime(path)
+        os.utime(path, follow_symlinks=False)
     except FileNotFoundError:
-        path.touch(0o660)
+        atomic.replace_unsynced(path, b"", mode=0o660)
     except PermissionError:  # another user's
         path.unlink()
-        path.touch(0o660)
+        atomic.replace_unsynced(path, b"", mode=0o660)
 
 
 def newest_frame(folder: Path) -> Frame | None:

@@ -172,7 +172,7 @@ class Samples:
     def _make_room(self) -> None:
         """Remove the oldest until the limits hold, labelled ones last."""
         order = [*self.paths(labelled=False), *self.paths(labelled=True)]
-        sizes = [path.stat().st_size for path in order]
+        sizes = [path.lstat().st_size for path in order]
         self.is_full = len(order) > self._max_count or sum(sizes) > self._max_bytes
         while order and (len(order) > self._max_count or sum(sizes) > self._max_bytes):
             order.pop(0).unlink(missing_ok=True)
@@ -205,10 +205,9 @@ def find_samples(state: Path, runtimes: Sequence[Path]) -> Samples:
 
 def _make(folder: Path) -> None:
     """Make the folder. Raises OSError if it cannot be written."""
-    folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(MODE)
+    folders.make_shared(folder, MODE)
     probe = folder / ".probe"
-    probe.touch()
+    atomic.replace_unsynced(probe, b"")
     probe.unlink()
 
 

@@ -18,6 +18,8 @@ from edge_daemon.preview import field_editor
 from edge_daemon.preview.draft_view import DraftView, Json
 from edge_daemon.preview.field_editor import Draft
 from edge_daemon.preview.frames import LiveFrames
+from edge_daemon.system import atomic
+from edge_daemon.system.privileges import Write
 
 SAMPLES = 50
 """The most samples that are sent at once."""
@@ -27,10 +29,10 @@ class PreviewApi:
     """One camera, one draft of the fields, one configuration file. Called from several threads; runs one call at a
     time. Each answer is a JSON object."""
 
-    def __init__(self, path: Path | None, state: Path, runtimes: Sequence[Path]) -> None:
+    def __init__(self, path: Path | None, state: Path, runtimes: Sequence[Path], write: Write = atomic.rewrite) -> None:
         """`path` is the configuration (None: the defaults), `state` the state folder, `runtimes` the runtime folders
-        of daemons on this machine. Raises ConfigError or ModelError."""
-        self._path = path
+        of daemons on this machine; `write` replaces the configuration. Raises ConfigError or ModelError."""
+        self._path, self._write = path, write
         self._state, self._runtimes = state, runtimes
         self._config = schema.load(path)
         self._view = DraftView(self._config)
@@ -67,7 +69,7 @@ class PreviewApi:
         if self._path is None:
             raise ConfigError("there is no file to save to. Start again with: edge-daemon preview --config FILE")
         with self._lock:
-            field_editor.save(self._path, field_editor.with_fields(self._text(), fields))
+            field_editor.save(self._path, field_editor.with_fields(self._text(), fields), self._write)
             self._frames.find_daemon()
             return {"path": str(self._path), "daemon": bool(self._frames.daemon)}
 

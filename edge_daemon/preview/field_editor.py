@@ -14,6 +14,7 @@ from edge_daemon.config.edit import blocks, edit_block
 from edge_daemon.config.form import DRAWN, field_form
 from edge_daemon.errors import ConfigError
 from edge_daemon.system import atomic
+from edge_daemon.system.privileges import Write
 
 FIELD: Mapping[str, Any] = {"field": [{}]}
 """The header [[field]], as TOML reads it."""
@@ -92,10 +93,10 @@ def region_of(corners: Corners) -> list[Any]:
     return points
 
 
-def save(path: Path, text: str) -> None:
+def save(path: Path, text: str, write: Write = atomic.rewrite) -> None:
     """Replace the file, completely or not at all; mode and owner stay. Raises ConfigError."""
     schema.parse(str(path), text)
     try:
-        atomic.rewrite(path, text.encode())
+        write(path, text.encode())
     except OSError as error:
         raise ConfigError(f"{path}: cannot be saved: {error.strerror}. Do you have permission to change it?") from None

@@ -50,7 +50,7 @@ class LiveFrames:
             except OSError as error:
                 raise CameraError(
                     f"{folder}: {error.strerror}. A daemon of another user shares its frames there. Run this as that"
-                    " user, or as a member of its group (sudo -u edge-daemon edge-daemon preview ...)"
+                    " user, or as a member of its group (for the service: sudo edge-daemon preview ...)"
                 ) from None
             if self.daemon is not None:
                 self.close()

@@ -15,6 +15,7 @@ __all__ = [
     "json_text",
     "log_setup",
     "machine",
+    "privileges",
     "systemd",
     "units",
     "urls",

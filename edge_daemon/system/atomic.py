@@ -29,9 +29,11 @@ def replace_unsynced(path: Path, content: bytes, mode: int | None = None) -> Non
     Nothing is synced: a power cut may lose it. `mode` applies whatever the umask is.
     """
     fresh = path.with_name(f".{path.name}.new")
-    fresh.write_bytes(content)
-    if mode is not None:
-        fresh.chmod(mode)
+    handle = _create(fresh)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        if mode is not None:
+            os.fchmod(handle, mode)
     fresh.replace(path)
 
 
@@ -43,8 +45,7 @@ def rewrite(path: Path, content: bytes) -> None:
 
 def write_synced(path: Path, content: bytes, mode: int = 0o666, like: os.stat_result | None = None) -> None:
     """Write a file and sync it. Its name is on the disk only after `sync_folder`. Raises OSError."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-    handle = os.open(path, flags, 0o600 if like else mode)
+    handle = _create(path, 0o600 if like else mode)
     with os.fdopen(handle, "wb") as file:
         file.write(content)
         file.flush()
@@ -62,3 +63,13 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _create(path: Path, mode: int = 0o666) -> int:
+    """Open a new file for writing; returns its descriptor. Raises OSError.
+
+    What has its name is removed first: a file that a crash left, or a link that another user of the folder has made to
+    a file that is not theirs.
+    """
+    path.unlink(missing_ok=True)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)

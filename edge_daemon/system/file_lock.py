@@ -16,9 +16,10 @@ def acquire(path: Path, wait: bool = False) -> int:
     """Lock the file, which is made where it is missing; its folder must exist. Returns its descriptor.
 
     The lock holds until the descriptor is closed or the process ends. The file then contains the process id. While
-    another process has it, this raises BlockingIOError, or waits. Raises OSError where the file cannot be opened.
+    another process has it, this raises BlockingIOError, or waits. Raises OSError where the file cannot be opened, or is
+    a link.
     """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:
@@ -41,20 +42,30 @@ def locked(path: Path, wait: bool = True) -> Iterator[None]:
 
 
 def holder(path: Path) -> int | None:
-    """The id of the process that has the lock, 0 if the file does not say it; None: no process has it.
+    """The id of the process that has the lock, 0 if unknown; None: no process has it.
 
-    Raises PermissionError where the file cannot be read.
+    The file's owner can write any number into it: only a process of the same user is believed. Raises OSError where the
+    file cannot be read, or is a link.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         text = os.read(handle, 20).strip()
-        return int(text) if text.isdigit() else 0
+        pid = int(text) if text.isdigit() else 0
+        return pid if _owner(pid) == os.fstat(handle).st_uid else 0
     else:
         return None
     finally:
         os.close(handle)
+
+
+def _owner(pid: int) -> int | None:
+    """The id of the user whose process this is; None: there is no such process."""
+    try:
+        return Path(f"/proc/{pid}").stat().st_uid
+    except OSError:
+        return None

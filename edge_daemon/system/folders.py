@@ -27,6 +27,16 @@ def runtime_folder() -> Path:
     return state_folder() / "runtime"
 
 
+def make_shared(folder: Path, mode: int) -> None:
+    """Make a folder with this mode, whatever the umask is. Raises OSError, also for a link in its place."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fchmod(handle, mode)
+    finally:
+        os.close(handle)
+
+
 def keep_private() -> None:
     """Make files that are written from now on readable for this user only.
 

@@ -183,6 +183,8 @@ not_in_apt() {
 create_user() {
     step "the user $user"
     run systemd-sysusers "$source/systemd/edge-daemon.sysusers"
+    # models that root activated with version 0.1.0 are root's: the service could not remove them
+    for state in /var/lib/edge-daemon{,-*}/models; do [ ! -d "$state" ] || run chown -hR "$user:$user" "$state"; done
 }
 
 # install_programs VERSION: makes an environment in $opt/versions; it is valid once it has the file `complete`.

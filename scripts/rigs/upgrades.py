@@ -43,6 +43,8 @@ def uses_a_model_of_its_own() -> None:
         else:
             manifest.unlink()
     run("env", "-C", "/", "edge-daemon", "model", "activate", str(folder))
+    versions = STATE / "models/versions"
+    expect({path.owner() for path in (versions, *versions.rglob("*"))} == {UNIT}, "the store is the service's")
     run("systemctl", "restart", UNIT)
     until(lambda: f"digits@{MODEL}" in broker.last("edge_daemon/rig/info"), 30 * SLOW, "the daemon uses it")
     readings_come()

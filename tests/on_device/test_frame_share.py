@@ -82,6 +82,21 @@ def test_other_users_have_no_access(tmp_path: Path) -> None:
     assert (tmp_path / "preview" / "frame").stat().st_mode & 0o777 == 0o640
 
 
+def test_planted_links_are_not_followed(tmp_path: Path) -> None:
+    """Neither the frame nor a request reaches the files that links in the folder lead to."""
+    there = FrameShare(tmp_path / "preview")
+    for name in ("frame", "request", ".frame.new", ".request.new"):
+        (tmp_path / f"victim{name}").write_text("root's")
+        os.utime(tmp_path / f"victim{name}", (1, 1))
+        (tmp_path / "preview" / name).symlink_to(tmp_path / f"victim{name}")
+    frame_share.request_frames(tmp_path / "preview")
+    there.show(frame(1.0))
+    assert frame_share.newest_frame(tmp_path / "preview") is not None
+    there.close()
+    for victim in tmp_path.glob("victim*"):
+        assert (victim.read_text(), victim.stat().st_mtime) == ("root's", 1)
+
+
 def test_a_folder_that_cannot_be_used_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """One line in the log, no error: readings go on without it."""
     (tmp_path / "file").write_text("")

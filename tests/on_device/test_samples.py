@@ -152,6 +152,18 @@ def test_other_users_have_no_access(tmp_path: Path) -> None:
     assert samples.paths()[0].stat().st_mode & 0o007 == 0
 
 
+def test_a_planted_folder_is_not_used(tmp_path: Path) -> None:
+    """A link in place of the folder: what it leads to keeps its mode and gets no file; samples go elsewhere."""
+    elsewhere = tmp_path / "etc"
+    elsewhere.mkdir(mode=0o700)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/samples").symlink_to(elsewhere)
+    samples = open_samples(tmp_path / "state", tmp_path / "run", SampleOptions())
+    assert samples.add(sample(crop("42")), crop("42"))
+    assert samples.folder == tmp_path / "run/samples"
+    assert (elsewhere.stat().st_mode & 0o777, [*elsewhere.iterdir()]) == (0o700, [])
+
+
 def test_the_commands_list_and_clear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line each, also for programs; `clear` asks first, and removes all."""
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))

@@ -49,3 +49,24 @@ def test_a_file_that_does_not_say_who_has_it(tmp_path: Path, text: bytes) -> Non
     with file_lock.locked(tmp_path / "lock"):
         (tmp_path / "lock").write_bytes(text)
         assert file_lock.holder(tmp_path / "lock") == 0
+
+
+def test_a_process_of_another_user_is_not_believed(tmp_path: Path) -> None:
+    """The file's owner can write any number into it, and the process with that number would get a signal."""
+    path = tmp_path / "lock"
+    with file_lock.locked(path):
+        path.write_text("1\n" if os.geteuid() else f"{os.getpid()}\n")
+        if os.geteuid() == 0:
+            os.chown(path, 64321, 64321)
+        assert file_lock.holder(path) == 0
+
+
+def test_a_link_is_not_locked(tmp_path: Path) -> None:
+    """The file that it leads to would be emptied."""
+    (tmp_path / "shadow").write_text("root's")
+    (tmp_path / "lock").symlink_to("shadow")
+    with pytest.raises(OSError, match="symbolic links"):
+        file_lock.acquire(tmp_path / "lock")
+    with pytest.raises(OSError, match="symbolic links"):
+        file_lock.holder(tmp_path / "lock")
+    assert (tmp_path / "shadow").read_text() == "root's"

@@ -1,0 +1,91 @@
+"""Gives up root's rights, for commands that a person runs with sudo and that work in the service's folders.
+
+What lies there may be planted by whoever has taken over the service, and the page of `preview` is a server: neither
+should act as root.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+from collections.abc import Callable
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from typing import NoReturn
+
+from edge_daemon.system import atomic
+from edge_daemon.system.folders import SERVICE_RUNTIME, SERVICE_STATE
+
+SERVICE_USER = "edge-daemon"
+"""The service's user (User= in its unit)."""
+LARGEST = 1024 * 1024
+"""Bytes that are accepted as the new content of a file."""
+
+Write = Callable[[Path, bytes], None]
+"""Replaces a file durably, as atomic.rewrite does. Raises OSError."""
+
+
+def service_user() -> pwd.struct_passwd | None:
+    """The service's user, where this process is root's and the service is installed."""
+    try:
+        return pwd.getpwnam(SERVICE_USER) if os.geteuid() == 0 else None
+    except KeyError:
+        return None
+
+
+def become_service_user() -> None:
+    """Go on as the service's user, in its folders, where this process is root's and the service is installed."""
+    user = service_user()
+    if user is None:
+        return
+    os.initgroups(user.pw_name, user.pw_gid)
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)
+    os.environ.pop("XDG_RUNTIME_DIR", None)
+    os.environ["HOME"] = user.pw_dir
+    os.environ.setdefault("STATE_DIRECTORY", str(SERVICE_STATE))
+    os.environ.setdefault("RUNTIME_DIRECTORY", str(SERVICE_RUNTIME))
+
+
+def keep_writing(path: Path) -> Write:
+    """A function that replaces this one file with the rights that the process has now, whatever it becomes later.
+
+    Call it before any thread is started: where it is needed, a child process does the work. It ends with this process.
+    """
+    if service_user() is None:
+        return atomic.rewrite
+    ours, its = Pipe()
+    if os.fork() == 0:
+        ours.close()
+        _serve(its, path)
+    its.close()
+
+    def write(wanted: Path, content: bytes) -> None:
+        assert wanted == path
+        ours.send_bytes(content)
+        if code := int(ours.recv_bytes(LARGEST)):
+            raise OSError(code, os.strerror(code))
+
+    return write
+
+
+def _serve(requests: Connection, path: Path) -> NoReturn:
+    """The child: takes contents for the file, answers each with its error number. Nothing that it receives is run."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
+    while True:
+        try:
+            content = requests.recv_bytes(LARGEST)
+            code = _replace(path, content)
+            requests.send_bytes(str(code).encode())
+        except (EOFError, OSError):
+            os._exit(0)
+
+
+def _replace(path: Path, content: bytes) -> int:
+    """Replace the file. Returns the error number; 0: it is written."""
+    try:
+        atomic.rewrite(path, content)
+    except OSError as error:
+        return error.errno or 5
+    return 0
