@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from queue import Empty, SimpleQueue
 from types import FrameType
@@ -30,7 +30,7 @@ from edge_daemon.decision.voter import Voter
 from edge_daemon.delivery.courier import Courier
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Event, Frame, Listener, Number, Patch, Reading, Record, Request, Status
-from edge_daemon.errors import ConfigError
+from edge_daemon.errors import ConfigError, StepError
 from edge_daemon.fields.extract import FieldExtractor
 from edge_daemon.inference.edgetpu import EdgeTpu
 from edge_daemon.model_store.active_model import ActiveModel, open_active_model
@@ -44,6 +44,7 @@ from edge_daemon.reuse import ReusedResources
 from edge_daemon.second_opinion.budget import Budget
 from edge_daemon.second_opinion.client import SecondOpinionClient
 from edge_daemon.sources.reconnecting import SILENT_AFTER, ReconnectingCamera
+from edge_daemon.system.crash_guard import GUARD
 from edge_daemon.system.folders import runtime_folder, state_folder
 from edge_daemon.system.journal import event
 from edge_daemon.system.systemd import Systemd
@@ -125,12 +126,31 @@ def read_frame(frame: Frame, fields: FieldExtractor, reader: Reader, voter: Vote
 
     A patch that cannot be read (too dark, blurred, ...) has none.
     """
-    result = []
-    for patch in fields.cut(frame, voter.undecided):
-        numbers = reader.read(patch) if patch.status is Status.OK else []
+    try:
+        patches = GUARD.call("finding the fields", frame.pixels, fields.cut, frame, voter.undecided)
+    except StepError:
+        patches = fields.unreadable(frame)
+    result = [read_patch(patch, reader) for patch in patches]
+    for patch, numbers in result:
         voter.observe(patch, numbers)
-        result.append((patch, numbers))
     return result
+
+
+def read_patch(patch: Patch, reader: Reader) -> ReadPatch:
+    """Read one patch. One that cannot be read has no numbers, and the status UNREADABLE where reading it fails."""
+    if patch.status is not Status.OK:
+        return patch, []
+    height, width = patch.pixels.shape
+    what = f"the field {patch.field}" if patch.field else "the whole frame"
+    try:
+        return patch, GUARD.call(f"reading {what} ({width} x {height} px)", patch.pixels, reader.read, patch)
+    except StepError:
+        return replace(patch, status=Status.UNREADABLE), []
+
+
+def read_numbers(reader: Reader, patch: Patch) -> list[Number]:
+    """The numbers in a patch; none where reading it fails."""
+    return read_patch(patch, reader)[1]
 
 
 def publish(app: App, records: Sequence[Record]) -> None:
@@ -164,9 +184,13 @@ def main(configuration: ConfigFile) -> None:
     the present one is kept; at the start, the last good copy is used. Raises CameraHangsError, PictureError,
     ModelError, OutboxError, CourierError or ConfigError.
     """
-    config, wrong = configuration.load_at_start()
     inbox: Inbox = SimpleQueue()
-    with signals(inbox), closing(ReusedResources(partial(enqueue, inbox))) as reused:
+    with (
+        GUARD.watching(runtime_folder() / "steps"),
+        signals(inbox),
+        closing(ReusedResources(partial(enqueue, inbox))) as reused,
+    ):
+        config, wrong = configuration.load_at_start()
         while True:
             with build(config, reused, inbox, configuration, wrong) as app:
                 classifier = app.reader.classifier
@@ -208,7 +232,8 @@ def build(
         announce(config, classifier, store.note_model(classifier.name), outbox, last_values)
 
         fields = FieldExtractor(config.fields)
-        voter = Voter(config.fields, classifier.name, classifier.backend, reader.read, outbox.accepted())
+        read = partial(read_numbers, reader)
+        voter = Voter(config.fields, classifier.name, classifier.backend, read, outbox.accepted())
         switch = ReadingSwitch(state / "disabled")
 
         reading_log = ReadingLog(runtime / "explain")
@@ -232,7 +257,7 @@ def build(
             stack.enter_context(closing(HealthFiles(device, config.health, runtime))),
             config.mqtt.bare_value,
             wrong,
-            others=lambda: model.problems() | updating.problems(),
+            others=lambda: model.problems() | updating.problems() | GUARD.problems(),
             status=systemd.status,
             second_opinions=second_opinion.counts if second_opinion else lambda: None,
         )

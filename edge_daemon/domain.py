@@ -61,6 +61,7 @@ class Status(StrEnum):
     BLURRED = "blurred"
     OBSTRUCTED = "obstructed"
     CAMERA_MOVED = "camera_moved"
+    UNREADABLE = "unreadable"
     STALE = "stale"
     DISABLED = "disabled"
 

@@ -22,6 +22,7 @@ builtin exception that other callers can catch.
     |-- OutboxError                OSError
     |   `-- OutboxInUseError
     |-- CommandError               ValueError
+    |-- StepError                  RuntimeError
     `-- CourierError               RuntimeError
 """
 
@@ -106,6 +107,10 @@ class OutboxInUseError(OutboxError):
 
 class CommandError(EdgeDaemonError, ValueError):
     """A command cannot be carried out now."""
+
+
+class StepError(EdgeDaemonError, RuntimeError):
+    """A step is not carried out: it ended the process before, or an error happened in it that is not foreseen."""
 
 
 class CourierError(EdgeDaemonError, RuntimeError):

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from edge_daemon.domain import Frame, Status
 from edge_daemon.sources.simulated.camera import SimulatedCamera
@@ -168,3 +169,88 @@ def test_a_wrong_configuration_is_exit_78(tmp_path: Path) -> None:
         assert process.wait(20) == 78
         assert process.stderr is not None
         assert "sede" in process.stderr.read()
+
+
+DEADLY_PICTURE = """
+import os
+from edge_daemon.sources import pictures
+decode = pictures._decode_grey
+pictures._decode_grey = lambda name: os.abort() if "deadly" in name else decode(name)
+"""
+"""A library that dies of one picture."""
+
+DEADLY_FIELD = """
+import os
+from edge_daemon.recognition.reader import Reader
+read = Reader.read
+Reader.read = lambda self, patch: os.abort() if patch.field == "deadly" else read(self, patch)
+"""
+"""A library that dies of one region."""
+
+
+def test_a_picture_that_ended_the_daemon_twice_is_passed_over(
+    tmp_path: Path, broker: Mosquitto, recorder: Recorder
+) -> None:
+    """In a watched folder: then the picture before it is read, and `problem` says which one is left out."""
+    watched = tmp_path / "watched"
+    watched.mkdir()
+    write_page(watched, ("2021", 60, 80))
+    camera = f'source = "files"\npath = "{watched}"\nwatch = true'
+    for deaths in range(3):
+        with daemon(tmp_path, broker.url, camera, broken=DEADLY_PICTURE) as process:
+            if deaths == 0:
+                recorder.wait_for(has_texts("2021"))
+                write_page(tmp_path, ("77", 60, 80)).rename(watched / "deadly.png")
+            if deaths < 2:
+                assert process.wait(60) == -signal.SIGABRT
+                continue
+            recorder.wait_for(lambda _: problem_of(recorder)["codes"] == ["set_aside"])
+            assert "deadly.png has ended the program twice" in problem_of(recorder)["text"]
+            write_page(tmp_path, ("38", 80, 280)).rename(watched / "next.png")
+            recorder.wait_for(has_texts("38"))
+
+
+def test_a_field_that_ended_the_daemon_twice_is_left_out(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
+    """Its status is `unreadable`; the other field is read as before."""
+    path = write_page(tmp_path, ("2021", 60, 80), ("38", 80, 280))
+    fields = """
+[[field]]
+name = "deadly"
+region = [0.05, 0.05, 0.6, 0.35]
+settle = "1s"
+[[field]]
+name = "tank"
+region = [0.05, 0.5, 0.5, 0.4]
+settle = "1s"
+"""
+    for deaths in range(3):
+        with daemon(tmp_path, broker.url, f'source = "files"\npath = "{path}"', fields, DEADLY_FIELD) as process:
+            if deaths < 2:
+                assert process.wait(60) == -signal.SIGABRT
+                continue
+            recorder.wait_for(lambda _: recorder.payloads("/deadly") and recorder.payloads("/tank"))
+    assert recorder.payloads("/deadly")[-1]["status"] == "unreadable"
+    assert recorder.payloads("/tank")[-1]["value"] == 38
+
+
+def test_a_configuration_that_ended_the_daemon_twice_is_not_used(
+    tmp_path: Path, broker: Mosquitto, recorder: Recorder
+) -> None:
+    """The last good one is used in its place, and `problem` says so."""
+    path = write_page(tmp_path, ("38", 80, 280))
+    camera = f'source = "files"\npath = "{path}"\n'
+    with daemon(tmp_path, broker.url, camera):
+        recorder.wait_for(has_texts("38"))
+    path.with_name("deadly.png").write_bytes(path.read_bytes())
+    for deaths in range(3):
+        with daemon(tmp_path, broker.url, camera.replace(path.name, "deadly.png"), broken=DEADLY_PICTURE) as process:
+            if deaths < 2:
+                assert process.wait(60) == -signal.SIGABRT
+                continue
+            recorder.wait_for(lambda _: set(problem_of(recorder)["codes"]) == {"config", "set_aside"})
+
+
+def problem_of(recorder: Recorder) -> dict[str, Any]:
+    """The newest message on `problem`."""
+    found = recorder.payloads("/problem")
+    return found[-1] if found else {"codes": []}

@@ -20,6 +20,7 @@ from edge_daemon.on_device import explain_log, frame_share
 from edge_daemon.on_device.samples import Sample, Samples
 from edge_daemon.second_opinion.budget import Budget
 from edge_daemon.system import file_lock
+from edge_daemon.system.crash_guard import CrashGuard
 from edge_daemon.telemetry import exporters
 from edge_daemon.updates import install
 from tests.support.records import reading
@@ -49,6 +50,8 @@ READERS: dict[str, tuple[str, bytes, Callable[[Path], object]]] = {
     "switch": ("disabled", b"", lambda f: ReadingSwitch(f / "disabled").is_on),
     "frame": ("frame", b"\x95\x01\xcb?\xf8\0\0\0\0\0\0\x02\x92\x01\x01\xc4\x01\x07", frame_share.newest_frame),
     "lock": ("daemon", b"4711\n", lambda f: frame_share.FrameShare(f).close()),
+    "steps": ("running", b'[{"place":"a","content":"b"}]', lambda f: CrashGuard().open(f)),
+    "deaths": ("deaths", b'[{"step":{"place":"a","content":"b"},"at":1.0}]', lambda f: CrashGuard().open(f)),
     "explain log": ("7.json", b"{}", lambda f: explain_log.ReadingLog(f).on_record(8, reading())),
     "sample": ("0-0.json", msgspec.json.encode(SAMPLE), lambda f: list(Samples(f, 9, 9999).all())),
 }  # fmt: skip

@@ -13,8 +13,9 @@ from pathlib import Path
 from edge_daemon.config import schema
 from edge_daemon.config.file import read_text
 from edge_daemon.config.schema import Config
-from edge_daemon.errors import ConfigError
+from edge_daemon.errors import ConfigError, StepError
 from edge_daemon.system import atomic
+from edge_daemon.system.crash_guard import GUARD, step_of
 from edge_daemon.system.journal import event
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,10 @@ class ConfigFile:
         self._head = f"{_HEAD}{path.resolve()}\n" if path else ""
         self._unproven = ""
         """The text of the configuration that is running and was not copied yet."""
+        self._step = step_of("", "")
+        """The use of that configuration until the first frame was read."""
+        self._crashing: Config | None = None
+        """A configuration that has ended the process twice."""
 
     def load(self) -> Config:
         """The configuration in the file, only to see whether it can be used. Raises ConfigError."""
@@ -44,6 +49,14 @@ class ConfigFile:
             return schema.load(None)
         text = read_text(self._path)
         config = schema.parse(str(self._path), text)
+        GUARD.end(self._step)
+        if self._head + text != self._copied():
+            self._step = step_of(f"starting with the configuration {self._path}", text)
+            try:
+                GUARD.begin(self._step)
+            except StepError as error:
+                self._crashing = config
+                raise ConfigError(f"{error}, each time before a picture was read with it") from None
         self._unproven = text
         return config
 
@@ -55,27 +68,36 @@ class ConfigFile:
         try:
             return self.load_to_run(), ""
         except ConfigError as error:
-            copy = self._last_good()
-            if copy is None:
-                raise
-            log.error("starting with the last good configuration, %s: %s", self._copy, error, extra=event("config"))
-            return copy, str(error)
+            if copy := self._last_good():
+                log.error("starting with the last good configuration, %s: %s", self._copy, error, extra=event("config"))
+                return copy, str(error)
+            if self._crashing:
+                log.error("there is no other configuration: %s", error, extra=event("config"))
+                return self._crashing, str(error)
+            raise
 
     def save_copy(self) -> None:
         """Copy the text of the running configuration: a frame was read with it. Writes only if it has changed."""
         if not self._unproven:
             return
+        GUARD.end(self._step, well=True)
         text, self._unproven = self._head + self._unproven, ""
-        with suppress(OSError, UnicodeDecodeError):  # a full disk: the old copy stays
-            if self._copy.is_file() and self._copy.read_text(encoding="utf-8") == text:
-                return
-            atomic.write(self._copy, text.encode(), mode=0o600)
+        if text != self._copied():
+            with suppress(OSError):  # a full disk: the old copy stays
+                atomic.write(self._copy, text.encode(), mode=0o600)
+
+    def _copied(self) -> str:
+        """The text of the copy, with its first line; empty: there is none."""
+        with suppress(OSError, UnicodeDecodeError):
+            if self._copy.is_file():
+                return self._copy.read_text(encoding="utf-8")
+        return ""
 
     def _last_good(self) -> Config | None:
         if self._path is None:
             return None
+        text = self._copied()
         try:
-            text = self._copy.read_text(encoding="utf-8")
             return schema.parse(str(self._copy), text) if text.startswith(self._head) else None
-        except (OSError, ValueError):  # no copy, or one with keys that this version does not know
+        except ConfigError:  # it has keys that this version does not know
             return None

@@ -94,6 +94,10 @@ class FieldExtractor:
             self._camera.accept(small, frame.mono)
         return patches
 
+    def unreadable(self, frame: Frame) -> list[Patch]:
+        """A patch for each field that says that nothing in this frame can be read."""
+        return [Patch(m.name, frame, frame.pixels, np.eye(3), Status.UNREADABLE) for m in self._monitors]
+
     def _changed_mask(self, pixels: Grey) -> Grey | None:
         """Where the frame, at half size, has changed; only fields and their surroundings are compared."""
         x, y, w, h = self._window

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -18,6 +19,8 @@ from edge_daemon.sources.frame_rate import FrameRate, wait_until
 from edge_daemon.sources.pictures import expand, is_video, load_grey
 from edge_daemon.sources.video import Video, to_grey
 from edge_daemon.system.credentials import expand_home
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class FilesOptions:
 
 
 class FilesCamera:
-    """A Source that shows files. Raises PictureError for the first one that cannot be read."""
+    """A Source that shows files. A damaged picture of a folder is passed over; PictureError: there is nothing else."""
 
     def __init__(
         self,
@@ -49,6 +52,8 @@ class FilesCamera:
         self._options, self._now, self._sleep = options, now, sleep
         self._rate = FrameRate(options.active_fps, options.idle_fps)
         self._files = [] if options.watch else expand([_path(options.path)])
+        self._damaged = 0
+        """Pictures in a row that were damaged."""
         for problem in self._files:
             if isinstance(problem, PictureError):
                 raise problem
@@ -70,10 +75,15 @@ class FilesCamera:
         return cycle(self._files) if self._options.loop else iter(self._files)
 
     def _show(self, name: str, tick: float) -> Iterator[Grey | None]:
-        if is_video(name):
-            yield from self._play(name, tick)
-            return
+        try:
+            yield from self._play(name, tick) if is_video(name) else self._hold(name, tick)
+        except PictureError as error:
+            self._pass_over(error)
+
+    def _hold(self, name: str, tick: float) -> Iterator[Grey | None]:
+        """One picture of a folder for a frame time; a single picture without an end."""
         pixels, several = load_grey(name), len(self._files) > 1
+        self._damaged = 0
         while True:
             shown = self._now()
             yield pixels.copy()
@@ -82,11 +92,19 @@ class FilesCamera:
             if several:
                 return
 
+    def _pass_over(self, error: PictureError) -> None:
+        """Log a damaged file of a folder. Raises PictureError if all of them are damaged."""
+        self._damaged += 1
+        if self._damaged >= len(self._files):
+            raise error
+        log.warning("%s; it is passed over", error)
+
     def _play(self, name: str, tick: float) -> Iterator[Grey | None]:
         """The frames of a video. A slow consumer misses frames, as with a real camera."""
         start, index = self._now(), 0
         with closing(Video(name)) as video:
             while (frame := video.frame(index)) is not None:
+                self._damaged = 0
                 yield to_grey(frame)
                 step = max(1.0, video.fps * self._rate.interval)
                 yield from wait_until(start + (index + step) / video.fps, tick, self._now, self._sleep)

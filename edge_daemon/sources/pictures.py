@@ -8,7 +8,7 @@ import re
 import struct
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
@@ -17,8 +17,9 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from edge_daemon.domain import Grey
-from edge_daemon.errors import PictureError
+from edge_daemon.errors import PictureError, StepError
 from edge_daemon.sources.video import Colour, Video, check_size, to_grey
+from edge_daemon.system.crash_guard import GUARD
 
 IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 """Endings of image files, in lower case."""
@@ -117,6 +118,21 @@ def is_video(name: str) -> bool:
 
 def load_grey(name: str) -> Grey:
     """The grey picture (h, w) in an image file. Raises PictureError."""
+    try:
+        return GUARD.call(f"reading the picture {name}", _stamp(name), _decode_grey, name)
+    except StepError as error:
+        raise PictureError(f"{error}") from None
+
+
+def _stamp(name: str) -> tuple[int, ...]:
+    """Inode, size and time of the last change: the file has other content when one of them differs."""
+    with suppress(OSError, ValueError):
+        info = Path(name).stat()
+        return info.st_ino, info.st_size, info.st_mtime_ns
+    return ()
+
+
+def _decode_grey(name: str) -> Grey:
     with _open_image(name) as image:
         image.draft("L", image.size)  # of a JPEG only the luma is decoded
         return np.array(_flatten(image).convert("L"))

@@ -8,6 +8,7 @@ __all__ = [
     "backoff",
     "child_process",
     "clock",
+    "crash_guard",
     "credentials",
     "file_lock",
     "folders",

@@ -22,6 +22,7 @@ MESSAGE_IDS = {
     "camera": "5ab39d2cbd634d1ba93cfa1a009e1611",
     "broker": "2afc3a2686c145fd8806eb30e416b18a",
     "config": "6bbf253ff4ff48548719e9904687f953",
+    "crash": "4f96c6eae3554a3a89cdfa780566a9f6",
     "restart": "44f19fac682e46379b35b2686b37886f",
 }
 """Kinds of events that can be filtered with `journalctl MESSAGE_ID=...`. The ids never change."""

@@ -40,6 +40,7 @@ WHY: Mapping[str, str] = {
     "blurred": "it was much less sharp than when it was last read",
     "obstructed": "a hand, a shadow or something else was in the way",
     "camera_moved": "the camera has moved since the field was drawn",
+    "unreadable": "reading it failed, or has ended the program before; `problem` and the log say more",
     "stale": "the camera has given no pictures for a while",
     "disabled": "reading was switched off",
 }

@@ -97,7 +97,7 @@ def replay(found: Recording, config: Config) -> Iterator[tuple[float, Message]]:
     classifier = reader.classifier
     fields, voter = (
         FieldExtractor(config.fields),
-        Voter(config.fields, classifier.name, classifier.backend, reader.read),
+        Voter(config.fields, classifier.name, classifier.backend, partial(app.read_numbers, reader)),
     )
     encode = partial(messages.encode_record, config.device, config.mqtt.detail)
     seq = 0

@@ -12,9 +12,12 @@ from pathlib import Path
 
 
 @contextmanager
-def started(*arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
+def started(
+    *arguments: str, environment: Mapping[str, str] | None = None, broken: str = ""
+) -> Iterator[subprocess.Popen[str]]:
     """`edge-daemon` with these arguments, its log in `stderr`; killed at the end if it is still running."""
-    program = [sys.executable, "-m", "edge_daemon", *arguments]
+    start = ["-c", f"{broken}\nfrom edge_daemon.cli.main import main\nmain()"] if broken else ["-m", "edge_daemon"]
+    program = [sys.executable, *start, *arguments]
     process = subprocess.Popen(program, stderr=subprocess.PIPE, text=True, env=environment)
     assert process.stderr is not None
     try:
@@ -26,12 +29,15 @@ def started(*arguments: str, environment: Mapping[str, str] | None = None) -> It
 
 
 @contextmanager
-def daemon(folder: Path, url: str, camera: str, extra: str = "") -> Iterator[subprocess.Popen[str]]:
-    """`edge-daemon run` for the device `bench`, with its state and runtime folders in `folder`; killed at the end."""
+def daemon(folder: Path, url: str, camera: str, extra: str = "", broken: str = "") -> Iterator[subprocess.Popen[str]]:
+    """`edge-daemon run` for the device `bench`, with its state and runtime folders in `folder`; killed at the end.
+
+    `broken`: Python code that breaks the program before it runs.
+    """
     config = folder / "edge.toml"
     config.write_text(f'[device]\nid = "bench"\n[camera]\n{camera}\n[mqtt]\nurl = "{url}"\ndetail = "digits"\n{extra}')
     folders = {"STATE_DIRECTORY": str(folder / "state"), "RUNTIME_DIRECTORY": str(folder / "runtime")}
-    with started("run", "--config", str(config), environment=os.environ | folders) as process:
+    with started("run", "--config", str(config), environment=os.environ | folders, broken=broken) as process:
         yield process
 
 
