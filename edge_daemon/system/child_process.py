@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,12 @@ def child_environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONSAFEPATH": "1"}
 
 
+def kill_first(pid: int) -> None:
+    """Where memory runs out the kernel kills this process and its children first, not the daemon."""
+    with suppress(OSError):  # it has ended, or this is not Linux
+        Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
+
+
 class ChildProcess:
     """A function that runs in a child process."""
 
@@ -41,6 +48,7 @@ class ChildProcess:
         command = [sys.executable, "-m", "edge_daemon.system.child_process", job, *arguments]
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         self._process = subprocess.Popen(command, env=child_environment(), **pipes)  # type: ignore[call-overload]
+        kill_first(self._process.pid)
         self._seconds = seconds
         self._deadline = time.monotonic() + seconds
 

@@ -27,7 +27,7 @@ from edge_daemon.errors import CommandError
 from edge_daemon.model_store.store import Store
 from edge_daemon.mqtt import messages
 from edge_daemon.mqtt.payloads import UpdatePayload
-from edge_daemon.system.child_process import child_environment
+from edge_daemon.system.child_process import child_environment, kill_first
 from edge_daemon.updates.client import UpdateOptions
 from edge_daemon.updates.install import load_state
 
@@ -175,6 +175,7 @@ class UpdateScheduler(Listener):
         except OSError as error:  # no memory, no more processes: reading matters more
             self._finish(f"the update process cannot be started: {error.strerror}", failed=True)
             return
+        kill_first(process.pid)
         with suppress(OSError):  # a sandbox may forbid it
             os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
         assert process.stdout

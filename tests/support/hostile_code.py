@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import time
+from pathlib import Path
 
 
 def segfault() -> None:
@@ -12,6 +13,11 @@ def segfault() -> None:
 
 def hang() -> None:
     time.sleep(60)
+
+
+def oom_score() -> str:
+    """How willingly the kernel kills this process: -1000 to 1000."""
+    return Path("/proc/self/oom_score_adj").read_text().strip()
 
 
 def eat() -> None:

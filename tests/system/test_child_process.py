@@ -17,3 +17,10 @@ def test_the_current_folder_is_not_imported_from(tmp_path: Path, monkeypatch: py
         module.write_text("raise SystemExit('planted')\n")
     monkeypatch.chdir(tmp_path)
     assert call("os:getcwd") == str(tmp_path)
+
+
+def test_where_memory_runs_out_the_child_is_killed_first() -> None:
+    """The kernel prefers it to the daemon, which stays what it was."""
+    before = Path("/proc/self/oom_score_adj").read_text()
+    assert call("tests.support.hostile_code:oom_score") == "1000"
+    assert Path("/proc/self/oom_score_adj").read_text() == before
