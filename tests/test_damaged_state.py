@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from edge_daemon.commands.controls import ReadingSwitch
@@ -13,49 +13,44 @@ from edge_daemon.commands.transactions import Transactions
 from edge_daemon.delivery.delivered_log import DeliveredLog
 from edge_daemon.domain import Entry
 from edge_daemon.inference.edgetpu import EdgeTpu
-from edge_daemon.model_store.store import Pointer, Store
+from edge_daemon.model_store.store import Store
 from edge_daemon.mqtt import home_assistant
 from edge_daemon.mqtt.stale_topics import stale_topics
 from edge_daemon.on_device import explain_log, frame_share
-from edge_daemon.on_device.samples import Sample, Samples
+from edge_daemon.on_device.samples import Samples
 from edge_daemon.second_opinion.budget import Budget
 from edge_daemon.system import file_lock
 from edge_daemon.system.crash_guard import CrashGuard
 from edge_daemon.telemetry import exporters
 from edge_daemon.updates import install
 from tests.support.records import reading
+from tests.support.state_files import CONTENTS
 
 
 def stale(path: Path) -> list[str]:
     return stale_topics("dock3", path, ["tank"], False, [])
 
 
-SAMPLE = Sample(1.5, "tank", "unsure", [("12", 0.5)], [], "digits@1", b"\x89PNG")
-READERS: dict[str, tuple[str, bytes, Callable[[Path], object]]] = {
-    "model that read last": ("reads", b"digits@0.4.0", lambda f: Store(f).note_model("digits@0.5.0")),
-    "active model": ("active", msgspec.json.encode(Pointer("9.0.0", "8.0.0", True)), lambda f: Store(f).usable()),
-    "deaths on probation": ("deaths", b"2", lambda f: Store(f).deaths()),
-    "refused models": ("refused", b'{"9.0.0": "too slow"}', lambda f: Store(f).refusals()),
-    "Coral": ("edgetpu", b'{"crashes": 1}', lambda f: EdgeTpu(f, False)),
-    "updates": (install.STATE_FILE, msgspec.json.encode(install.UpdateState()), install.load_state),
-    "transactions": (
-        "transactions", b'\n{"key":"restart/7","answer":null}\n', lambda f: "a" in Transactions(f / "transactions")
-    ),
-    "budget": ("opinions.json", b'{"day":"2026-11-24","count":7}', lambda f: Budget(f / "opinions.json", 9).spend()),
-    "discovery": (
-        "discovery.json", b'{"homeassistant/device/a/config":{"problem":"binary_sensor"}}',
-        lambda f: home_assistant.load_owned(f / "discovery.json"),
-    ),
-    "published": ("published.json", b'{"fields":["tank"],"bare_value":true}', lambda f: stale(f / "published.json")),
-    "switch": ("disabled", b"", lambda f: ReadingSwitch(f / "disabled").is_on),
-    "frame": ("frame", b"\x95\x01\xcb?\xf8\0\0\0\0\0\0\x02\x92\x01\x01\xc4\x01\x07", frame_share.newest_frame),
-    "lock": ("daemon", b"4711\n", lambda f: frame_share.FrameShare(f).close()),
-    "steps": ("running", b'[{"place":"a","content":"b"}]', lambda f: CrashGuard().open(f)),
-    "deaths": ("deaths", b'[{"step":{"place":"a","content":"b"},"at":1.0}]', lambda f: CrashGuard().open(f)),
-    "explain log": ("7.json", b"{}", lambda f: explain_log.ReadingLog(f).on_record(8, reading())),
-    "sample": ("0-0.json", msgspec.json.encode(SAMPLE), lambda f: list(Samples(f, 9, 9999).all())),
-}  # fmt: skip
-"""What the file is -> its name, its content, and the function that reads it in a folder."""
+READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "model that read last": ("state/models/reads", lambda f: Store(f).note_model("digits@0.5.0")),
+    "active model": ("state/models/active", lambda f: Store(f).usable()),
+    "deaths on probation": ("state/models/deaths", lambda f: Store(f).deaths()),
+    "refused models": ("state/models/refused", lambda f: Store(f).refusals()),
+    "Coral": ("state/edgetpu", lambda f: EdgeTpu(f, False)),
+    "updates": (f"state/updates/{install.STATE_FILE}", install.load_state),
+    "transactions": ("state/transactions", lambda f: "a" in Transactions(f / "transactions")),
+    "budget": ("state/opinions.json", lambda f: Budget(f / "opinions.json", 9).spend()),
+    "discovery": ("state/discovery.json", lambda f: home_assistant.load_owned(f / "discovery.json")),
+    "published": ("state/published.json", lambda f: stale(f / "published.json")),
+    "switch": ("state/disabled", lambda f: ReadingSwitch(f / "disabled").is_on),
+    "frame": ("run/preview/frame", frame_share.newest_frame),
+    "lock": ("run/preview/daemon", lambda f: frame_share.FrameShare(f).close()),
+    "steps": ("run/steps/running", lambda f: CrashGuard().open(f)),
+    "deaths": ("run/steps/deaths", lambda f: CrashGuard().open(f)),
+    "explain log": ("run/explain/7.json", lambda f: explain_log.ReadingLog(f).on_record(8, reading())),
+    "sample": ("state/samples/0-0.json", lambda f: list(Samples(f, 9, 9999).all())),
+}
+"""What the file is -> its path in CONTENTS, and the function that reads it in its folder."""
 
 
 def damages(content: bytes) -> Iterator[bytes]:
@@ -70,7 +65,8 @@ def damages(content: bytes) -> Iterator[bytes]:
 @pytest.mark.parametrize("name", READERS)
 def test_any_damage_to_a_state_file(tmp_path: Path, name: str) -> None:
     """Whatever became of it, reading it raises nothing."""
-    file, content, read = READERS[name]
+    path, read = READERS[name]
+    file, content = Path(path).name, CONTENTS.get(path, b"")
     for damaged in (content, *damages(content)):
         for old in tmp_path.iterdir():
             if old.is_file():
@@ -79,16 +75,23 @@ def test_any_damage_to_a_state_file(tmp_path: Path, name: str) -> None:
         read(tmp_path)
 
 
+REPLACEMENTS: list[Callable[[Path], object]] = [
+    Path.mkdir,
+    os.mkfifo,
+    lambda path: path.symlink_to("nowhere/at/all"),
+    lambda path: path.symlink_to("/dev/zero"),
+]
+"""What may lie in place of a file."""
+
+
 @pytest.mark.parametrize("name", READERS)
 def test_something_else_in_place_of_a_state_file(tmp_path: Path, name: str) -> None:
-    """A folder, or a link that leads nowhere: nothing raises, what cannot be stored is not stored."""
-    file, _, read = READERS[name]
-    for folder in (tmp_path / "a", tmp_path / "b"):
-        folder.mkdir()
-    (tmp_path / "a" / file).mkdir()
-    (tmp_path / "b" / file).symlink_to("nowhere/at/all")
-    read(tmp_path / "a")
-    read(tmp_path / "b")
+    """A folder, a link that leads nowhere or has no end, a FIFO: nothing raises or waits."""
+    path, read = READERS[name]
+    for number, put in enumerate(REPLACEMENTS):
+        (folder := tmp_path / str(number)).mkdir()
+        put(folder / Path(path).name)
+        read(folder)
 
 
 def test_health_for_programs(tmp_path: Path) -> None:

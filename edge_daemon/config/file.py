@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import grp
 import os
 import pwd
 from pathlib import Path
 
 from edge_daemon.errors import ConfigError
+from edge_daemon.system import regular_file
 
 LARGEST_FILE = 256 * 1024
 """Bytes. A larger file is not a configuration."""
@@ -17,8 +19,7 @@ LARGEST_FILE = 256 * 1024
 def read_text(path: Path) -> str:
     """The file's text. Raises ConfigError."""
     try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
+        data = regular_file.read(path, LARGEST_FILE)
     except FileNotFoundError:
         raise ConfigError(
             f"{path}: expected a configuration; got no such file. `edge-daemon config > {path}` writes one"
@@ -28,9 +29,10 @@ def read_text(path: Path) -> str:
     except PermissionError:
         raise ConfigError(f"{path}: {_missing_permission(path)}") from None
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            most = LARGEST_FILE // 1024
+            raise ConfigError(f"{path}: expected at most {most} KB; got more. Is it the right file?") from None
         raise ConfigError(f"{path}: expected a readable file; got: {error.strerror}") from None
-    if len(data) > LARGEST_FILE:
-        raise ConfigError(f"{path}: expected at most {LARGEST_FILE // 1024} KB; got more. Is it the right file?")
     if data.startswith(codecs.BOM_UTF8):
         raise ConfigError(f"{path}:1: expected UTF-8 without a byte order mark; got one. Save it without BOM")
     try:

@@ -14,7 +14,7 @@ from edge_daemon.config import schema
 from edge_daemon.config.file import read_text
 from edge_daemon.config.schema import Config
 from edge_daemon.errors import ConfigError, StepError
-from edge_daemon.system import atomic
+from edge_daemon.system import atomic, regular_file
 from edge_daemon.system.crash_guard import GUARD, step_of
 from edge_daemon.system.journal import event
 
@@ -90,7 +90,7 @@ class ConfigFile:
         """The text of the copy, with its first line; empty: there is none."""
         with suppress(OSError, UnicodeDecodeError):
             if self._copy.is_file():
-                return self._copy.read_text(encoding="utf-8")
+                return regular_file.read(self._copy).decode()
         return ""
 
     def _last_good(self) -> Config | None:

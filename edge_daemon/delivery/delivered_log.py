@@ -18,7 +18,7 @@ import msgspec
 from edge_daemon.delivery import row_format
 from edge_daemon.delivery.row_format import Row
 from edge_daemon.domain import Entry, Reading
-from edge_daemon.system import json_text
+from edge_daemon.system import json_text, regular_file
 
 FILES = 8
 """Files, at most; the oldest is removed as a whole."""
@@ -66,14 +66,13 @@ class DeliveredLog:
             files.append(self._folder / f"past-{number:08d}.log")
             for old in files[:-FILES]:
                 old.unlink()
-        with files[-1].open("ab") as file:
-            file.write(packed)
+        regular_file.append(files[-1], packed)
 
     def _rows(self) -> Iterator[Row]:
         for path in self._files():
             with suppress(OSError):
                 if time.time() - path.stat().st_mtime < self._max_age:
-                    yield from (row for row in row_format.find(path.read_bytes()) if isinstance(row, Row))
+                    yield from (row for row in row_format.find(regular_file.read(path)) if isinstance(row, Row))
         yield from (row for row in row_format.find(self._unwritten) if isinstance(row, Row))
 
     def _files(self) -> list[Path]:

@@ -21,7 +21,7 @@ from pathlib import Path
 from edge_daemon.delivery import row_format
 from edge_daemon.delivery.row_format import Row
 from edge_daemon.errors import OutboxError, OutboxInUseError
-from edge_daemon.system import file_lock
+from edge_daemon.system import file_lock, regular_file
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,9 @@ _SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 
 _MEMORY_EPOCH = 0xF0000000
 """The smallest epoch of a queue in memory: above all that are made from the time until 2097."""
+
+_LARGEST = 2**32
+"""Bytes of a damaged file that is searched for rows; a larger one is read through SQLite only."""
 
 _PROBE = 256 * 1024
 """Bytes that must be free on a disk for it to be usable."""
@@ -173,7 +176,7 @@ def _create(folder: Path, epoch: int) -> Opened:
 
 def _open(path: Path) -> Opened:
     wal = _wal(path)
-    if not path.is_file() or wal.is_dir():
+    if not path.is_file() or (wal.exists() and not wal.is_file()):
         raise _Damaged("not a file")
     unclean = wal.exists()  # closing properly removes it
     in_wal = [row for row in row_format.find(_read(wal)) if isinstance(row, Row)]
@@ -292,7 +295,7 @@ def _read_through_sqlite(path: Path) -> Iterator[Row]:
 def _read(path: Path) -> bytes:
     """The bytes of a file; empty if it is missing or cannot be read."""
     try:
-        return path.read_bytes()
+        return regular_file.read(path, _LARGEST)
     except OSError:
         return b""
 

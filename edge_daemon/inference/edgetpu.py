@@ -21,6 +21,7 @@ from edge_daemon.errors import ChildError, ModelError
 from edge_daemon.inference.edgetpu_probe import LIBRARY, RECONNECT
 from edge_daemon.inference.interpreter import Runtime
 from edge_daemon.inference.runtime import find_runtime
+from edge_daemon.system import atomic, regular_file
 from edge_daemon.system.child_process import ChildProcess
 
 log = logging.getLogger(__name__)
@@ -191,7 +192,7 @@ class EdgeTpu:
 
     def _read_state(self) -> _State:
         with suppress(OSError, ValueError):
-            return msgspec.json.decode(self._path.read_bytes(), type=_State)
+            return msgspec.json.decode(regular_file.read(self._path), type=_State)
         return _State()
 
     def _write_state(self, state: _State) -> None:
@@ -199,4 +200,4 @@ class EdgeTpu:
         self._state = state
         with suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.write_bytes(msgspec.json.encode(state))
+            atomic.replace_unsynced(self._path, msgspec.json.encode(state))

@@ -26,7 +26,7 @@ from edge_daemon.inference.digits import DigitManifest
 from edge_daemon.inference.manifest import bundled, read_file
 from edge_daemon.model_store import version as files
 from edge_daemon.model_store.acceptance import accept_model
-from edge_daemon.system import atomic
+from edge_daemon.system import atomic, regular_file
 from edge_daemon.system.file_lock import locked
 
 KEPT = 4
@@ -146,7 +146,7 @@ class Store:
         """Around the use of a version on probation: a process that is killed inside counts as a death."""
         marker = self.folder / "deaths"
         with suppress(OSError):  # a disk that is full: it is not counted
-            marker.write_text(str(self.deaths() + 1))
+            atomic.replace_unsynced(marker, str(self.deaths() + 1).encode())
         try:
             yield
         finally:
@@ -157,17 +157,17 @@ class Store:
         """Remember which model reads. Returns the model of the last start where that was another."""
         path, before = self.folder / "reads", ""
         with suppress(OSError, ValueError):  # ValueError: it is damaged, and not UTF-8
-            before = path.read_text(encoding="utf-8")
+            before = regular_file.read(path).decode()
         if before != name:
             with suppress(OSError):
                 self.folder.mkdir(parents=True, exist_ok=True)
-                path.write_text(name, encoding="utf-8")
+                atomic.replace_unsynced(path, name.encode())
         return before if before not in ("", name) else None
 
     def deaths(self) -> int:
         """How many processes in a row have died with the active version on probation."""
         with suppress(OSError, ValueError):
-            return int((self.folder / "deaths").read_text())
+            return int(regular_file.read(self.folder / "deaths"))
         return 0
 
     def previous(self) -> Version:
@@ -225,7 +225,7 @@ class Store:
     def refusals(self) -> dict[str, str]:
         """Version -> why it was given up. Such a version is not tried again automatically."""
         with suppress(OSError, ValueError):
-            return msgspec.json.decode((self.folder / "refused").read_bytes(), type=dict[str, str])
+            return msgspec.json.decode(regular_file.read(self.folder / "refused"), type=dict[str, str])
         return {}
 
     def _copy_and_accept(self, source: Path, manifest: Path, facts: DigitManifest, fresh: Path) -> None:
@@ -280,7 +280,7 @@ class Store:
     def _written(self) -> Pointer:
         """The pointer in the file; to the bundled model where that cannot be read."""
         with suppress(OSError, ValueError):
-            return msgspec.json.decode((self.folder / "active").read_bytes(), type=Pointer)
+            return msgspec.json.decode(regular_file.read(self.folder / "active"), type=Pointer)
         return Pointer()
 
     def _point(self, pointer: Pointer) -> None:

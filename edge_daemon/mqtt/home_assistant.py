@@ -16,7 +16,7 @@ import msgspec
 from edge_daemon.domain import Message, Status
 from edge_daemon.mqtt import messages as mqtt_messages
 from edge_daemon.mqtt.payloads import EventType
-from edge_daemon.system import atomic
+from edge_daemon.system import atomic, regular_file
 
 Mode = Literal["device", "off"]
 Component = dict[str, Any]
@@ -122,7 +122,7 @@ def _device(device: str, version: str) -> dict[str, Any]:
 def load_owned(path: Path) -> Owned:
     """The entities that were ever sent; none if the file is missing or damaged."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Owned)
+        return msgspec.json.decode(regular_file.read(path), type=Owned)
     except (OSError, ValueError):
         return {}
 

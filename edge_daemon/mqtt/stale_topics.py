@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from edge_daemon.mqtt import messages
-from edge_daemon.system import atomic
+from edge_daemon.system import atomic, regular_file
 
 FOUND = "auto-"
 """The names of numbers that are found in the whole frame begin with it."""
@@ -45,7 +45,7 @@ def stale_topics(
 def load(path: Path) -> Published:
     """The file; empty if it is missing or damaged."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Published)
+        return msgspec.json.decode(regular_file.read(path), type=Published)
     except (OSError, ValueError):
         return Published()
 

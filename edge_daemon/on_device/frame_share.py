@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from edge_daemon.domain import Frame
-from edge_daemon.system import atomic, file_lock, folders
+from edge_daemon.system import atomic, file_lock, folders, regular_file
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ def request_frames(folder: Path) -> None:
 def newest_frame(folder: Path) -> Frame | None:
     """The shared frame; None if there is none. Raises PermissionError."""
     try:
-        shared = msgspec.msgpack.decode((folder / FRAME).read_bytes(), type=_SharedFrame)
+        shared = msgspec.msgpack.decode(regular_file.read(folder / FRAME), type=_SharedFrame)
         pixels = np.frombuffer(shared.pixels, np.uint8).reshape(shared.shape)
     except PermissionError:
         raise

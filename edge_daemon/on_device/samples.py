@@ -21,7 +21,7 @@ import numpy as np
 from edge_daemon.domain import Candidate, Digit, Grey
 from edge_daemon.errors import SampleError
 from edge_daemon.images import decode_grey
-from edge_daemon.system import atomic, folders
+from edge_daemon.system import atomic, folders, regular_file
 from edge_daemon.system.units import Size
 
 log = logging.getLogger(__name__)
@@ -217,7 +217,7 @@ def _write(path: Path, sample: Sample) -> None:
 
 def _read(path: Path) -> Sample:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Sample)
+        return msgspec.json.decode(regular_file.read(path), type=Sample)
     except OSError as error:
         raise SampleError(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError as error:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import msgspec
 
-from edge_daemon.system import atomic
+from edge_daemon.system import atomic, regular_file
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Budget:
 
     def _read(self) -> _Spent:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=_Spent)
+            return msgspec.json.decode(regular_file.read(self._path), type=_Spent)
         except FileNotFoundError:
             return _Spent("", 0)
         except (OSError, ValueError):

@@ -17,6 +17,7 @@ __all__ = [
     "log_setup",
     "machine",
     "privileges",
+    "regular_file",
     "systemd",
     "units",
     "urls",

@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 
 from edge_daemon.errors import EdgeDaemonError, StepError
-from edge_daemon.system import atomic, file_lock
+from edge_daemon.system import atomic, file_lock, regular_file
 from edge_daemon.system.journal import event
 
 P = ParamSpec("P")
@@ -73,7 +73,9 @@ class CrashGuard:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = file_lock.acquire(folder / "lock")
             new = [Death(step, self._now()) for step in _load(folder / "running", list[Step])]
-            self._file = os.open(folder / "running", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            self._file = regular_file.open_descriptor(
+                folder / "running", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600
+            )
         except OSError as error:
             self._unlock()
             log.debug("%s: %s; what ends the process is not set aside", folder, error)
@@ -190,7 +192,7 @@ GUARD = CrashGuard()
 def _load(path: Path, kind: type[list[T]]) -> list[T]:
     """The content of a file; empty where it is missing or damaged."""
     with suppress(OSError, ValueError):
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return msgspec.json.decode(regular_file.read(path), type=kind)
     return []
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from edge_daemon.system import atomic
+from edge_daemon.system import atomic, regular_file
 from edge_daemon.system.units import Size
 
 log = logging.getLogger(__name__)
@@ -110,6 +110,6 @@ class HealthFiles:
 def read(folder: Path) -> dict[str, Any] | None:
     """The health that a daemon with this runtime folder wrote last; None: there is none. Raises OSError."""
     with suppress(FileNotFoundError, ValueError):
-        found: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(regular_file.read(folder / FILE))
         return found
     return None

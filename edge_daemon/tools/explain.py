@@ -17,6 +17,7 @@ from edge_daemon.domain import Candidate, Digit, Grey, Status
 from edge_daemon.errors import ExplainError
 from edge_daemon.images import decode_grey
 from edge_daemon.on_device.explain_log import SUFFIX, Explanation, logged_files, scaled
+from edge_daemon.system import regular_file
 from edge_daemon.tools.annotate import DIGIT, FONT, NUMBER, Colour
 
 NEWEST = "last"
@@ -73,7 +74,7 @@ def _read(files: Sequence[Path], which: str) -> Explanation:
         known = ", ".join(file.stem for file in files)
         raise ExplainError(f"reading {which} is no longer stored. Stored are {known}")
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Explanation)
+        return msgspec.json.decode(regular_file.read(path), type=Explanation)
     except (OSError, ValueError) as error:
         raise ExplainError(f"{path}: cannot be read: {error}") from None
 

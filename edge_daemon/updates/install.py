@@ -24,7 +24,7 @@ from msgspec.structs import replace
 
 from edge_daemon.errors import DistrustError, EdgeDaemonError, ModelError, UpdateError
 from edge_daemon.model_store.store import Store
-from edge_daemon.system import atomic
+from edge_daemon.system import atomic, regular_file
 from edge_daemon.system.file_lock import locked
 from edge_daemon.updates.client import Limits, Offer, UpdateClient, UpdateOptions
 
@@ -72,7 +72,7 @@ class UpdateState(msgspec.Struct, frozen=True):
 def load_state(folder: Path) -> UpdateState:
     """What the last run left; the defaults where that cannot be read."""
     with suppress(OSError, ValueError):
-        return msgspec.json.decode((folder / STATE_FILE).read_bytes(), type=UpdateState)
+        return msgspec.json.decode(regular_file.read(folder / STATE_FILE), type=UpdateState)
     return UpdateState()
 
 

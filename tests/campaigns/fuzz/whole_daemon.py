@@ -1,0 +1,128 @@
+"""The whole daemon as a process of its own, started often.
+
+Each is forked from a server that has imported the program already: a start takes a tenth of the time.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+
+from edge_daemon.domain import Grey
+from tests.campaigns.fuzz.campaign import Died
+from tests.support.pictures.paper import page
+
+PATIENCE = 60.0
+"""Seconds in which anything must have happened; the machine may be busy."""
+processes = multiprocessing.get_context("forkserver")
+processes.set_forkserver_preload(["edge_daemon.app", "edge_daemon.sources.files", "hypothesis"])
+
+
+class WholeDaemon:
+    """A running `edge-daemon run`, with its folders `state` and `run` in `folder`."""
+
+    def __init__(self, folder: Path, config: Path) -> None:
+        self.log = folder / "log"
+        self._process = processes.Process(target=live, args=(folder, config, self.log))
+        self._process.start()
+
+    def wait_until(self, true: Callable[[], object], what: str) -> float:
+        """Waits for a condition; returns the seconds that it took. Raises Died if the process ends before, or hangs."""
+        began = time.monotonic()
+        while not true():
+            self.check()
+            if time.monotonic() > began + PATIENCE:
+                raise Died(f"{what} has not happened\n{self.tail()}")
+            time.sleep(0.02)
+        return time.monotonic() - began
+
+    @property
+    def has_ended(self) -> bool:
+        return self._process.exitcode is not None
+
+    def check(self) -> None:
+        """Raises Died if the process has ended, or has logged an error that is not foreseen."""
+        if self._process.exitcode is not None:
+            raise Died(f"it ended with {self._process.exitcode}\n{self.tail()}")
+        if self.log.exists() and "Traceback" in self.log.read_text(errors="replace"):
+            raise Died(f"a traceback\n{self.tail()}")
+
+    def refused(self) -> str:
+        """Waits for its end, and returns its log if it ended as for a wrong configuration. Raises Died otherwise."""
+        self._process.join(PATIENCE)
+        text = self.log.read_text(errors="replace")
+        if self._process.exitcode != 78 or "Traceback" in text:
+            raise Died(f"it ended with {self._process.exitcode}\n{self.tail()}")
+        return text
+
+    def stop(self) -> None:
+        """Ends it as systemd does. Raises Died if it does not end well."""
+        assert self._process.pid is not None
+        os.kill(self._process.pid, signal.SIGTERM)
+        self._process.join(PATIENCE)
+        text = self.log.read_text(errors="replace")
+        if self._process.exitcode != 0 or "Traceback" in text:
+            raise Died(f"after SIGTERM it ended with {self._process.exitcode}\n{self.tail()}")
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join()
+
+    def tail(self) -> str:
+        """The end of its log."""
+        return (
+            "".join(self.log.read_text(errors="replace").splitlines(keepends=True)[-25:]) if self.log.exists() else ""
+        )
+
+
+def live(folder: Path, config: Path, log: Path) -> None:
+    """The life of one process."""
+    os.environ["STATE_DIRECTORY"], os.environ["RUNTIME_DIRECTORY"] = str(folder / "state"), str(folder / "run")
+    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+    command = ["-m", "edge_daemon", "run", "--config", str(config)]
+    sys.argv, sys.orig_argv = ["edge-daemon", *command[2:]], [sys.executable, *command]
+
+    from edge_daemon.cli.main import main
+
+    main()
+
+
+@contextmanager
+def running(folder: Path, config: Path) -> Iterator[WholeDaemon]:
+    """A daemon that is killed at the end if it is still running."""
+    daemon = WholeDaemon(folder, config)
+    try:
+        yield daemon
+    finally:
+        daemon.kill()
+
+
+def configuration(folder: Path, url: str, camera: str, extra: str = "") -> Path:
+    """Writes a configuration for the device `bench` that decides fast; returns its path."""
+    path = folder / "edge.toml"
+    path.write_text(
+        f'[device]\nid = "bench"\n[camera]\nsource = "files"\n{camera}\nactive_fps = 10.0\nidle_fps = 10.0\n'
+        f'[mqtt]\nurl = "{url}"\nlongest_wait = "1s"\n'
+        f'[[field]]\nname = "tank"\nregion = [0.0, 0.0, 1.0, 1.0]\nsettle = "0.3s"\n{extra}'
+    )
+    return path
+
+
+def written(text: str) -> Grey:
+    """A page with a number that is read at once."""
+    return page([(text, 40, 50)], size=(320, 160), height=60, pen=4)
+
+
+def write_picture(path: Path, text: str) -> None:
+    """Lays such a page into a folder as it should be done: whole, by renaming."""
+    fresh = path.with_name(f".{path.name}")
+    cv2.imwrite(str(fresh.with_suffix(".png")), written(text))
+    fresh.with_suffix(".png").replace(path)
