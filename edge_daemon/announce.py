@@ -9,7 +9,7 @@ from edge_daemon import __version__
 from edge_daemon.config.schema import Config
 from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.delivery.outbox import Outbox
-from edge_daemon.domain import Classifier, Event
+from edge_daemon.domain import Classifier, Event, Message
 from edge_daemon.mqtt import home_assistant, messages
 from edge_daemon.mqtt.payloads import InfoPayload
 from edge_daemon.mqtt.stale_topics import stale_topics
@@ -58,12 +58,17 @@ def info(config: Config, classifier: Classifier) -> InfoPayload:
 
 def announce_to_home_assistant(config: Config, last_values: LastValueCache) -> None:
     """Publish the discovery of all entities, and remove those that exist no longer."""
-    mode, path = config.mqtt.home_assistant, state_folder() / "discovery.json"
-    fields = [home_assistant.Field(field.name, field.unit, field.text) for field in config.fields]
-    raw, updates = config.mqtt.detail != "value", bool(config.updates.url)
-    found = home_assistant.components(config.device, fields, raw, config.mqtt.snapshots, updates)
+    path = state_folder() / "discovery.json"
     owned = home_assistant.load_owned(path)
-    for message in home_assistant.messages(config.device, __version__, found, mode, owned):
+    for message in discovery(config, owned):
         last_values.set(message)
     with suppress(OSError):  # then `edge-daemon mqtt clean` still removes all entities
         home_assistant.save_owned(path, owned)
+
+
+def discovery(config: Config, owned: home_assistant.Owned) -> list[Message]:
+    """The messages to Home Assistant. Brings `owned`, the entities that were ever sent, up to date."""
+    fields = [home_assistant.Field(field.name, field.unit, field.text) for field in config.fields]
+    raw, updates = config.mqtt.detail != "value", bool(config.updates.url)
+    found = home_assistant.components(config.device, fields, raw, config.mqtt.snapshots, updates)
+    return home_assistant.messages(config.device, __version__, found, config.mqtt.home_assistant, owned)

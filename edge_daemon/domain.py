@@ -242,6 +242,7 @@ class Outcome(Enum):
     DELIVERED = "delivered"
     KEEP = "keep"  # not now: it is sent again later
     REFUSED = "refused"  # for good: the broker does not accept it
+    LEFT_OUT = "left out"  # not sent: the broker ended the connections at it; everything else goes on
 
 
 class Request(Enum):

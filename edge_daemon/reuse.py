@@ -97,7 +97,9 @@ class ReusedResources:
         present.outbox.close()
 
     def _open_delivery(self, config: Config, settings: tuple[object, ...]) -> Delivery:
-        topics = [*mqtt_messages.request_topics(config.device), home_assistant.BIRTH]
+        topics = mqtt_messages.request_topics(config.device)
+        if config.mqtt.home_assistant != "off":
+            topics.append(home_assistant.BIRTH)
         if config.opinion.per_day:
             topics.append(opinion_messages.answer_topic(config.device))
         availability = partial(mqtt_messages.availability, config.device)

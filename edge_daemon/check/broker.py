@@ -7,8 +7,11 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
+import msgspec
+
+from edge_daemon.announce import discovery
 from edge_daemon.check.finding import Found, Level
 from edge_daemon.config.schema import Config
 from edge_daemon.domain import Message
@@ -16,7 +19,9 @@ from edge_daemon.errors import BrokerError, EdgeDaemonError
 from edge_daemon.mqtt import messages
 from edge_daemon.mqtt.address import BrokerAddress, resolve
 from edge_daemon.mqtt.connection import V5, Link, Timeouts, VersionError, connect
+from edge_daemon.mqtt.home_assistant import BIRTH
 from edge_daemon.mqtt.home_assistant import PREFIX as DISCOVERY_PREFIX
+from edge_daemon.mqtt.payloads import ProblemPayload
 from edge_daemon.system import clock
 
 STEP_SECONDS = 5.0
@@ -29,6 +34,8 @@ _NOT_YET = 9
 """OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID."""
 _OTHER_NAME = (62, 64)
 """OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
+FOUND_BY_THE_DAEMON = {"client_id_in_use", "too_large", "broker_cuts", "broker_refuses", "flood"}
+"""Codes of `problem` that only show while the daemon runs."""
 _NOT_AUTHORIZED = 0x87
 """MQTT 5 reason code."""
 
@@ -39,23 +46,25 @@ class StepError(EdgeDaemonError):
 
 def check(config: Config) -> Iterator[Found]:
     try:
-        for result in steps(resolve(config.mqtt), config.device, config.mqtt.home_assistant != "off"):
-            yield Level.OK, result
+        yield from steps(resolve(config.mqtt), config)
     except StepError as error:
-        what, remedy = error.args
-        yield Level.WARN if what.startswith("retain") else Level.FAIL, what, remedy
+        yield Level.FAIL, *error.args
 
 
-def steps(to: BrokerAddress, device: str, home_assistant: bool) -> Iterator[str]:
-    """The result of each step, which begins with the step's name. Raises StepError at the first that fails."""
-    yield f"DNS: {to.host} is {_address(to)}"
-    yield from _reach(to)
+def steps(to: BrokerAddress, config: Config) -> Iterator[Found]:
+    """The result of each step, which begins with the step's name. Raises StepError where the others make no sense."""
+    yield Level.OK, f"DNS: {to.host} is {_address(to)}"
+    for result in _reach(to):
+        yield Level.OK, result
     # with the daemon's id the broker would disconnect the daemon
     client_id = f"edge-daemon-check-{os.getpid()}-{os.urandom(3).hex()}"
     with closing(_log_in(to, client_id)) as connection:
-        version = "MQTT 5" if connection.version is V5 else "MQTT 3.1.1"
-        yield f"login: {to} accepts the login{f' as {to.username}' if to.username else ''}, with {version}"
-        yield from _rights(connection, device, home_assistant)
+        version = "MQTT 5" if connection.version is V5 else f"MQTT 3.1.1 (with MQTT 5: {connection.why_not_5})"
+        yield Level.OK, f"login: {to} accepts the login{f' as {to.username}' if to.username else ''}, with {version}"
+        yield from _rights(connection, config.device, config.mqtt.home_assistant != "off")
+        yield from _retain(connection, config.device)
+        yield from _problem(connection, config.device)
+        yield from _size(connection, config)
 
 
 def _address(to: BrokerAddress) -> str:
@@ -120,7 +129,7 @@ def _tls_failed(to: BrokerAddress, error: OSError) -> tuple[str, str]:
 
 def _log_in(to: BrokerAddress, client_id: str) -> Link:
     try:
-        return connect(to, client_id, Timeouts(connect=STEP_SECONDS, connack=STEP_SECONDS))
+        return connect(to, client_id, Timeouts(STEP_SECONDS, STEP_SECONDS, STEP_SECONDS))
     except VersionError as error:
         remedy = "Is it an MQTT broker? Does that port need mqtts:// in [mqtt] url"
         remedy += ", or a client certificate (cert_file)?" if to.tls else "?"
@@ -130,21 +139,23 @@ def _log_in(to: BrokerAddress, client_id: str) -> Link:
         raise StepError(f"login: {error}", remedy) from None
 
 
-def _rights(connection: Link, device: str, home_assistant: bool) -> Iterator[str]:
-    """Subscribe, publish and retain as the daemon does, but on a topic `check`."""
+def _rights(connection: Link, device: str, home_assistant: bool) -> Iterator[Found]:
+    """Subscribe and publish as the daemon does, but on a topic `check`."""
     base = messages.base(device)
-    if not connection.acknowledges:
-        remedy = "Allow QoS 1 (mosquitto: max_qos 2): without it readings are lost whenever the network fails."
-        raise StepError("publish: the broker acknowledges nothing (its Maximum QoS is 0)", remedy)
+    if connection.max_qos == 0:
+        remedy = "Allow QoS 1 (mosquitto: max_qos 2): with QoS 0 a refused message is not noticed."
+        yield Level.WARN, "publish: the broker knows only QoS 0; all messages are sent with it", remedy
     if not connection.listen([*messages.request_topics(device), f"{base}/check"], STEP_SECONDS):
         remedy = f"Allow this login to read {base}/#."
-        raise StepError(f"ACL: the broker does not allow subscribing to {base}/request/#", remedy)
+        raise StepError(f"ACL: the broker does not allow subscribing to {', '.join(connection.denied)}", remedy)
     _publish(connection, Message(f"{base}/check", b"{}"))
     if home_assistant:
+        if not connection.listen([BIRTH], STEP_SECONDS):
+            remedy = f'Allow this login to read {BIRTH}, or set home_assistant = "off".'
+            raise StepError(f"ACL: the broker does not allow subscribing to {BIRTH}", remedy)
         _publish(connection, Message(f"{DISCOVERY_PREFIX}/device/{device}/check", b"{}"))
     limits = "" if connection.version is V5 else ", as far as MQTT 3.1.1 shows"
-    yield f"ACL: subscribing and publishing are allowed{limits}"
-    yield from _retain(connection, Message(f"{base}/check", os.urandom(4).hex().encode(), retain=True))
+    yield Level.OK, f"ACL: subscribing and publishing are allowed{limits}"
 
 
 def _publish(connection: Link, message: Message) -> None:
@@ -168,22 +179,62 @@ def _publish(connection: Link, message: Message) -> None:
     raise StepError(f"publish: {message.topic}: the broker {why}", "Look into the broker's log.")
 
 
-def _retain(connection: Link, message: Message) -> Iterator[str]:
+def _retain(connection: Link, device: str) -> Iterator[Found]:
     """Publish a retained message and subscribe again: the broker must send it once more."""
     remedy = "Allow retaining (mosquitto: retain_available true): without it subscribers wait for the next reading."
     if not connection.retains:
-        raise StepError("retain: the broker keeps no retained messages", remedy)
+        yield Level.WARN, "retain: the broker keeps no retained messages", remedy
+        return
+    message = Message(f"{messages.base(device)}/check", os.urandom(4).hex().encode(), retain=True)
     _publish(connection, message)
     try:
-        connection.received.clear()
-        connection.listen([message.topic], STEP_SECONDS)
-        deadline = time.monotonic() + RETAIN_SECONDS
-        while connection.up and (left := deadline - time.monotonic()) > 0:
-            if any(received.retain and received.payload == message.payload for received in connection.received):
-                yield "retain: a retained message is sent to a later subscriber"
-                return
-            connection.pump(left)
+        if message.payload in _retained(connection, message.topic):
+            yield Level.OK, "retain: a retained message is sent to a later subscriber"
+        else:
+            what = f"{message.topic} was not sent to a second subscription; is this login allowed to read it?"
+            yield Level.WARN, f"retain: {what}", remedy
     finally:
         _publish(connection, Message(message.topic, b"", retain=True))
-    what = f"{message.topic} was not sent to a second subscription; is this login allowed to read it?"
-    raise StepError(f"retain: {what}", remedy)
+
+
+def _problem(connection: Link, device: str) -> Iterator[Found]:
+    """What the daemon itself has found out about the broker: its retained `problem`."""
+    topic = f"{messages.base(device)}/problem"
+    for payload in _retained(connection, topic) if connection.retains else []:
+        with suppress(ValueError):
+            problem = msgspec.json.decode(payload, type=ProblemPayload)
+            if FOUND_BY_THE_DAEMON & set(problem.codes):
+                yield Level.WARN, f"daemon: {problem.text}", f"The daemon {device} reports this on {topic}."
+
+
+def _retained(connection: Link, topic: str) -> list[bytes]:
+    """What the broker retains on a topic, by a new subscription. It waits RETAIN_SECONDS if there is nothing."""
+    connection.received.clear()
+    connection.listen([topic], STEP_SECONDS)
+    deadline = time.monotonic() + RETAIN_SECONDS
+    while connection.up and (left := deadline - time.monotonic()) > 0:
+        if found := [each.payload for each in connection.received if each.retain and each.topic == topic]:
+            return found
+        connection.pump(left)
+    return []
+
+
+def _size(connection: Link, config: Config) -> Iterator[Found]:
+    """Publish as many bytes as the longest message has, the one to Home Assistant. The last step: the broker may cut
+    the connection."""
+    longest = max((len(message.payload) for message in discovery(config, {})), default=0)
+    if not longest:
+        return
+    remedy = (
+        f"Allow messages of {longest} bytes (mosquitto: message_size_limit, max_packet_size), "
+        'or set home_assistant = "off". Readings are shorter and are sent; longer messages are left out.'
+    )
+    message = Message(f"{messages.base(config.device)}/check", bytes(longest))
+    if not connection.fits(message):
+        yield Level.WARN, f"size: the broker takes no messages of {longest} bytes, as for Home Assistant", remedy
+        return
+    try:
+        _publish(connection, message)
+        yield Level.OK, f"size: a message of {longest} bytes, the longest, is accepted"
+    except StepError as error:
+        yield Level.WARN, f"size: a message of {longest} bytes, as for Home Assistant: {error.args[0]}", remedy

@@ -106,17 +106,12 @@ class Courier:
 
     def problems(self) -> dict[str, str]:
         """Code -> text for a person, of what is wrong with the broker. From any thread."""
-        found: dict[str, str] = {}
+        found = self._sink.problems()
         stable = self._sink.up and time.monotonic() - self._opened > _SHORT_SESSION
-        if self._short_sessions >= _MANY_SHORT_SESSIONS and not stable:
+        if self._short_sessions >= _MANY_SHORT_SESSIONS and not stable and not found:
             found["client_id_in_use"] = (
-                f"broker {self._sink.to} ends each session soon: does another device have the same name?"
-            )
-        if refused := sorted(self._sink.refused):
-            found["broker_refuses"] = f"broker {self._sink.to} refuses messages on {', '.join(refused[:3])}"
-        if not self._sink.retains:
-            found["no_retain"] = (
-                f"broker {self._sink.to} does not retain messages: new subscribers wait for the next reading"
+                f"broker {self._sink.to} ends each session soon ({self._sink.lost}): "
+                "does another device have the same name?"
             )
         return found
 
@@ -148,6 +143,8 @@ class Courier:
             self._back_off(str(error), stood=0.0)
             return
         log.info("connected to broker %s (%s)", self._sink.to, self._sink.version, extra=event("broker", STATUS="up"))
+        if self._sink.why_not_5:
+            log.warning("MQTT 3.1.1 is used, because with MQTT 5: %s", self._sink.why_not_5)
         self._trouble = ""
         self.connects += 1
         self._deliver()
@@ -178,7 +175,7 @@ class Courier:
                 self._sink.wait(min(_IDLE, max(0.0, self._resend_at - time.monotonic())))
 
     def _send_batch(self, queues: Sequence[Queue]) -> list[Outcome]:
-        """Send what is due, and note the outcome of each message."""
+        """Send what is due, readings first, and note the outcome of each message that was sent."""
         self._resend_if_due()
         due = self._due(queues)
         records = [self._encode(entry, queue.replayed, self._sink.fits) for queue, entry in due]
@@ -186,14 +183,14 @@ class Courier:
         if not values and not records:
             self._sink.deliver(self._sender.take_optional())
             return []
-        outcomes = self._sink.deliver(values + records)
-        for message, outcome in zip(values, outcomes, strict=False):
+        outcomes = self._sink.deliver(records + values)
+        for message, outcome in zip(values, outcomes[len(records) :], strict=True):
             self._sender.settle(message, outcome)
-        for (queue, entry), message, outcome in zip(due, records, outcomes[len(values) :], strict=True):
+        for (queue, entry), message, outcome in zip(due, records, outcomes, strict=False):
             self._settle(queue, entry, outcome)
             if outcome is Outcome.DELIVERED and message.retain:
                 self._sender.set_retained(message)
-        return outcomes
+        return [outcome for outcome in outcomes if outcome is not Outcome.LEFT_OUT]
 
     def _resend_if_due(self) -> None:
         if time.monotonic() >= self._resend_at:
@@ -220,7 +217,7 @@ class Courier:
                 self._on_message(received)
 
     def _settle(self, queue: Queue | ReplayQueue, entry: Entry, outcome: Outcome) -> None:
-        if outcome is Outcome.KEEP:
+        if outcome in (Outcome.KEEP, Outcome.LEFT_OUT):
             return
         queue.remove(entry)
         if isinstance(queue, ReplayQueue):

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -35,6 +35,16 @@ _WINDOW = 16
 
 _NOT_THIS_VERSION = {0x01, 0x81, 0x82, 0x84}
 """Reason codes of a CONNACK from a broker that does not know MQTT 5."""
+_NO_RETAINED_WILL = 0x9A
+"""Reason code of a CONNACK: the broker retains nothing, and the last will is to be retained."""
+_NO_WILL_OF_THIS_QOS = 0x9B
+"""Reason code of a CONNACK: the last will has a higher QoS than the broker knows."""
+_NO_REASON = 0x80
+"""Reason code that paho gives to a connection that ended without a DISCONNECT packet."""
+LARGEST_RECEIVED = 1_000_000
+"""Bytes of a packet from the broker, at most, unless a connection is made with another limit."""
+_MAX_RECEIVED = 256
+"""Received messages that wait to be taken out, at most; the oldest are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +55,7 @@ class Timeouts:
     """For TCP, and again for TLS."""
     connack: float = 5.0
     """For the broker's answer to CONNECT."""
-    connack_v5: float = 1.0
+    connack_v5: float = 5.0
     """The same for MQTT 5: amqtt, which does not know it, waits for more of a CONNECT that has a will."""
     acknowledge: float = 20.0
     """For the acknowledgement of a whole batch; then the connection is dropped."""
@@ -57,22 +67,65 @@ class VersionError(BrokerError):
     """The broker does not seem to speak this version of MQTT."""
 
 
+class _WillError(BrokerError):
+    """The broker does not take such a last will. `will` is one that it may take."""
+
+    def __init__(self, why: str, will: Message) -> None:
+        super().__init__(why)
+        self.will = will
+
+
 def connect(
     to: BrokerAddress,
     client_id: str,
     timeouts: Timeouts,
     will: Message | None = None,
     wake: socket.socket | None = None,
-    largest: int | None = None,
+    largest: int = LARGEST_RECEIVED,
 ) -> Link:
     """Connect with MQTT 5, and once with 3.1.1 if the broker does not seem to know it. Raises BrokerError.
 
-    The version that worked is not kept for the next time: the broker may only have been slow, and 3.1.1 cannot say that
-    a message is refused.
+    A last will that the broker does not take is sent without retain, or with QoS 0. The version that worked is not kept
+    for the next time: the broker may only have been slow, and 3.1.1 cannot say that a message is refused.
     """
-    with suppress(VersionError):
-        return Link(to, client_id, V5, timeouts, will, wake, largest)
-    return Link(to, client_id, V311, timeouts, will, wake)
+    try:
+        return _connect(to, client_id, V5, timeouts, will, wake, largest)
+    except VersionError as error:
+        link = _connect(to, client_id, V311, timeouts, will, wake, largest)
+        link.why_not_5 = str(error)
+        return link
+
+
+def _connect(
+    to: BrokerAddress,
+    client_id: str,
+    version: MQTTProtocolVersion,
+    timeouts: Timeouts,
+    will: Message | None,
+    wake: socket.socket | None,
+    largest: int,
+) -> Link:
+    while True:
+        try:
+            return Link(to, client_id, version, timeouts, will, wake, largest)
+        except _WillError as error:
+            will = error.will  # each time less is asked for, so this ends
+
+
+class _Client(paho.Client):
+    """paho's client, which reads no packet that is longer than a limit."""
+
+    largest = LARGEST_RECEIVED
+    """Bytes."""
+    too_large = 0
+    """Bytes of the packet at which it stopped; 0: there was none."""
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        """Read at most `bufsize` bytes. paho asks for all that the fixed header has announced at once."""
+        if bufsize > self.largest:
+            self.too_large = bufsize
+            raise OSError("the packet is too large")
+        return super()._sock_recv(bufsize)
 
 
 class Link:
@@ -86,35 +139,45 @@ class Link:
         timeouts: Timeouts,
         will: Message | None = None,
         wake: socket.socket | None = None,
-        largest: int | None = None,
+        largest: int = LARGEST_RECEIVED,
     ) -> None:
         """Connect. `wake` is a socket that ends a `pump` early when it becomes readable. `largest`: bytes of a packet
-        from the broker, at most (MQTT 5 only).
+        from the broker, at most; a larger one ends the connection.
 
         Raises BrokerError; VersionError if the broker may speak another version of MQTT.
         """
         self.acknowledged: deque[tuple[int, int]] = deque()
-        """(message id, reason code) of each PUBACK."""
-        self.received: deque[ReceivedMessage] = deque()
+        """(message id, reason code) of each message that the broker has answered."""
+        self.received: deque[ReceivedMessage] = deque(maxlen=_MAX_RECEIVED)
         """Each message received."""
         self.granted: deque[bool] = deque()
         """Whether all topics were granted, for each `subscribe`."""
+        self.denied: list[str] = []
+        """Topics that were subscribed to and not granted."""
         self.lost = ""
         """Why the connection ended."""
+        self.lost_code = 0
+        """The reason code of the broker's DISCONNECT; 0: there was none."""
         self.window = _WINDOW
         """Unacknowledged messages at one time, at most: _WINDOW, or the broker's Receive Maximum if that is less."""
         self.version = version
+        self.why_not_5 = ""
+        """Why MQTT 3.1.1 is spoken; empty with MQTT 5."""
         self.retains = True
         """Whether the broker keeps retained messages."""
-        self.acknowledges = True
-        """Whether the broker takes messages with QoS 1."""
+        self.max_qos = 2
+        """The highest QoS of the broker."""
         self._to = to
         self._wake_read = wake
         self._packet_limit = 2**28
         self._connack: deque[tuple[ReasonCode, Properties | None]] = deque()
+        self._will = will
+        self._asked: dict[int, Sequence[str]] = {}  # id of a SUBSCRIBE -> its topics
+        self._unconfirmed: dict[int, int] = {}  # id of an UNSUBSCRIBE -> id of the message before it
         self._client = self._build(client_id, will)
+        self._client.largest = largest
         try:
-            self._connect(timeouts, largest)
+            self._connect(timeouts)
         except BrokerError:
             self.drop("")
             raise
@@ -137,6 +200,8 @@ class Link:
             drain(self._wake_read)
         if sock in readable or inside_tls:
             self._client.loop_read()
+            if self._client._in_messages:  # paho keeps them until they are released, however many there are
+                self.drop("the broker sent a message with QoS 2, which nobody subscribed to")
         if writable:
             self._client.loop_write()
         self._client.loop_misc()
@@ -147,16 +212,33 @@ class Link:
         return _packet_length(message, properties) <= self._packet_limit
 
     def publish(self, message: Message) -> int | None:
-        """Send a message and return its id; None if it does not fit."""
+        """Send a message and return its id; None if it does not fit. Retain and QoS are lowered to what the broker can.
+
+        A message with QoS 0 is not acknowledged in MQTT. So it is followed by an UNSUBSCRIBE for a topic that nobody
+        subscribed to: the broker reads packets in their order, and its answer shows that it has read the message.
+        """
         if not self.fits(message):
             return None
         properties = _properties(message, PacketTypes.PUBLISH) if self.version is V5 else None
-        retain = message.retain and self.retains
-        return self._client.publish(message.topic, message.payload, message.qos, retain, properties).mid
+        qos, retain = min(message.qos, self.max_qos), message.retain and self.retains
+        mid = self._client.publish(message.topic, message.payload, qos, retain, properties).mid
+        if qos == 0:
+            _, confirmation = self._client.unsubscribe(f"{message.topic}/sent")
+            if confirmation is not None:
+                self._unconfirmed[confirmation] = mid
+            with suppress(ValueError):
+                self.acknowledged.remove((mid, 0))  # it was only written
+        return mid
 
     def subscribe(self, topics: Sequence[str]) -> None:
         """Subscribe; the answer comes into `granted`, messages into `received`."""
-        self._client.subscribe([(topic, 1) for topic in topics])
+        _, mid = self._client.subscribe([(topic, min(1, self.max_qos)) for topic in topics])
+        if mid is not None:
+            self._asked[mid] = topics
+
+    def unsubscribe(self, topic: str) -> None:
+        """Leave a topic."""
+        self._client.unsubscribe(topic)
 
     def listen(self, topics: Sequence[str], patience: float) -> bool:
         """Subscribe and wait up to `patience` seconds for the answer; whether all topics were granted."""
@@ -182,8 +264,8 @@ class Link:
         while self.up and self._client.loop_read() == MQTTErrorCode.MQTT_ERR_SUCCESS:
             pass  # paho closes its socket when it reads the end
 
-    def _build(self, client_id: str, will: Message | None) -> paho.Client:
-        client = paho.Client(CallbackAPIVersion.VERSION2, client_id, protocol=self.version, reconnect_on_failure=False)
+    def _build(self, client_id: str, will: Message | None) -> _Client:
+        client = _Client(CallbackAPIVersion.VERSION2, client_id, protocol=self.version, reconnect_on_failure=False)
         if self._to.username:
             client.username_pw_set(self._to.username, self._to.password)
         if self._to.tls:
@@ -192,23 +274,42 @@ class Link:
             properties = _properties(will, PacketTypes.WILLMESSAGE) if self.version is V5 else None
             client.will_set(will.topic, will.payload, will.qos, will.retain, properties)
         client.on_connect = lambda _c, _u, _flags, code, properties: self._connack.append((code, properties))
-        client.on_publish = lambda _c, _u, mid, code, _p: self.acknowledged.append((mid, code.value))
+        client.on_publish = self._on_publish
+        client.on_unsubscribe = self._on_unsubscribe
         client.on_message = lambda _c, _u, message: self.received.append(_received(message))
-        client.on_subscribe = lambda _c, _u, _mid, codes, _p: self.granted.append(
-            not any(code.is_failure for code in codes)
-        )
+        client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
         return client
 
-    def _on_disconnect(self, _c: object, _u: object, _flags: object, code: ReasonCode, _p: object) -> None:
-        self.lost = self.lost or str(code)
+    def _on_publish(self, _c: object, _u: object, mid: int, code: ReasonCode, _p: object) -> None:
+        if mid not in self._unconfirmed.values():
+            self.acknowledged.append((mid, code.value))
 
-    def _connect(self, timeouts: Timeouts, largest: int | None) -> None:
+    def _on_unsubscribe(self, _c: object, _u: object, mid: int, _codes: object, _p: object) -> None:
+        if mid in self._unconfirmed:
+            self.acknowledged.append((self._unconfirmed.pop(mid), 0))
+
+    def _on_subscribe(self, _c: object, _u: object, mid: int, codes: Sequence[ReasonCode], _p: object) -> None:
+        denied = [topic for topic, code in zip(self._asked.pop(mid, ()), codes, strict=False) if code.is_failure]
+        self.denied += denied
+        self.granted.append(not denied)
+
+    def _on_disconnect(self, _c: object, _u: object, flags: paho.DisconnectFlags, code: ReasonCode, _p: object) -> None:
+        if self._client.too_large:
+            why = f"the broker sent a packet of {self._client.too_large} bytes"
+        elif code.value == _NO_REASON and not flags.is_disconnect_packet_from_server:
+            why = "the broker or the network ended it without a reason"
+        else:
+            why = str(code)
+            self.lost_code = code.value
+        self.lost = self.lost or why
+
+    def _connect(self, timeouts: Timeouts) -> None:
         self._client.connect_timeout = timeouts.connect
         properties = None
-        if self.version is V5 and largest:
+        if self.version is V5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            properties.MaximumPacketSize = largest
+            properties.MaximumPacketSize = self._client.largest
         try:
             self._client.connect(self._to.host, self._to.port, timeouts.keepalive, properties=properties)
         except OSError as error:
@@ -218,18 +319,28 @@ class Link:
         while not self._connack and self.up and (left := deadline - time.monotonic()) > 0:
             self.pump(left)
         if not self._connack:
-            raise VersionError(f"broker {self._to} " + ("does not answer" if self.up else "closed the connection"))
+            why = f"does not answer within {patience:.0f} s" if self.up else "closed the connection"
+            raise VersionError(f"broker {self._to} {why}")
         self._apply_connack(*self._connack.popleft())
 
     def _apply_connack(self, code: ReasonCode, properties: Properties | None) -> None:
         """Apply the limits in the broker's CONNACK; paho ignores them."""
         if code.is_failure:
-            kind = VersionError if code.value in _NOT_THIS_VERSION else BrokerError
-            raise kind(f"broker {self._to} refused the connection: {code}")
+            why = f"broker {self._to} refused the connection: {code}"
+            if code.value == _NO_RETAINED_WILL and self._will and self._will.retain:
+                raise _WillError(why, replace(self._will, retain=False))
+            if code.value == _NO_WILL_OF_THIS_QOS and self._will and self._will.qos:
+                raise _WillError(why, replace(self._will, qos=0))
+            raise (VersionError if code.value in _NOT_THIS_VERSION else BrokerError)(why)
         self.window = min(_WINDOW, getattr(properties, "ReceiveMaximum", _WINDOW))
         self._packet_limit = getattr(properties, "MaximumPacketSize", self._packet_limit)
         self.retains = bool(getattr(properties, "RetainAvailable", 1))
-        self.acknowledges = getattr(properties, "MaximumQoS", 2) > 0
+        self.max_qos = getattr(properties, "MaximumQoS", 2)
+
+
+def matches(topic_filter: str, topic: str) -> bool:
+    """Whether a subscription to `topic_filter` receives `topic`."""
+    return paho.topic_matches_sub(topic_filter, topic)
 
 
 def drain(wake: socket.socket) -> None:

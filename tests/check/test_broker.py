@@ -13,6 +13,7 @@ import pytest
 
 from edge_daemon.check import broker as broker_check
 from edge_daemon.check.run import Finding, Level, checks
+from edge_daemon.mqtt import messages
 from edge_daemon.system import clock
 from tests.support.brokers import hostile
 from tests.support.brokers.hostile import Behaviour, HostileBroker
@@ -61,7 +62,7 @@ def guarded(tmp_path: Path) -> Iterator[Mosquitto]:
 def test_all_is_well(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
     """Every step is reported; nothing stays at the broker, and no client is disconnected."""
     steps = [finding.what.split(":")[0] for finding in found(tmp_path, broker.url)]
-    assert steps == ["DNS", "TCP", "login", "ACL", "retain"]
+    assert steps == ["DNS", "TCP", "login", "ACL", "retain", "size"]
     assert retained(broker.port, "/check") is None
     recorder.wait_for(lambda heard: "end-of-retained" in dict(heard))
     assert {topic for topic, _ in recorder.heard} == {
@@ -105,7 +106,7 @@ def test_tls(
     ca_file = cert if trusted == served else certificate(tmp_path / "other", trusted)[0]
     url, more = f"mqtts://localhost:{broker.port}", f'ca_file = "{ca_file}"\n'
     if step == "ACL":
-        assert [finding.level for finding in found(tmp_path, url, more)] == [Level.OK] * 6
+        assert [finding.level for finding in found(tmp_path, url, more)] == [Level.OK] * 7
     else:
         failed, _, remedy = failing(tmp_path, url, more)
         assert failed == step
@@ -163,20 +164,42 @@ def test_acl(tmp_path: Path, guarded: Mosquitto) -> None:
     ("manners", "level", "step", "told"),
     [
         (Behaviour(granted=0x87), Level.FAIL, "ACL", "read edge_daemon/bench/#"),
-        (Behaviour(hostile.connack(properties=hostile.MAXIMUM_QOS_0)), Level.FAIL, "publish", "QoS 1"),
         (Behaviour(answers=[0x97]), Level.FAIL, "publish", "log"),
         (Behaviour(answers=[hostile.CUT]), Level.FAIL, "publish", "log"),
+        (Behaviour(hostile.connack(properties=hostile.MAXIMUM_QOS_0)), Level.WARN, "publish", "QoS 1"),
         (Behaviour(hostile.connack(properties=hostile.NO_RETAIN)), Level.WARN, "retain", "retain_available"),
         (Behaviour(), Level.WARN, "retain", "retain_available"),
+        (Behaviour(hostile.connack(properties=hostile.maximum_packet_size(2000))), Level.WARN, "size", "message_size"),
     ],
 )
 def test_rights(tmp_path: Path, manners: Behaviour, level: Level, step: str, told: str) -> None:
     """Listening, publishing and retaining, refused one by one; without retaining it works, so that is a warning."""
     broker = HostileBroker(manners)
-    *_, last = found(tmp_path, broker.url)
+    findings = found(tmp_path, broker.url)
     broker.close()
-    assert (last.level, last.what.split(":")[0]) == (level, step)
-    assert told in last.remedy
+    [finding] = [finding for finding in findings if finding.what.startswith(f"{step}:")]
+    assert finding.level is level
+    assert told in finding.remedy
+    assert (level is Level.FAIL) == (finding is findings[-1] and "size" not in finding.what)
+
+
+def test_broker_that_cuts_at_long_messages(tmp_path: Path) -> None:
+    """A mosquitto with message_size_limit and without max_packet_size tells no limit: it is tried."""
+    broker = Mosquitto(tmp_path / "mosquitto", "message_size_limit 2048")
+    broker.start()
+    *fine, last = found(tmp_path, broker.url)
+    broker.stop()
+    assert [finding.level for finding in fine] == [Level.OK] * 5
+    assert (last.level, "message_size_limit" in last.remedy) == (Level.WARN, True)
+
+
+def test_what_the_daemon_has_found_out(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:
+    """Of two daemons with one id the check knows from the retained `problem`."""
+    problem = messages.problem("bench", {"client_id_in_use": "another program with the name of this device"})
+    recorder.say(problem)
+    recorder.wait_for(lambda _: recorder.count("/problem"))
+    [told] = [finding for finding in found(tmp_path, broker.url) if finding.level is not Level.OK]
+    assert "another program with the name of this device" in told.what
 
 
 def test_command(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from edge_daemon.mqtt.connection import Timeouts
 from edge_daemon.mqtt.home_assistant import BIRTH
 from edge_daemon.system.backoff import Backoff
 from tests.support.brokers import hostile
+from tests.support.brokers.flood import flooding
 from tests.support.brokers.hostile import OK, Behaviour, HostileBroker
 from tests.support.brokers.hostile_cases import CASES, Case
 from tests.support.brokers.mosquitto import PATIENCE, Mosquitto, Recorder, free_port, retained, until
@@ -408,3 +409,117 @@ def test_backoff() -> None:
         assert ceiling / 2 <= wait <= ceiling
     assert backoff.after(stood=29.0) >= 150
     assert backoff.after(stood=30.0) <= 1
+
+
+DISCOVERY = Message("homeassistant/device/dock3/config", b"x" * 5000, retain=True)
+
+
+@pytest.fixture
+def limited(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Mosquitto]:
+    """A running mosquitto with the lines of the parameter in its configuration."""
+    mosquitto = Mosquitto(tmp_path / "mosquitto", request.param)
+    mosquitto.start()
+    yield mosquitto
+    mosquitto.stop()
+
+
+@pytest.mark.parametrize("limited", ["message_size_limit 2048"], indirect=True)
+def test_broker_that_cuts_at_long_messages(outbox: Outbox, limited: Mosquitto) -> None:
+    """What is too long is found out and not sent again; readings arrive, with less detail where that is needed."""
+    recorder = Recorder(limited.port)
+    digits = reading().digits * 40
+    for number in range(5):
+        outbox.put(reading(number, digits=digits))
+    with delivering(outbox, limited.url, detail="digits") as delivery:
+        delivery.last_values.set(DISCOVERY)
+        recorder.wait_for(lambda _: recorder.count("/history") == 4 and recorder.count("/units"))
+        assert not any("digits" in payload for payload in recorder.payloads("/units"))
+        until(lambda: "too_large" in delivery.courier.problems())
+        connects = delivery.courier.connects
+        outbox.put(reading(7))
+        recorder.wait_for(lambda _: values(recorder.payloads("/units"))[-1] == 7)
+        assert delivery.courier.connects == connects
+        assert DISCOVERY.topic in delivery.courier.problems()["too_large"]
+    assert outbox.refused == 0
+    recorder.close()
+
+
+@pytest.mark.parametrize("limited", ["retain_available false", "max_qos 0"], indirect=True)
+def test_broker_that_can_less(outbox: Outbox, limited: Mosquitto) -> None:
+    """A broker without retained messages, or without QoS 1, gets everything; what it lacks is a problem."""
+    recorder = Recorder(limited.port, persist=False)
+    for number in range(5):
+        outbox.put(reading(number))
+    with delivering(outbox, limited.url) as delivery:
+        recorder.wait_for(lambda _: recorder.count("/history") == 4 and recorder.count("/units"))
+        until(lambda: not outbox.waiting)
+        assert set(delivery.courier.problems()) in ({"no_retain"}, {"no_qos"})
+        assert delivery.courier.connects == 1
+    recorder.wait_for(lambda _: recorder.payloads("/availability")[-1] == "offline")
+    recorder.close()
+
+
+def test_broker_that_cuts_without_a_word(outbox: Outbox) -> None:
+    """A topic at which the broker ends each connection is found out and left out; all else is delivered."""
+    broker = HostileBroker(Behaviour(cuts_at="/config"))
+    for number in range(30):
+        outbox.put(reading(number, field=f"f{number % 10}"))
+    with delivering(outbox, broker.url) as delivery:
+        delivery.last_values.set(replace(DISCOVERY, payload=b"{}"))
+        until(lambda: "broker_cuts" in delivery.courier.problems())
+        outbox.put(reading(99))
+        broker.wait_for(lambda heard: any(b'"value":99' in each.payload for each in heard))
+        until(lambda: not outbox.waiting)
+        assert DISCOVERY.topic in delivery.courier.problems()["broker_cuts"]
+    assert len(broker.connections) <= 6
+    broker.close()
+
+
+def test_records_at_which_the_broker_cuts_are_kept(outbox: Outbox) -> None:
+    """A field at which the broker ends each connection waits, and is not lost; the other fields are delivered."""
+    broker = HostileBroker(Behaviour(cuts_at="/bad"))
+    for number in range(10):
+        outbox.put(reading(number, field=("bad", "good")[number % 2]))
+    with delivering(outbox, broker.url) as delivery:
+        delivery.last_values.set(info(version="1"))
+        until(lambda: "broker_cuts" in delivery.courier.problems())
+        outbox.put(reading(99, field="good"))
+        broker.wait_for(lambda heard: any(b'"value":99' in each.payload for each in heard))
+        until(lambda: outbox.waiting == 1)
+    assert outbox.refused == 0
+    broker.close()
+
+
+def test_two_devices_of_one_name(outbox: Outbox, broker: Mosquitto, tmp_path: Path) -> None:
+    """Two daemons with the same id end each other's connections: both say so, in plain words."""
+    other = Outbox(tmp_path / "other", "dock3")
+    with delivering(outbox, broker.url) as one, delivering(other, broker.url) as two:
+        for delivery in (one, two):
+            until(lambda courier=delivery.courier: "client_id_in_use" in courier.problems())  # type: ignore[misc]
+            assert "another [device] id" in delivery.courier.problems()["client_id_in_use"]
+    other.close()
+
+
+def test_one_device_that_reconnects(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
+    """The own messages of an earlier connection, or of an earlier process, are not taken for another device."""
+    for _ in range(2):
+        with delivering(outbox, broker.url) as delivery:
+            until(lambda d=delivery: d.courier.connects == 1)  # type: ignore[misc]
+            broker.restart()
+            until(lambda d=delivery: d.courier.connects == 2)  # type: ignore[misc]
+            recorder.say(messages.availability("dock3", False))
+            outbox.put(reading(1))
+            until(lambda: not outbox.waiting)
+            assert delivery.courier.problems() == {}
+
+
+def test_flood(outbox: Outbox, broker: Mosquitto) -> None:
+    """While somebody floods a topic that the daemon receives, readings are delivered, and the flood is a problem."""
+    recorder = Recorder(broker.port, READING)
+    with delivering(outbox, broker.url) as delivery, flooding(broker.port, BIRTH, b"offline"):
+        until(lambda: "flood" in delivery.courier.problems())
+        assert BIRTH in delivery.courier.problems()["flood"]
+        for number in range(5):
+            outbox.put(reading(number))
+            recorder.wait_for(lambda _, n=number: n in values(recorder.payloads("/units")))  # type: ignore[misc]
+    recorder.close()

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 
 from tests.support.brokers.mosquitto import PATIENCE
 
-CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, SUBSCRIBE, SUBACK, PING, PINGRESP, DISCONNECT = (
-    1, 2, 3, 4, 5, 8, 9, 12, 13, 14,
+CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK, PING, PINGRESP, DISCONNECT = (
+    1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 14,
 )  # fmt: skip
 LATEST_ONLY = ("/availability", "/info", "/health", "/problem", "/state", "/config")
 """Endings of topics that are sent on every connection; a script's answers to PUBLISH do not apply to them."""
@@ -50,6 +50,17 @@ def publish(topic: str, payload: bytes, retain: bool = False, properties: bytes 
     name = topic.encode()
     head = struct.pack(">H", len(name)) + name + bytes([len(properties)]) + properties
     return packet(PUBLISH, head + payload, retain)
+
+
+def publish_qos_2(topic: str, mid: int, payload: bytes) -> bytes:
+    """Of MQTT 5."""
+    name = topic.encode()
+    return packet(PUBLISH, struct.pack(">H", len(name)) + name + struct.pack(">H", mid) + b"\0" + payload, 4)
+
+
+def announced(length: int) -> bytes:
+    """The beginning of a PUBLISH that announces so many bytes (2 MB to 256 MB), and brings none of them."""
+    return bytes([PUBLISH << 4, *(length >> 7 * i & 0x7F | (0x80 if i < 3 else 0) for i in range(4))])
 
 
 def receive_maximum(count: int) -> bytes:
@@ -96,6 +107,10 @@ class Behaviour:
     """Reads one byte a second."""
     patience: float | None = None
     """Disconnects after this many seconds without a packet."""
+    cuts_at: str = ""
+    """Disconnects without a word at a message on a topic that ends so."""
+    late: float = 0.0
+    """Seconds before the answer to CONNECT."""
     enough: int | None = None
     """Disconnects after this many accepted PUBLISHes."""
 
@@ -200,6 +215,7 @@ class HostileBroker:
             if kind == CONNECT:
                 connection.version, connection.will = body[6], body
                 answer = behaviour.connack if connection.version == 5 else behaviour.connack_311
+                self._closing.wait(behaviour.late)
                 if answer is not None:
                     send(answer)
                     if behaviour.cut:
@@ -209,6 +225,8 @@ class HostileBroker:
                 send(packet(SUBACK, body[:2] + b"\0" * five + bytes([behaviour.granted]) * topics))
                 for said in behaviour.say:
                     send(said)
+            elif kind == UNSUBSCRIBE:
+                send(packet(UNSUBACK, body[:2] + (b"\0\x11" if five else b"")))
             elif kind == PING:
                 connection.pings += 1
                 send(packet(PINGRESP, b""))
@@ -217,6 +235,8 @@ class HostileBroker:
             elif kind == PUBLISH:
                 topic, mid, payload = _publish(body, five, qos=flags >> 1 & 3)
                 connection.retained += flags & 1
+                if behaviour.cuts_at and topic.endswith(behaviour.cuts_at):
+                    return
                 if topic.endswith(LATEST_ONLY) or "/response/" in topic:
                     with self._changed:
                         connection.latest[topic] = payload
