@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,13 @@ class Network:
             raise ModelError(f"{name} does not load: {' '.join(str(error).split())}; reinstall the model") from error
         (takes,), (gives,) = self._interpreter.inputs(), self._interpreter.outputs()
         _check("takes", name, takes, (1, *picture), (np.uint8, np.float32))
+        columns = len(gives.shape) == 4  # (1, 1, columns, ...): no shape in it is constant, so any width runs
+        gives = gives._replace(shape=(1, math.prod(gives.shape))) if columns else gives
         _check("gives", name, gives, (1, logits), (np.uint8, np.int8, np.float32))
         if takes.dtype == np.uint8 and not np.allclose(takes.quantization, (1 / 255, 0)):
             raise ModelError(f"{name} takes bytes scaled by {takes.quantization}, not (1/255, 0); convert it again")
-        self._shape, self._width = (-1, 1, *picture), logits
+        self._picture, self._logits, self._runs_any_width = picture, logits, columns
+        self._width = picture[1]
         self._takes_bytes = takes.dtype == np.uint8
         quantised = gives.dtype != np.float32
         self._scale, self._zero = map(np.float32, gives.quantization if quantised else (1.0, 0.0))
@@ -47,15 +51,35 @@ class Network:
 
         They run one at a time: a fixed batch of 1 is the fastest that both TFLite libraries support.
         """
-        rows = np.zeros((len(pictures), self._width), np.float32)
-        if len(pictures) == 0:
-            return rows
-        inputs: NDArray[Any] = np.asarray(pictures).reshape(self._shape)
+        rows = np.zeros((len(pictures), self._logits), np.float32)
+        for row, picture in zip(rows, pictures, strict=True):
+            row[:] = self._run(picture)
+        return rows
+
+    def strip_logits(self, strip: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The logits of one picture (height, w) that is at most as wide as the network's, in proportion to its width.
+
+        A narrow picture takes less time, where the network runs at any width; elsewhere it is filled up with 0.
+        """
+        height, full, _ = self._picture
+        width = strip.shape[1]
+        if self._runs_any_width or width == full:
+            return self._run(strip)
+        filled = np.zeros((height, full), np.uint8)
+        filled[:, :width] = strip
+        return self._run(filled)[: self._logits * width // full]
+
+    def _run(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        height, _, channels = self._picture
+        shape = (1, height, picture.shape[1], channels)
+        if shape[2] != self._width:
+            self._interpreter.prepare(shape)
+            self._width = shape[2]
+        given: NDArray[Any] = picture.reshape(shape)
         if not self._takes_bytes:
-            inputs = inputs * np.float32(1 / 255)
-        for row, picture in zip(rows, inputs, strict=True):
-            row[:] = self._interpreter.run(picture)[0]
-        return (rows - self._zero) * self._scale
+            given = given * np.float32(1 / 255)
+        found = self._interpreter.run(given).reshape(-1)
+        return np.asarray((found.astype(np.float32) - self._zero) * self._scale, np.float32)
 
 
 def open_network(

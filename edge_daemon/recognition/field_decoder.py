@@ -7,6 +7,7 @@ numbers as other writing does.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections import defaultdict
@@ -14,9 +15,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_daemon.domain import DIGITS, Candidate
+from edge_daemon.recognition import ctc
+from edge_daemon.recognition.ctc import Probabilities
 
 SIGNS = "-.,/:"
 """Signs that the network knows."""
@@ -32,19 +34,12 @@ BLANK = len(SYMBOLS)
 """The last column: nothing here, or still the same symbol."""
 SCORES = BLANK + 1
 """Scores of a frame."""
-BEAM = 10
-"""Texts kept from frame to frame."""
-FAINT = 2e-3
-"""Probability below which a symbol of a frame does not start a text of its own."""
 NEAR = 1.2
 """Line heights: a cut symbol as near as this to a digit belongs to its number."""
 FAR = 2.6
 """Line heights between the middles of two digits: further apart they may be two numbers,"""
 FARTHER = 2.4
 """if they are also this many times as far apart as digits of the line usually are."""
-
-Probabilities = NDArray[np.float32]
-"""(frames, symbols), rows summing to 1."""
 
 
 class LineReading(NamedTuple):
@@ -56,7 +51,7 @@ class LineReading(NamedTuple):
     """Why the best one must not be published, whatever its confidence: "" (no reason), "cut" (it goes on beyond the
     border), "several" (numbers beside each other) or "none"."""
     frames: tuple[tuple[int, int], ...]
-    """The first and last frame of each digit or sign of the best one."""
+    """The first and last frame of each digit or sign of the best one; () where the first look does not spell it."""
 
 
 def probabilities(logits: Probabilities, temperature: float = 1.0, cut_penalty: float = 0.0) -> Probabilities:
@@ -69,74 +64,20 @@ def probabilities(logits: Probabilities, temperature: float = 1.0, cut_penalty: 
 
 def fold(each: Probabilities, signs: str = "") -> tuple[Probabilities, str]:
     """The probabilities of digits, wanted signs, OTHER and CUT, then blank; and these symbols in order."""
+    return np.asarray(each @ _folding(signs), np.float32), DIGITS + signs + OTHER + CUT
+
+
+@functools.cache
+def _folding(signs: str) -> Probabilities:
+    """(SCORES, folded symbols and blank): 1 where a column is added to a folded one."""
     kept = DIGITS + signs + OTHER + CUT
     columns = {char: i for i, char in enumerate(kept)}
-    matrix = np.zeros((each.shape[1], len(kept) + 1), np.float32)
+    matrix = np.zeros((SCORES, len(kept) + 1), np.float32)
     for i, char in enumerate(SYMBOLS):
         unwanted = len(kept) if char in INNER else columns[OTHER]
         matrix[i, columns.get(char, unwanted)] = 1
     matrix[BLANK, len(kept)] = 1
-    return np.asarray(each @ matrix, np.float32), kept
-
-
-def search_texts(each: Probabilities, symbols: str, beam: int = BEAM) -> list[Candidate]:
-    """Prefix beam search: the most likely texts and their probabilities, over all ways to spell them.
-
-    The last column of `each` is blank. For each text two probabilities are kept: that it ends in a symbol, and that
-    blank followed.
-    """
-    blank = len(symbols)
-    beams = {"": (0.0, 1.0)}
-    quiet = (each[:, :blank] <= FAINT).all(axis=1).tolist()
-    for row, is_quiet in zip(each.tolist(), quiet, strict=True):
-        empty = row[blank]
-        if is_quiet:
-            beams = {text: (0.0, (ends + rests) * empty) for text, (ends, rests) in beams.items()}
-            continue
-        likely = [(char, chance) for char, chance in zip(symbols, row, strict=False) if chance > FAINT]
-        longer: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
-        for text, (ends, rests) in beams.items():
-            here = longer[text]
-            here[1] += (ends + rests) * empty
-            for char, chance in likely:
-                if text.endswith(char):
-                    here[0] += ends * chance
-                    if char in OTHER + CUT:  # a run of these is one
-                        here[0] += rests * chance
-                    else:
-                        longer[text + char][0] += rests * chance
-                else:
-                    longer[text + char][0] += (ends + rests) * chance
-        best = sorted(longer.items(), key=lambda item: -sum(item[1]))[:beam]
-        least = 1e-6 * sum(best[0][1])
-        beams = {text: (ends[0], ends[1]) for text, ends in best if sum(ends) >= least}
-    return [(text, sum(ends)) for text, ends in beams.items()]
-
-
-def align(each: Probabilities, symbols: str, text: str) -> list[tuple[int, int]]:
-    """The first and last frame of each symbol of `text`, on the most likely way to spell it (Viterbi)."""
-    blank = len(symbols)
-    states = [blank, *itertools.chain.from_iterable((symbols.index(char), blank) for char in text)]
-    score = np.log(np.maximum(each[:, states], 1e-12))
-    skips = np.array([i > 1 and s != blank and s != states[i - 2] for i, s in enumerate(states)])
-    best = np.full(len(states), -np.inf)
-    best[:2] = score[0, :2]
-    came = np.zeros(score.shape, np.int64)
-    for t in range(1, len(score)):
-        one, two = np.full_like(best, -np.inf), np.full_like(best, -np.inf)
-        one[1:], two[2:] = best[:-1], best[:-2]
-        two[~skips] = -np.inf
-        ways = np.stack((best, one, two))
-        came[t] = ways.argmax(axis=0)
-        best = ways.max(axis=0) + score[t]
-    state = len(states) - 1 - int(len(states) > 1 and best[-2] > best[-1])
-    spans = [(0, 0)] * len(text)
-    for t in range(len(score) - 1, -1, -1):
-        if state % 2:
-            _, last = spans[state // 2]
-            spans[state // 2] = (t, last if last else t)
-        state -= int(came[t, state])
-    return spans
+    return matrix
 
 
 def numbers_in(text: str) -> list[str]:
@@ -158,7 +99,7 @@ def decode_looks(looks: Sequence[Probabilities], per_height: float, signs: str =
     in_first: dict[str, str] = {}
     for look, each in enumerate(looks):
         folded, symbols = fold(each, signs)
-        for text, chance in search_texts(folded, symbols):
+        for text, chance in ctc.search_texts(folded, symbols, runs=OTHER + CUT):
             number = number_of(text)
             chances[number] += chance / len(looks)
             if look == 0:
@@ -169,7 +110,7 @@ def decode_looks(looks: Sequence[Probabilities], per_height: float, signs: str =
     if not best or not text:
         return LineReading(tuple(ranked[:3]), "" if best else "none", ())
     folded, symbols = fold(looks[0], signs)
-    spans = align(folded, symbols, text)
+    spans = ctc.align(folded, symbols, text)
     own = [i for i, char in enumerate(text) if char not in OTHER + CUT]
     doubt = _doubt(text, spans, own, per_height) or ("several" if OTHER in best else "")
     single = tuple((number, chance) for number, chance in ranked if OTHER not in number)[:3]
@@ -194,7 +135,8 @@ def mix(reading: LineReading, second: Sequence[Sequence[Candidate]], share: floa
         doubt = ""
     elif not ranked[0][0]:
         doubt = "none"
-    return reading._replace(candidates=ranked, doubt=doubt)
+    frames = reading.frames if ranked[0][0] == reading.candidates[0][0] else ()
+    return LineReading(ranked, doubt, frames)
 
 
 def calibrate(reading: LineReading, slope: float, offset: float) -> LineReading:

@@ -19,9 +19,10 @@ from edge_daemon.geometry import bounding_box
 from edge_daemon.inference.manifest import Manifest, bundled, decode, read_file
 from edge_daemon.inference.network import Network, check_golden, open_network
 from edge_daemon.inference.runtime import ANY
+from edge_daemon.recognition import ctc, line_extent, line_recognizer
 from edge_daemon.recognition import field_decoder as decoder
-from edge_daemon.recognition import line_extent, line_recognizer
-from edge_daemon.recognition.field_decoder import LineReading, Probabilities
+from edge_daemon.recognition.ctc import Probabilities
+from edge_daemon.recognition.field_decoder import LineReading
 from edge_daemon.recognition.line_extent import HEIGHT, WIDTH, Extent, Strip
 from edge_daemon.recognition.line_recognizer import LineRecognizer
 
@@ -63,6 +64,20 @@ class FieldManifest(Manifest, frozen=True):
     """For each strip on the golden sheet the probability of each class, highest over all frames."""
 
 
+class FieldLine(NamedTuple):
+    """The line of a field, on the contrast map of the working picture."""
+
+    ink: Grey
+    extent: Extent
+    """In pixels of the working picture."""
+    scale: float
+    """Pixels of the working picture per pixel of the field."""
+
+    def look(self, look: Sequence[float]) -> Strip | None:
+        """The line cut out for one of LOOKS; None where it is too long for the strip."""
+        return line_extent.cut_line(self.ink, self.extent, *look)
+
+
 class Looks(NamedTuple):
     """The line of a field, cut out for each look."""
 
@@ -75,11 +90,16 @@ class Looks(NamedTuple):
     @property
     def per_height(self) -> float:
         """Frames of the first strip that are as long as the line is high."""
-        return self.extent.height / float(np.linalg.norm(self.strips[0].matrix[:, 0])) / 2
+        return frames_per_height(self.extent, self.strips[0])
 
 
-def cut_looks(field: Grey, looks: Sequence[tuple[float, float, float]] = LOOKS) -> Looks | None:
-    """The line of a field (h, w) for each look; None where nothing could be a line."""
+def frames_per_height(extent: Extent, strip: Strip) -> float:
+    """Frames of a strip that are as long as its line is high."""
+    return extent.height / float(np.linalg.norm(strip.matrix[:, 0])) / 2
+
+
+def locate_line(field: Grey) -> FieldLine | None:
+    """The line of a field (h, w); None where nothing could be one."""
     if min(field.shape) < line_extent.MIN_SIDE:
         return None
     small, scale = line_extent.working_size(field)
@@ -87,10 +107,14 @@ def cut_looks(field: Grey, looks: Sequence[tuple[float, float, float]] = LOOKS) 
         return None
     ink = line_extent.line_contrast(small)
     extent = line_extent.find_line(ink)
-    if extent is None:
-        return None
-    strips = tuple(strip for look in looks if (strip := line_extent.cut_line(ink, extent, *look)) is not None)
-    return Looks(extent, scale, strips) if strips else None
+    return FieldLine(ink, extent, scale) if extent else None
+
+
+def cut_looks(field: Grey, looks: Sequence[tuple[float, float, float]] = LOOKS) -> Looks | None:
+    """The line of a field (h, w) for each look; None where nothing could be a line."""
+    line = locate_line(field)
+    strips = tuple(strip for look in looks if (strip := line.look(look)) is not None) if line else ()
+    return Looks(line.extent, line.scale, strips) if line and strips else None
 
 
 class FieldRecognizer:
@@ -119,22 +143,25 @@ class FieldRecognizer:
 
         A number that may be incomplete, or several numbers, have at most the confidence DOUBTFUL.
         """
-        looks = cut_looks(field)
-        if looks is None:
+        line = locate_line(field)
+        strip = line.look(LOOKS[0]) if line else None
+        if line is None or strip is None:
             return None
-        first = self._probabilities(looks.strips[0].pixels, self._calibration.cut_penalty)
-        second = self._second_voice(looks.strips[:1])
-        reading = self._decode(looks, [first], second)
-        if reading.candidates[0][1] < CONFIDENT and len(looks.strips) > 1:
-            again = [self._probabilities(s.pixels, self._calibration.cut_penalty) for s in looks.strips[1:]]
-            second += self._second_voice(looks.strips[1:SECOND_LOOKS])
-            reading = self._decode(looks, [first, *again], second)
-        return number_from(looks, reading, first)
+        per_height = frames_per_height(line.extent, strip)
+        looks = [self._probabilities(strip.pixels, self._calibration.cut_penalty)]
+        second = self._second_voice([strip])
+        reading = self._decode(looks, per_height, second)
+        if reading.candidates[0][1] < CONFIDENT:
+            again = [s for look in LOOKS[1:] if (s := line.look(look)) is not None]
+            looks += [self._probabilities(s.pixels, self._calibration.cut_penalty) for s in again]
+            second += self._second_voice(again[: SECOND_LOOKS - 1])
+            reading = self._decode(looks, per_height, second) if again else reading
+        return number_from(line, strip, reading, looks[0])
 
     def _decode(
-        self, looks: Looks, each: Sequence[Probabilities], second: Sequence[Sequence[Candidate]]
+        self, looks: Sequence[Probabilities], per_height: float, second: Sequence[Sequence[Candidate]]
     ) -> LineReading:
-        reading = decoder.decode_looks(each, looks.per_height)
+        reading = decoder.decode_looks(looks, per_height)
         reading = decoder.mix(reading, second, self._calibration.share)
         return decoder.calibrate(reading, self._calibration.slope, self._calibration.offset)
 
@@ -145,12 +172,12 @@ class FieldRecognizer:
         return [line_recognizer.decode_texts(self._strips.probabilities(strip)) for strip in short]
 
     def _probabilities(self, strip: Grey, cut_penalty: float = 0.0) -> Probabilities:
-        """(FRAMES, SCORES) for a strip (HEIGHT, WIDTH)."""
-        logits = self._network.logits(strip[None])[0].reshape(FRAMES, decoder.SCORES)
+        """(frames, SCORES) for a strip (HEIGHT, WIDTH), without the frames of its empty right end."""
+        logits = self._network.strip_logits(line_recognizer.used_part(strip)).reshape(-1, decoder.SCORES)
         return decoder.probabilities(logits, self._temperature, cut_penalty)
 
 
-def number_from(looks: Looks, reading: LineReading, first: Probabilities) -> Number | None:
+def number_from(line: FieldLine, strip: Strip, reading: LineReading, first: Probabilities) -> Number | None:
     """The reading as a number, its digits where the first look found them; None for no number."""
     text, confidence = reading.candidates[0]
     if not text or confidence < MIN_CONFIDENCE or not all(char in DIGITS for char in text):
@@ -159,8 +186,8 @@ def number_from(looks: Looks, reading: LineReading, first: Probabilities) -> Num
     if reading.doubt and confidence > DOUBTFUL:
         candidates = tuple((t, c * DOUBTFUL / confidence) for t, c in candidates)
     folded, symbols = decoder.fold(first)
-    spans = decoder.align(folded, symbols, text)
-    boxes = digit_boxes(looks, spans)
+    spans = reading.frames or ctc.align(folded, symbols, text)
+    boxes = digit_boxes(line, strip, spans)
     digits = tuple(Digit(top_three(folded, span), box) for span, box in zip(spans, boxes, strict=True))
     return Number(bounding_box(boxes), candidates, digits)
 
@@ -173,9 +200,9 @@ def top_three(folded: Probabilities, span: tuple[int, int]) -> tuple[Candidate, 
     return tuple((DIGITS[i], round(float(shares[i]), 4)) for i in best)
 
 
-def digit_boxes(looks: Looks, spans: Sequence[tuple[int, int]]) -> list[Box]:
+def digit_boxes(line: FieldLine, strip: Strip, spans: Sequence[tuple[int, int]]) -> list[Box]:
     """The box of each digit in pixels of the field: as high as the line, and half the way to its neighbours wide."""
-    matrix, extent = looks.strips[0].matrix, looks.extent
+    matrix, extent, scale = strip.matrix, line.extent, line.scale
     middles = [(first + last + 1) for first, last in spans]  # two pixels of the strip per frame
     usual = min((b - a for a, b in itertools.pairwise(middles)), default=0.7 * line_extent.BAND) / 2
     inner = [(a + b) / 2 for a, b in itertools.pairwise(middles)]
@@ -185,8 +212,8 @@ def digit_boxes(looks: Looks, spans: Sequence[tuple[int, int]]) -> list[Box]:
         left, right = (float(matrix[0, 0] * x + matrix[0, 2]) for x in (start, end))
         drift = extent.slope * ((left + right) / 2 - (extent.left + extent.right) / 2)
         top, bottom = extent.top + drift, extent.bottom + drift
-        x, y = round(max(0.0, left) / looks.scale), round(max(0.0, top) / looks.scale)
-        boxes.append((x, y, max(1, round(right / looks.scale) - x), max(1, round(bottom / looks.scale) - y)))
+        x, y = round(max(0.0, left) / scale), round(max(0.0, top) / scale)
+        boxes.append((x, y, max(1, round(right / scale) - x), max(1, round(bottom / scale) - y)))
     return boxes
 
 

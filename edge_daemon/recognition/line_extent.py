@@ -7,6 +7,7 @@ code as lines to read.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import cv2
@@ -130,14 +131,27 @@ def is_light(field: Grey) -> bool:
 
 
 def _cubes(difference: NDArray[np.generic]) -> float:
-    return float((difference.astype(np.float32) ** 3).sum())
+    x = difference.astype(np.float32)
+    return float((x * x * x).sum())
+
+
+def percentiles(grey: Grey, *shares: float) -> list[float]:
+    """Percentiles of grey levels, as numpy.percentile gives them, from a histogram: several times as fast."""
+    below = np.cumsum(np.bincount(grey.ravel(), minlength=256))
+    found = []
+    for share in shares:
+        at = share / 100 * (grey.size - 1)
+        low, high = np.searchsorted(below, (math.floor(at), math.ceil(at)), side="right")
+        found.append(float(low + (high - low) * (at % 1)))
+    return found
 
 
 def binarise(ink: Grey) -> Grey:
     """Where a contrast map shows ink: 255, elsewhere 0."""
-    soft = cv2.GaussianBlur(ink, (3, 3), 0) if ink.shape[0] < SMOOTH_HEIGHT else cv2.GaussianBlur(ink, (5, 5), 0)
-    quarter, half = np.percentile(soft[::2, ::2], (25, 50))
-    darkest = max(MIN_INK, float(np.percentile(soft, 99.5)))
+    reach = 3 if ink.shape[0] < SMOOTH_HEIGHT else 5
+    soft = np.asarray(cv2.GaussianBlur(ink, (reach, reach), 0), np.uint8)
+    quarter, half = percentiles(soft[::2, ::2], 25, 50)
+    darkest = max(MIN_INK, *percentiles(soft, 99.5))
     grain = half + GRAIN_FACTOR * (half - quarter)
     level = max(MIN_INK, INK_SHARE * darkest, min(grain, MAX_GRAIN_SHARE * darkest))
     return np.asarray(cv2.threshold(soft, level, 255, cv2.THRESH_BINARY)[1], np.uint8)
@@ -262,7 +276,7 @@ def cut_line(ink: Grey, extent: Extent, width: float = 1.0, height: float = 1.0,
     line = cv2.warpAffine(
         source, centred, (shown, HEIGHT), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_CONSTANT
     )
-    paper, dark = (float(v) for v in np.percentile(line, (50, 98)))
+    paper, dark = percentiles(np.asarray(line, np.uint8), 50, 98)
     strip = np.zeros((HEIGHT, WIDTH), np.uint8)
     strip[:, :shown] = np.clip((line.astype(np.float32) - paper) * (255 / max(MIN_CONTRAST, dark - paper)), 0, 255)
     return Strip(strip, to_map)

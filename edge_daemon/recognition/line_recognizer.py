@@ -27,6 +27,7 @@ from edge_daemon.images import decode_grey
 from edge_daemon.inference.manifest import Manifest, bundled, decode, read_file
 from edge_daemon.inference.network import Network, check_golden, open_network, softmax
 from edge_daemon.inference.runtime import ANY
+from edge_daemon.recognition import ctc
 
 VERSION = 1
 """Goes up whenever `cut_strip` changes: a network only works with the version that it was trained with."""
@@ -48,12 +49,12 @@ CONFIDENT = 0.95
 """Confidence, of a strip or of glyphs, from which a number is not read a second time in another way."""
 STRETCHES = 0.88, 1.12
 """Widths, as multiples of its own, at which a line is read again that has no CONFIDENT text."""
+STEP = 32
+"""Columns. A network runs only at multiples of this width: each other width costs time to prepare it."""
+ROOM = 8
+"""Empty columns that a network sees behind the last ink, where the strip has them."""
 APART = 16
 """Blank columns between short strips that share a run of the network."""
-BEAM = 8
-"""Texts kept from frame to frame."""
-FAINT = 1e-3
-"""Probability below which a digit of a frame does not start a text of its own."""
 
 
 class LineManifest(Manifest, frozen=True):
@@ -115,8 +116,12 @@ class LineRecognizer:
         return found
 
     def probabilities(self, strip: Grey) -> NDArray[np.float32]:
-        """(FRAMES, SCORES) for a strip (HEIGHT, WIDTH), rows summing to 1."""
-        return softmax(self._network.logits(strip[None])[0].reshape(FRAMES, SCORES), self._temperature)
+        """(FRAMES, SCORES) for a strip (HEIGHT, WIDTH), rows summing to 1. The empty right end is blank."""
+        found = self._network.strip_logits(used_part(strip)).reshape(-1, SCORES)
+        rows = np.zeros((FRAMES, SCORES), np.float32)
+        rows[:, BLANK] = 1
+        rows[: len(found)] = softmax(found, self._temperature)
+        return rows
 
 
 def read_manifest(path: Path) -> LineManifest:
@@ -165,6 +170,12 @@ def cut_strip(ink: Grey, box: Box, wide: float = 1.0) -> Grey | None:
     return strip
 
 
+def used_part(strip: Grey) -> Grey:
+    """The strip without its empty right end, of which ROOM is kept; its width is a multiple of STEP or the whole."""
+    used = int(np.flatnonzero(strip.any(axis=0)).max(initial=0)) + 1
+    return np.ascontiguousarray(strip[:, : STEP * math.ceil((used + ROOM) / STEP)])
+
+
 def average_texts(readings: Sequence[Sequence[Candidate]]) -> tuple[Candidate, ...]:
     """The three most likely texts of several readings, each with the same weight."""
     chances: dict[str, float] = defaultdict(float)
@@ -203,69 +214,17 @@ def digit_boxes(box: Box, ink: Grey, spans: Sequence[tuple[float, float]]) -> li
     return [(x + first, y, max(1, last - first), h) for first, last in ends]
 
 
-def decode_texts(probabilities: NDArray[np.float32], beam: int = BEAM) -> tuple[Candidate, ...]:
-    """The three most likely texts and their probabilities, over all alignments: CTC prefix beam search.
-
-    `probabilities` (frames, SCORES). For each text so far two values are kept: the probability that it ends in a digit,
-    and that it ends in blank (Hannun et al., 2014, without a language model).
-    """
-    beams = {"": (0.0, 1.0)}
-    blank_frames = (probabilities[:, :BLANK] <= FAINT).all(axis=1).tolist()
-    for row, is_blank in zip(probabilities.tolist(), blank_frames, strict=True):
-        p_blank = row[BLANK]
-        if is_blank:
-            beams = {text: (0.0, (digit + blank) * p_blank) for text, (digit, blank) in beams.items()}
-            continue
-        likely = [(digit, chance) for digit, chance in zip(DIGITS, row, strict=False) if chance > FAINT]
-        longer: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
-        for text, (digit, blank) in beams.items():
-            here = longer[text]
-            here[1] += (digit + blank) * p_blank
-            for char, chance in likely:
-                if text.endswith(char):
-                    here[0] += digit * chance
-                    longer[text + char][0] += blank * chance
-                else:
-                    longer[text + char][0] += (digit + blank) * chance
-        best = sorted(longer.items(), key=lambda item: -sum(item[1]))[:beam]
-        least = FAINT * FAINT * sum(best[0][1])
-        beams = {text: (ends[0], ends[1]) for text, ends in best if sum(ends) >= least}
-    return tuple((text, sum(ends)) for text, ends in list(beams.items())[:3])
+def decode_texts(probabilities: NDArray[np.float32], beam: int = ctc.BEAM) -> tuple[Candidate, ...]:
+    """The three most likely texts and their probabilities; `probabilities` (frames, SCORES)."""
+    return tuple(ctc.search_texts(probabilities, DIGITS, beam=beam)[:3])
 
 
 def digit_spans(probabilities: NDArray[np.float32], text: str) -> tuple[tuple[float, float], ...]:
     """For each digit of `text` its first and last column, as shares 0..1: from half way to its neighbours."""
     if not text:
         return ()
-    at = [(frames[0] + frames[-1] + 1) / 2 / len(probabilities) for frames in align(probabilities, text)]
+    spans = ctc.align(probabilities, DIGITS, text)
+    at = [(first + last + 1) / 2 / len(probabilities) for first, last in spans]
     half = min((b - a for a, b in itertools.pairwise(at)), default=0.06) / 2
     middles = [(a + b) / 2 for a, b in itertools.pairwise(at)]
     return tuple(zip([max(0.0, at[0] - half), *middles], [*middles, min(1.0, at[-1] + half)], strict=True))
-
-
-def align(probabilities: NDArray[np.float32], text: str) -> list[list[int]]:
-    """For each digit of `text` its frames, at least one, on the most likely alignment (Viterbi)."""
-    seen = probabilities[:, BLANK] < 1 - FAINT
-    kept = np.flatnonzero(seen | np.roll(seen, 1))  # of a gap one frame is enough
-    if len(kept) < 2 * len(text):
-        kept = np.arange(len(probabilities))
-    states = [BLANK, *itertools.chain.from_iterable((int(char), BLANK) for char in text)]
-    score = np.log(np.maximum(probabilities[kept][:, states], 1e-12))
-    bar = np.array([0.0 if i > 1 and s not in (BLANK, states[i - 2]) else -np.inf for i, s in enumerate(states)])
-    best = np.full(
-        (3, len(states) + 2), -np.inf
-    )  # each state's best way so far, as seen from it, one and two further on
-    best[0, 2:4] = score[0, :2]
-    came = np.zeros(score.shape, np.int64)
-    for t in range(1, len(score)):
-        best[1, 3:], best[2, 4:] = best[0, 2:-1], best[0, 2:-2]
-        best[2, 2:] += bar
-        came[t] = best[:, 2:].argmax(axis=0)
-        best[0, 2:] = best[:, 2:].max(axis=0) + score[t]
-    state = len(states) - 1 - int(best[0, -2] > best[0, -1])
-    frames: list[list[int]] = [[] for _ in text]
-    for t in range(len(score) - 1, -1, -1):
-        if state % 2:
-            frames[state // 2].insert(0, int(kept[t]))
-        state -= int(came[t, state])
-    return frames

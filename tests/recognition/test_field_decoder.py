@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from edge_daemon.recognition import field_decoder
+from edge_daemon.recognition.ctc import Probabilities
 from edge_daemon.recognition.field_decoder import BLANK, SCORES, SYMBOLS
 
 
-def scores(text: str, every: int = 8, high: float = 0.995) -> field_decoder.Probabilities:
+def scores(text: str, every: int = 8, high: float = 0.995) -> Probabilities:
     """Probabilities with each symbol of `text` in one frame, `every` frames apart; a space is only distance."""
     frames = np.full((every * (len(text) + 1), SCORES), (1 - high) / (SCORES - 1), np.float32)
     frames[:, BLANK] = high

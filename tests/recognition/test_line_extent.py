@@ -112,3 +112,10 @@ def test_the_matrix_of_a_strip() -> None:
 
 def test_a_line_too_long_for_its_height_is_not_cut() -> None:
     assert line_extent.cut_line(np.zeros((20, 900), np.uint8), line_extent.Extent(0, 900, 5, 15)) is None
+
+
+def test_percentiles_are_those_of_numpy() -> None:
+    """Also between two grey levels, and of a single pixel."""
+    for shape in ((1, 1), (3, 5), (32, 150)):
+        grey = np.random.default_rng(2).integers(0, 256, shape).astype(np.uint8)
+        assert line_extent.percentiles(grey, 25, 50, 99.5) == pytest.approx(np.percentile(grey, (25, 50, 99.5)))

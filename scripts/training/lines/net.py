@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.recognition.field_decoder import BLANK, SCORES, SYMBOLS
-from edge_daemon.recognition.field_recognizer import FRAMES
 from edge_daemon.recognition.line_extent import HEIGHT, WIDTH
 from scripts.training.lines.labels import LONGEST
 
@@ -23,9 +22,10 @@ HARD_LOSS = 25.0
 
 
 def build(batch: int | None = None) -> Any:
-    """A Keras model, input in 0..1. batch=1 is what ships: (1, HEIGHT, WIDTH, 1) -> (1, FRAMES * SCORES) logits.
+    """A Keras model, input in 0..1: (batch, HEIGHT, width, 1) -> (batch, width / 2, SCORES), any width that 4 divides.
 
-    Otherwise any width that 4 divides: (batch, HEIGHT, width, 1) -> (batch, width / 2, SCORES).
+    batch=1 is what ships: (1, HEIGHT, WIDTH, 1) -> (1, 1, WIDTH / 4, 2 * SCORES) logits, without any operator that
+    would fix the width: the daemon runs it at the width of the line.
     """
     import keras
     from keras import layers
@@ -52,7 +52,7 @@ def build(batch: int | None = None) -> Any:
     for _ in range(CONTEXT_BLOCKS):
         x = further(x, (1, 5))
     x = layers.Conv2D(2 * SCORES, 1, dtype="float32")(x)  # two frames side by side
-    return keras.Model(strip, layers.Reshape((FRAMES * SCORES,) if batch else (-1, SCORES))(x))
+    return keras.Model(strip, x if batch else layers.Reshape((-1, SCORES))(x))
 
 
 def first_layers(model: Any, count: int) -> list[Any]:

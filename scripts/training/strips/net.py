@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.recognition.line_recognizer import BLANK, FRAMES, HEIGHT, SCORES, WIDTH
+from edge_daemon.recognition.line_recognizer import BLANK, HEIGHT, SCORES, WIDTH
 
 LONGEST = 12
 """Digits on one strip at most; shorter texts are filled up with -1."""
 
 
 def build(batch: int | None = None) -> Any:
-    """A Keras model, input in 0..1. batch=1 is what ships: (1, HEIGHT, WIDTH, 1) -> (1, FRAMES * SCORES) logits.
+    """A Keras model, input in 0..1: (batch, HEIGHT, width, 1) -> (batch, width / 2, SCORES), any width that 4 divides.
 
-    Otherwise any width that 4 divides: (batch, HEIGHT, width, 1) -> (batch, width / 2, SCORES).
+    batch=1 is what ships: (1, HEIGHT, WIDTH, 1) -> (1, 1, WIDTH / 4, 2 * SCORES) logits, without any operator that
+    would fix the width: the daemon runs it at the width of the line.
     """
     import keras
     from keras import layers
@@ -43,7 +44,7 @@ def build(batch: int | None = None) -> Any:
     x = layers.Dropout(0.1)(block(block(x, 96, (1, 5)), 96, (1, 5)))
     x = further(further(x, (1, 5)), (1, 5))
     x = layers.Conv2D(2 * SCORES, 1, dtype="float32")(x)  # two frames side by side
-    return keras.Model(strip, layers.Reshape((FRAMES * SCORES,) if batch else (-1, SCORES))(x))
+    return keras.Model(strip, x if batch else layers.Reshape((-1, SCORES))(x))
 
 
 def targets(texts: Sequence[str]) -> NDArray[np.int32]:
