@@ -33,14 +33,10 @@ def read(paths: tuple[str, ...], as_json: bool, folder: Path | None, model: str)
 
     A file that cannot be read is reported on stderr, and the others are still read; the exit code is then 1.
     """
-    from edge_daemon.inference.options import ModelOptions
-    from edge_daemon.model_store.acceptance import accept_options
-    from edge_daemon.recognition.reader import open_reader
     from edge_daemon.sources.pictures import expand
     from edge_daemon.tools import read as engine
 
-    accept_options(ModelOptions(model))
-    reader = open_reader(ModelOptions(model), check_every=0.0)
+    reader = engine.open_picture_reader(model)
     failed, found = False, expand(paths)
     drawings = folder and engine.Annotations(folder, [path for path in found if isinstance(path, str)])
     with _progress(found) as shown:

@@ -14,7 +14,9 @@ import cv2
 from edge_daemon.domain import Candidate, Frame, Number
 from edge_daemon.errors import PictureError
 from edge_daemon.fields.extract import whole_frame
-from edge_daemon.recognition.reader import Reader
+from edge_daemon.inference.options import ModelOptions
+from edge_daemon.model_store.acceptance import accept_options
+from edge_daemon.recognition.reader import Reader, open_reader
 from edge_daemon.sources.pictures import IMAGES, Picture, pictures
 from edge_daemon.tools.annotate import annotate
 
@@ -26,6 +28,13 @@ class PictureResult:
     picture: Picture
     numbers: list[Number]
     """In reading order; boxes in pixels of the picture."""
+
+
+def open_picture_reader(model: str) -> Reader:
+    """A reader for pictures that have nothing to do with each other. Raises ModelError or RuntimeMissingError."""
+    options = ModelOptions(model)
+    accept_options(options)
+    return open_reader(options, check_every=0.0)
 
 
 def read_file(path: str | PictureError, reader: Reader) -> Iterator[PictureResult | PictureError]:

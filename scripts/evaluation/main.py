@@ -1,185 +1,202 @@
-"""Measures how well pictures, videos and crops are read, and the causes of errors: one table."""
+"""Measures how well photos, fields, lines, crops and videos are read, and the causes of errors."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from edge_daemon.inference.classifier import load
-from edge_daemon.inference.options import ModelOptions
-from edge_daemon.tools.evaluate import calibration_gap
-from scripts.evaluation import causes, drawn, readers, scores, sheets, video
-from scripts.training.digits import evaluate as crops
+from edge_daemon.errors import EdgeDaemonError
+from scripts.evaluation import calibration, crops, drawn, fields, photos, sets, sheets, table, variants, video
+from scripts.evaluation.grouping import progress, thin
+from scripts.evaluation.peers import RapidOcr
+from scripts.evaluation.sets import MARGINS, Field, Photo
+from scripts.evaluation.table import Report
 
 KEPT = Path(__file__).with_name("figures.json")
-"""The accepted figures of the drawn pictures (--quick --keep); tests/scripts/test_evaluation.py compares with them."""
-MEMORY_OF = 12
-"""Number of pictures for the measurement of memory."""
+"""The accepted figures of the drawn pictures (--drawn --keep); tests/scripts/test_evaluation.py compares with them."""
+MEMORY_OF = 20
+"""Pictures for the measurement of memory."""
+QUICK = 8
+"""Photos, and pictures with fields, of each set with --quick."""
+QUICK_LINES = 60
+"""Lines of each set with --quick."""
+
+Answers = dict[str, list[list[Any]]]
+"""Way of reading -> for each item its answer, see as_json."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Result:
-    """One set, read by one reader."""
-
-    folder: Path
-    pictures: list[tuple[scores.Scored, readers.Reading]]
-
-    def figures(self) -> dict[str, Any]:
-        scored = [picture for picture, _ in self.pictures]
-        return {
-            **scores.measures(scored),
-            "cpu ms a picture": round(1000 * float(np.mean([reading.cpu for _, reading in self.pictures])), 1),
-            "causes": dict(causes.count(scored)),
-        }
+def wanted(args: argparse.Namespace, name: str) -> bool:
+    """Whether a set was asked for: photos/SET, fields/SET, lines/SET, crops, video; or all of them."""
+    return not args.sets or any(name.startswith(prefix) for prefix in args.sets)
 
 
-def photo_set(folder: Path, reader: str, most: int | None = None) -> Result:
-    """Reads the pictures of a set, or about `most` of them, evenly chosen. Raises ValueError for a broken set."""
-    truths = scores.truths(folder)
-    names = list(truths)[:: max(1, len(truths) // most)][:most] if most else list(truths)
-    found = readers.read_all(
-        reader, [folder / name for name in names], progress(f"{reader}: {folder.name}", len(names))
-    )
-    pictures = []
-    for name, reading in zip(names, found, strict=True):
-        if reading is None:
-            raise ValueError(f"{folder / name} is named in truth.json, but cannot be read as a picture")
-        pictures.append((scores.score(name, *truths[name], reading.numbers), reading))
-    return Result(folder, pictures)
+def run(args: argparse.Namespace) -> Iterator[tuple[Report, Answers]]:
+    """The figures, and all answers, of each kind of set as soon as it has been measured."""
+    peer = RapidOcr() if args.peers else None
+    for measure in (measure_photos, measure_fields, measure_lines):
+        yield measure(args, peer)
+    if (args.data / "video").is_dir() and wanted(args, "video"):
+        yield {"Videos: frames, %": video.figures(args.data / "video")}, {}
+    if (args.data / "crops").is_dir() and wanted(args, "crops"):
+        found = crops.figures(args.data / "crops", args.crops_data, progress("crops"))
+        yield {"Crops: the digit network alone, %": found}, {}
 
 
-def progress(what: str, of: int) -> readers.Progress:
-    """Shows progress on a terminal; nothing elsewhere."""
-
-    def show(done: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{what} {done}/{of} ", end="\n" if done == of else "", file=sys.stderr, flush=True)
-
-    return show
-
-
-def number_calibration(results: Sequence[Result]) -> float:
-    """Expected calibration error of all numbers with a confidence, over all pictures."""
-    scored = [picture for result in results for picture, _ in result.pictures]
-    sure = np.array([c for picture in scored for c in picture.confidences], np.float32)
-    right = np.array([r for picture in scored for r in picture.right], np.bool_)
-    return calibration_gap(sure, right)
-
-
-def folders(root: Path) -> list[Path]:
-    """Photo sets below `root`. Raises FileNotFoundError."""
-    found = sorted(path.parent for path in root.glob("*/truth.json"))
-    if not found:
-        raise FileNotFoundError(f"{root} holds no sets: folders with pictures and a truth.json")
-    return found
-
-
-def run(args: argparse.Namespace) -> dict[str, Any]:
-    root = args.data / "photos" if (args.data / "photos").is_dir() else args.data
-    results = {folder.name: photo_set(folder, "edge-daemon") for folder in folders(root)}
-    report: dict[str, Any] = {"photos": {name: result.figures() for name, result in results.items()}}
-    report["calibration error of numbers"] = round(number_calibration(list(results.values())), 4)
-    some = [result.folder / scored.name for result in results.values() for scored, _ in result.pictures[:MEMORY_OF]]
-    report["peak memory MB"] = round(readers.peak_memory(some))
+def measure_photos(args: argparse.Namespace, peer: RapidOcr | None) -> tuple[Report, Answers]:
+    folders = [folder for folder in sets.photo_folders(args.data) if wanted(args, f"photos/{folder.name}")]
+    chosen = [photo for folder in folders for photo in thin(sets.photos(folder), QUICK if args.quick else None)]
+    if not chosen:
+        return {}, {}
+    read = photos.command()
+    ours = photos.read_all(chosen, read, progress("photos"))
+    theirs = photos.read_all(chosen, peer.read, progress("photos, RapidOCR")) if peer else []
+    report: Report = {
+        "Photos: as `edge-daemon read` reads them, %": photos.figures(ours, theirs),
+        "Photos by repository, %": photos.by_repository(ours, theirs),
+        "Photos: numbers lost, and false numbers, by cause": photos.why(ours),
+        "Photos: confidence": calibration.figures("photos", photos.confidences(ours)),
+        "Photos: memory": [{"peak, MB": photos.peak_memory([photo.path for photo in thin(chosen, MEMORY_OF)])}],
+    }
+    if args.variants:
+        agreement = variants.agreement(ours, read, progress("photos, slightly changed"))
+        report["Photos: the same numbers when slightly changed, %"] = agreement
     if args.sheets:
-        for name, result in results.items():
-            sheets.write(args.sheets / f"{name}.jpg", result.folder, result.pictures)
-    if (args.data / "video").is_dir():
-        report["video"] = video.figures(args.data / "video")
-    if args.crops_data and (args.data / "crops").is_dir():
-        report["crops"] = crops.evaluate(load(ModelOptions(precision="int8")), args.data / "crops", args.crops_data)
-    if args.peers:
-        report["peers"] = peers([result.folder for result in results.values()], args.peer_pictures)
-    return report
+        for folder in folders:
+            sheets.write(args.sheets, f"photos-{folder.name}", photos.failed(ours, folder.name), (640, 480), 3)
+    said = {"photos": ours, "photos, RapidOCR": theirs}
+    return report, {
+        way: [as_json(a.photo, a.photo.path.name, a.scored.truth, a.scored.read, a.scored.confidences) for a in several]
+        for way, several in said.items()
+    }
 
 
-def peers(sets: Sequence[Path], most: int) -> dict[str, Any]:
-    """All readers on the same pictures: figures by set and reader, CPU as a multiple of ours."""
-    report: dict[str, Any] = {}
-    for folder in sets:
-        found = {name: photo_set(folder, name, most).figures() for name in ("edge-daemon", *readers.PEERS)}
-        ours = found["edge-daemon"]["cpu ms a picture"]
-        report[folder.name] = {n: f | {"cpu / ours": round(f["cpu ms a picture"] / ours, 1)} for n, f in found.items()}
-    return report
+def measure_fields(args: argparse.Namespace, peer: RapidOcr | None) -> tuple[Report, Answers]:
+    at = {margin: chosen_fields(args, margin) for margin in MARGINS}
+    drawn_ones = at.pop(1.0)
+    if not drawn_ones:
+        return {}, {}
+    read, exact = fields.daemon(), fields.daemon(is_exact=True)
+    ways = {fields.AS_DRAWN: fields.read_all(drawn_ones, read, progress("fields"))}
+    ways[fields.WITH_FORMAT] = fields.read_all(drawn_ones, exact, progress("fields, with format"))
+    for margin, several in at.items():
+        way = f"{fields.MARGIN} {margin:g}"
+        ways[way] = fields.read_all(several, read, progress(f"fields, {way}"))
+    if peer:
+        ways[fields.PEER] = fields.read_all(drawn_ones, peer.recognise, progress("fields, RapidOCR"))
+    report, answers = report_fields(args, "Fields", ways)
+    return report | {"Fields by repository, %": fields.by_repository(ways)}, answers
 
 
-def table(report: dict[str, Any]) -> str:
-    """The report as a table."""
-    head = f"{'':24}{'pictures':>9}{'F1':>7}{'chars':>7}{'exact':>7}{'false':>7}{'CPU ms':>8}"
-    lines = [head, *(row(name, figures) for name, figures in report["photos"].items()), "", "why not:"]
-    lines.append(f"{'':24}" + "".join(f"{cause:>16}" for cause in causes.CAUSES))
-    for name, figures in report["photos"].items():
-        lines.append(f"{name:24}" + "".join(f"{figures['causes'].get(cause, 0):16}" for cause in causes.CAUSES))
-    lines.append("")
-    lines.append(f"calibration error of numbers {100 * report['calibration error of numbers']:.1f} %")
-    lines.append(f"peak memory {report['peak memory MB']} MB")
-    for name, figures in report.get("video", {}).items():
-        lines.append(
-            f"{name}: all numbers in {figures['all']} of {figures['frames']} frames, alone in {figures['only']}"
-        )
-    lines += [f"{name:28}{100 * value:7.2f} %" for name, value in report.get("crops", {}).items()]
-    for name, found in report.get("peers", {}).items():
-        lines += ["", f"{name}, everybody on the same pictures:"]
-        lines += [f"{row(who, figures)}  {figures['cpu / ours']:.1f}x" for who, figures in found.items()]
-    return "\n".join(lines)
+def measure_lines(args: argparse.Namespace, peer: RapidOcr | None) -> tuple[Report, Answers]:
+    lines = chosen_lines(args)
+    if not lines:
+        return {}, {}
+    ways = {fields.AS_DRAWN: fields.read_all(lines, fields.daemon(), progress("lines"))}
+    if peer:
+        ways[fields.PEER] = fields.read_all(lines, peer.recognise, progress("lines, RapidOCR"))
+    return report_fields(args, "Lines", ways)
 
 
-def row(name: str, figures: dict[str, Any]) -> str:
-    def percent(key: str) -> str:
-        return "-" if figures[key] is None else f"{100 * figures[key]:.1f}"
+def report_fields(args: argparse.Namespace, what: str, ways: fields.Ways) -> tuple[Report, Answers]:
+    """Figures, sheets and answers of fields or lines."""
+    ours = ways[fields.AS_DRAWN]
+    if args.sheets:
+        for name in dict.fromkeys(answer.field.set for answer in ours):
+            sheets.write(args.sheets, f"{what.lower()}-{name}", fields.failed(ours, name), (300, 110), 6)
+    report: Report = {
+        f"{what}: as the daemon publishes them, %": fields.figures(ways),
+        f"{what} by cause": fields.why(ours),
+        f"{what}: confidence in the first frame": calibration.figures(what.lower(), fields.confidences(ours)),
+    }
+    return report, {
+        f"{what.lower()}, {way}": [as_json(a.field, a.field.name, a.field.truth, a.verdict, *a.said) for a in several]
+        for way, several in ways.items()
+    }
 
-    false = figures["false numbers a picture"]
-    return (
-        f"{name:24}{figures['pictures']:9}{percent('f1'):>7}{percent('characters'):>7}{figures['exact']:7}"
-        f"{false:7.2f}{figures['cpu ms a picture']:8.1f}"
-    )
+
+def chosen_fields(args: argparse.Namespace, margin: float) -> list[Field]:
+    """The fields that are drawn in photos, of some pictures with --quick."""
+    chosen = []
+    for folder in sets.photo_folders(args.data):
+        if wanted(args, f"fields/{folder.name}"):
+            several = list(sets.drawn_fields(folder, margin))
+            pictures = thin(list(dict.fromkeys(id(field.picture) for field in several)), QUICK if args.quick else None)
+            chosen += [field for field in several if id(field.picture) in pictures]
+    return chosen
+
+
+def chosen_lines(args: argparse.Namespace) -> list[Field]:
+    """The pictures that are one line."""
+    loaded = {path.stem: sets.lines(path) for path in sorted((args.data / "strings").glob("*.npz"))}
+    cheques = args.data / "photos" / sets.CHEQUES
+    if cheques.is_dir():
+        loaded["cheques"] = sets.cheques(cheques)
+    most = QUICK_LINES if args.quick else None
+    chosen = [thin(list(lines), most) for name, lines in loaded.items() if wanted(args, f"lines/{name}")]
+    return [field for several in chosen for field in several]
+
+
+def as_json(item: Photo | Field, *said: Any) -> list[Any]:
+    """An answer for programs: set, half, source, name, truth, and what was said."""
+    return [item.set, item.half, item.source, *said]
 
 
 def drawn_figures() -> dict[str, dict[str, int]]:
     """For each drawn condition: numbers written, numbers read, false numbers."""
     with tempfile.TemporaryDirectory() as folder:
         drawn.write(Path(folder))
-        found = {}
-        for place in folders(Path(folder)):
-            scored = [picture for picture, _ in photo_set(place, "edge-daemon").pictures]
-            matched, read = sum(p.matched for p in scored), sum(len(p.read) for p in scored)
-            found[place.name] = {"numbers": sum(len(p.truth) for p in scored), "read": matched, "false": read - matched}
+        found, read = {}, photos.command()
+        for place in sets.photo_folders(Path(folder)):
+            scored = [answer.scored for answer in photos.read_all(sets.photos(place), read, lambda items: items)]
+            matched, said = sum(p.matched for p in scored), sum(len(p.read) for p in scored)
+            found[place.name] = {"numbers": sum(len(p.truth) for p in scored), "read": matched, "false": said - matched}
         return found
 
 
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(prog="scripts/evaluate", description=__doc__)
+    add = made.add_argument
+    add("--data", type=Path, metavar="DIR", help="photos/SET/ with pictures and truth.json, strings/, crops/, video/")
+    add(
+        "--sets",
+        type=lambda text: text.split(","),
+        metavar="A,B",
+        help="only these: photos, fields/scenes_, strings/ ...",
+    )
+    add("--quick", action="store_true", help="only a few pictures of each set")
+    add("--variants", action="store_true", help="also read each photo slightly changed, in seven ways")
+    add("--peers", action="store_true", help="also RapidOCR on the same pictures")
+    add("--crops-data", type=Path, metavar="DIR", help="the training sets: held-back characters for the crop figures")
+    add("--sheets", type=Path, metavar="DIR", help="write contact sheets of what was not read right there")
+    add("--json", type=Path, metavar="FILE", help="write figures and all answers into this file")
+    add("--drawn", action="store_true", help="only the pictures that the project draws itself; needs no --data")
+    add("--keep", action="store_true", help="with --drawn: save the figures; the tests compare with them")
+    return made
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="scripts/evaluate", description=__doc__)
-    add = parser.add_argument
-    add("--data", type=Path, help="photos/SET/ with pictures and truth.json, crops/*.npz, video/; or only sets")
-    add("--crops-data", type=Path, help="the training sets: held-back characters for the crop figures")
-    add("--peers", action="store_true", help="also Tesseract and RapidOCR on the same pictures")
-    add("--peer-pictures", type=int, default=20, help="pictures of each set for --peers (default: 20)")
-    add("--sheets", type=Path, help="write contact sheets of wrongly read pictures into this folder")
-    add("--quick", action="store_true", help="only the pictures that the project draws itself")
-    add("--keep", action="store_true", help="with --quick: save the figures; CI compares with them")
-    add("--json", action="store_true", help="print JSON")
-    args = parser.parse_args(argv)
-    if args.quick:
+    args = parser().parse_args(argv)
+    if args.drawn:
         found = drawn_figures()
         if args.keep:
             KEPT.write_text(json.dumps(found, indent=1) + "\n")
-        print(json.dumps(found) if args.json else "\n".join(f"{n:16} {f}" for n, f in found.items()))
+        print(table.table([{"condition": name, **figures} for name, figures in found.items()]))
         return 0
     if args.data is None:
-        parser.error("--data DIR (or --quick) is needed; models/README.md says what such a folder holds")
+        parser().error("--data DIR (or --drawn) is needed; scripts/README.md says what such a folder holds")
+    report, answers = Report(), Answers()
     try:
-        report = run(args)
-    except (FileNotFoundError, ValueError) as error:
-        parser.error(str(error))
-    print(json.dumps(report, indent=1) if args.json else table(report))
+        for figures, said in run(args):
+            print(table.write(figures), end="", flush=True)
+            report, answers = report | figures, answers | said
+            if args.json:
+                args.json.write_text(json.dumps({"figures": report, "answers": answers}))
+    except (FileNotFoundError, ValueError, EdgeDaemonError) as error:
+        parser().error(str(error))
     return 0
 
 

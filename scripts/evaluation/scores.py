@@ -1,32 +1,21 @@
-"""Compares what was read with the truth: counts for a picture, measures for a set.
-
-A picture's truth (an entry of truth.json) is one of three kinds: `lines`, lists of numbers in reading order; `grid`,
-rows of single digits, 0 for an empty cell, neighbours may be read as one number; `digits`, one number without its
-points and commas, so that everything read counts as one number.
-"""
+"""Compares the numbers that were read in a picture with its truth: counts for a picture, measures for a set."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from edge_daemon.domain import Number
-
-Texts = list[str]
+from scripts.evaluation.sets import Kind, runs
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
     """One picture."""
 
-    name: str
-    truth: Texts
-    read: Texts
+    truth: list[str]
+    read: list[str]
     confidences: tuple[float, ...]
     """One for each of `read`."""
     edits: int
@@ -47,28 +36,7 @@ class Scored:
         return found
 
 
-def truths(folder: Path) -> dict[str, tuple[str, Texts]]:
-    """By picture (kind, numbers) of a set's truth.json. Raises FileNotFoundError, or ValueError naming the picture."""
-    entries: dict[str, Any] = json.loads((folder / "truth.json").read_text())
-    return {name: truth_of(name, entry) for name, entry in entries.items()}
-
-
-def truth_of(name: str, entry: Any) -> tuple[str, Texts]:
-    if "lines" in entry:
-        return "lines", [run for line in entry["lines"] for text in line for run in runs(str(text))]
-    if "grid" in entry:
-        return "grid", [str(digit) for row in entry["grid"] for digit in row if digit]
-    if "digits" in entry:
-        return "digits", ["".join(runs(str(entry["digits"])))] if entry["digits"] else []
-    raise ValueError(f"truth.json: {name} has neither lines nor grid nor digits")
-
-
-def runs(text: str) -> Texts:
-    """The runs of digits in a text."""
-    return re.findall("[0-9]+", text)
-
-
-def score(name: str, kind: str, truth: Texts, read: Sequence[Number]) -> Scored:
+def score(kind: Kind, truth: list[str], read: Sequence[Number]) -> Scored:
     """Scores one picture. `read`: in reading order; other characters in a text separate numbers."""
     parts = [(run, number.confidence) for number in read for run in runs(number.text)]
     if kind == "grid":
@@ -76,7 +44,7 @@ def score(name: str, kind: str, truth: Texts, read: Sequence[Number]) -> Scored:
     elif kind == "digits" and parts:
         parts = [("".join(run for run, _ in parts), min(sure for _, sure in parts))]
     texts = [text for text, _ in parts]
-    return Scored(name, truth, texts, tuple(sure for _, sure in parts), edits("".join(texts), "".join(truth)))
+    return Scored(truth, texts, tuple(sure for _, sure in parts), edits("".join(texts), "".join(truth)))
 
 
 def edits(a: str, b: str) -> int:
@@ -90,7 +58,7 @@ def edits(a: str, b: str) -> int:
 
 
 def measures(pictures: Sequence[Scored]) -> dict[str, float | int | None]:
-    """Measures of a set, from sums over all pictures; None instead of a division by zero."""
+    """Measures of a set, from sums over all pictures; None instead of a division by zero. Shares in per cent."""
     matched = sum(p.matched for p in pictures)
     truth, read = sum(len(p.truth) for p in pictures), sum(len(p.read) for p in pictures)
     digits = sum(len("".join(p.truth)) for p in pictures)
@@ -98,15 +66,14 @@ def measures(pictures: Sequence[Scored]) -> dict[str, float | int | None]:
     return {
         "pictures": len(pictures),
         "numbers": truth,
-        "recall": share(matched, truth),
-        "precision": share(matched, read),
-        "f1": share(2 * matched, truth + read),
-        "characters": max(0.0, 1 - sum(p.edits for p in pictures) / digits) if digits else None,
-        "exact": sum(p.read == p.truth for p in pictures),
-        "false numbers a picture": (read - matched) / len(pictures),
-        "read where nothing is written": share(sum(len(p.read) for p in empty), len(empty)),
+        "F1": percent(2 * matched, truth + read) if truth else None,
+        "chars": max(0.0, percent(digits - sum(p.edits for p in pictures), digits) or 0.0) if digits else None,
+        "exact": percent(sum(p.read == p.truth for p in pictures), len(pictures)),
+        "false": read - matched,
+        "false where empty": round(sum(len(p.read) for p in empty) / len(empty), 2) if empty else None,
     }
 
 
-def share(part: float, whole: float) -> float | None:
-    return part / whole if whole else None
+def percent(part: float, whole: float) -> float | None:
+    """The share in per cent, rounded to 0.1; None of nothing."""
+    return round(100 * part / whole, 1) if whole else None

@@ -1,46 +1,48 @@
-"""Contact sheets of wrongly read pictures: what was read is drawn in, the truth is below."""
+"""Contact sheets: pictures of what was read wrongly, each with two lines of text below."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from edge_daemon.domain import Grey
-from edge_daemon.tools.annotate import annotate
-from scripts.evaluation.causes import explain
-from scripts.evaluation.readers import Reading
-from scripts.evaluation.scores import Scored
-
-TILE = 480, 360
-"""Width and height of a picture on the sheet, px."""
-ACROSS, DOWN = 4, 4
 LEGEND = 40
+"""Height of the text below a picture, px."""
+ROWS = 12
+"""Rows of one sheet."""
 
 
-def write(path: Path, folder: Path, pictures: Sequence[tuple[Scored, Reading]]) -> None:
-    """One sheet (JPEG) of at most ACROSS * DOWN pictures that were read wrongly, the worst first."""
-    wrong = sorted((p for p in pictures if p[0].read != p[0].truth), key=lambda p: -p[0].edits)[: ACROSS * DOWN]
-    tiles = [tile(folder, scored, reading) for scored, reading in wrong]
-    if not tiles:
-        return
-    tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % ACROSS)
-    rows = [np.hstack(tiles[i : i + ACROSS]) for i in range(0, len(tiles), ACROSS)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), np.vstack(rows))
+class Tile(NamedTuple):
+    """A picture and what is told about it."""
+
+    picture: NDArray[np.uint8]
+    """(h, w) or (h, w, 3)."""
+    lines: tuple[str, str]
 
 
-def tile(folder: Path, scored: Scored, reading: Reading) -> Grey:
-    picture = cv2.imread(str(folder / scored.name))
-    assert picture is not None  # it was read before
-    picture = annotate(np.asarray(picture, np.uint8), reading.numbers)
-    scale = min(TILE[0] / picture.shape[1], TILE[1] / picture.shape[0])
-    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    sheet = np.full((TILE[1] + LEGEND, TILE[0], 3), 255, np.uint8)
-    sheet[: small.shape[0], : small.shape[1]] = small
-    causes = [f"{cause}: {'+'.join(a)} {'+'.join(b)}" for cause, a, b in explain(scored.truth, scored.read) if cause]
-    for i, text in enumerate((scored.name[:60], "; ".join(causes)[:75])):
-        cv2.putText(sheet, text, (4, TILE[1] + 15 + 18 * i), 0, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
+def write(folder: Path, name: str, tiles: Sequence[Tile], size: tuple[int, int], across: int) -> None:
+    """Writes NAME-1.jpg, NAME-2.jpg ...; `size`: width and height of a picture, px; `across`: pictures in a row."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for n, first in enumerate(range(0, len(tiles), across * ROWS), 1):
+        drawn = [draw(tile, size) for tile in tiles[first : first + across * ROWS]]
+        drawn += [np.full_like(drawn[0], 255)] * (-len(drawn) % across)
+        rows = [np.hstack(drawn[i : i + across]) for i in range(0, len(drawn), across)]
+        cv2.imwrite(str(folder / f"{name}-{n}.jpg"), np.vstack(rows))
+
+
+def draw(tile: Tile, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The picture as large as it can be, the lines below."""
+    picture = tile.picture if tile.picture.ndim == 3 else cv2.cvtColor(tile.picture, cv2.COLOR_GRAY2BGR)
+    scale = min(size[0] / picture.shape[1], size[1] / picture.shape[0])
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    width, height = (max(1, round(side * scale)) for side in (picture.shape[1], picture.shape[0]))
+    sheet = np.full((size[1] + LEGEND, size[0], 3), 255, np.uint8)
+    sheet[:height, :width] = cv2.resize(picture, (width, height), interpolation=method)
+    for i, line in enumerate(tile.lines):
+        shown = line[: size[0] // 6]
+        cv2.putText(sheet, shown, (4, size[1] + 15 + 18 * i), 0, 0.36, (0, 0, 0), 1, cv2.LINE_AA)
     return sheet

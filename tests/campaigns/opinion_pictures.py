@@ -11,9 +11,10 @@ import numpy as np
 from numpy.random import Generator
 
 from edge_daemon.domain import Grey
+from edge_daemon.sources.pictures import load_grey
 from edge_daemon.sources.simulated.camera import SimulatedCamera
 from edge_daemon.sources.simulated.options import SimulatedOptions
-from scripts.evaluation import scores
+from scripts.evaluation import sets
 
 SIZES = (1.0, 0.5, 0.35)
 """Of a drawn number: from near, and from further and further away."""
@@ -53,10 +54,10 @@ def loosely(rng: Generator, picture: Grey, box: tuple[int, int, int, int]) -> Gr
 def photographed(folder: Path) -> Iterator[FieldPicture]:
     """The pictures of the sets in `folder` that show one number alone."""
     for place in sorted(path.parent for path in folder.glob("*/truth.json")):
-        for name, (_, numbers) in scores.truths(place).items():
-            picture = cv2.imread(str(place / name), cv2.IMREAD_GRAYSCALE) if len(numbers) == 1 else None
+        for photo in sets.photos(place):
+            picture = load_grey(str(photo.path)) if len(photo.numbers) == 1 else None
             if picture is not None and picture.shape[1] > picture.shape[0]:
-                yield FieldPicture(numbers[0], np.asarray(picture, np.uint8))
+                yield FieldPicture(photo.numbers[0], picture)
 
 
 def crops(folder: Path, count: int, seed: int = 0) -> Iterator[FieldPicture]:

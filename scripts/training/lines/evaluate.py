@@ -26,8 +26,8 @@ from edge_daemon.recognition.field_recognizer import (
     read_manifest,
 )
 from edge_daemon.tools.evaluate import calibration_gap
+from scripts.evaluation.halves import HALVES
 from scripts.training.lines import measured_sets
-from scripts.training.lines.halves import Half
 from scripts.training.lines.measured_sets import MARGINS, Item
 from scripts.training.lines.reading import (
     NOTHING,
@@ -38,7 +38,6 @@ from scripts.training.lines.reading import (
     read_looks,
 )
 
-HALVES: tuple[Half, Half] = ("choose", "report")
 THRESHOLDS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95)
 """Thresholds of confidence in the table."""
 

@@ -11,6 +11,7 @@ from typing import Literal
 
 Half = Literal["choose", "report"]
 
+HALVES: tuple[Half, Half] = ("choose", "report")
 SALT = "3"
 """Appended to each name. With this value every set of fields has sources in both halves, and the halves hold about
 equally many fields."""
