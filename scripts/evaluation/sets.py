@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -124,7 +124,7 @@ def drawn_fields(folder: Path, margin: float = 1.0) -> Iterator[Field]:
 
 
 def widen(
-    box: list[float], region: list[float], margin: float, shape: tuple[int, ...]
+    box: Sequence[float], region: Sequence[float], margin: float, shape: Sequence[int]
 ) -> tuple[float, float, float, float]:
     """The region with its margin around the box `margin` times as wide, within a picture of that shape."""
     (x, y, w, h), (left, top, wide, tall) = box, region

@@ -208,9 +208,10 @@ def test_a_margin_is_scaled_and_stays_within_the_picture() -> None:
 
 
 def test_a_source_is_in_one_half_by_its_name_alone() -> None:
-    """Photos and fields of one repository are in the same half, and that half never changes."""
+    """Photos and fields of one repository are in the same half, and that half never changes; halves are about equal."""
     assert halves.half("scolem/Post-Its") == "choose"
     assert halves.half("coffbr01/golf-scorecard-ocr") == "report"
+    assert 150 < sum(halves.half(f"writer {n}") == "choose" for n in range(400)) < 250
 
 
 def test_confidence_is_compared_with_what_is_right() -> None:

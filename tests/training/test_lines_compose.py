@@ -9,7 +9,7 @@ from edge_daemon.domain import Grey
 from edge_daemon.recognition import line_extent
 from edge_daemon.recognition.field_decoder import CUT, SYMBOLS
 from edge_daemon.sources.simulated.handwriting import Writer, coverage
-from scripts.training.lines import compose, fields, halves, numbers, writing
+from scripts.training.lines import compose, fields, numbers, writing
 from scripts.training.lines.labels import LONGEST, RULE, tidy
 from scripts.training.lines.material import LinePicture, Material, Trace
 from scripts.training.lines.writing import Line
@@ -101,13 +101,6 @@ def test_overlap_of_lines() -> None:
     assert compose.height_overlap(whole, whole) == 1.0
     assert compose.height_overlap(whole._replace(right=70), whole) == 0.0
     assert compose.height_overlap(whole._replace(bottom=60), whole) == pytest.approx(0.5)
-
-
-def test_halves_are_by_name_alone() -> None:
-    """The same name is always in the same half; about half of all names are in each."""
-    assert halves.half("AustinGTI/voteTallyKE") == halves.half("AustinGTI/voteTallyKE")
-    names = [str(n) for n in range(400)]
-    assert 150 < sum(halves.half(name) == "choose" for name in names) < 250
 
 
 def test_tidy() -> None:
