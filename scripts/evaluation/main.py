@@ -20,9 +20,9 @@ KEPT = Path(__file__).with_name("figures.json")
 """The accepted figures of the drawn pictures (--drawn --keep); tests/scripts/test_evaluation.py compares with them."""
 MEMORY_OF = 20
 """Pictures for the measurement of memory."""
-QUICK = 8
+QUICK = 12
 """Photos, and pictures with fields, of each set with --quick."""
-QUICK_LINES = 60
+QUICK_LINES = 120
 """Lines of each set with --quick."""
 
 Answers = dict[str, list[list[Any]]]
