@@ -173,9 +173,9 @@ def test_a_wrong_configuration_is_exit_78(tmp_path: Path) -> None:
 
 DEADLY_PICTURE = """
 import os
-from edge_daemon.sources import pictures
-decode = pictures._decode_grey
-pictures._decode_grey = lambda name: os.abort() if "deadly" in name else decode(name)
+from edge_daemon.sources import image_file
+decode = image_file._decode_grey
+image_file._decode_grey = lambda name, file: os.abort() if "deadly" in name else decode(name, file)
 """
 """A library that dies of one picture."""
 

@@ -37,17 +37,20 @@ def read(paths: tuple[str, ...], as_json: bool, folder: Path | None, model: str)
     from edge_daemon.tools import read as engine
 
     reader = engine.open_picture_reader(model)
-    failed, found = False, expand(paths)
+    failed, total, found = 0, 0, expand(paths)
     drawings = folder and engine.Annotations(folder, [path for path in found if isinstance(path, str)])
     with _progress(found) as shown:
         for result in (result for path in shown for result in engine.read_file(path, reader)):
+            total += 1
             if isinstance(result, PictureError):
                 complain(result)
-                failed = True
+                failed += 1
                 continue
             say(engine.as_json(result) if as_json else engine.as_text(result))
             if drawings:
                 drawings.save(result)
+    if failed > 1:
+        complain(f"{failed} of {total} pictures could not be read")
     sys.exit(EXIT_FAILED if failed else 0)
 
 

@@ -6,6 +6,7 @@ opened. The daemon, calibration and the page use it.
 
 __all__ = [
     "files",
+    "image_file",
     "kinds",
     "pictures",
     "reconnecting",

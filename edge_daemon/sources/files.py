@@ -16,7 +16,8 @@ from edge_daemon.domain import Frame, Grey
 from edge_daemon.errors import PictureError
 from edge_daemon.sources.folder import watch_folder
 from edge_daemon.sources.frame_rate import FrameRate, wait_until
-from edge_daemon.sources.pictures import expand, is_video, load_grey
+from edge_daemon.sources.image_file import load_grey
+from edge_daemon.sources.pictures import expand, is_video
 from edge_daemon.sources.video import Video, to_grey
 from edge_daemon.system.credentials import expand_home
 

@@ -17,8 +17,11 @@ from edge_daemon.fields.extract import whole_frame
 from edge_daemon.inference.options import ModelOptions
 from edge_daemon.model_store.acceptance import accept_options
 from edge_daemon.recognition.reader import Reader, open_reader
-from edge_daemon.sources.pictures import IMAGES, Picture, pictures
+from edge_daemon.sources.pictures import Picture, pictures
 from edge_daemon.tools.annotate import annotate
+
+WRITABLE = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+"""Endings of image files that OpenCV writes, in lower case."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +99,7 @@ class Annotations:
 
     def _free_name(self, picture: Picture) -> str:
         path = Path(picture.name)
-        is_known = picture.index is not None or path.suffix.lower() in IMAGES
+        is_known = picture.index is not None or path.suffix.lower() in WRITABLE
         wanted = path if is_known else path.with_name(f"{path.name}.png")
         name, taken = wanted.name, set(self._names.values())
         for number in count(2):

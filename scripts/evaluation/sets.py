@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from edge_daemon.domain import Grey
-from edge_daemon.sources.pictures import load_grey
+from edge_daemon.sources.image_file import load_grey
 from scripts.evaluation.halves import Half, half
 
 Kind = Literal["lines", "grid", "digits"]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.random import Generator
 
 from edge_daemon.domain import Grey
-from edge_daemon.sources.pictures import load_grey
+from edge_daemon.sources.image_file import load_grey
 from edge_daemon.sources.simulated.camera import SimulatedCamera
 from edge_daemon.sources.simulated.options import SimulatedOptions
 from scripts.evaluation import sets
