@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image, features
 
 from edge_daemon.domain import Grey
@@ -19,11 +21,11 @@ from edge_daemon.sources.pictures import expand
 from tests.support.pictures.paper import page
 
 PAGE = page([("5040", 60, 80)], pen=4, height=60)
-INK = 255 - PAGE
+INK = np.asarray(255 - PAGE, np.uint8)
 """The same as light ink on black."""
 
 
-def grey(picture: Image.Image, path: Path, **options: object) -> Grey:
+def grey(picture: Image.Image, path: Path, **options: Any) -> Grey:
     picture.save(path, **options)
     return load_grey(str(path))
 
@@ -88,7 +90,7 @@ def test_a_photo_with_transparent_corners_keeps_white_ones(tmp_path: Path) -> No
     ],
     ids=["8in16", "16", "12in16", "8in32", "16in32", "28in32", "0..1", "0..255", "0..65535", "nan", "inf"],
 )
-def test_any_range_of_brightness(tmp_path: Path, values: np.ndarray) -> None:
+def test_any_range_of_brightness(tmp_path: Path, values: NDArray[Any]) -> None:
     """8, 12 or 16 bits in 16 or 32, and fractions: what counts is the largest value."""
     pixels = grey(Image.fromarray(values), tmp_path / "deep.tif")
     assert is_page(pixels)
