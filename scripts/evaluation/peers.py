@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.domain import Box, Number, Status
-from edge_daemon.sources.pictures import load_colour
+from edge_daemon.sources.image_file import load_colour
 from scripts.evaluation import fields
 from scripts.evaluation.sets import Field, runs
 

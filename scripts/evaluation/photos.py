@@ -15,7 +15,7 @@ import numpy as np
 from edge_daemon.domain import Number
 from edge_daemon.errors import PictureError
 from edge_daemon.inference.options import BUNDLED
-from edge_daemon.sources.pictures import load_colour
+from edge_daemon.sources.image_file import load_colour
 from edge_daemon.tools.annotate import annotate
 from edge_daemon.tools.read import open_picture_reader, read_file
 from scripts.evaluation import causes, scores

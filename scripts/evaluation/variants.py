@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.domain import Number
-from edge_daemon.sources.pictures import load_colour
+from edge_daemon.sources.image_file import load_colour
 from scripts.evaluation.grouping import Progress, halved
 from scripts.evaluation.photos import Answer, Read, names_of
 from scripts.evaluation.scores import percent
