@@ -210,7 +210,8 @@ def main(configuration: ConfigFile) -> None:
                 request = Request.RESTART
                 break
     if request is Request.RESTART:
-        os.execv(sys.executable, sys.orig_argv)  # the same process id, as systemd expects; everything else is new
+        # the same process id, as systemd expects; everything else is new
+        os.execve(sys.executable, sys.orig_argv, reused.rebuilds.environment())
 
 
 @contextmanager
@@ -263,7 +264,17 @@ def build(
         )
         on_demand = OnDemandReader(device, last_values, fields, voter, config.mqtt.snapshots)
         controls = DaemonControls(
-            device, last_values, outbox, report, inbox, switch, configuration.load, on_demand, courier.replay, updating
+            device,
+            last_values,
+            outbox,
+            report,
+            inbox,
+            switch,
+            configuration.load,
+            on_demand,
+            courier.replay,
+            updating,
+            reused.rebuilds,
         )
         commands = CommandDispatcher(device, last_values, controls, Transactions(state / "transactions"))
         dispatcher = stack.enter_context(closing(commands))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from edge_daemon.commands.rebuild_limit import RebuildLimit
 from edge_daemon.config.schema import Config
 from edge_daemon.delivery.courier import Courier
 from edge_daemon.delivery.last_value import LastValueCache
@@ -42,6 +43,8 @@ class ReusedResources:
 
     def __init__(self, on_message: Callable[[ReceivedMessage], None]) -> None:
         """`on_message` is called by the courier's thread with each message for the daemon."""
+        self.rebuilds = RebuildLimit()
+        """When commands had the daemon built again."""
         self._on_message = on_message
         self._camera: ReconnectingCamera | None = None
         self._delivery: Delivery | None = None

@@ -59,8 +59,8 @@ def call(
     model_check                       check for a newer model
     model_install                     check for a newer model and install it
     model_rollback                    return to the model before this one
-    reload                            read the configuration again
-    restart                           end, so that the service manager starts it again
+    reload                            read the configuration again; at most once a minute
+    restart                           end, so that the service manager starts it again; at most once a minute
 
     A refused command prints the reason on stderr; the exit code is then 1.
     """

@@ -9,6 +9,7 @@ __all__ = [
     "dispatcher",
     "on_demand",
     "parsing",
+    "rebuild_limit",
     "table",
     "transactions",
 ]

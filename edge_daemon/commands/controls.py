@@ -9,7 +9,9 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Protocol
 
+from edge_daemon.commands.background import BackgroundWork
 from edge_daemon.commands.on_demand import Data, OnDemandReader
+from edge_daemon.commands.rebuild_limit import RebuildLimit
 from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Entry, Listener, Reading, ReceivedMessage, Record, Request, Status
@@ -54,15 +56,18 @@ class DaemonControls(Listener):
         self, device: str, last_values: LastValueCache, outbox: Outbox, report: HealthReport, inbox: Inbox,
         switch: ReadingSwitch, validate: Callable[[], object], on_demand: OnDemandReader,
         replay: Callable[[Sequence[Entry]], None], models: Models,
+        rebuilds: RebuildLimit | None = None,
     ) -> None:  # fmt: skip
         """`validate` loads the configuration and raises ConfigError if it is wrong. `replay` publishes delivered
-        entries again."""
+        entries again. `rebuilds` limits how often commands have the daemon built again."""
         self.outbox = outbox
         self.report = report
         self.validate = validate
         self.on_demand = on_demand
         self.replay = replay
         self.models = models
+        self.rebuilds = rebuilds or RebuildLimit()
+        self.history = BackgroundWork()
         self._device = device
         self._last_values = last_values
         self._inbox = inbox

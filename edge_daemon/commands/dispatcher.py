@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from edge_daemon.commands.controls import DaemonControls
 from edge_daemon.commands.on_demand import Data, Deferred
 from edge_daemon.commands.parsing import CommandRequest, match_arguments, parse
-from edge_daemon.commands.table import COMMANDS, Table
+from edge_daemon.commands.table import COMMANDS, COSTS, REPEATABLE, Table
 from edge_daemon.commands.transactions import Transactions
 from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.domain import Listener, ReceivedMessage
@@ -24,6 +24,8 @@ BURST = 20
 """Requests that may come at once."""
 PER_SECOND = 2.0
 """Requests a second, on average."""
+SWITCH_COST = 5.0
+"""Share of the permitted rate of ON or OFF, in requests: for ON the daemon is built again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +93,12 @@ class CommandDispatcher(Listener):
             self._last_values.send_once(messages.response(self._device, name, response, received))
 
     def _switch(self, received: ReceivedMessage) -> None:
-        if received.payload in (b"ON", b"OFF") and not received.retain and self._take_token():
+        if received.payload in (b"ON", b"OFF") and not received.retain and self._take(SWITCH_COST):
             self._controls.enable(received.payload == b"ON")
 
     def _process(self, name: str, received: ReceivedMessage) -> str | None:
         """The response as JSON; None: there is none, or it comes later."""
-        if not self._take_token():
+        if not self._take(COSTS.get(name, 1.0)):
             first, self._flooded = not self._flooded, True
             return messages.failure(f"too many requests: at most {PER_SECOND:g} a second") if first else None
         self._flooded = False
@@ -120,10 +122,12 @@ class CommandDispatcher(Listener):
             return None  # sent again before the first one was answered
         if key is not None and key in self._transactions:
             return self._transactions.answer(key) or messages.failure(
-                "a restart interrupted it; it is not carried out again", request.transaction
+                "it was begun before, and is not carried out again: a restart interrupted it, or its answer "
+                "is no longer stored",
+                request.transaction,
             )
         if key is not None:
-            self._transactions.begin(key)
+            self._begin(name, key)
         log.info("command %s", name)
         try:
             result = function(self._controls, **arguments)
@@ -133,6 +137,14 @@ class CommandDispatcher(Listener):
             self._pending.append(PendingCommand(name, key, request.transaction, received, result))
             return None
         return self._succeed(key, result, request.transaction)
+
+    def _begin(self, name: str, key: str) -> None:
+        """Raises OSError where it cannot be remembered that the command is carried out, and it must be."""
+        try:
+            self._transactions.begin(key)
+        except OSError as error:
+            if name not in REPEATABLE:
+                raise OSError(f"{name} is refused, because the disk cannot store that it was done: {error}") from error
 
     def _poll(self, pending: PendingCommand) -> str | None:
         """The response, if the result is there."""
@@ -151,13 +163,13 @@ class CommandDispatcher(Listener):
                 self._transactions.finish(key, response)
         return response
 
-    def _take_token(self) -> bool:
-        """Whether a request may be processed now: a token bucket."""
+    def _take(self, cost: float) -> bool:
+        """Whether a request of this cost may be processed now: a token bucket."""
         now = self._now()
         self._tokens = min(float(BURST), self._tokens + (now - self._filled_at) * PER_SECOND)
         self._filled_at = now
-        if self._tokens < 1:
+        if self._tokens < cost:
             self.refused += 1
             return False
-        self._tokens -= 1
+        self._tokens -= cost
         return True

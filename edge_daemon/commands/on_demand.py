@@ -52,6 +52,7 @@ class OnDemandReader(Listener):
         self._snapshots = snapshots
         self._now = now
         self._patches_seen = 0
+        self._reading: tuple[int, float] | None = None  # the request that is carried out: patches before it, its end
         self._patches: dict[str | None, tuple[int, Patch]] = {}
 
     def on_patch(self, patch: Patch, numbers: Sequence[Number]) -> None:
@@ -60,16 +61,22 @@ class OnDemandReader(Listener):
         self._patches[patch.field] = self._patches_seen, patch
 
     def read_now(self) -> Deferred:
-        """Read all fields again, changed or not, until their frames agree."""
-        self._fields.make_due()
-        self._voter.forget_evidence()
-        before, until = self._patches_seen, self._now() + TIMEOUT
+        """Read all fields again, changed or not, until their frames agree.
+
+        Requests that come meanwhile get the result of the first: each new beginning would delay the next reading.
+        """
+        if self._reading is None or self._now() > self._reading[1]:
+            self._fields.make_due()
+            self._voter.forget_evidence()
+            self._reading = self._patches_seen, self._now() + TIMEOUT
+        before, until = self._reading
 
         def result() -> Data | None:
             read, late = self._patches_seen > before, self._now() > until
             if late and not read:
                 raise CommandError(f"the camera has given no frame for {TIMEOUT:.0f} s")
             if late or (read and not self._voter.undecided):
+                self._reading = None
                 return {"readings": [messages.current_reading(reading) for reading in self._voter.current()]}
             return None
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from edge_daemon.commands.controls import DaemonControls
 from edge_daemon.commands.on_demand import Data, Deferred
-from edge_daemon.domain import Request
+from edge_daemon.domain import Entry, Request
 
 MAX_REPLAYED = 1000
 """Readings that one `history` request sends again, at most; the response says where to continue."""
@@ -44,26 +45,34 @@ def snapshot(controls: DaemonControls, *, field: str) -> Deferred:
     return controls.on_demand.snapshot(field)
 
 
-def history(controls: DaemonControls, *, from_seq: int) -> Data:
+def history(controls: DaemonControls, *, from_seq: int) -> Deferred:
     """Publish delivered readings again on `history`, from a number on, as far as they are stored.
 
-    At most MAX_REPLAYED; `next_seq` in the response, if present, is where to continue.
+    At most MAX_REPLAYED; `next_seq` in the response, if present, is where to continue. One request at a time; the
+    files are read in a thread of their own.
     """
-    found = controls.outbox.delivered(from_seq, MAX_REPLAYED + 1)
-    controls.replay(found[:MAX_REPLAYED])
-    data: dict[str, Any] = {"readings": len(found[:MAX_REPLAYED])}
-    return data | ({"next_seq": found[MAX_REPLAYED].seq} if found[MAX_REPLAYED:] else {})
+
+    def publish(found: list[Entry]) -> Data:
+        controls.replay(found[:MAX_REPLAYED])
+        data: dict[str, Any] = {"readings": len(found[:MAX_REPLAYED])}
+        return data | ({"next_seq": found[MAX_REPLAYED].seq} if found[MAX_REPLAYED:] else {})
+
+    return controls.history.start(partial(controls.outbox.delivered, from_seq, MAX_REPLAYED + 1), publish)
 
 
 def reload(controls: DaemonControls) -> Data:
-    """Read the configuration again and use it; a wrong one is refused."""
+    """Read the configuration again and use it; a wrong one is refused. At most once a minute."""
+    controls.rebuilds.check("reload")
     controls.validate()
+    controls.rebuilds.note("reload")
     controls.request(Request.RELOAD)
     return {}
 
 
 def restart(controls: DaemonControls) -> Data:
-    """End the process; systemd starts it again."""
+    """End the process; systemd starts it again. At most once a minute."""
+    controls.rebuilds.check("restart")
+    controls.rebuilds.note("restart")
     controls.request(Request.RESTART)
     return {}
 
@@ -97,3 +106,7 @@ COMMANDS: Table = {
     "restart": restart,
 }
 """Name of the command -> its function."""
+COSTS: Mapping[str, float] = {"history": 2, "snapshot": 2, "model_check": 3, "model_install": 3, "model_rollback": 3}
+"""Name of the command -> its share of the permitted rate, in requests; 1 if it is not named."""
+REPEATABLE = frozenset({"health_check", "history", "model_check", "read_now", "reload", "snapshot"})
+"""Commands that do no harm if they are carried out twice: they also work when a full disk cannot remember them."""

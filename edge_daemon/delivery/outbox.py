@@ -221,9 +221,11 @@ class Outbox:
         self.refused += len(entries)
 
     def delivered(self, from_seq: int, limit: int) -> list[Entry]:
-        """Delivered readings with a seq of at least `from_seq`, oldest first, as far as they are still stored."""
-        with self._mutex:
-            return self._delivered_log.readings(from_seq, limit)
+        """Delivered readings with a seq of at least `from_seq`, oldest first, as far as they are still stored.
+
+        From any thread, one at a time. It takes long, and puts do not wait for it.
+        """
+        return self._delivered_log.readings(from_seq, limit)
 
     def _settle(self, entries: Iterable[Entry]) -> None:
         self._done |= {entry.seq: row_format.lane_of(entry.record) for entry in entries}

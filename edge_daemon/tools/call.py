@@ -13,7 +13,7 @@ from edge_daemon.domain import Message, ReceivedMessage
 from edge_daemon.errors import BrokerError
 from edge_daemon.mqtt import messages
 from edge_daemon.mqtt.address import BrokerAddress
-from edge_daemon.mqtt.connection import Timeouts, connect
+from edge_daemon.mqtt.connection import V311, Timeouts, connect
 
 TIMEOUT = 10.0
 """Seconds to wait for the response."""
@@ -33,7 +33,8 @@ def call(broker: BrokerAddress, device: str, command: str, arguments: dict[str, 
         if not link.listen([answer], timeouts.connack):
             raise BrokerError(f"the broker does not allow subscribing to {answer}")
         transaction = os.urandom(8).hex()
-        message = Message(request, msgspec.json.encode(arguments | {"transaction": transaction}))
+        payload = msgspec.json.encode(arguments | {"transaction": transaction})
+        message = Message(request, payload, correlation=transaction.encode())
         deadline, send_at = time.monotonic() + patience, 0.0
         while link.up and (left := deadline - time.monotonic()) > 0:
             if time.monotonic() >= send_at:
@@ -41,8 +42,12 @@ def call(broker: BrokerAddress, device: str, command: str, arguments: dict[str, 
                 send_at = time.monotonic() + REPEAT
             link.pump(min(left, REPEAT))
             while link.received:
-                response = _response(link.received.popleft(), answer)
-                if response.pop("transaction", None) == transaction:
+                received = link.received.popleft()
+                response = _response(received, answer)
+                # a request that could not be read is answered without its transaction
+                unread = received.correlation == transaction.encode() or link.version is V311
+                told = response.pop("transaction", None)
+                if told == transaction or (told is None and unread and response.get("status") == "error"):
                     return response
         raise BrokerError(f"{device} gave no answer within {patience:.0f} s: does it run, and is that its id?")
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -13,14 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_daemon.commands.controls import DaemonControls, ReadingSwitch
-from edge_daemon.commands.dispatcher import BURST, CommandDispatcher
+from edge_daemon.commands.dispatcher import BURST, PER_SECOND, SWITCH_COST, CommandDispatcher
 from edge_daemon.commands.on_demand import Deferred
-from edge_daemon.commands.table import COMMANDS
+from edge_daemon.commands.rebuild_limit import RebuildLimit
+from edge_daemon.commands.table import COMMANDS, COSTS
 from edge_daemon.commands.transactions import Transactions
 from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.domain import Entry, ReceivedMessage, Request
 from edge_daemon.errors import CommandError, ConfigError
 from tests.support import schema_check
+from tests.support.brokers.mosquitto import until
 
 anything = st.text(st.characters(), max_size=80)
 """Any code points, halves of surrogate pairs included."""
@@ -76,13 +79,13 @@ class Parts:
 class RecordingControls(DaemonControls):
     """The daemon's controls over these parts; switching and leaving the path are only recorded."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, now: Callable[[], float]) -> None:
         self.done: list[Any] = []
         self.parts = Parts(self.done)
         parts: Any = self.parts
         super().__init__(
             "dock3", LastValueCache(), parts, parts, SimpleQueue(), ReadingSwitch(folder / "disabled"),
-            parts.validate, parts, lambda _: None, parts,
+            parts.validate, parts, lambda _: None, parts, RebuildLimit(now, {}),
         )  # fmt: skip
 
     def enable(self, on: bool) -> None:
@@ -97,7 +100,7 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.time = 0.0
-        self.controls, self.last_values = RecordingControls(folder), LastValueCache()
+        self.controls, self.last_values = RecordingControls(folder, lambda: self.time), LastValueCache()
         self.parts, self.path = self.controls.parts, folder / "transactions"
         self.dispatcher = self.another()
 
@@ -111,7 +114,14 @@ class Bench:
         data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         self.dispatcher.handle(ReceivedMessage(f"edge_daemon/dock3/request/{command}", data, **how))
         self.dispatcher.on_tick()
+        if command == "history":  # in a thread
+            until(self.is_answered)
         return self.answered()
+
+    def is_answered(self) -> bool:
+        """Whether no request is pending, after another round."""
+        self.dispatcher.on_tick()
+        return not self.dispatcher._pending
 
     def answered(self) -> dict[str, Any] | None:
         """The response since the last call; None: none."""
@@ -253,12 +263,49 @@ def test_a_transaction_is_carried_out_once_across_a_restart(bench: Bench) -> Non
 
 
 def test_a_transaction_that_cannot_be_remembered_is_not_begun(bench: Bench) -> None:
-    """If the disk takes nothing, the request is refused."""
+    """If the disk takes nothing, a request that changes something is refused; what may be repeated is carried out."""
     bench.path.mkdir()
     answer = bench.ask("restart", {"transaction": "t"})
     assert answer is not None
-    assert answer["status"] == "error"
+    assert (answer["status"], "the disk cannot store" in answer["error"]) == ("error", True)
     assert bench.controls.done == []
+    for command in ("health_check", "read_now", "reload"):
+        answer = bench.ask(command, {"transaction": "t"})
+        assert answer is not None
+        assert answer["status"] == "ok"
+    assert bench.ask("read_now", {"transaction": "t"}) == {"status": "ok", "data": {"readings": 1}, "transaction": "t"}
+    assert bench.controls.done == ["read_now", Request.RELOAD], "repeated, it was answered from memory"
+
+
+@pytest.mark.parametrize(("command", "request_"), [("reload", Request.RELOAD), ("restart", Request.RESTART)])
+def test_once_a_minute(bench: Bench, command: str, request_: Request) -> None:
+    """`reload` and `restart` are carried out once a minute; the answer says when the next one may come."""
+    assert bench.ask(command) == {"status": "ok", "data": {}}
+    bench.time = 18
+    answer = bench.ask(command)
+    assert answer is not None
+    assert "at most once a minute; again in 42 s" in answer["error"]
+    bench.time = 60
+    assert bench.ask(command) == {"status": "ok", "data": {}}
+    assert bench.controls.done == [request_, request_]
+
+
+def test_a_wrong_configuration_is_no_reload(bench: Bench) -> None:
+    """After a refused configuration the mended one can be loaded at once."""
+    bench.parts.wrong = ConfigError("c.toml:3: ...")
+    bench.ask("reload")
+    bench.parts.wrong = None
+    assert bench.ask("reload") == {"status": "ok", "data": {}}
+
+
+def test_costs(bench: Bench) -> None:
+    """What takes longer counts as several requests, the switch too."""
+    for _ in range(100):
+        bench.dispatcher.handle(ReceivedMessage("edge_daemon/dock3/enabled/set", b"OFF"))
+    assert len(bench.controls.done) == BURST / SWITCH_COST
+    bench.time += BURST / PER_SECOND
+    answers = [bench.ask("snapshot", {"field": "tank"}) for _ in range(BURST)]
+    assert sum(answer is not None and answer["status"] == "ok" for answer in answers) == BURST / COSTS["snapshot"]
 
 
 def test_a_flood(bench: Bench) -> None:

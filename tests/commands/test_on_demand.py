@@ -67,6 +67,20 @@ def test_read_now_reads_unchanged_fields(site: Site) -> None:
     assert site.show(5) == 0
 
 
+def test_read_now_again_and_again(site: Site) -> None:
+    """Requests that come before the first is answered share its result: a new beginning each time would delay it."""
+    site.said = [number("88")]
+    first = site.on_demand.read_now()
+    for _ in range(20):
+        later = site.on_demand.read_now()
+        site.show(0.2)
+        if first() is not None:
+            break
+    else:
+        raise AssertionError("never answered")
+    assert later() is not None
+
+
 def test_read_now_of_an_undecided_field(site: Site) -> None:
     """If the frames do not agree, the answer says so, with the candidates."""
     later = site.on_demand.read_now()

@@ -8,6 +8,7 @@ import pytest
 
 from edge_daemon.commands import transactions
 from edge_daemon.commands.transactions import MAX_COUNT, REMEMBERED, Transactions
+from edge_daemon.system import atomic
 
 
 def test_remembered_across_a_restart(tmp_path: Path) -> None:
@@ -74,12 +75,47 @@ def test_disk_that_refuses(tmp_path: Path) -> None:
 
 def test_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory and file are bounded; the newest are kept."""
-    monkeypatch.setattr(transactions, "LARGEST", 4000)
+    monkeypatch.setattr(transactions, "SMALLEST_FILE", 2000)
     monkeypatch.setattr(transactions, "MAX_COUNT", 20)
     known = Transactions(tmp_path / "t")
     for number in range(300):
         known.begin(f"key-{number}")
-    assert (tmp_path / "t").stat().st_size < 6000
+    assert (tmp_path / "t").stat().st_size < 3000
     assert "key-299" in Transactions(tmp_path / "t")
     assert "key-200" not in known
     assert MAX_COUNT > 1200  # what the rate limit lets through in ten minutes
+
+
+def test_many_long_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many long answers the newest are kept, and that the others were given; the file is appended to, and written
+    anew only when it has doubled."""
+    written = 0
+    write = atomic.write
+
+    def count(path: Path, data: bytes) -> None:
+        nonlocal written
+        written += len(data)
+        write(path, data)
+
+    monkeypatch.setattr(atomic, "write", count)
+    known = Transactions(tmp_path / "t")
+    for number in range(1500):
+        known.begin(f"key-{number}")
+        known.finish(f"key-{number}", "x" * 1200)
+    assert written < 1500 * 1300
+    assert (tmp_path / "t").stat().st_size < 1_000_000
+    for memory in (known, Transactions(tmp_path / "t")):
+        assert memory.answer("key-1499") == "x" * 1200
+        assert "key-0" in memory
+        assert memory.answer("key-0") is None
+
+
+def test_answer_on_a_full_disk(tmp_path: Path) -> None:
+    """If the answer cannot be stored, it is known until the next start."""
+    known = Transactions(tmp_path / "t")
+    known.begin("a")
+    (tmp_path / "t").unlink()
+    (tmp_path / "t").mkdir()
+    with pytest.raises(OSError, match=r"."):
+        known.finish("a", "done")
+    assert known.answer("a") == "done"

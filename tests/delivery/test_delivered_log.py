@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
+
+import pytest
 
 from edge_daemon.delivery import delivered_log
 from edge_daemon.delivery.delivered_log import FILES, DeliveredLog
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Entry
+from edge_daemon.system import regular_file
 from tests.support.brokers.mosquitto import Mosquitto, Recorder
 from tests.support.delivery import delivering, wait_until_connected
 from tests.support.records import event, reading
@@ -84,3 +88,45 @@ def test_sent_again_on_history(tmp_path: Path, broker: Mosquitto, recorder: Reco
     assert all(said["replayed"] and said["field"] == "units" for said in again)
     assert outbox.waiting == 0
     outbox.close()
+
+
+def test_files_without_the_readings_are_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once their numbers are known, only the files that hold what is asked for are read; the newest may grow."""
+    kept = DeliveredLog(tmp_path, "dock3", 80_000, 1e9)
+    for number in range(1, 150):
+        kept.add([entry(number)])
+    first = seqs(kept)[0]
+    read: list[str] = []
+
+    def note(path: Path) -> bytes:
+        read.append(path.name)
+        return path.read_bytes()
+
+    monkeypatch.setattr(regular_file, "read", note)
+    files = sorted(path.name for path in tmp_path.iterdir())
+    assert seqs(kept, first, 3) == [first, first + 1, first + 2]
+    assert read == files[:1]
+    read.clear()
+    kept.add([entry(number) for number in range(150, 170)])
+    kept.flush()
+    assert seqs(kept, 165) == [165, 166, 167, 168, 169]
+    assert set(read) <= {*files[-1:], *(path.name for path in tmp_path.iterdir() if path.name > files[-1])}
+
+
+def test_read_while_it_is_written(tmp_path: Path) -> None:
+    """A reader in another thread finds everything that was delivered before it began."""
+    kept = DeliveredLog(tmp_path, "dock3", 10**7, 1e9)
+    done = 0
+
+    def write() -> None:
+        nonlocal done
+        for number in range(1, 2000):
+            kept.add([entry(number)])
+            done = number
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    while thread.is_alive():
+        known = done
+        assert set(range(1, known + 1)) <= set(seqs(kept))
+    thread.join()

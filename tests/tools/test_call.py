@@ -50,6 +50,8 @@ def test_call(tmp_path: Path, broker: Mosquitto, recorder: Recorder, camera: str
         assert "known are health_check, history" in unknown.stderr
         refused = call(broker.url, "restart", "force=true")
         assert (refused.returncode, "unknown field `force`" in refused.stderr) == (1, True)
+        refused = call(broker.url, "history", "from_seq=99999999999999999999")
+        assert (refused.returncode, "a number is too large" in refused.stderr) == (1, True)
 
 
 def test_call_nobody(broker: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
