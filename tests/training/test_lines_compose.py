@@ -96,6 +96,20 @@ def test_marks_that_the_border_cuts(material: Material) -> None:
     assert {"88", "8" + CUT, CUT + "8"} <= texts
 
 
+def test_a_leader_is_a_minus_at_the_border(material: Material) -> None:
+    """A dash that begins beyond the field is still a minus, not a cut mark."""
+    line = Line()
+    numbers.write_text(np.random.default_rng(4), material, line, "88", 4.0)
+    made = fields.make_sheet(line)
+    before = made.pen.astype(int).sum() + made.press.astype(int).sum()
+    fields.draw_leader(np.random.default_rng(4), made)
+    assert made.pen.astype(int).sum() + made.press.astype(int).sum() > before
+    views = [fields.cut_field(np.random.default_rng(seed), material, made) for seed in range(40)]
+    texts = {fields.text_between(view.symbols, 0, view.pen.shape[1]) for view in views}
+    assert "-88" in texts
+    assert not any(CUT + "88" in text for text in texts)
+
+
 def test_overlap_of_lines() -> None:
     whole = line_extent.Extent(10, 110, 20, 40)
     assert compose.height_overlap(whole, whole) == 1.0

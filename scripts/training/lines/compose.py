@@ -14,7 +14,7 @@ from scripts.training.lines.labels import LONGEST
 from scripts.training.lines.material import Material
 from scripts.training.lines.writing import Line
 
-KINDS = {"number": 0.56, "beside": 0.08, "boxed": 0.08, "other": 0.17, "nothing": 0.03, "real": 0.08}
+KINDS = {"number": 0.54, "beside": 0.07, "boxed": 0.1, "other": 0.15, "nothing": 0.02, "real": 0.12}
 """Shares of the kinds of fields. `beside`: text, then a number; `boxed`: digits in cells; `other`: no digit."""
 WRITTEN = {"number": numbers.number_line, "beside": numbers.number_after_text, "other": numbers.line_without_digits}
 """By kind the function that writes its line."""
@@ -45,9 +45,11 @@ def drawn_line(rng: Generator, material: Material, kind: str) -> tuple[Grey, str
         made = fields.make_sheet(Line())
     else:
         made = fields.make_sheet(WRITTEN[kind](rng, material))
-        if rng.random() < 0.09:
+        if rng.random() < (0.35 if len(made.symbols) <= 2 else 0.07):
             fields.draw_ring(rng, made)
-    if kind != "boxed" and rng.random() < 0.13:
+        if kind == "number" and rng.random() < 0.09:
+            fields.draw_leader(rng, made)
+    if kind != "boxed" and rng.random() < 0.2:
         fields.draw_frame(rng, made)
     if rng.random() < 0.3:
         fields.draw_rules(rng, made)

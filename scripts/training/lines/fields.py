@@ -115,7 +115,7 @@ def draw_frame(rng: Generator, made: Sheet) -> None:
     """Draws a box around the number, or some of its sides."""
     left, top, right, bottom = made.box
     thick = random_thickness(rng)
-    gaps = DIGIT_HEIGHT * np.exp(rng.uniform(np.log(0.12), np.log(1.2), 4))
+    gaps = DIGIT_HEIGHT * np.exp(rng.uniform(np.log(0.04), np.log(1.2), 4))
     x0, y0, x1, y1 = left - gaps[0], top - gaps[1], right + gaps[2], bottom + gaps[3]
     far = rng.random() < 0.6  # a table: its lines go on
     height, width = made.pen.shape
@@ -125,7 +125,7 @@ def draw_frame(rng: Generator, made: Sheet) -> None:
         if there:
             cv2.line(made.press, (round(x), round(ends[0][0])), (round(x), round(ends[0][1])), (255,), thick)
             made.symbols.append((RULE, x - 1, x + 1))
-            if rng.random() < 0.08:
+            if rng.random() < 0.15:
                 cv2.line(made.press, (round(x) + 3 * thick, 0), (round(x) + 3 * thick, height), (255,), thick)
     for y, there in ((y0, sides[1]), (y1, sides[3])):
         if there:
@@ -180,6 +180,17 @@ def draw_ring(rng: Generator, made: Sheet) -> None:
     cv2.polylines(made.pen, [np.rint(ring).astype(np.int32)[:, None]], False, (255,), thick, cv2.LINE_AA)
 
 
+def draw_leader(rng: Generator, made: Sheet) -> None:
+    """Draws a long dash from the left border to the line, as forms have before a number; it may touch the number."""
+    left, top, _, bottom = made.box
+    y = (top + bottom) / 2 + DIGIT_HEIGHT * float(rng.normal(0, 0.12))
+    end = left - DIGIT_HEIGHT * float(rng.uniform(-0.03, 0.35))
+    start = 0.0 if rng.random() < 0.6 else left - DIGIT_HEIGHT * float(rng.uniform(0.5, 1.5))
+    points = (round(start), round(y + rng.normal(0, 0.03) * DIGIT_HEIGHT)), (round(end), round(y))
+    cv2.line(made.pen if rng.random() < 0.5 else made.press, *points, (255,), random_thickness(rng), cv2.LINE_AA)
+    made.symbols.insert(0, ("-", start, end))
+
+
 def add_neighbours(rng: Generator, material: Material, made: Sheet, room: NDArray[np.float64]) -> None:
     """Adds writing of which the field shows a part: above, below, on the left, on the right.
 
@@ -226,7 +237,10 @@ def paste(cover: Grey, mark: Grey, x: float, y: float) -> None:
 
 
 def random_margins(rng: Generator) -> NDArray[np.float64]:
-    """Margins above, below, left, right, px: from tight to 1.5 digit heights, uneven."""
+    """Margins above, below, left, right, px: from tight to 1.5 digit heights, uneven; some fields end where ink ends."""
+    if rng.random() < 0.22:
+        most = DIGIT_HEIGHT * float(np.exp(rng.uniform(np.log(0.03), np.log(0.4))))
+        return np.asarray(rng.uniform(-0.03 * DIGIT_HEIGHT, most, 4), np.float64)
     usual = np.exp(rng.uniform(np.log(0.06), np.log(1.5)))
     return np.asarray(np.clip(usual * np.exp(rng.normal(0, 0.45, 4)), 0.03, 1.7) * DIGIT_HEIGHT, np.float64)
 
@@ -291,7 +305,7 @@ def cut_field(rng: Generator, material: Material, made: Sheet) -> FieldView:
             symbols.append((char, max(a, 0), min(b, size[0])))
         elif share > MIN_VISIBLE and char not in ".,:-":
             symbols.append((CUT, max(a, 0), min(b, size[0])))
-        elif share > MIN_VISIBLE and char == "-":
+        elif char == "-" and (share > MIN_VISIBLE or share * (b - a) > 0.15 * DIGIT_HEIGHT):
             symbols.append((char, max(a, 0), min(b, size[0])))
     symbols.sort(key=lambda symbol: symbol[1] + symbol[2])
     centre = middle[0] - x0, middle[1] - y0
@@ -306,7 +320,7 @@ def cut_field(rng: Generator, material: Material, made: Sheet) -> FieldView:
 def place_on_background(rng: Generator, material: Material, made: FieldView) -> backgrounds.Map:
     """Ink and print on paper, on a real surface or on a drawn one: a reflectance map."""
     size = made.pen.shape[0], made.pen.shape[1]
-    strength = float(np.clip(np.exp(rng.uniform(np.log(0.2), 0.15)), 0.2, 0.96))
+    strength = float(np.clip(np.exp(rng.uniform(np.log(0.24), 0.2)), 0.24, 0.96))
     kind = rng.random()
     if kind < 0.25 and material.surfaces:
         page = real_surface(rng, material, size, 0.3 * strength)
@@ -355,14 +369,14 @@ def photograph(rng: Generator, page: backgrounds.Map) -> Grey:
     if rng.random() < 0.4:
         shade = backgrounds.noise(rng, (page.shape[0], page.shape[1]), float(rng.uniform(1.5, 6)) * DIGIT_HEIGHT)
         page = np.asarray(page * np.clip(1 + np.float32(rng.uniform(0, 0.35)) * shade, 0.3, None), np.float32)
-    tall = float(np.exp(rng.uniform(np.log(11), np.log(64))))
+    tall = float(np.exp(np.clip(rng.normal(np.log(27), 0.55), np.log(11), np.log(90))))
     by = tall / DIGIT_HEIGHT
     if by < 1:
         page = np.asarray(cv2.resize(page, None, fx=by, fy=by, interpolation=cv2.INTER_AREA), np.float32)
     elif by > 1.05:
         page = np.asarray(cv2.resize(page, None, fx=by, fy=by, interpolation=cv2.INTER_LINEAR), np.float32)
     if rng.random() < 0.6:
-        soft = tall * float(np.exp(rng.uniform(np.log(0.008), np.log(0.06))))
+        soft = tall * float(np.exp(rng.uniform(np.log(0.008), np.log(0.085))))
         if soft > 0.25:
             page = np.asarray(cv2.GaussianBlur(page, (0, 0), soft), np.float32)
     if rng.random() < 0.06:
@@ -371,7 +385,8 @@ def photograph(rng: Generator, page: backgrounds.Map) -> Grey:
         page = np.asarray(cv2.filter2D(page, -1, kernel), np.float32)
     bright = max(0.05, float(np.percentile(page[::3, ::3], 97)))
     exposed = np.clip(page / np.float32(bright), 0, 1.25) ** np.float32(rng.uniform(0.7, 1.4))
-    grey = exposed * np.float32(255 * np.sqrt(rng.uniform(0.15, 1.1)))
+    dim = rng.random() < 0.12
+    grey = exposed * np.float32(255 * np.sqrt(rng.uniform(0.03, 0.15) if dim else rng.uniform(0.15, 1.1)))
     if rng.random() < 0.75:
         grey = grey + np.float32(np.exp(rng.uniform(-1.0, 2.0))) * rng.standard_normal(page.shape, np.float32)
     picture = np.clip(grey, 0, 255).astype(np.uint8)

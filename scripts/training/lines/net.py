@@ -17,7 +17,11 @@ CHANNELS = 16, 40, 80, 128
 """Channels of the blocks. Full convolutions: separable ones of the same cost were less accurate."""
 CONTEXT_BLOCKS = 3
 """Residual blocks of 1 x 5 convolutions, for context along the line."""
-HARD_LOSS = 25.0
+WIDEST = 10.0
+"""Logits further from 0 than this are made dearer: the wider their range, the coarser are their steps in int8."""
+RANGE_WEIGHT = 0.02
+"""Weight of that in the loss."""
+HARD_LOSS = 9.0
 """Above this loss a line counts only with its logarithm: its text is wrong, or nobody could read it."""
 
 
@@ -37,10 +41,13 @@ def build(batch: int | None = None) -> Any:
         return layers.ReLU()(layers.BatchNormalization(momentum=0.98)(x))
 
     def further(x: Any, size: tuple[int, int]) -> Any:
-        """A residual block (He et al., 2016). At first it adds nothing."""
+        """A residual block (He et al., 2016). At first it adds nothing: x, the output of a ReLU, passes unchanged.
+
+        The ReLU comes after the sum: before it, the gradient of a block that adds nothing would stay zero for ever.
+        """
         more = layers.Conv2D(x.shape[-1], size, padding="same", use_bias=False)(x)
         more = layers.BatchNormalization(momentum=0.98, gamma_initializer="zeros", name=f"further_{next(count)}")(more)
-        return layers.Add()([x, layers.ReLU()(more)])
+        return layers.ReLU()(layers.Add()([x, more]))
 
     strip = keras.Input(batch_shape=(batch, HEIGHT, WIDTH if batch else None, 1))
     x = layers.MaxPooling2D()(block(strip, CHANNELS[0]))
@@ -83,3 +90,10 @@ def loss(truth: Any, logits: Any) -> Any:
     all_blank = -tf.reduce_sum(tf.nn.log_softmax(logits)[..., BLANK], axis=1)
     hard = HARD_LOSS * (1 + tf.math.log(tf.maximum(aligned, HARD_LOSS) / HARD_LOSS))
     return tf.where(empty, all_blank, tf.where(aligned > HARD_LOSS, hard, aligned))
+
+
+def range_loss(logits: Any) -> Any:
+    """How far logits (n, frames, SCORES) are beyond WIDEST: the mean square, weighted."""
+    import tensorflow as tf
+
+    return RANGE_WEIGHT * tf.reduce_mean(tf.nn.relu(tf.abs(logits) - WIDEST) ** 2)

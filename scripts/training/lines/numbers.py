@@ -13,7 +13,7 @@ from scripts.training.lines.material import Material
 from scripts.training.lines.writing import DIGIT_HEIGHT, Line, Mark, Writer
 from scripts.training.scenes import distractors
 
-LENGTHS = (0.17, 0.16, 0.17, 0.15, 0.12, 0.08, 0.05, 0.04, 0.02, 0.02, 0.01, 0.01)
+LENGTHS = (0.2, 0.16, 0.18, 0.16, 0.11, 0.07, 0.04, 0.03, 0.02, 0.01, 0.01, 0.01)
 """Share of numbers with 1, 2, ... digits."""
 WRITERS = {"traced": 0.43, "cropped": 0.33, "printed": 0.16, "stroked": 0.08}
 """Share of lines by each kind of writer."""
@@ -110,7 +110,7 @@ def number_line(rng: Generator, material: Material) -> Line:
     kind = rng.random()
     if kind < 0.07 and material.strings:
         line.add(writing.draw_string(rng, material, pen), 0.0)
-    elif kind < 0.19 and material.stitched:
+    elif kind < 0.22 and material.stitched:
         line.add(writing.stitched_digits(rng, material, pen), 0.0)
         if rng.random() < 0.3:
             line.add(writing.stitched_digits(rng, material, pen), rng.uniform(0.02, 0.25) * DIGIT_HEIGHT)

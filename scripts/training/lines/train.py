@@ -119,9 +119,11 @@ class Trainer:
         def learn(x: Any, truth: Any) -> Any:
             """One step; returns its loss."""
             with tf.GradientTape() as tape:
-                loss = tf.reduce_mean(net.loss(truth, self.model(x, training=True)))
+                logits = self.model(x, training=True)
+                loss = tf.reduce_mean(net.loss(truth, logits))
+                total = loss + net.range_loss(logits)
             weights = self.model.trainable_variables
-            self.optimizer.apply(tape.gradient(loss, weights), weights)
+            self.optimizer.apply(tape.gradient(total, weights), weights)
             for mean, weight in zip(self.mean, weights, strict=True):
                 mean.assign_add((1 - SMOOTHING) * (tf.cast(weight, mean.dtype) - mean))
             return loss

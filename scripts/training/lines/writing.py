@@ -187,12 +187,12 @@ def unit_height(sample: Trace) -> Strokes:
 
 
 CROP_SETS = {
-    "mnist_train": 0.3,
-    "bhmsds_digits": 0.2,
-    "lectaurep_fr": 0.15,
+    "mnist_train": 0.25,
+    "bhmsds_digits": 0.18,
+    "lectaurep_fr": 0.22,
     "handwriting_fonts": 0.1,
     "hwd1000": 0.06,
-    "testaments_fr": 0.07,
+    "testaments_fr": 0.09,
     "jokinen_fi": 0.03,
     "semeion": 0.02,
     "cheque": 0.25,
