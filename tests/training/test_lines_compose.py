@@ -9,7 +9,7 @@ from edge_daemon.domain import Grey
 from edge_daemon.recognition import line_extent
 from edge_daemon.recognition.field_decoder import CUT, SYMBOLS
 from edge_daemon.sources.simulated.handwriting import Writer, coverage
-from scripts.training.lines import compose, fields, numbers, writing
+from scripts.training.lines import compose, fields, numbers, sheet, writing
 from scripts.training.lines.labels import LONGEST, RULE, tidy
 from scripts.training.lines.material import LinePicture, Material, Trace
 from scripts.training.lines.writing import Line
@@ -91,7 +91,7 @@ def test_marks_that_the_border_cuts(material: Material) -> None:
     for seed in range(150):
         line = Line()
         numbers.write_text(np.random.default_rng(seed), material, line, "88", 4.0)
-        view = fields.cut_field(np.random.default_rng(seed), material, fields.make_sheet(line))
+        view = fields.cut_field(np.random.default_rng(seed), material, sheet.make_sheet(line))
         texts.add(fields.text_between(view.symbols, 0, view.pen.shape[1]))
     assert {"88", "8" + CUT, CUT + "8"} <= texts
 
@@ -100,9 +100,9 @@ def test_a_leader_is_a_minus_at_the_border(material: Material) -> None:
     """A dash that begins beyond the field is still a minus, not a cut mark."""
     line = Line()
     numbers.write_text(np.random.default_rng(4), material, line, "88", 4.0)
-    made = fields.make_sheet(line)
+    made = sheet.make_sheet(line)
     before = made.pen.astype(int).sum() + made.press.astype(int).sum()
-    fields.draw_leader(np.random.default_rng(4), made)
+    sheet.draw_leader(np.random.default_rng(4), made)
     assert made.pen.astype(int).sum() + made.press.astype(int).sum() > before
     views = [fields.cut_field(np.random.default_rng(seed), material, made) for seed in range(40)]
     texts = {fields.text_between(view.symbols, 0, view.pen.shape[1]) for view in views}

@@ -26,3 +26,11 @@ def test_int8_weights_stand_for_those_of_the_float32_network() -> None:
     assert found[0][0].shape == (3, 3, 1, 16)
     assert found[-1][0].shape == (1, 1, 96, 22)
     assert all(bias.shape == kernel.shape[-1:] for kernel, bias in found)
+
+
+@pytest.mark.parametrize("name", ["digits", "sieve", "strips"])
+def test_every_layer_has_learned(name: str) -> None:
+    """No layer of a shipped network gives nothing but zeros, as residual blocks do whose gradient stayed zero."""
+    pytest.importorskip("ai_edge_litert")
+    for kernel, _ in weights.layers(next(bundled(name).parent.glob(f"{name}-*.int8.tflite")).read_bytes()):
+        assert np.abs(kernel).max() > 0

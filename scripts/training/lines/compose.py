@@ -9,7 +9,7 @@ from numpy.random import Generator
 from edge_daemon.domain import Grey
 from edge_daemon.recognition import line_extent
 from edge_daemon.recognition.line_extent import Extent, Strip
-from scripts.training.lines import fields, numbers
+from scripts.training.lines import fields, numbers, sheet
 from scripts.training.lines.labels import LONGEST
 from scripts.training.lines.material import Material
 from scripts.training.lines.writing import Line
@@ -39,20 +39,20 @@ def drawn_line(rng: Generator, material: Material, kind: str) -> tuple[Grey, str
     """A strip of one of KINDS and its text; None where no strip can be cut."""
     if kind == "boxed":
         written, edges = numbers.number_in_cells(rng, material)
-        made = fields.make_sheet(written, edges)
-        fields.draw_cells(rng, made, len(edges))
+        made = sheet.make_sheet(written, edges)
+        sheet.draw_cells(rng, made, len(edges))
     elif kind == "nothing":
-        made = fields.make_sheet(Line())
+        made = sheet.make_sheet(Line())
     else:
-        made = fields.make_sheet(WRITTEN[kind](rng, material))
+        made = sheet.make_sheet(WRITTEN[kind](rng, material))
         if rng.random() < (0.35 if len(made.symbols) <= 2 else 0.07):
-            fields.draw_ring(rng, made)
+            sheet.draw_ring(rng, made)
         if kind == "number" and rng.random() < 0.09:
-            fields.draw_leader(rng, made)
+            sheet.draw_leader(rng, made)
     if kind != "boxed" and rng.random() < 0.2:
-        fields.draw_frame(rng, made)
+        sheet.draw_frame(rng, made)
     if rng.random() < 0.3:
-        fields.draw_rules(rng, made)
+        sheet.draw_rules(rng, made)
     view = fields.cut_field(rng, material, made)
     picture = fields.photograph(rng, fields.place_on_background(rng, material, view))
     by = picture.shape[1] / view.pen.shape[1], picture.shape[0] / view.pen.shape[0]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_daemon.recognition import line_recognizer
 from edge_daemon.recognition.field_decoder import BLANK, SCORES
-from scripts.training.strips.initial_weights import Layers, convolutions
+from scripts.training.strips.initial_weights import Layers, convolutions, is_further
 
 UNKNOWN_BIAS = -3.0
 """Bias of the symbols that the strip network does not have."""
@@ -27,8 +27,7 @@ def widen(model: Any, known: Layers, lines: NDArray[np.uint8]) -> None:
 
     every = convolutions(model)
     shown = lines[:LINES, ..., None].astype(np.float32) / 255
-    extra = len(every) - len(known)
-    pairs = [*every[: -1 - extra], every[-1]]
+    pairs = [pair for pair in every if not is_further(pair[1])]
     for (layer, norm), (kernel, bias) in zip(pairs, known, strict=True):
         if norm is None:
             layer.set_weights(last_layer(layer.kernel.shape, kernel, bias))

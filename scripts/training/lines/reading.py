@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge_daemon.domain import Candidate, Grey
 from edge_daemon.inference.runtime import ANY, find_runtime
 from edge_daemon.recognition import field_decoder, field_recognizer, line_recognizer
-from edge_daemon.recognition.field_decoder import SCORES, LineReading
+from edge_daemon.recognition.field_decoder import BLANK, SCORES, LineReading
 from edge_daemon.recognition.field_recognizer import FRAMES, Calibration, Looks
 from scripts.training.lines import net
 
@@ -23,6 +23,8 @@ NOTHING = LineReading((("", 1.0),), "none", ())
 """The reading of a field without a line."""
 BATCH = 64
 """Strips in one run of a Keras model."""
+BLANK_LOGIT = 20.0
+"""Logit of blank, and negative of the others, in frames behind the end of a line."""
 
 
 def load_network(path: Path, package: str = ANY) -> Logits:
@@ -33,7 +35,16 @@ def load_network(path: Path, package: str = ANY) -> Logits:
 def load_tflite(path: Path, package: str = ANY) -> Logits:
     """Raises ModelError when the file is no field network."""
     network = field_recognizer.network(find_runtime(package), path.read_bytes(), str(path))
-    return lambda strips: network.logits(strips).reshape(-1, FRAMES, SCORES)
+
+    def run(strips: NDArray[np.uint8]) -> NDArray[np.float32]:
+        rows = np.full((len(strips), FRAMES, SCORES), -BLANK_LOGIT, np.float32)
+        rows[..., BLANK] = BLANK_LOGIT
+        for row, strip in zip(rows, strips, strict=True):  # at the width of the line, as the daemon does
+            found = network.strip_logits(line_recognizer.used_part(strip)).reshape(-1, SCORES)
+            row[: len(found)] = found
+        return rows
+
+    return run
 
 
 def load_weights(path: Path) -> Logits:

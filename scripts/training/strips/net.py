@@ -29,10 +29,13 @@ def build(batch: int | None = None) -> Any:
         return layers.ReLU()(layers.BatchNormalization(momentum=0.98)(x))
 
     def further(x: Any, size: tuple[int, int]) -> Any:
-        """What a block sees, added to what is known (He et al., 2016). At first it adds nothing."""
+        """What a block sees, added to what is known (He et al., 2016). At first it adds nothing.
+
+        The ReLU comes after the sum: before it, the gradient of a block that adds nothing would stay zero for ever.
+        """
         seen = layers.Conv2D(x.shape[-1], size, padding="same", use_bias=False)(x)
         seen = layers.BatchNormalization(momentum=0.98, gamma_initializer="zeros", name=f"further_{next(count)}")(seen)
-        return layers.Add()([x, layers.ReLU()(seen)])
+        return layers.ReLU()(layers.Add()([x, seen]))
 
     count = itertools.count(1)
     strip = keras.Input(batch_shape=(batch, HEIGHT, WIDTH if batch else None, 1))
