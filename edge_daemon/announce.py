@@ -1,9 +1,11 @@
-"""Published once at the start: `info`, a change of the model, and Home Assistant discovery."""
+"""Published once at the start: `info`, a change of the model or program, and Home Assistant discovery."""
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import suppress
+from pathlib import Path
 
 from edge_daemon import __version__
 from edge_daemon.config.schema import Config
@@ -13,7 +15,13 @@ from edge_daemon.domain import Classifier, Event, Message
 from edge_daemon.mqtt import home_assistant, messages
 from edge_daemon.mqtt.payloads import InfoPayload
 from edge_daemon.mqtt.stale_topics import stale_topics
+from edge_daemon.system import atomic
 from edge_daemon.system.folders import state_folder
+
+log = logging.getLogger(__name__)
+
+UNDONE = Path("/opt/edge-daemon/undone")
+"""Written by scripts/install/first-hour: the version that it gave up, and when."""
 
 
 def announce(
@@ -26,9 +34,33 @@ def announce(
     if before:
         detail: dict[str, str | int | float | None] = {"model": classifier.name, "before": before}
         outbox.put(Event("model_changed", None, time.time(), detail))
+    announce_undone_upgrade(outbox, UNDONE, state_folder() / "undone")
     clear_stale_topics(config, outbox, last_values)
     announce_to_home_assistant(config, last_values)
     last_values.set(messages.info(config.device, info(config, classifier)))
+
+
+def announce_undone_upgrade(outbox: Outbox, note: Path, told: Path) -> None:
+    """Publish once that a version of this program was given up. `told` keeps the note that was published last.
+
+    Raises OutboxError.
+    """
+    text = _text(note)
+    if not text or text == _text(told):
+        return
+    undone = text.split()[0]
+    log.warning("version %s was given up in its first hour; %s is used again", undone, __version__)
+    outbox.put(Event("upgrade_undone", None, time.time(), {"version": __version__, "undone": undone}))
+    with suppress(OSError):
+        atomic.write(told, text.encode())
+
+
+def _text(path: Path) -> str:
+    """The text of a small file; empty where it cannot be read."""
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def clear_stale_topics(config: Config, outbox: Outbox, last_values: LastValueCache) -> None:

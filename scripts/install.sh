@@ -6,7 +6,10 @@
 #   sudo scripts/install.sh --uninstall          remove it; configuration and undelivered readings stay
 #   sudo scripts/install.sh --uninstall --purge  remove these too
 #
-#   --offline BUNDLE   install from a bundle made by scripts/bundle, without internet
+#   --offline BUNDLE   install from a bundle made by scripts/bundle, without internet. Its signature, BUNDLE.sig, must be
+#                      from a key in /etc/edge-daemon/root.json
+#   --trust FILE       another root.json, or a public key (PEM)
+#   --unsigned         do not check the signature
 #   --with EXTRAS      also install preview (a page to aim the camera), updates (models by URL), fast (a faster
 #                      interpreter). Example: --with preview,updates. Later runs remember them
 #   --coral            also install what a Coral accelerator needs
@@ -25,7 +28,7 @@ source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/install/versions.sh
 . "$source/scripts/install/versions.sh"
 
-mode=install dry="" purge="" coral="" bundle="" extras=""
+mode=install dry="" purge="" coral="" bundle="" extras="" unsigned="" trust="$configuration/root.json"
 given=("$@")
 while [ $# -gt 0 ]; do
     case $1 in
@@ -36,6 +39,8 @@ while [ $# -gt 0 ]; do
         --with) extras=${2:?"--with needs names: preview, updates, fast, separated by commas"} && shift ;;
         --dry-run) dry=yes ;;
         --offline) bundle=${2:?"--offline needs a bundle made by scripts/bundle"} && bundle=$(realpath -m "$bundle") && shift ;;
+        --trust) trust=${2:?"--trust needs a file"} && trust=$(realpath -m "$trust") && shift ;;
+        --unsigned) unsigned=yes ;;
         -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "$0" && exit ;;
         *) say "install.sh: unknown option $1; see install.sh --help" && exit 2 ;;
     esac
@@ -72,6 +77,7 @@ create_user
 install_programs "$version"
 run_self_test "$version"
 create_configuration "$version"
+run remember_before "$version"
 switch_to "$version"
 remember_extras
 probation "$version"

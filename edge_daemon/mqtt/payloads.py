@@ -14,7 +14,13 @@ from msgspec import UNSET, Meta, UnsetType
 from edge_daemon.domain import Status
 
 EventType = Literal[
-    "reading_changed", "reading_rejected", "reading_corrected", "camera_problem", "model_changed", "value_set"
+    "reading_changed",
+    "reading_rejected",
+    "reading_corrected",
+    "camera_problem",
+    "model_changed",
+    "value_set",
+    "upgrade_undone",
 ]
 """The `event_type` of an event."""
 

@@ -55,10 +55,14 @@ from_bundle() {
     shift
     if [ -f "$place" ]; then
         unpacked=$(mktemp -d /var/tmp/edge-daemon-bundle.XXXXXX) # not local: the trap needs it after this function
-        folder=$unpacked
+        folder=$unpacked/bundle
         trap 'rm -rf "$unpacked"' EXIT
-        tar -xzf "$place" -C "$folder" --strip-components=1
+        cp "$place" "$unpacked/file" # nobody can change it after its signature was checked
+        [ "$unsigned" ] || check_signature "$place" "$unpacked/file"
+        mkdir "$folder"
+        tar --no-same-owner -xzf "$unpacked/file" -C "$folder" --strip-components=1
     else
+        [ "$unsigned" ] || refuse_bundle "$place is a folder: only a .tar.gz can be signed."
         folder=$place
     fi
     if [ ! -d "$folder/wheels" ]; then
@@ -67,14 +71,59 @@ from_bundle() {
     fi
     while [ $# -gt 0 ]; do
         option=$1 && shift
-        if [ "$option" = --offline ]; then shift; else rest+=("$option"); fi
+        case $option in
+            --offline | --trust) shift ;;
+            --unsigned) ;;
+            *) rest+=("$option") ;;
+        esac
     done
     "$folder/scripts/install.sh" "${rest[@]}"
     exit
 }
 
+refuse_bundle() {
+    say "install.sh: $1"
+    say "Nothing was changed. To install a bundle without a check: --unsigned"
+    exit 1
+}
+
+# check_signature BUNDLE COPY: refuses a bundle that no trusted key has signed. What is in it is not used for that.
+check_signature() {
+    local key keys="$unpacked/keys"
+    [ -e "$1.sig" ] || refuse_bundle "$1 is not signed: $1.sig is missing."
+    [ -r "$trust" ] || refuse_bundle "there is no $trust, whose keys would sign it: copy root.json there, or name it with --trust."
+    command -v openssl > /dev/null || refuse_bundle "openssl is needed to check the signature: apt-get install openssl"
+    mkdir "$keys"
+    trusted_keys "$keys" || refuse_bundle "$trust is neither a root.json nor a public key (PEM)."
+    for key in "$keys"/*.pem; do
+        openssl pkeyutl -verify -rawin -pubin -inkey "$key" -in "$2" -sigfile "$1.sig" > /dev/null 2>&1 && return 0
+    done
+    refuse_bundle "no key in $trust has signed $1, or it was changed since."
+}
+
+# trusted_keys FOLDER: writes the keys that may sign, as PEM: those for `targets` of a root.json, or one public key.
+trusted_keys() {
+    if grep -q '^-----BEGIN PUBLIC KEY-----' "$trust"; then
+        cp "$trust" "$1/key.pem"
+        return
+    fi
+    python3 -I - "$trust" "$1" 2> /dev/null << 'PYTHON'
+import base64, json, pathlib, sys
+
+root = json.loads(pathlib.Path(sys.argv[1]).read_bytes())["signed"]
+for number, name in enumerate(root["roles"]["targets"]["keyids"]):
+    raw = bytes.fromhex("302a300506032b6570032100" + root["keys"][name]["keyval"]["public"])  # RFC 8410: Ed25519
+    text = base64.b64encode(raw).decode()
+    pathlib.Path(sys.argv[2], f"{number}.pem").write_text(f"-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n")
+PYTHON
+}
+
 check_system() {
     local architecture
+    if [ ! -d "$source/edge_daemon" ]; then
+        say "install.sh: this is the copy of the installed version. It can install from a bundle (--offline), or --uninstall."
+        exit 1
+    fi
     if ! command -v dpkg > /dev/null || ! command -v systemctl > /dev/null; then
         say "install.sh: this is not Raspberry Pi OS or Debian with systemd. For other systems see systemd/README.md."
         exit 1
@@ -131,7 +180,7 @@ python_version() { python3 -I -c 'import sys; print("%d.%d" % sys.version_info[:
 identity() {
     local number content
     number=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' "$source/edge_daemon/__init__.py")
-    content=$(cd "$source" && find edge_daemon models systemd pyproject.toml -type f -not -name '*.py[co]' -print0 | LC_ALL=C sort -z \
+    content=$(cd "$source" && find edge_daemon models systemd scripts/install pyproject.toml -type f -not -name '*.py[co]' -print0 | LC_ALL=C sort -z \
         | xargs -0 sha256sum | sha256sum | cut -c1-8)
     printf '%s-%s-py%s%s\n' "$number" "$content" "$(python_version)" "${extras:+-${extras//,/-}}"
 }
@@ -196,34 +245,47 @@ install_programs() {
     run mkdir -p "$opt/versions" "$opt/build"
     make_environment "$place"
     run cp -r "$source/systemd" "$place/systemd"
+    run mkdir "$place/scripts" # to return to the version before, to check later bundles, and to remove it
+    run cp -r "$source"/scripts/install{,.sh} "$place/scripts"
     run picamera2_still_works "$place"
     run sync -f "$place" # a power cut must not leave a part of them with the file `complete`
     run touch "$place/complete"
     run rm -rf "$opt/build" "$opt/downloads"
 }
 
+# make_environment PLACE: the libraries in the versions and with the hashes of requirements/, and our own package. pip and
+# setuptools are there while it is made, and not in it.
 make_environment() {
-    local place=$1 pip=("$1/bin/python" -I -m pip) from=() copy="$opt/build/edge_daemon" tools="$opt/build/tools" tool
-    run constrain
+    local place=$1 tools="$opt/build/tools" copy="$opt/build/edge_daemon" pip from=() tool
+    pip=(env "PYTHONPATH=$tools" "PIP_CACHE_DIR=$opt/downloads" "$place/bin/python" -P -m pip)
     run share_libraries "$place"
+    run python3 -I -m venv --system-site-packages --without-pip "$place"
     if [ -d "$source/wheels" ]; then
-        run python3 -I -m venv --system-site-packages --without-pip "$place"
+        from=(--no-index --find-links "$source/wheels")
         # unpacked: inside its wheel pip would be compiled again at every call
         for tool in "$source"/wheels/{pip,setuptools}-*.whl; do run python3 -I -m zipfile -e "$tool" "$tools"; done
-        pip=(env "PYTHONPATH=$tools" "$place/bin/python" -P -m pip) # -I would ignore PYTHONPATH
-        from=(--no-index --find-links "$source/wheels" --no-build-isolation)
     else
-        run python3 -I -m venv --system-site-packages "$place"
+        run python3 -I -m venv "$opt/build/first"
+        run "$opt/build/first/bin/python" -I -m pip install -q --disable-pip-version-check --only-binary :all: \
+            --require-hashes -r "$source/scripts/install/requirements/tools.txt" --target "$tools"
     fi
+    run required_libraries
+    run "${pip[@]}" install -q --disable-pip-version-check --only-binary :all: "${from[@]}" --no-deps --require-hashes \
+        -r "$opt/build/requirements"
     run mkdir "$copy" # a build writes files, which do not belong into the source tree
     run cp -r "$source"/{edge_daemon,models,pyproject.toml,README.md,LICENSE} "$copy"
-    run env "PIP_CACHE_DIR=$opt/downloads" "${pip[@]}" install -q --disable-pip-version-check --only-binary :all: "${from[@]}" \
-        --constraint "$opt/build/constraints" "$copy${extras:+[$extras]}"
+    run "${pip[@]}" install -q --disable-pip-version-check --no-index --no-deps --no-build-isolation "$copy"
     run chmod -R go=u-w "$place"
 }
 
-# picamera2 is Debian's and needs Debian's numpy: pip must not replace it.
-constrain() { python3 -I -c 'import numpy; print(f"numpy=={numpy.__version__}")' > "$opt/build/constraints" 2> /dev/null || true; }
+# What is installed: the base, and the extras. picamera2 is Debian's and needs Debian's numpy: no other one beside it.
+required_libraries() {
+    local extra
+    for extra in base ${extras//,/ }; do cat "$source/scripts/install/requirements/$extra.txt"; done \
+        | if debian_numpy; then awk '/^[^ #]/ { other = !/^numpy==/ } other'; else cat; fi > "$opt/build/requirements"
+}
+
+debian_numpy() { python3 -I -c 'import numpy' 2> /dev/null; }
 
 # share_libraries PLACE: hard links to the libraries of the version in use, so that equal files are not written again.
 # pip replaces files and never changes one: the version in use is not affected.
@@ -233,6 +295,8 @@ share_libraries() {
     [ -d "$opt/current/$libraries" ] || return 0
     mkdir -p "$1/$libraries"
     cp -al "$opt/current/$libraries/." "$1/$libraries"
+    rm -rf "$1/$libraries"/{pip,setuptools,pkg_resources,_distutils_hack,distutils-precedence.pth}{,-*} # of version 0.1.0
+    ! debian_numpy || rm -rf "$1/$libraries"/numpy{,-*,.libs}
 }
 
 # If picamera2 could be imported before, it must still be importable with the new libraries.

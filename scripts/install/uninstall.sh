@@ -18,13 +18,14 @@ stop_services() {
     [ ${#found[@]} -gt 0 ] || return 0
     run systemctl disable -q --now "${found[@]}" 2> /dev/null || true
     run systemctl reset-failed "${found[@]}" 2> /dev/null || true
+    run systemctl stop 'edge-daemon-first-hour-*.timer'
 }
 
 remove_programs() {
     step "removing programs, units and rules"
     run rm -f "$command" "$units"/edge-daemon{,@,-opinion}.service "$udev/60-edge-daemon-coral.rules"
     run rmdir -p --ignore-fail-on-non-empty "$units" "$udev" 2> /dev/null || true
-    run rm -rf "${opt:?}/versions" "$opt/current" "$opt/current.new" "$opt/before" "$opt/build" "$opt/downloads" "$remembered"
+    run rm -rf "${opt:?}/versions" "$opt"/current{,.new} "$opt"/{unchecked,before,undone}{,.new} "$opt/deaths" "$opt/build" "$opt/downloads" "$remembered"
     run rm -rf /run/edge-daemon /run/edge-daemon-*/
     systemd_runs || return 0
     run systemctl daemon-reload

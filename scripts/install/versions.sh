@@ -1,13 +1,15 @@
 # shellcheck shell=bash disable=SC2154
-# Switches from one version to another, and back if that fails. Sourced by install.sh, after steps.sh.
+# Switches from one version to another, and back if that fails. Sourced by install.sh and first-hour, after steps.sh.
+#
+#   current      a link to the version in use
+#   unchecked    the version that was replaced, until the new one has kept running for some seconds
+#   before       the last version that was confirmed, until the new one is: see first-hour
+#   deaths       one line for each death of a service since the upgrade
+#   undone       the version that was given up in its first hour
 
-# switch_to VERSION: its units, and `current`, which is replaced in one step. Until its probation is over, the file
-# `before` names the version to go back to.
+# switch_to VERSION: its units, and `current`, which is replaced in one step.
 switch_to() {
     step "the service"
-    if [ "$(installed)" != "$1" ] && [ ! -e "$opt/before" ]; then
-        run remember_before
-    fi
     run install -D -m 0644 -t "$units" "$opt/versions/$1"/systemd/*.service
     run install -D -m 0644 -t "$udev" "$opt/versions/$1/systemd/60-edge-daemon-coral.rules"
     run ln -sfn "versions/$1" "$opt/current.new"
@@ -21,19 +23,26 @@ switch_to() {
     run udevadm trigger --subsystem-match=usb --subsystem-match=apex
 }
 
+# remember_before VERSION: notes the version that VERSION replaces, if any.
 remember_before() {
-    installed > "$opt/before.new"
-    mv "$opt/before.new" "$opt/before"
+    local replaced name
+    replaced=$(installed)
+    [ "$replaced" ] && [ "$replaced" != "$1" ] || return 0
+    for name in unchecked before; do
+        [ -e "$opt/$name" ] || { printf '%s\n' "$replaced" > "$opt/$name.new" && mv "$opt/$name.new" "$opt/$name"; }
+    done
+    rm -f "$opt/deaths" "$opt/undone"
 }
 
 # probation VERSION: restarts the running services; if one does not keep running, goes back to the version before.
+# After that, first-hour does the same for an hour.
 probation() {
     local unit active before
-    [ "$dry" ] || [ -e "$opt/before" ] || return 0
+    [ "$dry" ] || [ -e "$opt/unchecked" ] || return 0
     step "restarting running services"
     systemd_runs || return 0
     active=$(active_units)
-    before=$(cat "$opt/before" 2> /dev/null || true)
+    before=$(cat "$opt/unchecked" 2> /dev/null || true)
     for unit in $active; do
         run stays_up "$unit" && continue
         say "$unit does not keep running with $1. Its last log lines:"
@@ -41,7 +50,7 @@ probation() {
         [ -n "$before" ] || return 1
         go_back_to "$before" "$1"
     done
-    run rm -f "$opt/before"
+    run rm -f "$opt/unchecked"
 }
 
 stays_up() {
@@ -61,17 +70,19 @@ go_back_to() {
         systemctl reset-failed "$unit" || true
         systemctl restart "$unit" || say "$unit does not start with $1 either; see journalctl -u $unit"
     done
-    rm -rf "${opt:?}/before" "$opt/versions/$2"
+    rm -rf "${opt:?}/unchecked" "$opt/deaths" "$opt/versions/$2"
+    [ "$(cat "$opt/before" 2> /dev/null)" != "$1" ] || rm "$opt/before"
     say "The upgrade to $2 failed; $1 is in use again."
     exit 1
 }
 
-# tidy VERSION: removes all versions except this one and the newest other one.
+# tidy VERSION: removes all versions except this one and the one before, or else the newest other one.
 tidy() {
     local version kept=""
     [ -d "$opt/versions" ] || return 0
+    [ ! -s "$opt/before" ] || kept=$(cat "$opt/before")
     for version in $(cd "$opt/versions" && find . -mindepth 1 -maxdepth 1 -printf '%T@ %f\n' | sort -rn | cut -d" " -f2); do
-        [ "$version" != "$1" ] || continue
+        [ "$version" != "$1" ] && [ "$version" != "$kept" ] || continue
         if [ "$kept" ]; then run rm -rf "$opt/versions/$version"; else kept=$version; fi
     done
 }

@@ -31,6 +31,8 @@ def installs(first: list[str]) -> None:
     expect(done.returncode == 0, "the installation succeeds")
     expect("read 10 of 10 sample numbers" in printed, "the self-test reads all")
     expect("systemctl enable --now edge-daemon" in printed, "the next commands are printed")
+    left = [path.name for path in OPT.glob("current/lib/python*/site-packages/*") if path.name[:3] in ("pip", "set")]
+    expect(left == [], f"what installs does not stay; left are {left}")
 
 
 def installs_again(first: list[str]) -> None:
@@ -144,6 +146,20 @@ def gives_second_opinions() -> None:
     run("systemctl", "enable", "--now", opinion)
     until(lambda: "questions come from broker" in output("journalctl", "-u", opinion, "-o", "cat"), 40 * SLOW, "ready")
     expect(Path(f"/proc/{main_pid(opinion)}").owner() == UNIT, "it has the service's user")
+
+
+def may_ask_for_the_clock() -> None:
+    """In the service's sandbox systemd-timedated says whether the clock is set."""
+    drop_in = Path(f"/run/systemd/system/{UNIT}@clock.service.d/ask.conf")
+    drop_in.parent.mkdir(parents=True)
+    ask = "/usr/bin/timedatectl show --property=NTPSynchronized --value"
+    drop_in.write_text(f"[Service]\nType=oneshot\nRestart=no\nExecStart=\nExecStart={ask}\n")
+    run("systemctl", "daemon-reload")
+    run("systemctl", "start", f"{UNIT}@clock")
+    answer = output("journalctl", "-u", f"{UNIT}@clock", "-t", "timedatectl", "-o", "cat")
+    expect(answer in ("yes", "no"), f"an answer; got {answer}")
+    shutil.rmtree(drop_in.parent)
+    run("systemctl", "daemon-reload")
 
 
 def runs_on_a_read_only_root() -> None:

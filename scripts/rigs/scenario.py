@@ -1,9 +1,9 @@
 """A service's life on a fresh machine: install, run, be killed, hang, be reconfigured, upgraded, removed.
 
 Runs inside a rig (container or virtual machine) as root, with nothing but Debian's python3 and mosquitto:
-python3 -m scripts.rigs.scenario BUNDLE [CLONE]. With CLONE the first installation is made from that source tree, with
-what the network gives; all others are made from the bundle. Prints a line for each thing that was seen to hold, and
-ends at the first that does not.
+python3 -m scripts.rigs.scenario BUNDLE KEY [CLONE]. KEY is the public key that belongs to the bundle's signature. With
+CLONE the first installation is made from that source tree, with what the network gives; all others are made from the
+bundle. Prints a line for each thing that was seen to hold, and ends at the first that does not.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from scripts.rigs.machine import carry_out, run, told
 from scripts.rigs.service import BASE, broker, listing
 
 
-def main(bundle: str, clone: str = "") -> None:
+def main(bundle: str, key: str, clone: str = "") -> None:
     BASE.mkdir()
     run("tar", "-xzf", bundle, "-C", str(BASE), "--strip-components=1")
     broker.start()
     fresh = listing()
-    first = [f"{clone}/scripts/install.sh"] if clone else [f"{BASE}/scripts/install.sh", "--offline", bundle]
+    first = [f"{BASE}/scripts/install.sh", "--offline", bundle, "--trust", key]
+    if clone:
+        first = [f"{clone}/scripts/install.sh"]
     carry_out(
         [
             partial(operation.installs, first),
@@ -35,11 +37,14 @@ def main(bundle: str, clone: str = "") -> None:
             operation.keeps_the_last_good_configuration,
             operation.takes_several_cameras,
             operation.gives_second_opinions,
+            operation.may_ask_for_the_clock,
             operation.runs_on_a_read_only_root,
             upgrades.uses_a_model_of_its_own,
             upgrades.upgrades,
             upgrades.goes_back,
             upgrades.finishes_what_was_interrupted,
+            upgrades.confirms,
+            upgrades.returns_within_the_first_hour,
             upgrades.uninstalls,
             partial(upgrades.purges, fresh),
         ]

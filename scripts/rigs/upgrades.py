@@ -119,6 +119,47 @@ def finishes_what_was_interrupted() -> None:
     nothing_is_lost()
 
 
+def first_hour(seconds: int) -> None:
+    """Gives the first hour of a version another length, and starts it anew."""
+    for unit in (UNIT, f"{UNIT}@second", f"{UNIT}-opinion"):
+        drop_in = Path(f"/etc/systemd/system/{unit}.service.d/first-hour.conf")
+        drop_in.parent.mkdir(parents=True, exist_ok=True)
+        drop_in.write_text(f"[Service]\nEnvironment=EDGE_DAEMON_FIRST_HOUR={seconds}\n")
+    run("systemctl", "daemon-reload")
+    run("systemctl", "restart", UNIT)
+
+
+def confirms() -> None:
+    """A version whose service has kept running for its first hour (here five seconds) is confirmed."""
+    expect((OPT / "before").exists(), "the new version is not confirmed at once")
+    first_hour(5)
+    until(lambda: not (OPT / "before").exists(), 60 * SLOW, "it is confirmed")
+    expect("0.4.0" in output("journalctl", "-t", "first-hour", "-o", "cat"), "the journal says so")
+
+
+def die_later(tree: Path) -> None:
+    """A fault that shows only after the installer has looked for eight seconds."""
+    app = tree / "edge_daemon/app.py"
+    ready = "    app.systemd.ready()\n"
+    dies = "    import threading\n    threading.Timer(15, lambda: os._exit(3)).start()\n"
+    app.write_text(app.read_text().replace(ready, ready + dies))
+
+
+def returns_within_the_first_hour() -> None:
+    """A version that dies three times in its first hour is given up, which is published once."""
+    first_hour(600)
+    expect(install(tree("dying", "0.5.0", die_later), "--upgrade").returncode == 0, "the installer sees no fault")
+    expect(current() == "0.5.0", "the new version is current")
+    until(lambda: current() == "0.4.0", 120 * SLOW, "the version before is used again")
+    until(lambda: '"0.4.0"' in broker.last("edge_daemon/rig/info"), 60 * SLOW, "the daemon says so")
+    readings_come()
+    run("systemctl", "restart", UNIT)
+    readings_come()
+    told = [payload for topic, payload in broker.heard() if topic == "edge_daemon/rig/event" and "undone" in payload]
+    expect(len(told) == 1 and '"0.5.0-' in told[0], f"an event says so once; got {told}")
+    nothing_is_lost()
+
+
 def uninstalls() -> None:
     """--uninstall keeps configuration and state, readable by root alone, and nothing else."""
     expect(install(HOME / "later", "--uninstall").returncode == 0, "it succeeds")

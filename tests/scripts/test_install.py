@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
 
+from tests.support.model_publisher import ModelPublisher
+
 INSTALL = Path(__file__).parents[2] / "scripts/install.sh"
+
+needs_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
 
 
 def install(
@@ -26,6 +32,7 @@ def install(
             *import\\ picamera2* | *import\\ ensurepip*) exit 1 ;;
             *version_info*\\<*) exit {int(python == "3.9")} ;;
             *version_info*) echo {python} ;;
+            -I\\ -\\ *) exec {sys.executable} "$@" ;;
         esac""",
     }
     for name, script in scripts.items():
@@ -60,7 +67,7 @@ def test_modules_in_the_current_folder_are_not_imported(tmp_path: Path) -> None:
     planted.mkdir()
     for name in ("venv", "pip", "zipfile"):
         (planted / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
-    for options in ([], ["--offline", "../bundle"]):
+    for options in ([], ["--offline", "../bundle", "--unsigned"]):
         done = install(tmp_path, "--dry-run", *options, cwd=planted)
         assert done.returncode == 0, done.stderr
         started = re.findall(r"python3?((?: -\w)*) -m (venv|pip|zipfile)", done.stderr)
@@ -91,15 +98,22 @@ def test_dry_run_of_a_removal(tmp_path: Path) -> None:
 
 
 def test_a_new_version_shares_the_libraries(tmp_path: Path) -> None:
-    """They are the same files, not written once more; what is replaced in the new version stays in the old one."""
+    """They are the same files, not written once more; what is replaced in the new version stays in the old one.
+
+    Of an older installation, pip and setuptools are left out.
+    """
     used, fresh = tmp_path / "versions/1", tmp_path / "versions/2"
     libraries = Path(f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages")
     (used / libraries).mkdir(parents=True)
     (used / libraries / "numpy.py").write_text("old")
+    for tool in ("pip", "pip-23.0.1.dist-info", "setuptools", "_distutils_hack"):
+        (used / libraries / tool).mkdir()
+    (used / libraries / "distutils-precedence.pth").touch()
     (tmp_path / "current").symlink_to("versions/1")
     command = f'. {INSTALL.parent}/install/steps.sh; opt="{tmp_path}"; share_libraries "{fresh}"'
     subprocess.run(["bash", "-euc", command], check=True)
     assert (fresh / libraries / "numpy.py").samefile(used / libraries / "numpy.py")
+    assert [path.name for path in (fresh / libraries).iterdir()] == ["numpy.py"]
     (tmp_path / "new").write_text("new")
     (tmp_path / "new").replace(fresh / libraries / "numpy.py")  # as pip does
     assert (used / libraries / "numpy.py").read_text() == "old"
@@ -136,9 +150,90 @@ def test_a_bundle_for_another_system_is_refused(tmp_path: Path) -> None:
     (bundle / "wheels").mkdir(parents=True)
     (bundle / "for").write_text("python3.13-arm64\n")
     (bundle / "scripts").symlink_to(INSTALL.parent)
-    done = install(tmp_path, "--dry-run", "--offline", str(bundle))
+    (bundle / "edge_daemon").mkdir()
+    done = install(tmp_path, "--dry-run", "--offline", str(bundle), "--unsigned")
     assert done.returncode == 1
     assert "python3.13-arm64" in done.stderr
+
+
+def small_bundle(folder: Path) -> Path:
+    """A bundle without libraries for the machine of `install`."""
+    content = folder / "content"
+    for name in ("wheels", "models"):
+        (content / name).mkdir(parents=True)
+    (content / "for").write_text("python3.11-arm64\n")
+    for name in ("pip-1.whl", "setuptools-1.whl"):
+        (content / "wheels" / name).touch()
+    bundle = folder / "bundle.tar.gz"
+    with tarfile.open(bundle, "w:gz") as archive:
+        archive.add(content, "bundle")
+        for name in ("scripts/install.sh", "scripts/install", "systemd", "pyproject.toml", "edge_daemon/__init__.py"):
+            archive.add(INSTALL.parents[1] / name, f"bundle/{name}")
+    return bundle
+
+
+def sign(bundle: Path, key: Path) -> None:
+    """As scripts/bundle does."""
+    command = ["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", key, "-in", bundle, "-out", f"{bundle}.sig"]
+    subprocess.run(command, check=True)
+
+
+@needs_openssl
+def test_a_signed_bundle_is_installed(tmp_path: Path, published: ModelPublisher) -> None:
+    """The key that signs models signs bundles: devices that have its root.json accept both."""
+    bundle = small_bundle(tmp_path)
+    [key] = published.keys.glob("publish-*.pem")
+    sign(bundle, key)
+    trust = ["--trust", str(published.root)]
+    done = install(tmp_path, "--dry-run", "--offline", str(bundle), *trust)
+    assert done.returncode == 0, done.stderr
+    assert "selftest" in done.stderr
+    public = tmp_path / "public.pem"
+    subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out", public], check=True)
+    done = install(tmp_path, "--dry-run", "--offline", str(bundle), "--trust", str(public))
+    assert done.returncode == 0, done.stderr
+
+
+@needs_openssl
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        ("unsigned", "bundle.tar.gz.sig is missing"),
+        ("changed", "no key in .* has signed"),
+        ("another key", "no key in .* has signed"),
+        ("the root key", "no key in .* has signed"),
+        ("no keys here", "there is no .*none.json"),
+        ("no root file", "neither a root.json nor a public key"),
+        ("a folder", "only a .tar.gz can be signed"),
+    ],
+)
+def test_other_bundles_are_refused_unless_told(tmp_path: Path, published: ModelPublisher, spoil: str, why: str) -> None:
+    """Nothing of them is run; with --unsigned they are installed."""
+    bundle, trust = small_bundle(tmp_path), published.root
+    [key], [root] = published.keys.glob("publish-*.pem"), published.keys.glob("root-*.pem")
+    if spoil == "another key":
+        key = tmp_path / "key.pem"
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
+    sign(bundle, root if spoil == "the root key" else key)
+    if spoil == "unsigned":
+        Path(f"{bundle}.sig").unlink()
+    elif spoil == "changed":
+        bundle.write_bytes(bundle.read_bytes() + b"\0")
+    elif spoil == "no keys here":
+        trust = tmp_path / "none.json"
+    elif spoil == "no root file":
+        trust = tmp_path / "root.json"
+        trust.write_text('{"signed": {}}')
+    elif spoil == "a folder":
+        with tarfile.open(bundle) as archive:
+            archive.extractall(tmp_path, filter="data")
+        bundle = tmp_path / "bundle"
+    options = ["--dry-run", "--offline", str(bundle), "--trust", str(trust)]
+    done = install(tmp_path, *options)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 2)
+    assert re.search(why, done.stderr)
+    done = install(tmp_path, *options, "--unsigned")
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("options", [["--purge"], ["--upgarde"]])
@@ -153,5 +248,5 @@ def test_help_is_the_head_of_the_file(tmp_path: Path) -> None:
     """--help explains every option that the script knows."""
     done = install(tmp_path, "--help")
     assert done.returncode == 0
-    for option in ("--upgrade", "--uninstall", "--purge", "--offline", "--coral", "--dry-run"):
+    for option in ("--upgrade", "--uninstall", "--purge", "--offline", "--trust", "--unsigned", "--coral", "--dry-run"):
         assert option in done.stdout
