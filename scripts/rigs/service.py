@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -18,8 +19,9 @@ OPT = Path("/opt/edge-daemon")
 CONFIG = Path("/etc/edge-daemon/config.toml")
 STATE = Path("/var/lib/edge-daemon")
 UNIT = "edge-daemon"
-SLOW = 8 if Path("/proc/device-tree").exists() or output("systemd-detect-virt") == "qemu" else 1
-"""Factor of all waiting times; larger if the processor is emulated."""
+EMULATED = Path("/proc/device-tree").exists() or output("systemd-detect-virt") == "qemu"
+SLOW = 8 if EMULATED else 1 + int(os.getloadavg()[0] / (os.cpu_count() or 1))
+"""Factor of all waiting times; larger if the processor is emulated, or busy with other things."""
 CHANGING = "/proc /sys /dev /run /tmp /share /root /var/tmp /var/log /var/cache /var/lib/apt /var/lib/dpkg"
 CHANGING += " /var/lib/mosquitto"
 """Folders that change in normal use of a machine, and by the rig's own broker."""

@@ -119,12 +119,13 @@ def finishes_what_was_interrupted() -> None:
     nothing_is_lost()
 
 
+DROP_IN = Path(f"/etc/systemd/system/{UNIT}.service.d/first-hour.conf")
+
+
 def first_hour(seconds: int) -> None:
     """Gives the first hour of a version another length, and starts it anew."""
-    for unit in (UNIT, f"{UNIT}@second", f"{UNIT}-opinion"):
-        drop_in = Path(f"/etc/systemd/system/{unit}.service.d/first-hour.conf")
-        drop_in.parent.mkdir(parents=True, exist_ok=True)
-        drop_in.write_text(f"[Service]\nEnvironment=EDGE_DAEMON_FIRST_HOUR={seconds}\n")
+    DROP_IN.parent.mkdir(exist_ok=True)
+    DROP_IN.write_text(f"[Service]\nEnvironment=EDGE_DAEMON_FIRST_HOUR={seconds}\n")
     run("systemctl", "daemon-reload")
     run("systemctl", "restart", UNIT)
 
@@ -157,6 +158,8 @@ def returns_within_the_first_hour() -> None:
     readings_come()
     told = [payload for topic, payload in broker.heard() if topic == "edge_daemon/rig/event" and "undone" in payload]
     expect(len(told) == 1 and '"0.5.0-' in told[0], f"an event says so once; got {told}")
+    shutil.rmtree(DROP_IN.parent)
+    run("systemctl", "daemon-reload")
     nothing_is_lost()
 
 

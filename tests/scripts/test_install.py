@@ -174,8 +174,8 @@ def small_bundle(folder: Path) -> Path:
 
 def sign(bundle: Path, key: Path) -> None:
     """As scripts/bundle does."""
-    command = ["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", key, "-in", bundle, "-out", f"{bundle}.sig"]
-    subprocess.run(command, check=True)
+    command = f"openssl pkeyutl -sign -rawin -inkey {key} -in {bundle} -out {bundle}.sig"
+    subprocess.run(command.split(), check=True)
 
 
 @needs_openssl
