@@ -29,6 +29,7 @@ from typing import Annotated, Any
 import msgspec
 
 from edge_daemon.delivery import row_format
+from edge_daemon.delivery.clock_steps import ClockSteps
 from edge_daemon.delivery.delivered_log import DeliveredLog
 from edge_daemon.delivery.outbox_file import (
     ACCEPTED,
@@ -73,25 +74,33 @@ class OutboxOptions:
     max_size: Annotated[int, Size("1MB", "1000GB")] = 64_000_000
     """Bytes on disk of the waiting records, at most; above it the oldest readings are dropped first."""
     max_age: Annotated[float, Duration("1m", "3650d")] = 30 * 86_400.0
-    """Seconds that a record may wait for the broker."""
+    """Seconds that a record may wait for the broker, while the daemon runs."""
 
 
 class Outbox:
     """Records in the order in which they were put, until they are delivered, refused, or dropped to make room."""
 
     def __init__(
-        self, folder: Path, device: str, options: OutboxOptions | None = None, now: Callable[[], float] = time.time
+        self,
+        folder: Path,
+        device: str,
+        options: OutboxOptions | None = None,
+        now: Callable[[], float] = time.time,
+        mono: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Open the queue in `folder`, or start one. If it is damaged, everything readable is salvaged.
+        """Open the queue in `folder`, or start one. If it is damaged, everything readable is salvaged. `now` and `mono`
+        are the wall clock and the running clock.
 
         Raises OutboxInUseError if another daemon has the folder, OutboxError if it cannot be used. With a full or
         read-only disk it starts in memory.
         """
         options = options or OutboxOptions()
-        self._cap = RetentionLimit(options.max_size, options.max_age)
+        self._steps = ClockSteps(folder / "clock-steps")
+        self._cap = RetentionLimit(options.max_size, options.max_age, self._steps)
         self._delivered_log = DeliveredLog(folder, device, self._cap.max_size // 4, self._cap.max_age)
         self._device = device
         self._now = now
+        self._mono = mono
         self._folder = folder
         self._mutex = threading.Lock()
         self.trouble = ""
@@ -128,6 +137,8 @@ class Outbox:
         """Called after each put, by the thread of the path."""
         self.salvaged = self._file.salvaged
         """Records carried over from a damaged file at the start."""
+        self.damaged = self._file.damaged
+        """Whether a damaged file was found at the start."""
         self.lost = self._file.lost
         """Records that were found damaged."""
         self.dropped = 0
@@ -259,7 +270,10 @@ class Outbox:
         self._seq += 1  # also if storing fails: a gap is harmless, a number given twice is not
         synced = clock.is_synced()
         json = json_text.encode(record)
-        return Row(self._seq, self._file.epoch, self._now(), synced, row_format.lane_of(record), json)
+        stored_at = self._now()
+        if synced:
+            self._steps.note(self._seq, stored_at, self._mono(), self._file.stored_at)
+        return Row(self._seq, self._file.epoch, stored_at, synced, row_format.lane_of(record), json)
 
     def _waiting(self, which: str, after: int, until: int, limit: int) -> list[Entry]:
         if after >= self._seq:

@@ -16,9 +16,10 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from pathlib import Path
 
-from edge_daemon.delivery import row_format
+from edge_daemon.delivery import row_format, wal
 from edge_daemon.delivery.row_format import Row
 from edge_daemon.errors import OutboxError, OutboxInUseError
 from edge_daemon.system import file_lock, regular_file
@@ -80,6 +81,10 @@ class Opened:
     """Records copied from a damaged file."""
     lost: int = 0
     """Records that were found damaged. What a truncated file no longer contains cannot be counted."""
+    damaged: bool = False
+    """Whether the file, or its log, was found damaged."""
+    stored_at: float | None = None
+    """Wall clock of the newest record in the file, seconds since 1970."""
 
 
 def open_file(folder: Path, now: float) -> Opened:
@@ -175,19 +180,50 @@ def _create(folder: Path, epoch: int) -> Opened:
 
 
 def _open(path: Path) -> Opened:
-    wal = _wal(path)
-    if not path.is_file() or (wal.exists() and not wal.is_file()):
+    log_path = _wal(path)
+    if not path.is_file() or (log_path.exists() and not log_path.is_file()):
         raise _Damaged("not a file")
-    unclean = wal.exists()  # closing properly removes it
-    in_wal = [row for row in row_format.find(_read(wal)) if isinstance(row, Row)]
+    unclean = log_path.exists()  # closing properly removes it
+    log_data = _read(log_path)
     whole = _check(path)
     db = _connect(path)  # from here on SQLite may empty its log
     opened = Opened(db, path, _epoch(path), max((row.seq for row in whole), default=0), _markers(whole))
-    # those after a damaged frame of the log, which SQLite ignores
-    _add(opened, [row for row in in_wal if row.seq > opened.seq and not row.lane.startswith(ACCEPTED)])
+    newest = max((row for row in whole if row.json and row.synced), key=lambda row: row.seq, default=None)
+    opened.stored_at = newest.stored_at if newest else None
+    _salvage_log(opened, log_data)
     if unclean:
         opened.seq += WAL_PAGES  # above any number that a torn log may have contained
     return opened
+
+
+def _salvage_log(opened: Opened, log_data: bytes) -> None:
+    """Add the records after a damaged frame of the log, which SQLite ignores, and count those that are lost."""
+    frames = opened.db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
+    (page_size,) = opened.db.execute("PRAGMA page_size").fetchone()
+    ignored = wal.ignored_transactions(log_data, max(frames, 0), page_size)
+    known = opened.seq
+    found = [row for row in row_format.find(log_data) if isinstance(row, Row)]
+    rows = [row for row in found if row.seq > known and not row.lane.startswith(ACCEPTED)]
+    salvaged = _add(opened, rows)
+    if not ignored:  # what is new there is of a put that was killed
+        return
+    shown = [list(row_format.find(pages)) for pages in ignored]
+    everything = list(chain(*shown))
+    # a number far above the others is damaged itself
+    numbers = {each for each in everything if isinstance(each, int) and known < each <= known + WAL_PAGES}
+    lost = (numbers | _gaps({known, *(row.seq for row in rows)})) - {row.seq for row in rows}
+    # the first transaction is the one that is damaged: if it shows nothing new, the number of its record is unknown
+    unknown = not any(isinstance(each, int) or each.seq > known for each in shown[0])
+    opened.damaged = True
+    opened.salvaged += salvaged
+    opened.lost += len(lost) + unknown
+    opened.seq = max(opened.seq, *numbers, 0)
+    log.error("%s-wal is damaged: salvaged %d records, %d lost", opened.path, opened.salvaged, opened.lost)
+
+
+def _gaps(numbers: Iterable[int]) -> set[int]:
+    """The missing numbers between these; a jump of an unclean start is no gap."""
+    return {n for a, b in pairwise(sorted(numbers)) if b - a <= WAL_PAGES for n in range(a + 1, b)}
 
 
 def _check(path: Path) -> list[Row]:
@@ -247,8 +283,10 @@ def _accepted(db: sqlite3.Connection) -> list[tuple[str, bytes]]:
 def _carry_over(path: Path, opened: Opened) -> None:
     """Copy every intact row of a damaged file into `opened`, then rename the damaged file."""
     heaps = [*row_format.find(_read(path)), *row_format.find(_read(_wal(path)))]
-    found = [*_read_through_sqlite(path), *(row for row in heaps if isinstance(row, Row))]
-    lost = {seq for seq in heaps if isinstance(seq, int)} - {row.seq for row in found}
+    listed = list(_read_through_sqlite(path))
+    found = [row for row in (*listed, *heaps) if isinstance(row, Row)]
+    lost = {seq for seq in (*listed, *heaps) if isinstance(seq, int)} - {row.seq for row in found}
+    opened.damaged = True
     salvaged = _add(opened, found)
     opened.salvaged += salvaged
     opened.lost += len(lost)
@@ -282,14 +320,19 @@ def _markers(found: Iterable[Row]) -> dict[str, int]:
     return markers
 
 
-def _read_through_sqlite(path: Path) -> Iterator[Row]:
-    """The rows that SQLite can still read: also those longer than a page, which are not in one piece."""
+def _read_through_sqlite(path: Path) -> Iterator[Row | int]:
+    """The rows that SQLite can still read: also those longer than a page, which are not in one piece.
+
+    Of a record that is damaged only its number (seq).
+    """
     with suppress(*_SQLITE_ERRORS), _reading(path) as db:
-        bodies = [body for _, body in _accepted(db)]
-        for body in (*bodies, *(body for (body,) in db.execute("SELECT body FROM row ORDER BY seq"))):
+        accepted = [(None, ACCEPTED, body) for _, body in _accepted(db)]
+        for seq, lane, body in (*accepted, *db.execute("SELECT seq, lane, body FROM row ORDER BY seq")):
             row = row_format.unpack(body) if isinstance(body, bytes) else None
             if row:
                 yield row
+            elif isinstance(seq, int) and lane != MARKER:
+                yield seq
 
 
 def _read(path: Path) -> bytes:

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 from edge_daemon.delivery import row_format
+from edge_daemon.delivery.clock_steps import ClockSteps
 from edge_daemon.delivery.outbox_file import MARKER
 from edge_daemon.delivery.row_format import EVENTS, Row
 
@@ -23,7 +24,8 @@ class RetentionLimit:
     max_size: int
     """Bytes on disk."""
     max_age: float
-    """Seconds."""
+    """Seconds in which the daemon ran."""
+    steps: ClockSteps
     _age_check_due: float = 0.0
 
     def make_room(self, db: sqlite3.Connection, newest: Row) -> list[int]:
@@ -39,14 +41,20 @@ class RetentionLimit:
             return []
         self._age_check_due = time.monotonic() + _AGE_CHECK
         old: list[int] = []
+        first = db.execute("SELECT min(seq) FROM row WHERE lane != '*'").fetchone()[0]
+        self.steps.forget_before(first or newest.seq)
         oldest = "SELECT body FROM row WHERE lane != '*' ORDER BY seq LIMIT 1000"
         for (body,) in db.execute(oldest):
             row = row_format.unpack(body)
-            if row is None or (row.synced and row.stored_at >= newest.stored_at - self.max_age):
+            if row is None or (row.synced and self._age(row, newest) <= self.max_age):
                 break
             if row.synced:
                 old.append(row.seq)
         return _delete(db, old)
+
+    def _age(self, row: Row, newest: Row) -> float:
+        """Seconds in which the daemon ran since the record was stored."""
+        return newest.stored_at - row.stored_at - self.steps.since(row.seq)
 
     def _too_many(self, db: sqlite3.Connection, newest: Row) -> list[int]:
         """Delete the oldest readings, then the oldest events, until the rest fits."""

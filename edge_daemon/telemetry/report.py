@@ -151,7 +151,7 @@ class HealthReport(Listener):
     def problems(self) -> dict[str, str]:
         """Code -> text for a person, of everything that is wrong now."""
         outbox, found = self._outbox, self._courier.problems() | self._others()
-        if outbox.salvaged or outbox.lost:
+        if outbox.damaged or outbox.salvaged or outbox.lost:
             found["outbox_damaged"] = (
                 f"the outbox was damaged: {outbox.salvaged} records were salvaged, {outbox.lost} lost"
             )

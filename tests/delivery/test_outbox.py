@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -211,19 +212,65 @@ def test_cap_with_events_only(folder: Path) -> None:
 
 def test_age(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Records older than `max_age` are dropped and counted, but only those put when the clock was right."""
-    now = 0.0
-    outbox = Outbox(folder, "dock3", OutboxOptions(max_age=30 * 86_400), now=lambda: now)
+    clocks = Clocks(folder)
+    outbox = clocks.open()
     monkeypatch.setattr(clock, "is_synced", lambda: False)
     outbox.put(reading(1))  # in 1970, as a Pi without a clock believes
     monkeypatch.setattr(clock, "is_synced", lambda: True)
-    now = 20_000 * DAY
+    clocks.wall = 20_000 * DAY
     outbox.put(reading(2))
+    outbox = clocks.restart(outbox)
+    clocks.run(outbox, 32)
+    assert [entry.record for entry in waiting(outbox)] == [reading(1)] + [reading(9)] * 31
+    assert outbox.dropped == 2
     outbox.close()
-    now += 31 * DAY
-    outbox = Outbox(folder, "dock3", OutboxOptions(max_age=30 * 86_400), now=lambda: now)
-    outbox.put(reading(3))
-    assert [entry.record for entry in waiting(outbox)] == [reading(1), reading(3)]
-    assert outbox.dropped == 1
+
+
+class Clocks:
+    """The wall clock and the running clock, in seconds, for an outbox that keeps records for 30 days."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.wall, self.mono = 0.0, 5.0
+
+    def open(self) -> Outbox:
+        options = OutboxOptions(max_age=30 * DAY)
+        return Outbox(self._folder, "dock3", options, now=lambda: self.wall, mono=lambda: self.mono)
+
+    def restart(self, outbox: Outbox) -> Outbox:
+        outbox.close()
+        self.mono = 5.0
+        return self.open()
+
+    def run(self, outbox: Outbox, days: int) -> None:
+        """A record a day."""
+        for _ in range(days):
+            self.wall += DAY
+            self.mono += DAY
+            outbox._cap._age_check_due = 0.0
+            outbox.put(reading(9))
+
+
+@pytest.mark.parametrize("step", [10 * 365, 31, -365])
+@pytest.mark.parametrize("restart", [False, True])
+def test_clock_step(folder: Path, monkeypatch: pytest.MonkeyPatch, step: int, restart: bool) -> None:
+    """A step of the clock by years makes no waiting record too old, now or later; only running time counts."""
+    monkeypatch.setattr(clock, "is_synced", lambda: True)
+    clocks = Clocks(folder)
+    clocks.wall = 20_000 * DAY
+    outbox = clocks.open()
+    for number in range(5):
+        outbox.put(reading(number))
+    clocks.wall += step * DAY
+    if restart:
+        outbox = clocks.restart(outbox)
+    clocks.run(outbox, 20)
+    outbox = clocks.restart(outbox)
+    clocks.run(outbox, 9)
+    assert [entry.record for entry in waiting(outbox)][:5] == [reading(number) for number in range(5)]
+    assert outbox.dropped == 0
+    clocks.run(outbox, 5)
+    assert reading(0) not in [entry.record for entry in waiting(outbox)]
     outbox.close()
 
 
@@ -323,6 +370,54 @@ def test_truncated_at_many_lengths(folder: Path, clean: bool) -> None:
         shutil.copytree(pristine, folder)
         (folder / name).write_bytes(whole[:length])
         check_salvage(folder, stored).close()
+
+
+def test_each_destroyed_record_in_the_log_is_counted(folder: Path) -> None:
+    """One byte of one record, or of its mark or number, is changed in SQLite's log: each other record is there, and the
+    loss is counted and told, also when its number is unknown."""
+    stored = fill(folder, 30)
+    pristine = folder.with_name("pristine")
+    shutil.copytree(folder, pristine)
+    name = database(folder).name + "-wal"
+    whole = (pristine / name).read_bytes()
+    rows = [(at, int.from_bytes(whole[at + 12 : at + 20], "big")) for at in _each(whole, b"\xedROW")]
+    for number in range(1, 31):
+        for byte in (0, 19, 60):  # in the mark, the number, the record
+            shutil.rmtree(folder)
+            shutil.copytree(pristine, folder)
+            data = bytearray(whole)
+            for at, seq in rows:  # each later change writes the page again
+                data[at + byte] ^= 0x40 * (seq == number)
+            (folder / name).write_bytes(data)
+            outbox = Outbox(folder, "dock3")
+            missing = stored.keys() - {entry.id for entry in waiting(outbox)}
+            assert outbox.damaged
+            assert len(missing) <= outbox.lost <= 2, (number, byte)
+            assert outbox.lost >= 1, (number, byte)
+            outbox.close()
+
+
+def _each(data: bytes, part: bytes) -> Iterator[int]:
+    at = data.find(part)
+    while at >= 0:
+        yield at
+        at = data.find(part, at + 1)
+
+
+def test_a_kill_is_no_damage(folder: Path) -> None:
+    """After a kill, also in the middle of a write, nothing is counted or told."""
+    fill(folder, 30)
+    pristine = folder.with_name("pristine")
+    shutil.copytree(folder, pristine)
+    name = database(folder).name + "-wal"
+    whole = (pristine / name).read_bytes()
+    for cut in (0, 1, 100, 1000, 2000, 3000):
+        shutil.rmtree(folder)
+        shutil.copytree(pristine, folder)
+        (folder / name).write_bytes(whole[: len(whole) - cut])
+        outbox = Outbox(folder, "dock3")
+        assert (outbox.damaged, outbox.lost, outbox.salvaged) == (False, 0, 0)
+        outbox.close()
 
 
 def test_damage_raises_the_epoch_and_is_told(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
