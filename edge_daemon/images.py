@@ -46,6 +46,11 @@ def rotate_clockwise(picture: Grey, rotation: Rotation) -> Grey:
     return picture if rotation == 0 else np.ascontiguousarray(np.rot90(picture, -rotation // 90))
 
 
+def mirror(picture: Grey) -> Grey:
+    """The picture (h, w) with left and right swapped: an array of its own."""
+    return np.ascontiguousarray(picture[:, ::-1])
+
+
 def rotate_left(picture: Grey, turn: int) -> Grey:
     """The picture after `turn` quarter turns to the left, 0..3."""
     return np.ascontiguousarray(np.rot90(picture, turn)) if turn else picture

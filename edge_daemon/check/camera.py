@@ -31,12 +31,14 @@ def check(config: Config) -> Iterator[Found]:
         yield _from_daemon(daemon)
         return
     start = time.monotonic()
-    with closing(open_source(kind, config.camera.options).frames(tick=0.2)) as frames:  # type: ignore[type-var]
+    source = open_source(kind, config.camera.options)
+    with closing(source.frames(tick=0.2)) as frames:  # type: ignore[type-var]
         for frame in frames:
             seconds = time.monotonic() - start
             if frame:
                 height, width = frame.pixels.shape
-                yield Level.OK, f"{kind} delivered a frame of {width}x{height} after {seconds:.1f} s"
+                what = f" ({found})" if (found := getattr(source, "found", "")) else ""
+                yield Level.OK, f"{kind}{what} delivered a frame of {width}x{height} after {seconds:.1f} s"
                 if np.ptp(frame.pixels) < FLAT:
                     yield Level.WARN, "the frame has one shade of grey only", "Is the lens covered, or the light off?"
                 return
@@ -45,7 +47,7 @@ def check(config: Config) -> Iterator[Found]:
     yield (
         Level.FAIL,
         f"{kind} delivered no frame within {FIRST_FRAME:.0f} s",
-        "Check its cable and power.",
+        "Is there a picture in the folder?" if kind == "files" else "Check its cable and power.",
     )
 
 

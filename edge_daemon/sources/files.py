@@ -37,6 +37,8 @@ class FilesOptions:
     """Pictures per second; of a video, at most this many of its frames per second are read."""
     idle_fps: Annotated[float, Meta(ge=0.05, le=1000)] = 1.0
     """The same while nothing changes. The pictures of a folder always come at active_fps."""
+    mirror: bool = False
+    """Swap left and right."""
     watch: bool = False
     """Watch the folder: the newest picture in it is the frame."""
 

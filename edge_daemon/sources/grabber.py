@@ -80,6 +80,8 @@ class Grabber:
             return
         try:
             self._read(capture)
+        except CameraError as error:
+            self._end(str(error))
         except Exception as error:  # passed to the path as a CameraError: nothing else watches this thread
             self._end(f"the camera cannot be read: {error!r}")
         finally:

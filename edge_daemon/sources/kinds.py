@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from edge_daemon.domain import Source
+from edge_daemon.sources.mirrored import MirroredSource
 
 
 class Kind(NamedTuple):
@@ -44,12 +45,12 @@ def options_type(kind: str) -> type[Any]:
 
 
 def open_source(kind: str, options: Any) -> Source:
-    """A source, ready to give frames. `options` is of options_type(kind).
+    """A source, ready to give frames, mirrored where the options say so. `options` is of options_type(kind).
 
     Raises CameraError, PictureError or ConfigError, and KeyError for a kind that is not in KINDS.
     """
     source: Source = _named(kind, KINDS[kind].source)(options)
-    return source
+    return MirroredSource(source) if options.mirror else source
 
 
 def calibrate(kind: str, options: Any) -> Any:

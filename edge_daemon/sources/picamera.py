@@ -57,6 +57,8 @@ class PicameraOptions:
     """Number of the camera in `rpicam-hello --list-cameras`, where there are several."""
     rotation: Rotation = 0
     """Degrees by which frames are turned clockwise to be upright."""
+    mirror: bool = False
+    """Swap left and right, after the rotation."""
     exposure: Annotated[int, Meta(ge=1, le=10_000_000)] | None = None
     """Exposure time in microseconds; None: automatic."""
     gain: Annotated[float, Meta(ge=1, le=64)] | None = None

@@ -1,10 +1,11 @@
-"""A network camera: RTSP, or MJPEG over HTTP, with OpenCV's FFmpeg."""
+"""A network camera: RTSP or MJPEG over HTTP with OpenCV's FFmpeg, or single pictures over HTTP."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Annotated
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -19,6 +20,7 @@ from edge_daemon.images import Rotation, rotate_clockwise
 from edge_daemon.sources.frame_rate import FrameRate
 from edge_daemon.sources.grabber import Capture, grab_frames
 from edge_daemon.sources.opencv import open_capture
+from edge_daemon.sources.snapshots import Snapshots
 from edge_daemon.system.credentials import read_password
 from edge_daemon.system.urls import hide_path
 
@@ -37,7 +39,7 @@ class StreamOptions:
     """[camera] with source = "stream"."""
 
     url: Annotated[str, Meta(min_length=1)]
-    """rtsp://host/path, or http://host/path of an MJPEG stream; without user name and password. For a camera that wants
+    """rtsp://host/path, or http://host/path of an MJPEG stream or a picture; without a login. For a camera that wants
     them in the path or query: {username} and {password} there."""
     username: str = ""
     """Empty: no login."""
@@ -49,6 +51,8 @@ class StreamOptions:
     """Frames per second while nothing changes."""
     rotation: Rotation = 0
     """Degrees by which frames are turned clockwise to be upright."""
+    mirror: bool = False
+    """Swap left and right, after the rotation."""
 
 
 class StreamCamera:
@@ -59,6 +63,8 @@ class StreamCamera:
         check(options.url)
         self._options = options
         self._rate = FrameRate(options.active_fps, options.idle_fps)
+        self.found = ""
+        """What the camera gives, in words; empty: it was not opened yet."""
 
     def set_active(self, active: bool) -> None:
         """See domain.Source. The stream keeps its own rate; frames that are not read are not fully decoded."""
@@ -66,36 +72,63 @@ class StreamCamera:
 
     def frames(self, tick: float) -> Iterator[Frame | None]:
         """See domain.Source."""
-        return grab_frames(self._open, self._grey, self._rate, STALL, tick)
+        stall = max(STALL, 3 / min(self._options.active_fps, self._options.idle_fps))
+        return grab_frames(self._open, self._grey, self._rate, stall, tick)
 
     def _open(self) -> Capture:
+        if self._options.url.startswith("http") and (snapshots := self._snapshots()):
+            self.found = "single pictures, each requested"
+            return snapshots
+        self.found = "a stream"
         milliseconds = int(1000 * TIMEOUT)
         timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds, cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds]
-        capture = open_capture(self._address(), cv2.CAP_FFMPEG, timeouts)
+        capture = open_capture(_with_login(*self._address()), cv2.CAP_FFMPEG, timeouts)
         if not capture.isOpened():
-            raise CameraError(
-                f"{hide_path(self._options.url)} cannot be opened: is the camera on? Are the path and the login right?"
-            )
+            raise self._closed()
         return capture  # type: ignore[return-value]
 
-    def _grey(self, frame: NDArray[np.uint8]) -> Grey:
-        return rotate_clockwise(np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8), self._options.rotation)
+    def _snapshots(self) -> Snapshots | None:
+        """The camera, if it gives single pictures; None: it gives a stream. Raises CameraError."""
+        url, username, password = self._address()
+        snapshots = Snapshots(url, username, password)
+        try:
+            kind = snapshots.content_type()
+        except (OSError, HTTPException, ValueError) as error:
+            raise error if isinstance(error, CameraError) else self._closed() from None
+        if kind == "text/html":
+            raise CameraError(f"{hide_path(url)} gives a web page: the url must be that of a picture or a stream")
+        return snapshots if kind.startswith("image/") else None
 
-    def _address(self) -> str:
-        """The url with the login, only for the library; never log it."""
-        url = self._options.url
+    def _closed(self) -> CameraError:
+        host = hide_path(self._options.url)
+        return CameraError(f"{host} cannot be opened: is the camera on? Are the path and the login right?")
+
+    def _grey(self, frame: NDArray[np.uint8]) -> Grey:
+        grey = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+        return rotate_clockwise(np.asarray(grey, np.uint8), self._options.rotation)
+
+    def _address(self) -> tuple[str, str, str]:
+        """The url, and a login for it, only for the library; never log it. A login in the path is filled in."""
+        url, username = self._options.url, self._options.username
         in_path = PLACEHOLDER.search(url)
-        if not self._options.username and not in_path:
-            return url
+        if not username and not in_path:
+            return url, "", ""
         try:
             password = read_password(self._options.password_file) if self._options.password_file else ""
         except ConfigError as error:
             raise CameraError(str(error).replace("[mqtt]", "[camera]")) from None
-        name, secret = quote(self._options.username, safe=""), quote(password, safe="")
-        if in_path:
-            return PLACEHOLDER.sub(lambda found: name if found[0] == "{username}" else secret, url)
-        parts = urlsplit(url)
-        return urlunsplit(parts._replace(netloc=f"{name}:{secret}@{parts.netloc}"))
+        if not in_path:
+            return url, username, password
+        name, secret = quote(username, safe=""), quote(password, safe="")
+        return PLACEHOLDER.sub(lambda found: name if found[0] == "{username}" else secret, url), "", ""
+
+
+def _with_login(url: str, username: str, password: str) -> str:
+    """The url with the login in it, as FFmpeg takes it."""
+    if not username:
+        return url
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=f"{quote(username, safe='')}:{quote(password, safe='')}@{parts.netloc}"))
 
 
 def check(url: str) -> None:
@@ -108,4 +141,4 @@ def check(url: str) -> None:
     if "@" in parts.netloc:
         raise ConfigError('expected a url without a login; use "username" and "password_file"')
     if not right:
-        raise ConfigError('expected "rtsp://HOST/PATH", or "http://HOST/PATH" of an MJPEG stream, without blanks')
+        raise ConfigError('expected "rtsp://HOST/PATH", or "http://HOST/PATH" of MJPEG or a picture, without blanks')

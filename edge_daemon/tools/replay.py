@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from edge_daemon.decision.voter import Voter
 from edge_daemon.domain import Entry, Frame, Message
 from edge_daemon.errors import PictureError
 from edge_daemon.fields.extract import FieldExtractor
+from edge_daemon.images import mirror
 from edge_daemon.model_store.active_model import resolve
 from edge_daemon.model_store.store import Store
 from edge_daemon.mqtt import messages
@@ -25,11 +26,11 @@ from edge_daemon.sources.pictures import VIDEOS, Picture, expand, pictures
 from edge_daemon.sources.video import Video, to_grey
 from edge_daemon.system.folders import state_folder
 
-DATE_TIME = 0x0132
-"""EXIF tag: when the file was changed."""
-DATE_TIME_ORIGINAL = 0x9003
-"""EXIF tag: when the picture was taken; in the part EXIF_IFD."""
 EXIF_IFD = 0x8769
+"""EXIF tag: the part that has the tags below, except the first of the last row."""
+TAKEN = ((0x9003, 0x9011, 0x9291), (0x9004, 0x9012, 0x9292), (0x0132, 0x9010, 0x9290))
+"""EXIF tags of a time, its offset from UTC, and its fractions of a second: when the picture was taken, when it was
+digitised, and when the file was changed. The first that is there is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +82,25 @@ def _times(files: Sequence[str], every: float | None) -> tuple[list[float], str]
 
 
 def exif_time(name: str) -> float | None:
-    """When a picture was taken, from its EXIF data in local time; None where it has none."""
+    """When a picture was taken, from its EXIF data; None where it has none. Without an offset it is local time."""
     try:
         with Image.open(name) as image:
             exif = image.getexif()
-            text = exif.get_ifd(EXIF_IFD).get(DATE_TIME_ORIGINAL) or exif.get(DATE_TIME)
-            return datetime.strptime(str(text), "%Y:%m:%d %H:%M:%S").timestamp() if text else None
+            tags = {**exif, **exif.get_ifd(EXIF_IFD)}
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
         return None
+    for time, offset, fraction in TAKEN:
+        with suppress(ValueError):
+            return _seconds(*(str(tags.get(tag, "")).strip(" \0") for tag in (time, offset, fraction)))
+    return None
+
+
+def _seconds(time: str, offset: str, fraction: str) -> float:
+    """Seconds since 1970 of a time in EXIF, such as ("2026:11:24 01:50:00", "+01:00", "120"). Raises ValueError."""
+    local = datetime.strptime(time, "%Y:%m:%d %H:%M:%S")
+    with suppress(ValueError):  # there is none, or it is damaged
+        local = datetime.strptime(f"{time} {offset}", "%Y:%m:%d %H:%M:%S %z")
+    return local.timestamp() + (float(f"0.{fraction}") if fraction.isdecimal() else 0.0)
 
 
 def replay(found: Recording, config: Config) -> Iterator[tuple[float, Message]]:
@@ -101,7 +113,10 @@ def replay(found: Recording, config: Config) -> Iterator[tuple[float, Message]]:
     )
     encode = partial(messages.encode_record, config.device, config.mqtt.detail)
     seq = 0
+    is_mirrored = config.camera.kind == "files" and config.camera.options.mirror
     for frame in frames(found, config.camera.options.active_fps):
+        if is_mirrored:
+            frame = replace(frame, pixels=mirror(frame.pixels))
         app.read_frame(frame, fields, reader, voter)
         for record in voter.due(frame.mono):
             seq += 1

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edge_daemon.check import camera as check_camera
+from edge_daemon.check.finding import Level
 from edge_daemon.config import schema
 from edge_daemon.domain import Frame
 from edge_daemon.errors import CameraError, ConfigError
@@ -73,6 +76,68 @@ def test_a_camera_that_is_off_is_an_error() -> None:
     """No server there: an error at once, for the daemon to try again."""
     with pytest.raises(CameraError, match="is the camera on"):
         first(StreamOptions(NetworkCamera(PAGE).url))
+
+
+@pytest.mark.parametrize("digest", [False, True], ids=["basic", "digest"])
+def test_single_pictures(tmp_path: Path, digest: bool) -> None:
+    """A url of a JPEG is requested for each frame, with the login as the camera asks for it, turned as configured."""
+    camera = NetworkCamera(PAGE, "dock:p@ss/wörd", digest)
+    (tmp_path / "password").write_text("p@ss/wörd\n")
+    options = StreamOptions(camera.snapshot, "dock", str(tmp_path / "password"), active_fps=50.0, rotation=90)
+    with camera.on(), closing(StreamCamera(options).frames(1.0)) as frames:  # type: ignore[type-var]
+        got = list(islice(filter(None, frames), 4))
+    assert np.abs(np.rot90(got[-1].pixels).astype(int) - PAGE).mean() < 4
+    assert len(got) <= len(camera.served) - 1 <= len(got) + 1  # the first request asks what it is
+
+
+def test_single_pictures_are_requested_at_the_wanted_rate() -> None:
+    """Not more often than the daemon reads them: a camera may need a second for each."""
+    camera = NetworkCamera(PAGE)
+    options = StreamOptions(camera.snapshot, active_fps=4.0)
+    with camera.on(), closing(StreamCamera(options).frames(1.0)) as frames:  # type: ignore[type-var]
+        assert len(list(islice(filter(None, frames), 5))) == 5
+        first, *_, last = camera.served[1:]
+    assert last - first > 0.8 * (len(camera.served) - 2) / 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "says"),
+    [
+        ("text/html", b"<html>login</html>", "gives a web page"),
+        ("image/jpeg", b"<html>login</html>", "not an image, but a web page"),
+        ("image/jpeg", b"\xff\xd8\xff", "damaged|not an image"),
+        ("image/png", b"", "damaged|not an image"),
+    ],
+)
+def test_what_is_no_picture_is_an_error(kind: str, content: bytes, says: str) -> None:
+    """It says what came instead, without the path; the daemon tries again."""
+    camera = NetworkCamera(PAGE)
+    camera.answer = kind, content
+    with camera.on(), pytest.raises(CameraError, match=says) as caught:
+        first(StreamOptions(camera.snapshot))
+    assert "snapshot" not in str(caught.value)
+
+
+def test_a_wrong_login_for_single_pictures_is_told(tmp_path: Path) -> None:
+    """The error says which keys to check; neither name nor password is in it."""
+    for digest in (False, True):
+        camera = NetworkCamera(PAGE, "dock:secret", digest)
+        (tmp_path / "password").write_text("guessed")
+        with camera.on(), pytest.raises(CameraError, match="another login; check username and password_file") as caught:
+            first(StreamOptions(camera.snapshot, "dock", str(tmp_path / "password")))
+        assert "guessed" not in str(caught.value)
+        assert "dock" not in str(caught.value)
+
+
+def test_check_says_what_the_camera_gives() -> None:
+    """A stream, or single pictures."""
+    camera = NetworkCamera(PAGE)
+    with camera.on():
+        for url, what in ((camera.url, "a stream"), (camera.snapshot, "single pictures, each requested")):
+            config = schema.parse("c.toml", f'[camera]\nsource = "stream"\nurl = "{url}"\n')
+            ((level, text, *_),) = check_camera.check(config)
+            assert level is Level.OK
+            assert f"stream ({what}) delivered a frame of 640x480" in text
 
 
 @pytest.mark.parametrize(

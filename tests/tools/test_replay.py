@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import datetime
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,7 @@ from PIL import Image
 
 from edge_daemon.cli.main import cli
 from edge_daemon.errors import PictureError
-from edge_daemon.tools.replay import recording
+from edge_daemon.tools.replay import exif_time, recording
 from tests.support.pictures.paper import page
 
 CONFIG = """
@@ -81,3 +82,27 @@ def test_whose_clock(folder: Path) -> None:
         os.utime(path, (5, 5))
     with pytest.raises(PictureError, match="--every 1s"):
         recording(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("time", "offset", "fraction", "utc"),
+    [
+        ("2026:10:25 02:30:00", "+02:00", "", "2026-10-25T00:30:00"),
+        ("2026:10:25 02:30:00", "+01:00", "", "2026-10-25T01:30:00"),
+        ("2026:10:25 02:30:00", "-05:30\0", "25 ", "2026-10-25T08:00:00.250"),
+    ],
+)
+def test_exif_offsets_and_fractions(tmp_path: Path, time: str, offset: str, fraction: str, utc: str) -> None:
+    """The hour that comes twice in autumn is in the right order; two pictures of one second differ."""
+    exif = Image.Exif()
+    exif.get_ifd(0x8769).update({0x9003: time, 0x9011: offset, 0x9291: fraction})
+    Image.new("L", (8, 8)).save(tmp_path / "a.jpg", exif=exif)
+    assert exif_time(str(tmp_path / "a.jpg")) == datetime.fromisoformat(f"{utc}+00:00").timestamp()
+
+
+def test_exif_without_an_offset_is_local_time(tmp_path: Path) -> None:
+    """Also where the offset is damaged; where the time is damaged, another one is used."""
+    exif = Image.Exif()
+    exif.get_ifd(0x8769).update({0x9003: "    :  :     :  :  ", 0x9004: "2026:10:25 02:30:00", 0x9012: "   :  "})
+    Image.new("L", (8, 8)).save(tmp_path / "a.jpg", exif=exif)
+    assert exif_time(str(tmp_path / "a.jpg")) == datetime(2026, 10, 25, 2, 30).timestamp()

@@ -25,6 +25,8 @@ class SimulatedOptions:
     """Frames per second while something changes."""
     idle_fps: Annotated[float, Meta(ge=0.05, le=1000)] = 1.0
     """Frames per second while nothing changes: of the pictures at active_fps only every n-th is shown."""
+    mirror: bool = False
+    """Swap left and right."""
     surface: Literal["paper", "whiteboard", "blackboard", "mixed"] = "mixed"
     """The surface; mixed: the seed chooses."""
     writer: Annotated[int, Meta(ge=0, le=2**31)] = 0

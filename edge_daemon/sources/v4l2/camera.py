@@ -60,6 +60,8 @@ class V4l2Options:
     """Frames per second while nothing changes."""
     rotation: Rotation = 0
     """Degrees by which frames are turned clockwise to be upright."""
+    mirror: bool = False
+    """Swap left and right, after the rotation."""
     controls: str = ""
     """Controls as for `v4l2-ctl -c`: name=value,name=value; set in this order whenever the camera is opened."""
 
