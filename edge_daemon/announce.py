@@ -100,7 +100,10 @@ def announce_to_home_assistant(config: Config, last_values: LastValueCache) -> N
 
 def discovery(config: Config, owned: home_assistant.Owned) -> list[Message]:
     """The messages to Home Assistant. Brings `owned`, the entities that were ever sent, up to date."""
-    fields = [home_assistant.Field(field.name, field.unit, field.text) for field in config.fields]
+    fields = [
+        home_assistant.Field(field.name, field.unit, field.text, field.monotone, field.device_class, field.state_class)
+        for field in config.fields
+    ]
     raw, updates = config.mqtt.detail != "value", bool(config.updates.url)
     found = home_assistant.components(config.device, fields, raw, config.mqtt.snapshots, updates)
     return home_assistant.messages(config.device, __version__, found, config.mqtt.home_assistant, owned)

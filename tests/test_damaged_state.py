@@ -10,6 +10,7 @@ import pytest
 
 from edge_daemon.commands.controls import ReadingSwitch
 from edge_daemon.commands.transactions import Transactions
+from edge_daemon.delivery.clock_steps import ClockSteps
 from edge_daemon.delivery.delivered_log import DeliveredLog
 from edge_daemon.domain import Entry
 from edge_daemon.inference.edgetpu import EdgeTpu
@@ -39,6 +40,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "Coral": ("state/edgetpu", lambda f: EdgeTpu(f, False)),
     "updates": (f"state/updates/{install.STATE_FILE}", install.load_state),
     "transactions": ("state/transactions", lambda f: "a" in Transactions(f / "transactions")),
+    "clock steps": ("state/clock-steps", lambda f: ClockSteps(f / "clock-steps").since(1)),
     "budget": ("state/opinions.json", lambda f: Budget(f / "opinions.json", 9).spend()),
     "discovery": ("state/discovery.json", lambda f: home_assistant.load_owned(f / "discovery.json")),
     "published": ("state/published.json", lambda f: stale(f / "published.json")),

@@ -6,14 +6,13 @@ and not answered was interrupted: how much of it was done is unknown, so it is n
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from edge_daemon.system import atomic
+from edge_daemon.system import atomic, regular_file
 
 REMEMBERED = 600.0
 """Seconds. What an earlier process left counts from the start of this one: then no wall clock is needed."""
@@ -68,11 +67,8 @@ class Transactions:
         size = self._path.stat().st_size if self._path.exists() else 0
         if size > max(self._compact_at, SMALLEST_FILE):
             self._compact_at = 2 * self._rewrite()  # so that one byte in two, at most, is written a second time
-        with self._path.open("ab") as file:
-            # starts with a line break: what a power cut left of the last line must not damage this one
-            file.write(b"\n" + msgspec.json.encode(line) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        # starts with a line break: what a power cut left of the last line must not damage this one
+        regular_file.append(self._path, b"\n" + msgspec.json.encode(line) + b"\n", sync=True)
         self._note(line)
 
     def _note(self, line: _Line) -> None:
@@ -108,7 +104,7 @@ class Transactions:
 def _lines(path: Path) -> list[_Line]:
     """The intact lines of the file."""
     try:
-        data = path.read_bytes()
+        data = regular_file.read(path)
     except OSError:
         return []
     found = []

@@ -16,6 +16,8 @@ from msgspec import Meta
 from edge_daemon.decision.formats import Format
 from edge_daemon.domain import Status
 from edge_daemon.fields.extract import FieldRegion
+from edge_daemon.mqtt import sensor_classes
+from edge_daemon.mqtt.sensor_classes import DeviceClass, StateClass
 from edge_daemon.system.units import Duration, Rate
 
 ROLL_OVER = 0.1
@@ -81,6 +83,10 @@ class FieldOptions(FieldRegion):
     """Seconds for which a new value must stand unchanged before it is published."""
     unit: Annotated[str, Meta(title="Unit", examples=["kWh"])] = ""
     """Published with the value as it is."""
+    device_class: Annotated[DeviceClass, Meta(title="Device class in Home Assistant")] = "auto"
+    """What Home Assistant takes the number for."""
+    state_class: Annotated[StateClass, Meta(title="State class in Home Assistant")] = "auto"
+    """How Home Assistant makes statistics of the number."""
     min: Annotated[
         float | None,
         Meta(title="Lowest value"),
@@ -163,6 +169,7 @@ def contradictions(options: FieldOptions) -> Iterator[tuple[str, str]]:
         problem = f'expected "{decimal}" if the comma is a decimal comma, or "{whole}" if it separates thousands: the'
         problem += f' comma need not be in the format; got "{options.format}", which could be either'
         yield "format", problem
+    yield from sensor_classes.contradictions(options.unit, options.device_class, options.state_class)
     numeric = [key for key in RULES if _is_set(getattr(options, key))]
     numeric += [key for key in ("wrap", "deadband") if getattr(options, key)]
     if options.text and numeric:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge_daemon.system import atomic
+from edge_daemon.system import atomic, regular_file
 
 _SMALLEST = 60.0
 """Seconds; less is a clock that is corrected gradually."""
@@ -27,7 +27,7 @@ class ClockSteps:
         self._path = path
         self._steps: list[tuple[int, float]] = []  # the first record after the step, seconds
         with suppress(OSError, ValueError):
-            self._steps = msgspec.json.decode(path.read_bytes(), type=list[tuple[int, float]])[-_MOST:]
+            self._steps = msgspec.json.decode(regular_file.read(path), type=list[tuple[int, float]])[-_MOST:]
         self._ahead: float | None = None
 
     def note(self, seq: int, wall: float, mono: float, last_wall: float | None) -> None:

@@ -11,6 +11,7 @@ __all__ = [
     "messages",
     "payloads",
     "schemas",
+    "sensor_classes",
     "sink",
     "stale_topics",
 ]

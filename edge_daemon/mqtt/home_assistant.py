@@ -16,6 +16,7 @@ import msgspec
 from edge_daemon.domain import Message, Status
 from edge_daemon.mqtt import messages as mqtt_messages
 from edge_daemon.mqtt.payloads import EventType
+from edge_daemon.mqtt.sensor_classes import DeviceClass, StateClass, derive, spelling
 from edge_daemon.system import atomic, regular_file
 
 Mode = Literal["device", "off"]
@@ -27,22 +28,6 @@ PREFIX = "homeassistant"
 BIRTH = f"{PREFIX}/status"
 """Home Assistant publishes `online` here when it has started."""
 
-DEVICE_CLASSES: Mapping[str, str] = (
-    dict.fromkeys(("°C", "°F", "K"), "temperature")
-    | dict.fromkeys(("mV", "V", "kV"), "voltage")
-    | dict.fromkeys(("mA", "A"), "current")
-    | dict.fromkeys(("mW", "W", "kW", "MW", "GW"), "power")
-    | dict.fromkeys(("Wh", "kWh", "MWh", "GWh"), "energy")
-    | dict.fromkeys(("Hz", "kHz", "MHz"), "frequency")
-    | dict.fromkeys(("mbar", "bar", "Pa", "hPa", "kPa", "psi"), "pressure")
-    | dict.fromkeys(("mg", "g", "kg", "oz", "lb"), "weight")
-    | dict.fromkeys(("mm", "cm", "m", "km", "in", "ft", "yd", "mi"), "distance")
-    | dict.fromkeys(("s", "min", "h", "d"), "duration")
-    | dict.fromkeys(("m³/h", "L/min", "ft³/min", "gal/min"), "volume_flow_rate")
-    | {"lx": "illuminance", "VA": "apparent_power", "var": "reactive_power"}
-)
-"""Unit -> device class, where only one is possible: litres may be water, gas or the volume in a tank."""
-
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -51,6 +36,10 @@ class Field:
     name: str
     unit: str = ""
     text: bool = False
+    counts: bool = False
+    """It never falls."""
+    device_class: DeviceClass = "auto"
+    state_class: StateClass = "auto"
 
 
 def is_birth(topic: str, payload: bytes) -> bool:
@@ -142,13 +131,13 @@ def _reading(field: Field, topic: str) -> Component:
     if field.text:
         return sensor | {"value_template": "{{ value_json.text | default(none) }}"}
     sensor["value_template"] = "{{ value_json.value | default(none) }}"
-    kind = DEVICE_CLASSES.get(field.unit)
-    if field.unit:
-        sensor["unit_of_measurement"] = field.unit
-    if kind:
-        sensor["device_class"] = kind
-    # Home Assistant accepts only `total` for energy
-    return sensor | {"state_class": "total" if kind == "energy" else "measurement"}
+    device_class, state_class = derive(field.unit, field.counts, field.device_class, field.state_class)
+    more = {
+        "unit_of_measurement": spelling(field.unit),
+        "device_class": device_class,
+        "state_class": state_class,
+    }
+    return sensor | {key: value for key, value in more.items() if value}
 
 
 def _details(field: Field, topic: str, raw: bool) -> dict[str, Component]:

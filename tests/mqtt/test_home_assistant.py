@@ -64,6 +64,14 @@ def test_litres_may_be_anything() -> None:
     assert "device_class" not in sensor
 
 
+def test_a_counter() -> None:
+    """A number that never falls is a total that increases; the unit is spelt as Home Assistant wants it."""
+    field = Field("a", "m3", counts=True, device_class="water")
+    sensor = components("dock3", [field], raw=True)["reading_a"]
+    assert (sensor["unit_of_measurement"], sensor["device_class"]) == ("m³", "water")
+    assert sensor["state_class"] == "total_increasing"
+
+
 def test_whole_frame_has_no_sensors() -> None:
     """Numbers of the whole frame are not entities; the device is shown all the same."""
     assert not [identity for identity in parts([]) if identity.startswith("reading")]

@@ -18,7 +18,7 @@ from typing import Any
 import cv2
 import pytest
 
-from edge_daemon.mqtt.home_assistant import DEVICE_CLASSES
+from edge_daemon.mqtt.sensor_classes import UNITS, derive
 from tests.support.model_publisher import ModelPublisher
 from tests.support.pictures.paper import page
 from tests.support.webserver import serving
@@ -56,11 +56,21 @@ subscribe.simple(sys.argv[1], hostname="127.0.0.1", port=int(os.environ["MQTT_PO
 """
 
 
-UNITS = """
-import os
+FIELDS = [
+    (f"u{number}", unit, counts, device_class)
+    for number, (device_class, unit, counts) in enumerate(
+        (device_class, unit, counts)
+        for device_class, units in {"auto": ("KWh", "m3", "l", "pcs", ""), **UNITS}.items()
+        for unit in units
+        for counts in (True, False)
+    )
+]
+"""Each unit with each device class that takes it, for a number that never falls and for one that may."""
+SAY_FIELDS = """
+import os, sys
 from paho.mqtt import publish
-from edge_daemon.mqtt.home_assistant import DEVICE_CLASSES, Field, components, messages
-fields = [Field(f"u{number}", unit) for number, unit in enumerate(DEVICE_CLASSES)]
+from edge_daemon.mqtt.home_assistant import Field, components, messages
+fields = [Field(name, unit, False, counts, kind) for name, unit, counts, kind in eval(sys.argv[1])]
 said = messages("bench", "0", components("bench", fields, raw=False), "device", {})
 for message in said:
     publish.single(message.topic, message.payload, 1, True, "127.0.0.1", int(os.environ["MQTT_PORT"]))
@@ -120,13 +130,16 @@ def test_home_assistant_shows_the_device(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_home_assistant_knows_our_units(tmp_path: Path) -> None:
-    """Home Assistant accepts the unit and the state class of each device class."""
-    found = report(tmp_path, f"{sys.executable} -c '{UNITS}'; sleep 60")
+    """Home Assistant accepts each unit with its device class and state class, and logs nothing about them."""
+    (tmp_path / "say.py").write_text(SAY_FIELDS)
+    (tmp_path / "fields").write_text(repr(FIELDS))
+    found = report(tmp_path, f'{sys.executable} {tmp_path}/say.py "$(cat {tmp_path}/fields)"; sleep 60')
     told = {entity["unique_id"]: entity for entity in found["entities"] if "_reading_" in entity["unique_id"]}
-    assert len(told) == len(DEVICE_CLASSES)
-    for number, unit in enumerate(DEVICE_CLASSES):
-        entity = told[f"edge_daemon_bench_reading_u{number}"]
-        assert (unit, entity["device_class"]) == (unit, DEVICE_CLASSES[unit])
+    assert len(told) == len(FIELDS)
+    for name, unit, counts, device_class in FIELDS:
+        entity = told[f"edge_daemon_bench_reading_{name}"]
+        expected, state_class = derive(unit, counts, device_class)
+        assert (entity["device_class"] or "", entity["state_class"]) == (expected, state_class), (unit, device_class)
     assert found["log"] == []
 
 

@@ -19,6 +19,7 @@ CONTENTS: Mapping[str, bytes] = {
     "state/models/refused": b'{"9.0.0": "too slow"}',
     "state/edgetpu": b'{"failures": 1}',
     f"state/updates/{install.STATE_FILE}": msgspec.json.encode(install.UpdateState()),
+    "state/clock-steps": b"[[7,86400.0],[9,-3600.5]]",
     "state/transactions": b'\n{"key":"restart/7","answer":null}\n',
     "state/opinions.json": b'{"day":"2026-11-24","count":7}',
     "state/discovery.json": b'{"homeassistant/device/a/config":{"problem":"binary_sensor"}}',
