@@ -194,7 +194,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(table.write(figures), end="", flush=True)
             report, answers = report | figures, answers | said
             if args.json:
-                args.json.write_text(json.dumps({"figures": report, "answers": answers}))
+                args.json.write_text(json.dumps({"figures": report, "answers": answers}, default=float))
     except (FileNotFoundError, ValueError, EdgeDaemonError) as error:
         parser().error(str(error))
     return 0

@@ -58,19 +58,23 @@ def edits(a: str, b: str) -> int:
 
 
 def measures(pictures: Sequence[Scored]) -> dict[str, float | int | None]:
-    """Measures of a set, from sums over all pictures; None instead of a division by zero. Shares in per cent."""
-    matched = sum(p.matched for p in pictures)
-    truth, read = sum(len(p.truth) for p in pictures), sum(len(p.read) for p in pictures)
-    digits = sum(len("".join(p.truth)) for p in pictures)
-    empty = [p for p in pictures if not p.truth]
+    """Measures of a set, from sums over its pictures, shares in per cent; None instead of a division by zero.
+
+    F1 is that of pictures in which something is written: what is read in the others counts in `false where empty`.
+    """
+    written, empty = [p for p in pictures if p.truth], [p for p in pictures if not p.truth]
+    matched = sum(p.matched for p in written)
+    truth, read = sum(len(p.truth) for p in written), sum(len(p.read) for p in written)
+    digits, edited = sum(len("".join(p.truth)) for p in written), sum(p.edits for p in written)
+    strays = sum(len(p.read) for p in empty)
     return {
         "pictures": len(pictures),
         "numbers": truth,
         "F1": percent(2 * matched, truth + read) if truth else None,
-        "chars": max(0.0, percent(digits - sum(p.edits for p in pictures), digits) or 0.0) if digits else None,
+        "chars": percent(max(0, digits - edited), digits),
         "exact": percent(sum(p.read == p.truth for p in pictures), len(pictures)),
-        "false": read - matched,
-        "false where empty": round(sum(len(p.read) for p in empty) / len(empty), 2) if empty else None,
+        "false": read - matched + strays,
+        "false where empty": round(strays / len(empty), 2) if empty else None,
     }
 
 

@@ -135,7 +135,7 @@ def test_everything_is_measured_at_once(tmp_path: Path, capsys: pytest.CaptureFi
 def test_measures_of_a_set_worked_out_by_hand() -> None:
     """Two pictures: one of two numbers right, one false number where nothing is written."""
     found = scores.measures([scored(["20", "21"], ["20", "22"]), scored([], ["4"])])
-    assert (found["F1"], found["exact"], found["chars"]) == (40.0, 0.0, 50.0)
+    assert (found["F1"], found["exact"], found["chars"]) == (50.0, 0.0, 75.0)
     assert (found["false"], found["false where empty"]) == (2, 1.0)
 
 
