@@ -50,7 +50,7 @@ class Document:
         except (ValueError, RecursionError) as error:
             line, where = find_error(text, str(error))
             problem = re.sub(r" \(at .*\)$", "", str(error))
-            self._problems.append((line, f"{where}: not valid TOML: {problem}".removeprefix(": ")))
+            self._problems.append((line, _one_line(f"{where}: not valid TOML: {problem}".removeprefix(": "))))
             self.raise_problems()
         self._lines: dict[Place, int] = {}
         for place, line in places(text):
@@ -60,7 +60,7 @@ class Document:
 
     def add_problem(self, place: Place, problem: str) -> None:
         """Keep a problem, "expected ...; got ...", of the value at `place`."""
-        self._problems.append((self.line(place), f"{self._section_and_key(place)}: {problem}"))
+        self._problems.append((self.line(place), _one_line(f"{self._section_and_key(place)}: {problem}")))
 
     def raise_problems(self) -> None:
         """Raise ConfigError with all problems, one a line, in the order of the file."""
@@ -142,6 +142,11 @@ def defaults_of(options: type[Any]) -> Table:
         field.name: field.default if field.default_factory is missing else field.default_factory()
         for field in dataclasses.fields(options)
     }
+
+
+def _one_line(problem: str) -> str:
+    """A problem whose keys and values contain no line breaks and nothing that a terminal obeys."""
+    return CONTROL_CHARACTER.sub(lambda found: f"\\u{ord(found[0]):04x}", problem)
 
 
 # Values

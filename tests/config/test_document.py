@@ -163,6 +163,12 @@ def test_long_and_hostile_text() -> None:
     assert len(long) < 200
 
 
+def test_a_problem_is_one_line() -> None:
+    """Whatever a key contains: a line break would forge a line of the log, an escape code one on the screen."""
+    [problem] = problems('[paint]\nname = "white"\n"a\\nb\\u009b" = 1\n')
+    assert problem.startswith("c.toml:3: [paint] a\\u000ab\\u009b: expected one of")
+
+
 def test_a_check_beyond_the_type() -> None:
     """A check that raises is reported like a wrong type, and the other problems are still found."""
 

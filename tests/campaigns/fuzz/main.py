@@ -15,12 +15,17 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.campaigns.fuzz import pictures, requests, state
+from tests.campaigns.fuzz import broker, configurations, picture_files, pictures, requests, state
 from tests.campaigns.fuzz.campaign import Target, run
 
 TARGETS: dict[str, Target] = {
     "sizes": pictures.SWEEP,
     "pictures": pictures.DRAWN,
+    "configurations": configurations.TARGET,
+    "delivery": broker.DELIVERY,
+    "broker": broker.WHOLE,
+    "files": picture_files.READ,
+    "watched": picture_files.WATCHED,
     "requests": requests.TARGET,
     "state": state.TARGET,
 }

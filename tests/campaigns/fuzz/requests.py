@@ -7,7 +7,6 @@ request gets one answer that keeps its schema, and no other answer than to itsel
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -37,8 +36,8 @@ from edge_daemon.second_opinion import server
 from edge_daemon.second_opinion.budget import Budget
 from edge_daemon.second_opinion.client import SecondOpinionClient
 from edge_daemon.second_opinion.engines import open_ensemble
-from tests.campaigns.fuzz.campaign import Check, Died, Lost, Target, Wrong
-from tests.campaigns.fuzz.whole_daemon import configuration, write_picture, written
+from tests.campaigns.fuzz.campaign import Check, Lost, Target, Wrong
+from tests.campaigns.fuzz.whole_daemon import Tracebacks, configuration, write_picture, written
 from tests.support import schema_check
 
 BASE = "edge_daemon/bench"
@@ -206,29 +205,6 @@ class Link:
 
     def pump(self, timeout: float) -> None:
         pass
-
-
-class Tracebacks(logging.Handler):
-    """Notices errors that are logged with a traceback."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._found: list[str] = []
-        logging.getLogger("edge_daemon").addHandler(self)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.exc_info:
-            self._found.append(logging.Formatter().format(record))
-
-    def check(self) -> None:
-        """Raises Died if there was one since the last call."""
-        found, self._found = self._found, []
-        if found:
-            raise Died("\n".join(found))
-
-    def close(self) -> None:
-        logging.getLogger("edge_daemon").removeHandler(self)
-        super().close()
 
 
 TARGET = Target(cases, checking)

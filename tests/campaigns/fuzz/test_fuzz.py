@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.campaigns.fuzz import campaign, pictures, requests, state
+from tests.campaigns.fuzz import broker, campaign, configurations, picture_files, pictures, requests, state
 from tests.campaigns.fuzz.campaign import Check, Died, Lost, Target, Wrong
 
 
@@ -62,7 +62,26 @@ def test_requests(tmp_path: Path) -> None:
     short(requests.TARGET, tmp_path, 50)
 
 
+def test_configurations(tmp_path: Path) -> None:
+    """Configurations of any form: refused with file, line and what was expected, or a daemon lives with them."""
+    short(configurations.TARGET, tmp_path, 30)
+
+
+def test_files(tmp_path: Path) -> None:
+    """Picture files of all formats, whole and damaged: read, or named as what cannot be read."""
+    short(picture_files.READ, tmp_path, 30)
+
+
+def test_delivery(tmp_path: Path) -> None:
+    """Brokers of any behaviour: what waited reaches the good one that follows, and the delivery goes on."""
+    short(broker.DELIVERY, tmp_path, 12)
+
+
 @pytest.mark.slow
-def test_state(tmp_path: Path) -> None:
-    """The whole daemon with damaged files and folders: it starts, reads, answers, delivers what was stored."""
-    short(state.TARGET, tmp_path, 4, shrink=False)
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize(
+    "target", [state.TARGET, broker.WHOLE, picture_files.WATCHED], ids=["state", "broker", "watched"]
+)
+def test_whole_daemon(tmp_path: Path, target: Target) -> None:
+    """The same with the whole process, and with damaged state: it starts, reads, delivers, and ends well."""
+    short(target, tmp_path, 3, shrink=False)

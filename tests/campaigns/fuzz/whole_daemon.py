@@ -5,6 +5,7 @@ Each is forked from a server that has imported the program already: a start take
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -126,3 +127,26 @@ def write_picture(path: Path, text: str) -> None:
     fresh = path.with_name(f".{path.name}")
     cv2.imwrite(str(fresh.with_suffix(".png")), written(text))
     fresh.with_suffix(".png").replace(path)
+
+
+class Tracebacks(logging.Handler):
+    """Notices errors that are logged with a traceback."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._found: list[str] = []
+        logging.getLogger("edge_daemon").addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info:
+            self._found.append(logging.Formatter().format(record))
+
+    def check(self) -> None:
+        """Raises Died if there was one since the last call."""
+        found, self._found = self._found, []
+        if found:
+            raise Died("\n".join(found))
+
+    def close(self) -> None:
+        logging.getLogger("edge_daemon").removeHandler(self)
+        super().close()
