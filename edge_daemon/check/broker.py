@@ -18,7 +18,7 @@ from edge_daemon.domain import Message
 from edge_daemon.errors import BrokerError, EdgeDaemonError
 from edge_daemon.mqtt import messages
 from edge_daemon.mqtt.address import BrokerAddress, resolve
-from edge_daemon.mqtt.connection import V5, Link, Timeouts, VersionError, connect
+from edge_daemon.mqtt.connection import EXPIRED, NOT_YET_VALID, V5, Link, Timeouts, VersionError, connect
 from edge_daemon.mqtt.home_assistant import BIRTH
 from edge_daemon.mqtt.home_assistant import PREFIX as DISCOVERY_PREFIX
 from edge_daemon.mqtt.payloads import ProblemPayload
@@ -28,10 +28,6 @@ STEP_SECONDS = 5.0
 """Time limit of each step."""
 RETAIN_SECONDS = 1.0
 """Seconds in which the broker must send a retained message again."""
-_EXPIRED = 10
-"""OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED."""
-_NOT_YET = 9
-"""OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID."""
 _OTHER_NAME = (62, 64)
 """OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
 FOUND_BY_THE_DAEMON = {"client_id_in_use", "too_large", "broker_cuts", "broker_refuses", "flood"}
@@ -110,10 +106,10 @@ def _tls_failed(to: BrokerAddress, error: OSError) -> tuple[str, str]:
         if error.verify_code in _OTHER_NAME:
             remedy = "Use a name that is in the certificate, in [mqtt] url or as server_name."
             return f"host name: {to} shows a certificate for another name: {why}", remedy
-        if error.verify_code == _NOT_YET:
+        if error.verify_code == NOT_YET_VALID:
             remedy = f"This machine's clock says {now}; set it (timedatectl), or wait until it is set."
             return f"clock: {to} shows a certificate for another time: {why}", remedy
-        if error.verify_code == _EXPIRED:
+        if error.verify_code == EXPIRED:
             remedy = "Renew the broker's certificate."
             if not clock.is_synced():
                 remedy += " If the time here is wrong, set this machine's clock instead (timedatectl)."

@@ -26,6 +26,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge_daemon.domain import Message, ReceivedMessage
 from edge_daemon.errors import BrokerError
 from edge_daemon.mqtt.address import BrokerAddress
+from edge_daemon.system import clock
 
 V5 = MQTTProtocolVersion.MQTTv5
 V311 = MQTTProtocolVersion.MQTTv311
@@ -41,9 +42,13 @@ _NO_WILL_OF_THIS_QOS = 0x9B
 """Reason code of a CONNACK: the last will has a higher QoS than the broker knows."""
 _NO_REASON = 0x80
 """Reason code that paho gives to a connection that ended without a DISCONNECT packet."""
+EXPIRED = 10
+"""OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED."""
+NOT_YET_VALID = 9
+"""OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID."""
 LARGEST_RECEIVED = 1_000_000
 """Bytes of a packet from the broker, at most, unless a connection is made with another limit."""
-_MAX_RECEIVED = 256
+_MAX_RECEIVED = 10_000
 """Received messages that wait to be taken out, at most; the oldest are dropped."""
 
 
@@ -167,6 +172,8 @@ class Link:
         """Whether the broker keeps retained messages."""
         self.max_qos = 2
         """The highest QoS of the broker."""
+        self.confirms = True
+        """Whether the broker answers an UNSUBSCRIBE for a topic that nobody subscribed to, as it must."""
         self._to = to
         self._wake_read = wake
         self._packet_limit = 2**28
@@ -222,7 +229,7 @@ class Link:
         properties = _properties(message, PacketTypes.PUBLISH) if self.version is V5 else None
         qos, retain = min(message.qos, self.max_qos), message.retain and self.retains
         mid = self._client.publish(message.topic, message.payload, qos, retain, properties).mid
-        if qos == 0:
+        if qos == 0 and self.confirms:
             _, confirmation = self._client.unsubscribe(f"{message.topic}/sent")
             if confirmation is not None:
                 self._unconfirmed[confirmation] = mid
@@ -313,7 +320,7 @@ class Link:
         try:
             self._client.connect(self._to.host, self._to.port, timeouts.keepalive, properties=properties)
         except OSError as error:
-            raise BrokerError(f"broker {self._to} cannot be reached: {error.strerror or error}") from None
+            raise BrokerError(f"broker {self._to} cannot be reached: {_why(error)}") from None
         patience = timeouts.connack_v5 if self.version is V5 else timeouts.connack
         deadline = time.monotonic() + patience
         while not self._connack and self.up and (left := deadline - time.monotonic()) > 0:
@@ -336,6 +343,17 @@ class Link:
         self._packet_limit = getattr(properties, "MaximumPacketSize", self._packet_limit)
         self.retains = bool(getattr(properties, "RetainAvailable", 1))
         self.max_qos = getattr(properties, "MaximumQoS", 2)
+
+
+def _why(error: OSError) -> str:
+    """Why no connection could be made, with the remedy for a certificate of another time."""
+    code = error.verify_code if isinstance(error, ssl.SSLCertVerificationError) else 0
+    if code == EXPIRED:
+        other = "" if clock.is_synced() else ", or this machine's clock is wrong"
+        return f"its certificate has expired and must be renewed{other}"
+    if code == NOT_YET_VALID:
+        return "its certificate is not yet valid: is this machine's clock right?"
+    return error.strerror or str(error)
 
 
 def matches(topic_filter: str, topic: str) -> bool:

@@ -94,6 +94,8 @@ class MqttSink:
         self._causes = CutCauses()
         self._floods = FloodGuard([availability(True, 0).topic, *topics])
         self._answered: set[str] = set()  # topics of messages that were answered on this connection
+        self._confirms = True  # that QoS 0 messages are confirmed is tried
+        self._confirmed = False  # this broker has confirmed one
         self._late_will = False
         self._rival_until = 0.0
         self._link: Link | None = None
@@ -153,6 +155,7 @@ class MqttSink:
         self._answered = set()
         will = self._availability(False, self._session)
         self._link = connect(self.to, self._client_id, self._timeouts, will, self._wake_read, _LARGEST)
+        self._link.confirms = self._confirms
         # before `online`: a client may send a request as soon as it sees that
         self._link.subscribe([topic for topic in (will.topic, *self._topics) if not self._floods.is_left(topic)])
         if not self.publish_online() and not self.up:
@@ -227,12 +230,16 @@ class MqttSink:
             if in_flight and (left := deadline - time.monotonic()) > 0:
                 link.pump(left)
             elif in_flight:
+                # with QoS 0 only in flight: a broker that has never confirmed one does not know how
+                waits = any(min(batch[place].qos, link.max_qos) for place in in_flight.values())
+                self._confirms = self._confirms and (waits or self._confirmed)
                 link.drop(f"no acknowledgement within {timeout:.0f} s")
             while link.acknowledged:
                 mid, code = link.acknowledged.popleft()
                 if mid in in_flight:
                     place = in_flight.pop(mid)
                     outcomes[place] = self._outcome_of(batch[place], code)
+                    self._confirmed |= min(batch[place].qos, link.max_qos) == 0
             self._take_received(link)
         if in_flight and not link.up:
             self._note_cut(link, [batch[place] for place in in_flight.values()])

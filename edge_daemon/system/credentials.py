@@ -26,7 +26,9 @@ def read_password(name: str) -> str:
     """The text of the file without the byte order mark and line break that editors add. Raises ConfigError."""
     try:
         return find_credential(name).read_text(encoding="utf-8-sig").strip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise ConfigError(f"[mqtt] password_file {name}: it is not in UTF-8; save it as UTF-8") from None
+    except OSError as error:
         raise ConfigError(f"[mqtt] password_file {name}: {error}") from None
 
 

@@ -523,3 +523,17 @@ def test_flood(outbox: Outbox, broker: Mosquitto) -> None:
             outbox.put(reading(number))
             recorder.wait_for(lambda _, n=number: n in values(recorder.payloads("/units")))  # type: ignore[misc]
     recorder.close()
+
+
+def test_broker_that_answers_no_unsubscribe(outbox: Outbox) -> None:
+    """A broker that does not confirm messages with QoS 0 is not asked again; everything is delivered."""
+    broker = HostileBroker(Behaviour(unsubscribes=False))
+    with delivering(outbox, broker.url, QUICK) as delivery:
+        delivery.last_values.set(Message("edge_daemon/dock3/health", b"{}", qos=0))
+        until(lambda: delivery.courier.connects == 2)
+        for number in range(5):
+            outbox.put(reading(number))
+            until(lambda: not outbox.waiting)
+            delivery.last_values.set(Message("edge_daemon/dock3/health", b"{%d}" % number, qos=0))
+        assert delivery.courier.connects == 2
+    broker.close()

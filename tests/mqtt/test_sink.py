@@ -163,7 +163,7 @@ UNCLOSED = pytest.mark.filterwarnings("ignore:unclosed <ssl:ResourceWarning")
         ("localhost", NOW, "elsewhere", "", "self-signed certificate"),
         ("elsewhere", NOW, "elsewhere", "", "[Hh]ostname mismatch"),
         ("localhost", NOW, "localhost", "broker.site", "[Hh]ostname mismatch"),
-        ("localhost", PAST, "localhost", "", "certificate has expired"),
+        ("localhost", PAST, "localhost", "", "certificate has expired and must be renewed"),
         ("localhost", FUTURE, "localhost", "", "certificate is not yet valid"),
     ],
     ids=["right", "server_name", "unknown CA", "wrong host", "wrong server_name", "expired", "not yet valid"],

@@ -109,6 +109,8 @@ class Behaviour:
     """Disconnects after this many seconds without a packet."""
     cuts_at: str = ""
     """Disconnects without a word at a message on a topic that ends so."""
+    unsubscribes: bool = True
+    """Answers an UNSUBSCRIBE, as it must."""
     late: float = 0.0
     """Seconds before the answer to CONNECT."""
     enough: int | None = None
@@ -225,7 +227,7 @@ class HostileBroker:
                 send(packet(SUBACK, body[:2] + b"\0" * five + bytes([behaviour.granted]) * topics))
                 for said in behaviour.say:
                     send(said)
-            elif kind == UNSUBSCRIBE:
+            elif kind == UNSUBSCRIBE and behaviour.unsubscribes:
                 send(packet(UNSUBACK, body[:2] + (b"\0\x11" if five else b"")))
             elif kind == PING:
                 connection.pings += 1
