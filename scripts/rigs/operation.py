@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import pwd
+import re
 import shutil
 import signal
+import subprocess
 import time
 from pathlib import Path
+from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 from scripts.rigs.machine import active, expect, main_pid, output, restarts, run, until
 from scripts.rigs.service import (
@@ -146,6 +151,29 @@ def gives_second_opinions() -> None:
     run("systemctl", "enable", "--now", opinion)
     until(lambda: "questions come from broker" in output("journalctl", "-u", opinion, "-o", "cat"), 40 * SLOW, "ready")
     expect(Path(f"/proc/{main_pid(opinion)}").owner() == UNIT, "it has the service's user")
+
+
+def aims_as_the_services_user() -> None:
+    """`preview`, started by root, runs as the service's user, shows its frames, and saves the configuration."""
+    command = ["edge-daemon", "preview", "--config", str(CONFIG), "--for", "10m", "--port", "0"]
+    before = (CONFIG.read_text(), CONFIG.owner(), CONFIG.group(), CONFIG.stat().st_mode)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as page:
+        assert page.stdout
+        address = next(line.split()[-1] for line in page.stdout if "?token=" in line)
+        browser = build_opener(HTTPCookieProcessor())
+        browser.open(address)
+        users = re.findall(r"^Uid:\s+(.*)$", Path(f"/proc/{page.pid}/status").read_text(), re.MULTILINE)[0].split()
+        expect(set(users) == {str(pwd.getpwnam(UNIT).pw_uid)}, f"its users are the service's; got {users}")
+        api = address.split("?")[0] + "api/"
+        expect(json.load(browser.open(f"{api}look"))["camera"] == "daemon", "it shows the daemon's frames")
+        fields = json.load(browser.open(f"{api}fields"))["fields"]
+        fields[0]["keys"]["min"] = 0
+        body = json.dumps({"fields": [{"keys": fields[0]["keys"], "was": fields[0]["was"]}]}).encode()
+        browser.open(Request(f"{api}save", body, {"Content-Type": "application/json"}))
+        page.terminate()
+    after = (CONFIG.read_text(), CONFIG.owner(), CONFIG.group(), CONFIG.stat().st_mode)
+    expect("min = 0" in after[0] and after[1:] == before[1:], f"it is saved, with owner and mode; got {after}")
+    CONFIG.write_text(before[0])
 
 
 def may_ask_for_the_clock() -> None:

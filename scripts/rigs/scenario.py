@@ -24,6 +24,7 @@ def main(bundle: str, key: str, clone: str = "") -> None:
     first = [f"{BASE}/scripts/install.sh", "--offline", bundle, "--trust", key]
     if clone:
         first = [f"{clone}/scripts/install.sh"]
+    first += ["--with", "preview"]
     carry_out(
         [
             partial(operation.installs, first),
@@ -37,6 +38,7 @@ def main(bundle: str, key: str, clone: str = "") -> None:
             operation.keeps_the_last_good_configuration,
             operation.takes_several_cameras,
             operation.gives_second_opinions,
+            operation.aims_as_the_services_user,
             operation.may_ask_for_the_clock,
             operation.runs_on_a_read_only_root,
             upgrades.uses_a_model_of_its_own,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -15,8 +14,6 @@ import pytest
 from tests.support.model_publisher import ModelPublisher
 
 INSTALL = Path(__file__).parents[2] / "scripts/install.sh"
-
-needs_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
 
 
 def install(
@@ -178,7 +175,6 @@ def sign(bundle: Path, key: Path) -> None:
     subprocess.run(command.split(), check=True)
 
 
-@needs_openssl
 def test_a_signed_bundle_is_installed(tmp_path: Path, published: ModelPublisher) -> None:
     """The key that signs models signs bundles: devices that have its root.json accept both."""
     bundle = small_bundle(tmp_path)
@@ -194,7 +190,6 @@ def test_a_signed_bundle_is_installed(tmp_path: Path, published: ModelPublisher)
     assert done.returncode == 0, done.stderr
 
 
-@needs_openssl
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
