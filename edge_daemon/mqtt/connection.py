@@ -243,10 +243,6 @@ class Link:
         if mid is not None:
             self._asked[mid] = topics
 
-    def unsubscribe(self, topic: str) -> None:
-        """Leave a topic."""
-        self._client.unsubscribe(topic)
-
     def listen(self, topics: Sequence[str], patience: float) -> bool:
         """Subscribe and wait up to `patience` seconds for the answer; whether all topics were granted."""
         self.subscribe(topics)

@@ -1,6 +1,7 @@
 """Floods of received messages: a subscription with too many is left for a minute, so that delivery goes on.
 
-The acknowledgements of the broker wait behind all messages that it sends: a flood on one topic would stop delivery.
+The acknowledgements of the broker wait behind all messages that it sends: a flood on one topic would stop delivery. If
+the flood goes on, the topic is left for longer and longer.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ MOST = 1000
 """Messages of one subscription within WINDOW seconds; more are a flood. Two requests a second are answered at all."""
 WINDOW = 10.0
 """Seconds."""
-PAUSE = 60.0
-"""Seconds for which a flooded topic is left."""
+PAUSE, LONGEST_PAUSE = 60.0, 960.0
+"""Seconds for which a flooded topic is left: at first, and at most."""
 NOT_SUBSCRIBED = ""
 """The filter of messages that nobody subscribed to."""
 
@@ -31,6 +32,7 @@ class FloodGuard:
         self._counts: Counter[str] = Counter()
         self._window_ends = 0.0
         self._left: dict[str, float] = {}  # filter -> when it may be subscribed to again
+        self._pauses: dict[str, float] = {}  # filter -> seconds of the last time
 
     @property
     def left(self) -> list[str]:
@@ -46,7 +48,8 @@ class FloodGuard:
         self._counts[found] += 1
         if self._counts[found] <= MOST or found in self._left:
             return None
-        self._left[found] = self._now() + PAUSE
+        pause = self._pauses[found] = min(2 * self._pauses.get(found, PAUSE / 2), LONGEST_PAUSE)
+        self._left[found] = self._now() + pause
         return found
 
     def is_left(self, topic: str) -> bool:

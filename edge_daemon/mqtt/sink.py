@@ -17,7 +17,7 @@ from edge_daemon.errors import BrokerError
 from edge_daemon.mqtt import address
 from edge_daemon.mqtt.connection import V311, Link, Timeouts, connect, drain
 from edge_daemon.mqtt.cut_causes import CutCauses
-from edge_daemon.mqtt.floods import NOT_SUBSCRIBED, FloodGuard
+from edge_daemon.mqtt.floods import FloodGuard
 from edge_daemon.system.units import Duration
 
 log = logging.getLogger(__name__)
@@ -94,6 +94,7 @@ class MqttSink:
         self._causes = CutCauses()
         self._floods = FloodGuard([availability(True, 0).topic, *topics])
         self._answered: set[str] = set()  # topics of messages that were answered on this connection
+        self._flooded = False  # this connection was ended because of a flood
         self._confirms = True  # that QoS 0 messages are confirmed is tried
         self._confirmed = False  # this broker has confirmed one
         self._late_will = False
@@ -141,7 +142,9 @@ class MqttSink:
                 f"{broker} ends the connection at messages on {_some(left_out)}: they wait, and are tried again later"
             )
         if flooded := self._floods.left:
-            found["flood"] = f"too many messages arrive from {broker} on {_some(flooded)}: ignored for a minute"
+            found["flood"] = (
+                f"too many messages arrive from {broker} on {_some(flooded)}: the topic is left for some minutes"
+            )
         return found | (_lacks(link, broker) if link is not None else {})
 
     def open(self) -> None:
@@ -152,7 +155,7 @@ class MqttSink:
         self._session = max(self._session + 1, int(time.time() * 1000))
         self._first_session = self._first_session or self._session
         self._sessions.append(self._session)
-        self._answered = set()
+        self._answered, self._flooded = set(), False
         will = self._availability(False, self._session)
         self._link = connect(self.to, self._client_id, self._timeouts, will, self._wake_read, _LARGEST)
         self._link.confirms = self._confirms
@@ -247,7 +250,7 @@ class MqttSink:
 
     def _note_cut(self, link: Link, in_flight: Sequence[Message]) -> None:
         """The connection has ended with messages on their way: one of them may be the reason."""
-        if link.lost_code in _NOT_FOR_A_MESSAGE:
+        if link.lost_code in _NOT_FOR_A_MESSAGE or self._flooded:
             return
         own = self._availability(False, self._session).topic
         sent = {message.topic: len(message.payload) for message in in_flight if message.topic != own}
@@ -278,7 +281,9 @@ class MqttSink:
         while link.received:
             received = link.received.popleft()
             if (flooded := self._floods.arrived(received.topic)) is not None:
-                self._leave(link, flooded)
+                # not only unsubscribed: acknowledgements wait behind all that the broker and the system hold ready
+                self._flooded = True
+                link.drop(f"too many messages arrive on {flooded or 'topics that nobody subscribed to'}")
             if self._floods.is_left(received.topic):
                 continue
             if received.topic != own.topic:
@@ -292,14 +297,6 @@ class MqttSink:
             self._rival_until = time.monotonic() + _RIVAL_KNOWN
         if link.up and (due := self._floods.take_due()):
             link.subscribe(due)
-
-    def _leave(self, link: Link, topic_filter: str) -> None:
-        """Leave a subscription that is flooded; what arrives without a subscription can only be ended by leaving."""
-        log.warning("too many messages arrive on %s; ignored for a minute", topic_filter or "other topics")
-        if topic_filter == NOT_SUBSCRIBED:
-            link.drop("the broker sends many messages that nobody subscribed to")
-        else:
-            link.unsubscribe(topic_filter)
 
     def _is_of_a_rival(self, received: ReceivedMessage) -> bool:
         """Whether another program of this name said it: it has a session number that is newer than this process, and

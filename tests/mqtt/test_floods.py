@@ -43,3 +43,15 @@ def test_messages_that_nobody_subscribed_to() -> None:
     assert flood(guard, "somewhere/else") == [""]
     clock.time += PAUSE
     assert guard.take_due() == []
+
+
+def test_a_flood_that_goes_on() -> None:
+    """The topic is left for longer each time, up to a limit."""
+    clock = FakeClock()
+    guard = FloodGuard(FILTERS, clock.now)
+    for pause in (60, 120, 240, 480, 960, 960):
+        assert flood(guard, FILTERS[0]) == [FILTERS[0]]
+        clock.time += pause - 1
+        assert guard.take_due() == []
+        clock.time += 1
+        assert guard.take_due() == [FILTERS[0]]
