@@ -45,11 +45,11 @@ class Calibration(NamedTuple):
 
     cut_penalty: float = 2.0
     """See field_decoder.probabilities."""
-    share: float = 0.4
+    share: float = 0.5
     """Weight of the second voice, 0..1."""
-    slope: float = 1.55
+    slope: float = 1.467
     """See field_decoder.calibrate."""
-    offset: float = 0.534
+    offset: float = 0.726
     """See field_decoder.calibrate."""
 
 

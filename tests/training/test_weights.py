@@ -28,7 +28,7 @@ def test_int8_weights_stand_for_those_of_the_float32_network() -> None:
     assert all(bias.shape == kernel.shape[-1:] for kernel, bias in found)
 
 
-@pytest.mark.parametrize("name", ["digits", "sieve", "strips"])
+@pytest.mark.parametrize("name", ["digits", "sieve", "strips", "lines"])
 def test_every_layer_has_learned(name: str) -> None:
     """No layer of a shipped network gives nothing but zeros, as residual blocks do whose gradient stayed zero."""
     pytest.importorskip("ai_edge_litert")
