@@ -15,7 +15,21 @@ import pytest
 from PIL import Image
 
 from edge_daemon.domain import Grey, Number
-from scripts.evaluation import calibration, causes, drawn, fields, halves, main, photos, scores, sets, table, variants
+from scripts.evaluation import (
+    calibration,
+    causes,
+    crops,
+    drawn,
+    fields,
+    halves,
+    main,
+    photos,
+    scores,
+    sets,
+    table,
+    variants,
+)
+from scripts.evaluation import video as videos
 from scripts.evaluation.calibration import ReadNumber
 from scripts.evaluation.fields import Said
 from scripts.evaluation.peers import in_lines, number_of
@@ -127,6 +141,35 @@ def test_everything_is_measured_at_once(tmp_path: Path, capsys: pytest.CaptureFi
     [said] = kept["answers"]["lines, as drawn"]
     assert said[4:7] == ["4711", "right", "4711"]
     assert {path.name for path in (tmp_path / "sheets").iterdir()} == {"photos-drawn-1.jpg", "fields-drawn-1.jpg"}
+
+
+def test_the_digit_network_is_measured_on_crops(tmp_path: Path) -> None:
+    """A row for each set and half, the mean, and how many operators are taken for digits."""
+    rng = np.random.default_rng(5)
+    for name in (*crops.SEVEN, crops.RAW, crops.BY_WRITER, crops.NOT_DIGITS):
+        papers = []
+        for digit in "0123456789":
+            canvas = drawn.blank((48, 48))
+            drawn.put(canvas, rng, digit, (14, 8), 32, 3.0)
+            papers.append(canvas if name == crops.RAW else 212 - canvas)
+        np.savez(tmp_path / f"{name}.npz", x=np.array(papers, np.uint8), y=np.arange(10), w=[str(n) for n in range(10)])
+    rows = {(row["set"], row.get("half")): row for row in crops.figures(tmp_path, None, each)}
+    assert rows["mnist_test", halves.half("mnist_test")]["crops"] == 10
+    assert sum(int(str(rows[crops.BY_WRITER, side]["crops"])) for side in halves.HALVES) == 10
+    assert float(str(rows["mean of the first seven", None]["right"])) > 90
+    assert "accepted at 1 % false reject" in rows[crops.NOT_DIGITS, None]
+
+
+def test_videos_are_measured_by_frames(tmp_path: Path) -> None:
+    """The numbers in the file's name are looked for in each frame."""
+    picture = cv2.cvtColor(sheet("4711"), cv2.COLOR_GRAY2BGR)
+    video = cv2.VideoWriter(str(tmp_path / "wall_4711.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 5, (400, 200))
+    for _ in range(3):
+        video.write(picture)
+    video.release()
+    assert videos.figures(tmp_path) == [
+        {"video": "wall_4711.mp4", "frames": 3, "all numbers": 100.0, "nothing else": 100.0}
+    ]
 
 
 # What it counts
