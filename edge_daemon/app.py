@@ -28,6 +28,7 @@ from edge_daemon.config.last_good import ConfigFile
 from edge_daemon.config.schema import Config
 from edge_daemon.decision.voter import Voter
 from edge_daemon.delivery.courier import Courier
+from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Event, Frame, Listener, Number, Patch, Reading, Record, Request, Status
 from edge_daemon.errors import ConfigError, StepError
@@ -42,6 +43,7 @@ from edge_daemon.on_device.samples import open_samples
 from edge_daemon.recognition.reader import Reader
 from edge_daemon.reuse import ReusedResources
 from edge_daemon.second_opinion.budget import Budget
+from edge_daemon.second_opinion.channels import BrokerChannel, Channel, LocalChannel
 from edge_daemon.second_opinion.client import SecondOpinionClient
 from edge_daemon.sources.reconnecting import SILENT_AFTER, ReconnectingCamera
 from edge_daemon.system.crash_guard import GUARD
@@ -243,9 +245,9 @@ def build(
         second_opinion = None
         if config.opinion.per_day:
             budget = Budget(state / "opinions.json", config.opinion.per_day)
-            second_opinion = SecondOpinionClient(
-                device, last_values, voter, budget, connected=lambda: courier.connected and switch.is_on
-            )
+            channel = opinion_channel(config, last_values, courier, switch)
+            stack.callback(channel.cancel)
+            second_opinion = SecondOpinionClient(device, channel, voter, budget)
         scheduler = UpdateScheduler(device, last_values, config.updates, state / "updates", store, inbox.put)
         updating = stack.enter_context(closing(scheduler))
 
@@ -300,6 +302,13 @@ def build(
             memory=config.health.max_memory,
             keep_configuration=configuration.save_copy,
         )
+
+
+def opinion_channel(config: Config, last_values: LastValueCache, courier: Courier, switch: ReadingSwitch) -> Channel:
+    """Where second opinions come from, as [opinion] where says."""
+    if config.opinion.where == "here":
+        return LocalChannel(lambda: switch.is_on)
+    return BrokerChannel(config.device, last_values, lambda: courier.connected and switch.is_on)
 
 
 @contextmanager

@@ -58,7 +58,7 @@ class ModelError(EdgeDaemonError, ValueError):
 
 
 class RuntimeMissingError(ModelError, ImportError):
-    """No TFLite interpreter is installed."""
+    """The library that runs a network is not installed."""
 
 
 class ChildError(EdgeDaemonError, ChildProcessError):

@@ -63,8 +63,13 @@ class ReusedResources:
         An outbox that works in memory only, and is empty, is replaced: the disk may be usable again.
         Raises ConfigError or OutboxError.
         """
-        opinions = bool(config.opinion.per_day)
-        settings = (config.device, config.mqtt, config.outbox, opinions, address.file_stamps(config.mqtt))
+        settings = (
+            config.device,
+            config.mqtt,
+            config.outbox,
+            config.opinion.leave_device,
+            address.file_stamps(config.mqtt),
+        )
         present = self._delivery
         if present and present.settings == settings and (present.outbox.waiting or not present.outbox.volatile):
             return present
@@ -103,7 +108,7 @@ class ReusedResources:
         topics = mqtt_messages.request_topics(config.device)
         if config.mqtt.home_assistant != "off":
             topics.append(home_assistant.BIRTH)
-        if config.opinion.per_day:
+        if config.opinion.leave_device:
             topics.append(opinion_messages.answer_topic(config.device))
         availability = partial(mqtt_messages.availability, config.device)
         sink = MqttSink(config.mqtt, f"edge_daemon-{config.device}", availability, topics)

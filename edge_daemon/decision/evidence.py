@@ -4,8 +4,8 @@ Each frame gives its candidates with calibrated confidences. Frames in which the
 their log-likelihoods are averaged and count once, so that a still picture cannot make a consistent misread certain.
 Views add up, to a limit. A text is accepted when, over the whole settle time, nearly all frames agree on it, and when
 it leads every other text, and the chance that it is none of them, by a margin: a wide one to replace the accepted
-text, a narrower one to keep it. A second opinion, where one was requested, counts as a further part of a view for as
-long as the view lasts; the text that it confirms need not be the one that nearly all frames agree on.
+text, a narrower one to keep it. A second opinion, where one was requested, counts for as long as the view lasts; the
+text that it confirms is a candidate of our own frames, but need not be the one that nearly all of them agree on.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby
 
 import numpy as np
 
+from edge_daemon.decision import confirmation
 from edge_daemon.domain import Box, Candidate, Digit, Grey, Status
 from edge_daemon.fields.change import differs
 from edge_daemon.images import crop_around, half_size
@@ -32,10 +33,6 @@ LEAD_TO_STAY = math.log(0.6 / 0.4)
 """The lead, in log-odds, that the accepted text needs to stay: a probability of 0.6."""
 MOST_VIEWS = 3.0
 """More views than these add no evidence: the same network has read them all."""
-SECOND_OPINION_WEIGHT = 0.3
-"""The weight of a second opinion, in views of our own. Another network sees the same ink and makes errors where ours
-does, so it can confirm the most likely text of our frames, and never replace it. Chosen on photos: with full weight,
-nearly half of what it settled was false."""
 FLOOR = 0.01
 """The lowest probability that a frame gives to a text, or to it being none of its candidates."""
 ROUNDING = 1e-3
@@ -88,8 +85,8 @@ class Evidence:
 
     settle: float
     observations: deque[Observation] = field(default_factory=deque)
-    second_opinion: Observation | None = None
-    """A second opinion on the present view; only about texts that our own frames have as candidates."""
+    second_opinion: Candidate | None = None
+    """A second opinion on the present view: one of our own frames' candidates, and the confidence of the engine."""
     _in_view: deque[str | None] = field(default_factory=lambda: deque(maxlen=MOST_FRAMES))
     """The texts of the frames of the present view, also of those before the settle time."""
     _decided: dict[str | None, Decision | None] = field(default_factory=dict)
@@ -117,7 +114,8 @@ class Evidence:
         count = len(self.observations)
         if count < MIN_FRAMES:
             return None
-        if self.second_opinion and (text := self.second_opinion.text) and self._is_clear(text, accepted):
+        if self.second_opinion and confirmation.log_odds(*self.confirmed_by()) >= confirmation.LEAD:
+            text = self.second_opinion[0]
             return Decision(Status.OK, text, (sum(o.text == text for o in self.observations), count))
         (status, text), votes = Counter((o.status, o.text) for o in self.observations).most_common(1)[0]
         times = [o.mono for o in self.observations if (o.status, o.text) == (status, text)]
@@ -151,14 +149,21 @@ class Evidence:
 
         It counts only if its best candidate is one of our own texts.
         """
-        chances = dict(candidates)
-        known = {text: chances.get(digits_of(text), 0.0) for o in self._present for text, _ in o.candidates}
-        best = sorted(known.items(), key=lambda item: -item[1])
-        if not best or not candidates or best[0][1] < candidates[0][1]:
+        known = {digits_of(text): text for o in self._present for text, _ in reversed(o.candidates)}
+        if not candidates or candidates[0][0] not in known:
             return False
-        self.second_opinion = replace(self.latest, status=Status.OK, candidates=tuple(best))
+        self.second_opinion = known[candidates[0][0]], candidates[0][1]
         self._decided.clear()
         return True
+
+    def confirmed_by(self) -> tuple[float, float, float]:
+        """What speaks for the text of the second opinion: the arguments of confirmation.log_odds."""
+        assert self.second_opinion is not None
+        text, confidence = self.second_opinion
+        texts = {candidate for o in self._present for candidate, _ in o.candidates}
+        own = {t: float(np.mean([o.log_likelihood(t) for o in self._present])) for t in texts}
+        rival = max((weight for other, weight in own.items() if other != text), default=math.log(FLOOR))
+        return confidence, own.get(text, math.log(FLOOR)), rival
 
     @property
     def _present(self) -> list[Observation]:
@@ -166,19 +171,21 @@ class Evidence:
         return [o for o in self.observations if o.view == self.latest.view and o.status is Status.OK]
 
     def combined_candidates(self) -> tuple[Candidate, ...]:
-        """Up to three texts with their probabilities by frames and second opinion together, best first."""
-        weights = {text: math.exp(self._weight(text)) for text in self._texts | {None}}
-        total = sum(weights.values())
-        best = sorted(((text, w / total) for text, w in weights.items() if text), key=lambda item: -item[1])
-        return tuple(best[:3])
+        """Up to three texts, best first: that of the second opinion, and those of our frames, which share the rest."""
+        assert self.second_opinion is not None
+        text = self.second_opinion[0]
+        chance = 1 / (1 + math.exp(-confirmation.log_odds(*self.confirmed_by())))
+        weights = {other: math.exp(self._weight(other)) for other in (self._texts | {None}) - {text}}
+        scale = (1 - chance) / sum(weights.values())
+        rest = sorted(((other, w * scale) for other, w in weights.items() if other), key=lambda item: -item[1])
+        return ((text, chance), *rest[:2])
 
     def _weight(self, text: str | None) -> float:
-        """The log-likelihood of a text by all views and the second opinion; of None: it is none of the texts."""
+        """The log-likelihood of a text by all views; of None: it is none of the texts."""
         views = [[o.log_likelihood(text) for o in view] for view in self._views()]
         full = [min(1.0, len(view) / MIN_FRAMES) for view in views]  # few frames are less than a view
         total = sum(share * float(np.mean(view)) for share, view in zip(full, views, strict=True))
-        ours = total * min(1.0, MOST_VIEWS / sum(full))
-        return ours + SECOND_OPINION_WEIGHT * self.second_opinion.log_likelihood(text) if self.second_opinion else ours
+        return total * min(1.0, MOST_VIEWS / sum(full))
 
     def _views(self) -> Iterator[list[Observation]]:
         return (list(view) for _, view in groupby(self.observations, key=lambda o: o.view))

@@ -247,7 +247,7 @@ class FieldState:
         """The newest observation that a reading of this status is about; None before the first."""
         observations, second = self.evidence.observations, self.evidence.second_opinion
         accepted = self.accepted.text if self.accepted else None
-        if second and observations and status is Status.OK and second.text == accepted:
+        if second and observations and status is Status.OK and second[0] == accepted:
             return replace(observations[-1], candidates=self.evidence.combined_candidates())
         fitting = (o for o in reversed(observations) if status is not Status.OK or o.text == accepted)
         return next(fitting, observations[-1] if observations else None)

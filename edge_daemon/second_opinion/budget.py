@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -23,6 +23,13 @@ class SecondOpinionOptions:
 
     per_day: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0
     """Second opinions that are requested in a day (UTC), at most; 0: none."""
+    where: Literal["broker", "here"] = "broker"
+    """Who gives them: a server on the broker, or the engine of the extra `opinion` on this device."""
+
+    @property
+    def leave_device(self) -> bool:
+        """Whether cut-outs are sent to the broker."""
+        return self.per_day > 0 and self.where == "broker"
 
 
 class _Spent(msgspec.Struct):

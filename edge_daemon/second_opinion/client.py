@@ -1,4 +1,4 @@
-"""Second opinions, on the device: which numbers a larger machine is asked to read, and which of its answers count.
+"""Second opinions, on the device: which numbers another engine is asked to read, and which of its answers count.
 
 A question is sent for a number that the frames do not agree on with enough confidence: once for each view of it, one at
 a time, with a cut-out of the number and nothing else. An answer counts only if that number is still in view, unchanged,
@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from edge_daemon.decision.field_state import FieldState
 from edge_daemon.decision.observations import in_frame, main_line, merge_line
 from edge_daemon.decision.voter import UncertainNumber, Voter
-from edge_daemon.delivery.last_value import LastValueCache
 from edge_daemon.domain import Box, Grey, Listener, Number, Patch, ReceivedMessage, Status
 from edge_daemon.geometry import overlap
 from edge_daemon.images import crop_number
-from edge_daemon.mqtt.payloads import Question, SecondOpinionCounts
+from edge_daemon.mqtt.payloads import Answer, Question, SecondOpinionCounts
 from edge_daemon.second_opinion import messages
 from edge_daemon.second_opinion.budget import Budget
+from edge_daemon.second_opinion.channels import Channel
 
 log = logging.getLogger(__name__)
 
@@ -68,12 +68,9 @@ class SecondOpinionClient(Listener):
     """Sends questions within the budget, and passes answers to the votes. Called from the path's thread."""
 
     def __init__(
-        self, device: str, last_values: LastValueCache, voter: Voter, budget: Budget, connected: Callable[[], bool],
-        now: Callable[[], float] = time.monotonic,
-    ) -> None:  # fmt: skip
-        """`connected`: whether a question can be sent now."""
-        self._device, self._last_values, self._voter, self._budget = device, last_values, voter, budget
-        self._connected, self._now = connected, now
+        self, device: str, channel: Channel, voter: Voter, budget: Budget, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._device, self._channel, self._voter, self._budget, self._now = device, channel, voter, budget, now
         self._waiting: dict[str, PendingQuestion] = {}
         self._last: dict[str, tuple[FieldState, int]] = {}
         self._sent: SentQuestion | None = None
@@ -93,16 +90,18 @@ class SecondOpinionClient(Listener):
                 del self._waiting[next(iter(self._waiting))]
 
     def on_tick(self) -> None:
-        """Give up a question that was not answered in time, and send the next one that waits."""
+        """Process the answer of an engine here, give up a question without an answer, and ask the next one."""
         now = self._now()
-        if self._sent and now >= self._sent.at + messages.EXPIRY:
+        if answer := self._channel.answer():
+            self._take(answer)
+        if self._sent and now >= self._sent.at + self._channel.patience:
             self._give_up(now)
         self._waiting = {name: pending for name, pending in self._waiting.items() if pending.is_current()}
-        if self._waiting and not self._sent and now >= self._next and self._connected() and self._budget.spend():
+        if self._waiting and not self._sent and now >= self._next and self._channel.is_open() and self._budget.spend():
             self._send(now)
 
     def on_answer(self, received: ReceivedMessage) -> bool:
-        """Process an answer. False: the message is for another receiver."""
+        """Process an answer from the broker. False: the message is for another receiver."""
         if received.topic != messages.answer_topic(self._device):
             return False
         try:
@@ -110,9 +109,13 @@ class SecondOpinionClient(Listener):
         except ValueError:
             self._counts["refused"] += 1
             return True
+        self._take(answer)
+        return True
+
+    def _take(self, answer: Answer) -> None:
         if self._sent is None or answer.id != self._sent.id:
             self._counts["ignored"] += 1  # no question was sent, or the answer comes late, or twice
-            return True
+            return
         pending = self._sent.pending
         self._sent, self._pause = None, PAUSE
         counts = pending.is_current() and pending.about.state.add_second_opinion(answer.candidates, answer.model)
@@ -120,7 +123,6 @@ class SecondOpinionClient(Listener):
         text = answer.candidates[0][0] if answer.candidates else "no number"
         ignored = "" if counts else " (ignored: the number has changed, or the text is not possible here)"
         log.info("%s: second opinion by %s: %s%s", pending.about.name, answer.model, text, ignored)
-        return True
 
     def counts(self) -> SecondOpinionCounts:
         """For the topic `health`."""
@@ -130,7 +132,7 @@ class SecondOpinionClient(Listener):
     def _give_up(self, now: float) -> None:
         self._sent, self._pause = None, min(2 * self._pause, LONGEST_PAUSE)
         self._next = now + self._pause
-        self._last_values.cancel_optional()  # a question that has not been sent yet is not needed any more
+        self._channel.cancel()
         self._counts["unanswered"] += 1
 
     def _send(self, now: float) -> None:
@@ -141,8 +143,7 @@ class SecondOpinionClient(Listener):
         self._next = now + self._pause
         self._sent = SentQuestion(os.urandom(8).hex(), pending, now)
         self._counts["asked"] += 1
-        question = Question(self._sent.id, messages.encode_picture(pending.pixels))
-        self._last_values.send_if_connected(messages.question_message(self._device, question))
+        self._channel.ask(Question(self._sent.id, messages.encode_picture(pending.pixels)))
 
 
 def _text(state: FieldState) -> str | None:

@@ -15,6 +15,7 @@ from edge_daemon.domain import Frame, Message, Patch, Reading, ReceivedMessage, 
 from edge_daemon.mqtt.payloads import LARGEST_PICTURE, Answer, Question
 from edge_daemon.second_opinion import messages
 from edge_daemon.second_opinion.budget import Budget
+from edge_daemon.second_opinion.channels import BrokerChannel
 from edge_daemon.second_opinion.client import PAUSE, SecondOpinionClient
 from edge_daemon.second_opinion.messages import EXPIRY
 from tests.support import schema_check
@@ -30,9 +31,8 @@ class Device(VoterRun):
         super().__init__(*options)
         self.last_values, self.online = LastValueCache(), True
         self.budget = Budget(folder / "opinions.json", per_day)
-        self.client = SecondOpinionClient(
-            "bench", self.last_values, self.voter, self.budget, lambda: self.online, lambda: self.seq / FPS
-        )
+        channel = BrokerChannel("bench", self.last_values, lambda: self.online)
+        self.client = SecondOpinionClient("bench", channel, self.voter, self.budget, lambda: self.seq / FPS)
 
     def look(
         self, text: str, *others: str, sure: float = 0.7, seconds: float = 3.0, written: str = ""
@@ -119,11 +119,20 @@ def test_an_answer_that_agrees_is_evidence_enough(device: Device) -> None:
     assert device.counts("asked", "counted", "ignored") == [1, 1, 0]
 
 
-def test_an_answer_cannot_overrule_the_frames(device: Device) -> None:
-    """Frames read 17, with 11 as a candidate: an answer of 11 with full confidence decides for neither."""
-    device.look("17", "11", sure=0.55)
-    assert device.hear(device.question(), ("11", 1.0)) == []
+def test_an_answer_does_not_overrule_the_frames(device: Device) -> None:
+    """Frames read 17 and hold 11 for possible: an answer of 11, itself in doubt, decides for neither."""
+    device.look("17", "11", sure=0.7)
+    assert device.hear(device.question(), ("11", 0.9)) == []
     assert device.said[-1].status is Status.LOW_CONFIDENCE
+
+
+def test_an_answer_decides_between_texts_that_the_frames_cannot_separate(device: Device) -> None:
+    """Frames give 17 and 11 about the same probability; the other engine is certain of 11."""
+    device.look("17", "11", sure=0.4)
+    (reading,) = device.hear(device.question(), ("11", 0.99))
+    assert (reading.status, reading.text) == (Status.OK, "11")
+    assert reading.candidates[0][0] == "11"
+    assert sum(confidence for _, confidence in reading.candidates) <= 1.001
 
 
 def test_an_answer_that_is_no_candidate_is_ignored(device: Device) -> None:

@@ -17,15 +17,11 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_daemon.domain import Candidate, Grey, Message, Patch, ReceivedMessage
-from edge_daemon.inference.manifest import models_folder
-from edge_daemon.inference.options import ModelOptions
+from edge_daemon.domain import Candidate, Grey, Message, ReceivedMessage
 from edge_daemon.mqtt.address import BrokerAddress
 from edge_daemon.mqtt.payloads import Question
-from edge_daemon.recognition.reader import open_reader
 from edge_daemon.second_opinion import messages
 from edge_daemon.second_opinion import server as opinion_server
-from edge_daemon.second_opinion.engines import Ensemble, open_ensemble
 from tests.support import schema_check
 from tests.support.brokers.mosquitto import Mosquitto, Recorder
 from tests.support.brokers.small_brokers import SmallBroker, amqtt
@@ -202,31 +198,6 @@ def test_a_retained_question_is_not_answered() -> None:
     said = messages.question_message("bench", question(1))
     with pytest.raises(ValueError, match="fresh"):
         messages.parse_question(ReceivedMessage(said.topic, said.payload, retain=True))
-
-
-def test_the_bundled_ensemble_reads_a_cut_out() -> None:
-    """42 on paper is 42 with high confidence, also with several networks."""
-    picture = page([("42", 40, 40)], height=50)[:130, :200]
-    for ensemble in (open_ensemble(()), open_ensemble([*map(str, models_folder().glob("digits-*.tflite"))])):
-        text, chance = ensemble.read(picture)[0]
-        assert text == "42"
-        assert chance > 0.9
-
-
-def test_confidences_are_averaged_over_readers_and_views() -> None:
-    """If one of two readers sees no number, each text of the other gets half."""
-    reader = open_reader(ModelOptions())
-    picture = page([("42", 40, 40)], height=50)[:130, :200]
-    alone = dict(Ensemble([reader], perturb=False).read(picture))
-
-    class Blind:
-        classifier = reader.classifier
-
-        def read(self, patch: Patch) -> list[object]:
-            return []
-
-    both = dict(Ensemble([reader, Blind()], perturb=False).read(picture))  # type: ignore[list-item]
-    assert both["42"] == pytest.approx(alone["42"] / 2)
 
 
 @contextmanager
