@@ -11,7 +11,8 @@
 #   --trust FILE       another root.json, or a public key (PEM)
 #   --unsigned         do not check the signature
 #   --with EXTRAS      also install preview (a page to aim the camera), updates (models by URL), fast (a faster
-#                      interpreter). Example: --with preview,updates. Later runs remember them
+#                      interpreter), opinion (the engine of second opinions). Example: --with preview,updates.
+#                      Later runs remember them
 #   --coral            also install what a Coral accelerator needs
 #   --dry-run          print every step, change nothing
 #
@@ -36,7 +37,7 @@ while [ $# -gt 0 ]; do
         --uninstall) mode=uninstall ;;
         --purge) purge=yes ;;
         --coral) coral=yes ;;
-        --with) extras=${2:?"--with needs names: preview, updates, fast, separated by commas"} && shift ;;
+        --with) extras=${2:?"--with needs names: preview, updates, fast, opinion, separated by commas"} && shift ;;
         --dry-run) dry=yes ;;
         --offline) bundle=${2:?"--offline needs a bundle made by scripts/bundle"} && bundle=$(realpath -m "$bundle") && shift ;;
         --trust) trust=${2:?"--trust needs a file"} && trust=$(realpath -m "$trust") && shift ;;

@@ -163,9 +163,9 @@ read_extras() {
     [ "$extras" ] || [ ! -r "$remembered" ] || extras=$(cat "$remembered")
     for extra in ${extras//,/ }; do
         case $extra in
-            preview | updates | fast) ;;
+            preview | updates | fast | opinion) ;;
             *)
-                say "install.sh: --with $extra: known are preview, updates and fast"
+                say "install.sh: --with $extra: known are preview, updates, fast and opinion"
                 exit 2
                 ;;
         esac
