@@ -1,4 +1,4 @@
-"""Reads cut-outs with the line recogniser of RapidOCR (networks of PP-OCR, Apache-2.0), installed by the extra `opinion`.
+"""Reads cut-outs with the line recogniser of RapidOCR (networks of PP-OCR, Apache-2.0), from the extra `opinion`.
 
 Other people trained it on other pictures, so it seldom makes the errors of the device's own networks. Its networks are
 part of the package: nothing is downloaded.
