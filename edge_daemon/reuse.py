@@ -63,13 +63,8 @@ class ReusedResources:
         An outbox that works in memory only, and is empty, is replaced: the disk may be usable again.
         Raises ConfigError or OutboxError.
         """
-        settings = (
-            config.device,
-            config.mqtt,
-            config.outbox,
-            config.opinion.leave_device,
-            address.file_stamps(config.mqtt),
-        )
+        opinions = config.opinion.leave_device
+        settings = (config.device, config.mqtt, config.outbox, opinions, address.file_stamps(config.mqtt))
         present = self._delivery
         if present and present.settings == settings and (present.outbox.waiting or not present.outbox.volatile):
             return present

@@ -34,8 +34,9 @@ from edge_daemon.images import encode_jpeg
 from edge_daemon.reuse import ReusedResources
 from edge_daemon.second_opinion import server
 from edge_daemon.second_opinion.budget import Budget
+from edge_daemon.second_opinion.channels import BrokerChannel
 from edge_daemon.second_opinion.client import SecondOpinionClient
-from edge_daemon.second_opinion.engines import open_ensemble
+from edge_daemon.second_opinion.engine import LineReader
 from tests.campaigns.fuzz.campaign import Check, Lost, Target, Wrong
 from tests.campaigns.fuzz.whole_daemon import Tracebacks, configuration, write_picture, written
 from tests.support import schema_check
@@ -127,7 +128,7 @@ def checking(folder: Path) -> Iterator[Check]:
     ):
         app.courier.stop()  # nothing is to be sent
         device = Device(app, reused.delivery(config).last_values, folder, lambda: float(next(clock)))
-        link, engine = Link(), open_ensemble([])
+        link, engine = Link(), LineReader()
 
         def check(case: ReceivedMessage) -> None:
             if case.topic.startswith(f"{BASE}/request/"):
@@ -149,7 +150,9 @@ class Device:
         memory = Transactions(folder / "transactions-of-it")
         self.dispatcher = CommandDispatcher("bench", last_values, app.controls, memory, now=now)
         voter = Voter([FieldOptions("tank", (0, 0, 1, 1))], "digits", "cpu")
-        self.client = SecondOpinionClient("bench", last_values, voter, Budget(folder / "budget", 9), lambda: True)
+        self.client = SecondOpinionClient(
+            "bench", BrokerChannel("bench", last_values, lambda: True), voter, Budget(folder / "budget", 9)
+        )
         self._seq = 0
 
     def answers_to(self, request: ReceivedMessage) -> list[Message]:
