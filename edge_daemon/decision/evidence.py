@@ -115,8 +115,8 @@ class Evidence:
         if count < MIN_FRAMES:
             return None
         if self.second_opinion and confirmation.log_odds(*self.confirmed_by()) >= confirmation.LEAD:
-            text = self.second_opinion[0]
-            return Decision(Status.OK, text, (sum(o.text == text for o in self.observations), count))
+            confirmed = self.second_opinion[0]
+            return Decision(Status.OK, confirmed, (sum(o.text == confirmed for o in self.observations), count))
         (status, text), votes = Counter((o.status, o.text) for o in self.observations).most_common(1)[0]
         times = [o.mono for o in self.observations if (o.status, o.text) == (status, text)]
         # from the first to the last that agree: the time of the text before must not count
