@@ -36,7 +36,7 @@ _SQLITE_ERRORS = (sqlite3.Error, UnicodeDecodeError)
 """Errors of a damaged file. The second: SQLite's message quotes a schema that is no longer UTF-8."""
 
 _MEMORY_EPOCH = 0xF0000000
-"""The smallest epoch of a queue in memory: above all that are made from the time until 2097."""
+"""The smallest epoch of a queue in memory. Those made from the time are lower: from 2097 on they start again at 0."""
 
 _LARGEST = 2**32
 """Bytes of a damaged file that is searched for rows; a larger one is read through SQLite only."""
@@ -92,10 +92,10 @@ def open_file(folder: Path, now: float) -> Opened:
     files = sorted(folder.glob(f"outbox-{'[0-9a-f]' * 8}.db"))
     with as_outbox_error(folder):
         try:
-            opened = _open(files[-1]) if files else _create(folder, int(now))
+            opened = _open(files[-1]) if files else _create(folder, int(now) % _MEMORY_EPOCH)
         except _Damaged as why:
             log.error("%s is damaged (%s); a new file is started with all that can be read", files[-1], why)
-            opened = _create(folder, max(int(now), _epoch(files[-1]) + 1))
+            opened = _create(folder, max(int(now) % _MEMORY_EPOCH, _epoch(files[-1]) + 1))
         for path in files:
             if path != opened.path:
                 _carry_over(path, opened)

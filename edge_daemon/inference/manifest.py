@@ -14,9 +14,12 @@ import msgspec
 
 import edge_daemon
 from edge_daemon.errors import ModelError
+from edge_daemon.system import regular_file
 
 COMPANIONS = ("sieve", "strips")
 """The networks that a digit model may bring: the kind in its manifest, and the name in theirs."""
+LARGEST_MANIFEST = 1_000_000
+"""Bytes of a manifest, at most; that of digits 0.4.0 has 3,000."""
 LARGEST_MODEL = 32_000_000
 """Bytes that all files of a model may have together; digits 0.4.0 has 578,000."""
 
@@ -70,23 +73,27 @@ def bundled(name: str) -> Path:
 def decode(path: Path, manifest: type[M]) -> M:
     """A manifest file as the given Struct. Raises ModelError, which names the file and what is wrong."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=manifest)
-    except (OSError, msgspec.MsgspecError) as error:
+        return msgspec.json.decode(regular_file.read(path, LARGEST_MANIFEST), type=manifest)
+    except (OSError, ValueError) as error:
         raise ModelError(f"{path} is not a model manifest ({error}); reinstall the model") from error
 
 
 def read_file(folder: Path, file: ModelFile) -> bytes:
     """The bytes of one file of the model in `folder`, its hash checked. Raises ModelError."""
     path = folder / file.name
-    if Path(file.name).name != file.name:
+    if Path(file.name).name != file.name or not file.name.isprintable():
         raise ModelError(f"{path}: a model's files lie beside its manifest; the name must not hold a folder")
     try:
-        content = path.read_bytes()
+        content = regular_file.read(path, LARGEST_MODEL)
     except OSError as error:
         raise ModelError(f"{path} cannot be read ({error.strerror}); reinstall the model") from error
+    if len(content) != file.bytes:
+        raise ModelError(
+            f"{path} is damaged: it has {len(content)} bytes, the manifest names {file.bytes}; reinstall the model"
+        )
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise ModelError(
-            f"{path} is damaged: its {len(content)} bytes are not the {file.bytes} that the manifest names"
-            " (sha256 differs); reinstall the model"
+            f"{path} is damaged: its {file.bytes} bytes are not those that the manifest names (sha256 differs);"
+            " reinstall the model"
         )
     return content

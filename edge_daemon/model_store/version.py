@@ -8,6 +8,7 @@ from pathlib import Path
 from edge_daemon.errors import ModelError
 from edge_daemon.inference.digits import DigitManifest, read_manifest
 from edge_daemon.inference.manifest import LARGEST_MODEL, read_file
+from edge_daemon.system import regular_file
 
 
 def is_version(name: str) -> bool:
@@ -45,7 +46,9 @@ def read_version(folder: Path) -> tuple[DigitManifest, Path]:
 def read_content(folder: Path) -> dict[str, bytes]:
     """Name -> content of the manifest in a folder and of the files that it names, checked. Raises ModelError."""
     manifest, path = read_version(folder)
-    return {path.name: path.read_bytes()} | {file.name: read_file(folder, file) for file in manifest.files.values()}
+    return {path.name: regular_file.read(path)} | {
+        file.name: read_file(folder, file) for file in manifest.files.values()
+    }
 
 
 def damage(folder: Path) -> str:

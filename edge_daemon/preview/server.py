@@ -25,6 +25,10 @@ T = TypeVar("T")
 
 THREADS = 4
 """Of the server: the live view, the speaker and a second browser do not wait for each other."""
+CONNECTIONS = 400
+"""Open connections at most. More than anybody opens who only wants to take the page away for a while."""
+IDLE = 10
+"""Seconds after which a connection without a request is closed."""
 MAX_BODY = 64 * 1024
 """Bytes of the largest request body."""
 PAGES = {"": "aim.html", "teach": "teach.html"}
@@ -187,6 +191,10 @@ def serve(app: bottle.Bottle, sock: socket.socket, seconds: float) -> None:
         threads=THREADS,
         ident=None,
         max_request_body_size=MAX_BODY,
+        connection_limit=CONNECTIONS,
+        channel_timeout=IDLE,
+        cleanup_interval=IDLE // 5,
+        asyncore_use_poll=True,
         clear_untrusted_proxy_headers=True,
     )
     try:

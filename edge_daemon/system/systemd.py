@@ -5,11 +5,16 @@ The protocol is sd_notify(3): one datagram of VARIABLE=value lines to the socket
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from collections.abc import Callable, Mapping
 from time import monotonic, monotonic_ns
 
+log = logging.getLogger(__name__)
+
+PATIENCE = 0.5
+"""Seconds for which a message may wait until the service manager takes it."""
 PINGS_PER_TIMEOUT = 4
 """Pings in one watchdog timeout: one that is late or lost must not end the service."""
 
@@ -24,6 +29,8 @@ class Systemd:
         self._now = now
         self._next_ping = now()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) if self._address else None
+        if self._socket:
+            self._socket.settimeout(PATIENCE)
 
     def ready(self) -> None:
         """The service has started: units ordered after it may start."""
@@ -54,7 +61,10 @@ class Systemd:
 
     def _send(self, message: str) -> None:
         if self._socket:
-            self._socket.sendto(message.encode(errors="replace"), self._address)
+            try:
+                self._socket.sendto(message.encode(errors="replace"), self._address)
+            except OSError as error:  # nobody receives it: that must not end the daemon
+                log.debug("the service manager does not receive %s: %s", message.partition("=")[0], error)
 
 
 def _address(name: str) -> str:
@@ -66,4 +76,5 @@ def _watchdog_seconds(env: Mapping[str, str]) -> float:
     """The watchdog timeout for this process in seconds; 0: none."""
     if env.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return 0.0  # meant for a parent process, whose environment was inherited
-    return int(env.get("WATCHDOG_USEC", "0")) / 1e6
+    usec = env.get("WATCHDOG_USEC", "0")
+    return int(usec) / 1e6 if usec.isdecimal() else 0.0

@@ -667,3 +667,14 @@ def test_text_that_is_not_unicode(folder: Path) -> None:
     assert isinstance(entry.record, Event)
     assert entry.record.detail == {"text": "caf?.jpg: truncated"}
     outbox.close()
+
+
+@pytest.mark.parametrize("now", [-5.0, 0.0, 2.0**32 + 7, 2.0**40])
+def test_a_first_start_with_any_clock(folder: Path, now: float) -> None:
+    """Before 1970, or after 2106, when the seconds do not fit into 32 bits: it opens, and opens again."""
+    for _ in range(2):
+        outbox = Outbox(folder, "dock3", now=lambda: now)
+        outbox.put(reading())
+        assert not outbox.volatile
+        outbox.close()
+    assert len(list(folder.glob("outbox-" + "[0-9a-f]" * 8 + ".db"))) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -288,3 +289,44 @@ def test_a_model_from_before_0_2_is_still_taken(tmp_path: Path) -> None:
     assert store.add(folder) == "9.0.0"
     store.activate("9.0.0")
     assert store.usable() == (store.active(), "")
+
+
+@pytest.mark.parametrize("kind", ["fifo", "zero", "sparse", "folder", "missing", "longer", "shorter"])
+@pytest.mark.parametrize("which", ["manifest", "network"])
+def test_what_is_no_file_of_the_right_size_is_refused_at_once(
+    store: Store, tmp_path: Path, which: str, kind: str
+) -> None:
+    """A FIFO would block, /dev/zero and a sparse file fill the memory; and `bytes` must be what is there."""
+    folder = model(tmp_path, "9.0.0")
+    [manifest] = folder.glob("*.json")
+    file = manifest if which == "manifest" else folder / json.loads(manifest.read_text())["files"]["int8"]["name"]
+    content = file.read_bytes()
+    file.unlink()
+    match kind:
+        case "fifo":
+            os.mkfifo(file)
+        case "zero":
+            file.symlink_to("/dev/zero")
+        case "sparse":
+            file.touch()
+            os.truncate(file, 2**36)
+        case "folder":
+            file.mkdir()
+        case "longer":
+            file.write_bytes(content + b"\0")
+        case "shorter":
+            file.write_bytes(content[:-1])
+    with pytest.raises(ModelError):
+        store.add(folder)
+
+
+@pytest.mark.parametrize("name", ["a\0b.tflite", "../a.tflite", "", "a\nb", "/dev/zero"])
+def test_names_of_files_that_are_refused(store: Store, tmp_path: Path, name: str) -> None:
+    """A name with NUL, a line break or a folder."""
+    folder = model(tmp_path, "9.0.0")
+    [manifest] = folder.glob("*.json")
+    facts = json.loads(manifest.read_text())
+    facts["files"]["int8"]["name"] = name
+    manifest.write_text(json.dumps(facts))
+    with pytest.raises(ModelError):
+        store.add(folder)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import urllib.error
 import urllib.request
+from contextlib import ExitStack
 from http.cookiejar import CookieJar
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -40,3 +43,14 @@ def test_it_ends_by_itself(file: Path) -> None:
     """After the given time, with exit code 0."""
     with preview(file, "--for", "1s") as (process, _):
         assert process.wait(20) == 0
+
+
+def test_idle_connections_do_not_take_the_page_away(file: Path) -> None:
+    """With 150 of them open the page answers."""
+    with ExitStack() as idle, preview(file) as (_, url):
+        port = urlsplit(url).port
+        for _ in range(150):
+            idle.enter_context(socket.create_connection(("127.0.0.1", port)))
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        with browser.open(url, timeout=10) as page:
+            assert page.status == 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,27 @@ def test_no_watchdog_unless_asked_for(manager: Manager, tmp_path: Path) -> None:
     us.watchdog_ping()
     assert manager.heard() == ["WATCHDOG=1"]
     us.close()
+
+
+def test_a_socket_that_nobody_reads_does_not_end_the_daemon(tmp_path: Path) -> None:
+    """It is missing, closed, full, or its path is too long: each message is dropped after a moment."""
+    address = tmp_path / "notify"
+    with closing(systemd(tmp_path)) as reports:
+        reports.ready()
+        Manager(str(address)).socket.close()
+        reports.ready()
+    address.unlink(missing_ok=True)
+    with closing(Manager(str(address)).socket), closing(systemd(tmp_path)) as reports:
+        queue = int(Path("/proc/sys/net/unix/max_dgram_qlen").read_text())
+        for _ in range(queue + 2):
+            reports.ready()
+    with closing(Systemd({"NOTIFY_SOCKET": "/" + "x" * 300})) as reports:
+        reports.ready()
+
+
+@pytest.mark.parametrize("usec", ["", "soon", "-1", "1e6"])
+def test_a_watchdog_time_that_is_no_number(manager: Manager, tmp_path: Path, usec: str) -> None:
+    """Counts as none."""
+    with closing(systemd(tmp_path, WATCHDOG_USEC=usec)) as reports:
+        reports.watchdog_ping()
+    assert manager.heard() == []
