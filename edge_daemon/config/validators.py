@@ -17,6 +17,7 @@ from edge_daemon.fields import extract
 from edge_daemon.mqtt import address
 from edge_daemon.sources import stream
 from edge_daemon.sources.v4l2 import controls
+from edge_daemon.system import regular_file
 from edge_daemon.system.credentials import find_credential
 
 
@@ -83,7 +84,7 @@ def _ca_file(name: str) -> None:
 def _pem(name: str) -> None:
     """A certificate file in PEM form, or the name of a credential of systemd; empty: none."""
     try:
-        if name and "-----BEGIN" not in find_credential(name).read_text():
+        if name and b"-----BEGIN" not in regular_file.read(find_credential(name)):
             raise ValueError
     except (OSError, ValueError):
         raise ValueError("expected a readable file in PEM form") from None
@@ -106,7 +107,8 @@ def _secret(what: str) -> Check:
         if not name:
             return
         try:
-            with find_credential(name).open(encoding="utf-8") as file:
+            handle = regular_file.open_descriptor(find_credential(name), os.O_RDONLY)
+            with os.fdopen(handle, encoding="utf-8") as file:
                 file.read(LONGEST_SECRET)
                 everybody = os.fstat(file.fileno()).st_mode & stat.S_IROTH
         except (OSError, UnicodeDecodeError) as error:

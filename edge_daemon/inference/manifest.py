@@ -82,7 +82,7 @@ def read_file(folder: Path, file: ModelFile) -> bytes:
     """The bytes of one file of the model in `folder`, its hash checked. Raises ModelError."""
     path = folder / file.name
     if Path(file.name).name != file.name or not file.name.isprintable():
-        raise ModelError(f"{path}: a model's files lie beside its manifest; the name must not hold a folder")
+        raise ModelError(f"{str(path)!r}: a model's files lie beside its manifest; the name must not hold a folder")
     try:
         content = regular_file.read(path, LARGEST_MODEL)
     except OSError as error:

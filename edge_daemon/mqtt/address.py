@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from edge_daemon.errors import ConfigError
+from edge_daemon.system import regular_file
 from edge_daemon.system.credentials import find_credential, read_password
 from edge_daemon.system.urls import hide_path
 
@@ -125,6 +126,7 @@ def load_ca(context: ssl.SSLContext, ca_file: str) -> None:
     """Trust the certificates in a file, or else those of the system. Raises ConfigError."""
     try:
         if ca_file:
+            regular_file.read(find_credential(ca_file))  # OpenSSL would read a FIFO or a device for ever
             context.load_verify_locations(find_credential(ca_file))
         else:
             context.load_default_certs()

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from edge_daemon.errors import ConfigError
+from edge_daemon.system import regular_file
 
 CREDENTIALS = Path("/etc/edge-daemon")
 """The folder from which edge-daemon.service takes its credentials; commands run by hand find them there."""
@@ -25,7 +26,7 @@ def find_credential(name: str) -> Path:
 def read_password(name: str) -> str:
     """The text of the file without the byte order mark and line break that editors add. Raises ConfigError."""
     try:
-        return find_credential(name).read_text(encoding="utf-8-sig").strip("\r\n")
+        return regular_file.read(find_credential(name)).decode("utf-8-sig").strip("\r\n")
     except UnicodeDecodeError:
         raise ConfigError(f"[mqtt] password_file {name}: it is not in UTF-8; save it as UTF-8") from None
     except OSError as error:

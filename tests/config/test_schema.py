@@ -291,6 +291,15 @@ def test_why_a_password_file_cannot_be_used(tmp_path: Path, monkeypatch: pytest.
     assert "home" in problem
 
 
+@pytest.mark.parametrize("key", ["password_file", "key_file", "cert_file", "ca_file"])
+def test_a_secret_that_is_no_file(tmp_path: Path, key: str) -> None:
+    """A FIFO or a device is refused at once: to read it would never end."""
+    os.mkfifo(tmp_path / "fifo", 0o600)
+    for path in (tmp_path / "fifo", "/dev/zero"):
+        with pytest.raises(ConfigError, match=rf"\[mqtt\] {key}: expected a readable file"):
+            parse("c.toml", f'[mqtt]\nurl = "mqtts://h"\n{key} = "{path}"\n')
+
+
 def test_certificates(tmp_path: Path) -> None:
     """Our certificate must be PEM, and its key readable for the daemon alone."""
     cert, key = certificate(tmp_path, "dock3")

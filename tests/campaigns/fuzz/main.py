@@ -15,7 +15,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.campaigns.fuzz import broker, configurations, picture_files, pictures, requests, state
+from tests.campaigns.fuzz import broker, configurations, models, picture_files, pictures, requests, state
 from tests.campaigns.fuzz.campaign import Target, run
 
 TARGETS: dict[str, Target] = {
@@ -26,6 +26,8 @@ TARGETS: dict[str, Target] = {
     "broker": broker.WHOLE,
     "files": picture_files.READ,
     "watched": picture_files.WATCHED,
+    "models": models.STORE,
+    "updates": models.UPDATES,
     "requests": requests.TARGET,
     "state": state.TARGET,
 }

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.campaigns.fuzz import broker, campaign, configurations, picture_files, pictures, requests, state
+from tests.campaigns.fuzz import broker, campaign, configurations, models, picture_files, pictures, requests, state
 from tests.campaigns.fuzz.campaign import Check, Died, Lost, Target, Wrong
 
 
@@ -75,6 +75,17 @@ def test_files(tmp_path: Path) -> None:
 def test_delivery(tmp_path: Path) -> None:
     """Brokers of any behaviour: what waited reaches the good one that follows, and the delivery goes on."""
     short(broker.DELIVERY, tmp_path, 12)
+
+
+def test_models(tmp_path: Path) -> None:
+    """Manifests with any field, and damaged files of a model: refused, or the original runs."""
+    short(models.STORE, tmp_path, 30)
+
+
+@pytest.mark.slow
+def test_updates(tmp_path: Path) -> None:
+    """A web server with changed files: nothing is offered but what was signed."""
+    short(models.UPDATES, tmp_path, 10)
 
 
 @pytest.mark.slow
