@@ -172,7 +172,9 @@ read_extras() {
     done
 }
 
-remember_extras() { [ "$dry" ] || [ ! "$extras" ] || printf '%s\n' "$extras" > "$remembered"; }
+remember_extras() {
+    [ "$dry" ] || [ "$extras" = "$(cat "$remembered" 2> /dev/null)" ] || printf '%s\n' "$extras" > "$remembered"
+}
 
 python_version() { python3 -I -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
 
