@@ -65,6 +65,7 @@ def preview(config: Path | None, how_long: str, host: str, port: int) -> None:
     login = _login()
     write = privileges.keep_writing(config) if config else atomic.rewrite
     sock = server.listen(host, port)
+    privileges.hand_over_credentials()
     privileges.become_service_user()
     api = PreviewApi(config, state_folder(), runtime_folders(), write)
     address = f"{'[' + host + ']' if ':' in host else host}:{sock.getsockname()[1]}"

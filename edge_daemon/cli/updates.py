@@ -109,8 +109,8 @@ def update(config: Path | None, check: bool, again: bool, url: str | None, root:
     from edge_daemon.system.privileges import become_service_user
     from edge_daemon.updates import install as engine
 
+    given = configuration.load(config).updates  # only root may be able to read its secret files
     become_service_user()
-    given = configuration.load(config).updates
     options = replace(given, url=url or given.url, root=root or given.root)
     if not options.url:
         raise click.UsageError("[updates] url is empty: name a url there and give --config, or give --url")

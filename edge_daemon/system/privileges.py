@@ -6,19 +6,28 @@ should act as root.
 
 from __future__ import annotations
 
+import atexit
 import os
 import pwd
+import shutil
 import signal
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import NoReturn
 
 from edge_daemon.system import atomic
+from edge_daemon.system.credentials import CREDENTIALS
 from edge_daemon.system.folders import SERVICE_RUNTIME, SERVICE_STATE
 
 SERVICE_USER = "edge-daemon"
 """The service's user (User= in its unit)."""
+MEMORY = "/dev/shm"
+"""A folder in memory in which everybody can make files, and remove only their own."""
+SECRETS = ("mqtt-password", "mqtt-key")
+"""Names of the credentials in the service's unit (LoadCredential=)."""
 LARGEST = 1024 * 1024
 """Bytes that are accepted as the new content of a file."""
 
@@ -46,6 +55,24 @@ def become_service_user() -> None:
     os.environ["HOME"] = user.pw_dir
     os.environ.setdefault("STATE_DIRECTORY", str(SERVICE_STATE))
     os.environ.setdefault("RUNTIME_DIRECTORY", str(SERVICE_RUNTIME))
+
+
+def hand_over_credentials() -> None:
+    """Copy the service's secret files to where its user can read them, as systemd does for the service.
+
+    They are in memory, and are removed when this process ends. Call it before become_service_user. Raises OSError.
+    """
+    user = service_user()
+    if user is None or "CREDENTIALS_DIRECTORY" in os.environ:
+        return
+    folder = Path(tempfile.mkdtemp(dir=MEMORY))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for name in SECRETS:
+        with suppress(FileNotFoundError):
+            atomic.write_synced(folder / name, (CREDENTIALS / name).read_bytes(), mode=0o400)
+            os.chown(folder / name, user.pw_uid, user.pw_gid)
+    os.chown(folder, user.pw_uid, user.pw_gid)
+    os.environ["CREDENTIALS_DIRECTORY"] = str(folder)
 
 
 def keep_writing(path: Path) -> Write:

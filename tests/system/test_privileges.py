@@ -84,6 +84,28 @@ def test_one_file_can_still_be_replaced(tmp_path: Path) -> None:
     assert printed == "told\n"
 
 
+@needs_root
+def test_secret_files_of_the_service_are_handed_over(tmp_path: Path) -> None:
+    """A password that only root can read is found and read by name, as in the service; at the end no copy is left."""
+    (tmp_path / "mqtt-password").write_text("secret\n")
+    (tmp_path / "mqtt-password").chmod(0o600)
+    printed = as_root(
+        """
+        from edge_daemon.system import credentials
+        privileges.CREDENTIALS = credentials.CREDENTIALS = Path(sys.argv[1])
+        privileges.hand_over_credentials()
+        privileges.become_service_user()
+        print(credentials.find_credential("mqtt-password").read_text().strip())
+        folder = os.environ["CREDENTIALS_DIRECTORY"]
+        print(oct(Path(folder).stat().st_mode), folder)
+        """,
+        tmp_path,
+    )
+    password, mode, folder = printed.split()
+    assert (password, mode) == ("secret", "0o40700")
+    assert not Path(folder).exists()
+
+
 def test_without_the_service_nothing_changes(tmp_path: Path) -> None:
     """For another user, or where no service is installed, the process stays what it is."""
     from edge_daemon.system import privileges
