@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import sys
 from io import TextIOWrapper
@@ -11,6 +12,7 @@ import click
 
 from edge_daemon import __version__
 from edge_daemon.cli import broker, camera, daemon, model, opinion, pictures, preview, updates
+from edge_daemon.cli.shared import EXIT_FAILED
 from edge_daemon.errors import EdgeDaemonError
 from edge_daemon.system import log_setup
 
@@ -43,6 +45,11 @@ def main() -> NoReturn:
     except EdgeDaemonError as error:
         click.echo(log_setup.with_priority(str(error)), err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        click.echo(f"{error.strerror}: the output, or a file, cannot be written", err=True)
+        sys.exit(EXIT_FAILED)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(EXIT_INTERRUPTED)
 

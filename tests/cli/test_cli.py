@@ -201,14 +201,15 @@ def test_annotate_numbers_pictures_with_the_same_name(sheet: Path, tmp_path: Pat
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["sheet-2.png", "sheet.png"]
 
 
-@pytest.mark.parametrize("arguments", [["read"], ["read", "--json"], ["config"], ["schema"]])
+@pytest.mark.parametrize("arguments", [["read"], ["read", "--json"], ["config"], ["schema"], ["--help"]])
 def test_output_to_a_full_disk_is_one_line(sheet: Path, arguments: list[str]) -> None:
     """The reason, and exit code 1: no traceback."""
     command = [sys.executable, "-m", "edge_daemon", *arguments, *([str(sheet)] if arguments[0] == "read" else [])]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
     assert done.returncode == 1
-    assert done.stderr == "the output cannot be written: No space left on device\n"
+    assert "No space left on device" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_annotate_tells_a_folder_it_cannot_write(sheet: Path) -> None:
