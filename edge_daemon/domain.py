@@ -52,6 +52,7 @@ class Status(StrEnum):
     LOW_CONFIDENCE = "low_confidence"
     NO_DIGITS = "no_digits"
     WRONG_FORMAT = "wrong_format"
+    CUT_OFF = "cut_off"
     NOT_MONOTONE = "not_monotone"
     RATE_TOO_HIGH = "rate_too_high"
     OUT_OF_RANGE = "out_of_range"
@@ -141,6 +142,12 @@ class Number:
     """Of the best candidate, left to right."""
     whole: float = 1.0
     """The probability, 0..1, that no digit beside these belongs to it; `candidates` account for it."""
+    cut_off: bool = False
+    """Whether it goes on beyond the border of its field or picture, or may do so."""
+    has_signs: bool = False
+    """Whether `candidates` also hold the signs before and between the digits (`-4.2`); otherwise only digits."""
+    ink_before: bool = False
+    """With signs: whether ink that is not a minus stands where a minus would."""
 
     @property
     def text(self) -> str:

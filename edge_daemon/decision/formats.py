@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from edge_daemon.domain import Candidate
@@ -25,7 +26,8 @@ LONGEST = 32
 REFUSED_WEIGHT = 0.25
 """The weight of the candidates that do not fit against those that do: the format says what is written there, but a
 field can be misread, or hold something else."""
-
+CLEAR_SIGN = 0.9
+"""Probability from which signs that the format does not have are no dirt: the number is withheld."""
 
 UNSEEN = Marks()
 """No marks were looked for."""
@@ -108,6 +110,48 @@ class Format:
         refused = sum(confidence for text, confidence in texts if text is None)
         total = 1 - (1 - REFUSED_WEIGHT) * refused
         return tuple((text, confidence / total) for text, confidence in texts if text is not None)
+
+    def fit_signed(self, candidates: tuple[Candidate, ...], ink_before: bool = False) -> tuple[Candidate, ...]:
+        """The candidates that fit, as texts; these candidates hold the signs that were read (`-4.2`).
+
+        `ink_before`: ink that was not read as a minus stands where one would. Where the format has no signs, those that
+        were read are taken for dirt, unless they are clear: then nothing fits.
+        """
+        if not self.has_signs and not self._is_clearly_signed(candidates):
+            candidates = tuple((digits_of(text), confidence) for text, confidence in candidates)
+        texts = [(self.text_of_signed(text, ink_before), confidence) for text, confidence in candidates]
+        refused = sum(confidence for text, confidence in texts if text is None)
+        total = 1 - (1 - REFUSED_WEIGHT) * refused if self.pattern else 1.0
+        chances: dict[str, float] = {}
+        for text, confidence in texts:
+            if text is not None:
+                chances[text] = chances.get(text, 0.0) + confidence / total
+        if not self.pattern and texts[0][0] is None:
+            return ()
+        return tuple(sorted(chances.items(), key=lambda item: -item[1]))
+
+    @property
+    def has_signs(self) -> bool:
+        """Whether a minus, or any sign between digits, may be part of a text that fits."""
+        return self.is_expression or any(mark in SEPARATORS for mark in self.pattern)
+
+    def _is_clearly_signed(self, candidates: Sequence[Candidate]) -> bool:
+        """Whether signs were read that are certainly no dirt."""
+        signed = sum(confidence for text, confidence in candidates if not text.isdigit())
+        return signed > CLEAR_SIGN * sum(confidence for _, confidence in candidates)
+
+    def text_of_signed(self, signed: str, ink_before: bool = False) -> str | None:
+        """The text of what was read with its signs; None if it does not fit, or if a sign in it would be dropped."""
+        if self.is_expression or not self.pattern:
+            return self.text(signed) if self.is_expression or signed.isdigit() else None
+        digits, minus = digits_of(signed), signed.startswith(MINUS)
+        if (minus and not self.is_signed) or (self.is_signed and ink_before and not minus):
+            return None
+        signs = signs_between(signed)
+        text = self.text(digits, Marks(minus, tuple(place for place, sign in signs if sign in POINTS)))
+        known = {place: POINTS[0] if sign in POINTS else sign for place, sign in signs_between(text or "")}
+        fits = all(known.get(place) == (POINTS[0] if sign in POINTS else sign) for place, sign in signs)
+        return text if fits else None
 
     def value(self, text: str) -> int | float | None:
         """The number that a text stands for; None if it is not a number, like 12:30."""
@@ -194,6 +238,12 @@ def check(pattern: str) -> None:
 def digits_of(text: str) -> str:
     """The digits of a text, without its separators."""
     return "".join(filter(str.isdigit, text))
+
+
+def signs_between(text: str) -> list[tuple[int, str]]:
+    """The signs between the digits of a text, each with the number of digits to its left."""
+    inner = text.strip(SEPARATORS)
+    return [(len(digits_of(inner[:i])), char) for i, char in enumerate(inner) if not char.isdigit()]
 
 
 def groups(pattern: str) -> list[str]:

@@ -23,9 +23,13 @@ def observation_of(numbers: Sequence[Number], form: Format, patch: Patch, view: 
     if not numbers:
         return Observation(frame.mono, frame.at, Status.NO_DIGITS, view=view)
     whole = merge_line(main_line(numbers))
-    seen = find_marks(patch_contrast(patch), [d.box for d in whole.digits]) if form.looks_for_marks else UNSEEN
-    fitting = form.fit(whole.candidates, seen)
+    if whole.has_signs:
+        fitting = form.fit_signed(whole.candidates, whole.ink_before)
+    else:
+        seen = find_marks(patch_contrast(patch), [d.box for d in whole.digits]) if form.looks_for_marks else UNSEEN
+        fitting = form.fit(whole.candidates, seen)
     status = Status.OK if fitting else Status.WRONG_FORMAT
+    status = Status.CUT_OFF if whole.cut_off else status
     digits = in_frame(whole, patch.to_frame).digits
     return Observation(frame.mono, frame.at, status, fitting or whole.candidates, digits, view)
 

@@ -24,7 +24,11 @@ MIN_AGREEING = 5
 
 def agree(patch: Patch, text: str, form: Format, read: Callable[[Patch], Sequence[Number]]) -> bool:
     """Whether at least MIN_AGREEING perturbed views of the patch are read as `text`."""
-    others = (replace(patch, pixels=pixels) for pixels in views(patch.pixels))
+    # each view is a picture of its own: the frame shows nothing beside it
+    others = (
+        replace(patch, pixels=pixels, frame=replace(patch.frame, pixels=pixels), to_frame=np.eye(3))
+        for pixels in views(patch.pixels)
+    )
     observations = (observation_of(read(other), form, other) for other in others)
     return sum(o.status is Status.OK and o.text == text for o in observations) >= MIN_AGREEING
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.domain import Box, Grey
+from edge_daemon.domain import Box, Grey, Patch
 
 Point = tuple[float, float]
 Region = tuple[float, float, float, float] | tuple[Point, Point, Point, Point]
@@ -52,6 +52,35 @@ def cut(pixels: Grey, points: Corners) -> tuple[Grey, NDArray[np.float64]]:
         borderMode=cv2.BORDER_REPLICATE,
     )
     return np.asarray(patch, np.uint8), to_frame
+
+
+def room_beside(patch: Patch, most: int) -> tuple[int, int]:
+    """The columns to the left and to the right of a patch that the frame shows as well, at most `most` each."""
+    height, width = patch.pixels.shape
+    frame_height, frame_width = patch.frame.pixels.shape
+    steps = np.arange(most + 1.0)
+    rooms = []
+    for columns in (-steps, width + steps):
+        ends = [np.stack((columns, np.full_like(columns, y)), axis=1) for y in (0, height)]
+        points = cv2.perspectiveTransform(np.stack(ends), patch.to_frame)
+        inside = (points >= -0.5) & (points <= np.array([frame_width, frame_height]) + 0.5)
+        outside = np.flatnonzero(~inside.all(axis=(0, 2)))
+        rooms.append(int(max(0, outside[0] - 1)) if len(outside) else most)
+    return rooms[0], rooms[1]
+
+
+def cut_wider(patch: Patch, left: int, right: int) -> Grey:
+    """The patch with this many more columns of its frame on both sides."""
+    height, width = patch.pixels.shape
+    wider = patch.to_frame @ np.array([[1, 0, -left], [0, 1, 0], [0, 0, 1]], np.float64)
+    shown = cv2.warpPerspective(
+        patch.frame.pixels,
+        wider,
+        (left + width + right, height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(shown, np.uint8)
 
 
 def bounds(points: Corners, margin: float, size: Sequence[int]) -> Box:

@@ -1,13 +1,11 @@
 """Decodes what the field network gives for a line: the most likely number, what stands beside it, and where.
 
-Texts are found by prefix beam search over the probabilities of all frames (Graves et al., 2006; Hannun et al., 2014).
-Symbols that are not wanted are folded first: a point or a colon within a number separates nothing; other signs separate
-numbers as other writing does.
+Texts are found by prefix beam search over the probabilities of all frames (ctc.py). Signs within a number, and a minus,
+point or comma before it, are part of it: the format decides what they mean. Other writing separates numbers.
 """
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from collections import defaultdict
@@ -22,8 +20,8 @@ from edge_daemon.recognition.ctc import Probabilities
 
 SIGNS = "-.,/:"
 """Signs that the network knows."""
-INNER = ".,/:"
-"""Signs within a number: it is read as if they were not there."""
+LEADING = "-.,"
+"""Signs that belong to a number before its first digit."""
 OTHER = "o"
 """A run of other writing: letters, words, operators, drawings."""
 CUT = "#"
@@ -34,12 +32,16 @@ BLANK = len(SYMBOLS)
 """The last column: nothing here, or still the same symbol."""
 SCORES = BLANK + 1
 """Scores of a frame."""
-NEAR = 1.2
+NEAR = 1.5
 """Line heights: a cut symbol as near as this to a digit belongs to its number."""
 FAR = 2.6
 """Line heights between the middles of two digits: further apart they may be two numbers,"""
 FARTHER = 2.4
 """if they are also this many times as far apart as digits of the line usually are."""
+MINUS_REACH = 1.7
+"""Line heights between the middles of a minus and the first digit, at most: a dash further away only leads there."""
+MOST_TEXTS = 6
+"""Texts that are kept until the second network has been asked."""
 
 
 class LineReading(NamedTuple):
@@ -62,27 +64,17 @@ def probabilities(logits: Probabilities, temperature: float = 1.0, cut_penalty: 
     return np.asarray(raised / raised.sum(axis=-1, keepdims=True), np.float32)
 
 
-def fold(each: Probabilities, signs: str = "") -> tuple[Probabilities, str]:
-    """The probabilities of digits, wanted signs, OTHER and CUT, then blank; and these symbols in order."""
-    return np.asarray(each @ _folding(signs), np.float32), DIGITS + signs + OTHER + CUT
-
-
-@functools.cache
-def _folding(signs: str) -> Probabilities:
-    """(SCORES, folded symbols and blank): 1 where a column is added to a folded one."""
-    kept = DIGITS + signs + OTHER + CUT
-    columns = {char: i for i, char in enumerate(kept)}
-    matrix = np.zeros((SCORES, len(kept) + 1), np.float32)
-    for i, char in enumerate(SYMBOLS):
-        unwanted = len(kept) if char in INNER else columns[OTHER]
-        matrix[i, columns.get(char, unwanted)] = 1
-    matrix[BLANK, len(kept)] = 1
-    return matrix
-
-
 def numbers_in(text: str) -> list[str]:
-    """The numbers of a folded text: what stands between other writing and borders."""
-    return [part for part in text.replace(CUT, OTHER).split(OTHER) if any(char in DIGITS for char in part)]
+    """The numbers of a text, with the signs in them: what stands between other writing and borders."""
+    parts = text.replace(CUT, OTHER).split(OTHER)
+    return [trim_signs(part) for part in parts if any(char in DIGITS for char in part)]
+
+
+def trim_signs(part: str) -> str:
+    """A number without the signs behind it, and without those before it that are no minus, point or comma."""
+    number = part.strip(SIGNS)
+    before = part[: part.index(number)]
+    return "".join(char for char in before if char in LEADING)[-2:] + number
 
 
 def number_of(text: str) -> str:
@@ -90,7 +82,7 @@ def number_of(text: str) -> str:
     return OTHER.join(numbers_in(text))
 
 
-def decode_looks(looks: Sequence[Probabilities], per_height: float, signs: str = "") -> LineReading:
+def decode_looks(looks: Sequence[Probabilities], per_height: float) -> LineReading:
     """The number on a line, from one or more looks at it, each of which counts alike.
 
     `per_height` is the number of frames that are as long as the line is high. The first look decides on what is cut.
@@ -98,8 +90,7 @@ def decode_looks(looks: Sequence[Probabilities], per_height: float, signs: str =
     chances: dict[str, float] = defaultdict(float)
     in_first: dict[str, str] = {}
     for look, each in enumerate(looks):
-        folded, symbols = fold(each, signs)
-        for text, chance in ctc.search_texts(folded, symbols, runs=OTHER + CUT):
+        for text, chance in ctc.search_texts(each, SYMBOLS, runs=OTHER + CUT):
             number = number_of(text)
             chances[number] += chance / len(looks)
             if look == 0:
@@ -109,34 +100,51 @@ def decode_looks(looks: Sequence[Probabilities], per_height: float, signs: str =
     text = in_first.get(best, "")
     if not best or not text:
         return LineReading(tuple(ranked[:3]), "" if best else "none", ())
-    folded, symbols = fold(looks[0], signs)
-    spans = ctc.align(folded, symbols, text)
-    own = [i for i, char in enumerate(text) if char not in OTHER + CUT]
-    doubt = _doubt(text, spans, own, per_height) or ("several" if OTHER in best else "")
-    single = tuple((number, chance) for number, chance in ranked if OTHER not in number)[:3]
-    return LineReading(single or tuple(ranked[:1]), doubt, tuple(spans[i] for i in own))
+    spans = ctc.align(looks[0], SYMBOLS, text)
+    doubt = _doubt(text, spans, per_height) or ("several" if OTHER in best else "")
+    single = tuple((number, chance) for number, chance in ranked if OTHER not in number)[:MOST_TEXTS]
+    digits = tuple(span for char, span in zip(text, spans, strict=True) if char in DIGITS)
+    reading = LineReading(single or tuple(ranked[:1]), doubt, digits)
+    return without_leader(reading) if _is_leader(text, spans, per_height) else reading
+
+
+def without_leader(reading: LineReading) -> LineReading:
+    """The reading without the dash before the number, which stands too far from it to be its minus."""
+    chances: dict[str, float] = defaultdict(float)
+    for number, chance in reading.candidates:
+        chances[number.lstrip(LEADING)] += chance
+    return reading._replace(candidates=tuple(sorted(chances.items(), key=lambda item: -item[1])))
 
 
 def mix(reading: LineReading, second: Sequence[Sequence[Candidate]], share: float) -> LineReading:
     """A reading mixed with the texts of a second network that knows only digits, one list for each look.
 
-    `share` is the weight of the second network, 0..1. Other writing and cuts are decided by the first.
+    `share` is the weight of the second network, 0..1. Signs, other writing and cuts are decided by the first.
     """
     if not second:
         return reading
     chances: dict[str, float] = defaultdict(float)
+    of_digits: dict[str, float] = defaultdict(float)
     for number, chance in reading.candidates:
         chances[number] += (1 - share) * chance
+        of_digits[digits_of(number)] += chance
     for number, chance in itertools.chain.from_iterable(second):
-        chances[number] += share * chance / len(second)
+        same = [(text, own / of_digits[number]) for text, own in reading.candidates if digits_of(text) == number]
+        for text, part in same or [(number, 1.0)]:
+            chances[text] += share * chance / len(second) * part
     ranked = tuple(sorted(chances.items(), key=lambda item: -item[1])[:3])
     doubt = reading.doubt
     if doubt == "none" and ranked[0][0]:
         doubt = ""
     elif not ranked[0][0]:
         doubt = "none"
-    frames = reading.frames if ranked[0][0] == reading.candidates[0][0] else ()
+    frames = reading.frames if digits_of(ranked[0][0]) == digits_of(reading.candidates[0][0]) else ()
     return LineReading(ranked, doubt, frames)
+
+
+def digits_of(text: str) -> str:
+    """The digits of a text, without its signs."""
+    return "".join(char for char in text if char in DIGITS)
 
 
 def calibrate(reading: LineReading, slope: float, offset: float) -> LineReading:
@@ -152,14 +160,23 @@ def calibrate(reading: LineReading, slope: float, offset: float) -> LineReading:
     return reading._replace(candidates=((best, confidence), *scaled))
 
 
-def _doubt(text: str, spans: Sequence[tuple[int, int]], own: Sequence[int], per_height: float) -> str:
+def _doubt(text: str, spans: Sequence[tuple[int, int]], per_height: float) -> str:
     """Why a number must not be published: "cut", "several", or "" for no such reason."""
     middles = [(first + last) / 2 for first, last in spans]
-    for i, char in enumerate(text):
-        if char == CUT and min(abs(middles[i] - middles[k]) for k in own) < NEAR * per_height:
+    own = [at for at, char in zip(middles, text, strict=True) if char not in OTHER + CUT]
+    for char, at in zip(text, middles, strict=True):
+        if char == CUT and min(abs(at - other) for other in own) < NEAR * per_height:
             return "cut"
-    digits = [middles[k] for k in own if text[k] in DIGITS]
+    digits = [at for at, char in zip(middles, text, strict=True) if char in DIGITS]
     steps = [b - a for a, b in itertools.pairwise(digits)]
     if steps and max(steps) > FAR * per_height and max(steps) > FARTHER * float(np.median(steps)):
         return "several"
     return ""
+
+
+def _is_leader(text: str, spans: Sequence[tuple[int, int]], per_height: float) -> bool:
+    """Whether the sign before the first digit stands too far from it to be its minus."""
+    first = next(i for i, char in enumerate(text) if char in DIGITS)
+    if first == 0 or text[first - 1] not in LEADING:
+        return False
+    return (sum(spans[first]) - sum(spans[first - 1])) / 2 > MINUS_REACH * per_height

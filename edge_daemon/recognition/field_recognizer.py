@@ -6,14 +6,14 @@ half a digit at the border do not become digits. The strip network, which knows 
 
 from __future__ import annotations
 
-import itertools
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from edge_daemon.domain import DIGITS, Box, Candidate, Digit, Grey, Number
+from edge_daemon.domain import DIGITS, Candidate, Digit, Grey, Number, Patch
 from edge_daemon.errors import ModelError
 from edge_daemon.geometry import bounding_box
 from edge_daemon.inference.manifest import Manifest, bundled, decode, read_file
@@ -22,7 +22,18 @@ from edge_daemon.inference.runtime import ANY
 from edge_daemon.recognition import ctc, line_extent, line_recognizer
 from edge_daemon.recognition import field_decoder as decoder
 from edge_daemon.recognition.ctc import Probabilities
-from edge_daemon.recognition.field_decoder import LineReading
+from edge_daemon.recognition.digit_boxes import digit_boxes, has_ink_before, is_after_leader, strip_ink
+from edge_daemon.recognition.field_decoder import CUT, OTHER, SYMBOLS, LineReading
+from edge_daemon.recognition.field_line import (
+    BEYOND,
+    NEXT,
+    FieldLine,
+    Part,
+    frames_per_height,
+    locate_line,
+    own_part,
+    widen,
+)
 from edge_daemon.recognition.line_extent import HEIGHT, WIDTH, Extent, Strip
 from edge_daemon.recognition.line_recognizer import LineRecognizer
 
@@ -64,20 +75,6 @@ class FieldManifest(Manifest, frozen=True):
     """For each strip on the golden sheet the probability of each class, highest over all frames."""
 
 
-class FieldLine(NamedTuple):
-    """The line of a field, on the contrast map of the working picture."""
-
-    ink: Grey
-    extent: Extent
-    """In pixels of the working picture."""
-    scale: float
-    """Pixels of the working picture per pixel of the field."""
-
-    def look(self, look: Sequence[float]) -> Strip | None:
-        """The line cut out for one of LOOKS; None where it is too long for the strip."""
-        return line_extent.cut_line(self.ink, self.extent, *look)
-
-
 class Looks(NamedTuple):
     """The line of a field, cut out for each look."""
 
@@ -91,23 +88,6 @@ class Looks(NamedTuple):
     def per_height(self) -> float:
         """Frames of the first strip that are as long as the line is high."""
         return frames_per_height(self.extent, self.strips[0])
-
-
-def frames_per_height(extent: Extent, strip: Strip) -> float:
-    """Frames of a strip that are as long as its line is high."""
-    return extent.height / float(np.linalg.norm(strip.matrix[:, 0])) / 2
-
-
-def locate_line(field: Grey) -> FieldLine | None:
-    """The line of a field (h, w); None where nothing could be one."""
-    if min(field.shape) < line_extent.MIN_SIDE:
-        return None
-    small, scale = line_extent.working_size(field)
-    if min(small.shape) < line_extent.MIN_SIDE:
-        return None
-    ink = line_extent.line_contrast(small)
-    extent = line_extent.find_line(ink)
-    return FieldLine(ink, extent, scale) if extent else None
 
 
 def cut_looks(field: Grey, looks: Sequence[tuple[float, float, float]] = LOOKS) -> Looks | None:
@@ -135,28 +115,46 @@ class FieldRecognizer:
         self._temperature = facts.temperature["int8"]
         sheet = read_file(path.parent, facts.files["golden"])
         shown = line_recognizer.golden_strips(sheet, len(facts.golden), WIDTH)
-        scores = np.array([self._probabilities(strip).max(axis=0) for strip in shown], np.float32)
+        scores = np.array([self._scores(strip).max(axis=0) for strip in shown], np.float32)
         check_golden(path, scores, facts.golden)
 
-    def read(self, field: Grey) -> Number | None:
-        """The number in a field (h, w), boxes in pixels of the field; None where there is none.
+    def read(self, patch: Patch) -> Number | None:
+        """The number in a field, boxes in pixels of the patch; None where there is none.
 
-        A number that may be incomplete, or several numbers, have at most the confidence DOUBTFUL.
+        What the frame shows directly beside the field tells whether the number goes on there. A number that may be
+        incomplete, or several numbers, have at most the confidence DOUBTFUL.
         """
-        line = locate_line(field)
+        line = locate_line(patch.pixels)
         strip = line.look(LOOKS[0]) if line else None
         if line is None or strip is None:
             return None
-        per_height = frames_per_height(line.extent, strip)
-        looks = [self._probabilities(strip.pixels, self._calibration.cut_penalty)]
-        second = self._second_voice([strip])
-        reading = self._decode(looks, per_height, second)
-        if reading.candidates[0][1] < CONFIDENT:
-            again = [s for look in LOOKS[1:] if (s := line.look(look)) is not None]
-            looks += [self._probabilities(s.pixels, self._calibration.cut_penalty) for s in again]
-            second += self._second_voice(again[: SECOND_LOOKS - 1])
-            reading = self._decode(looks, per_height, second) if again else reading
-        return number_from(line, strip, reading, looks[0])
+        first = self._probabilities(strip)
+        part, goes_on = Part(0.0, math.inf, False, False), False
+        is_shown = False
+        near = ends_near_border(line, strip, first)
+        wider = widen(line, patch, *near) if any(near) else line
+        if wider.is_wider and (wide := wider.look(LOOKS[0])) is not None:
+            rows = self._probabilities(wide)
+            own = own_part(wider, wide, rows, self._strips)
+            goes_on = own.goes_on
+            is_shown = (wider.start > 0 or not near[0]) and (wider.stop < wider.ink.shape[1] or not near[1])
+            if own.is_crossed:  # what the field alone shows is cut
+                line, strip, first, part = wider, wide, rows, own
+        reading = self._read_part(line, strip, first, part)
+        if goes_on or (is_shown and reading.doubt == "cut"):  # the frame decides on it
+            reading = reading._replace(doubt="cut" if goes_on else "")
+        return number_from(line, strip, reading, first[part.frames(strip)], part.frames(strip).start)
+
+    def _read_part(self, line: FieldLine, strip: Strip, first: Probabilities, part: Part) -> LineReading:
+        """What a part of a line says; `first` are the answers for its first look."""
+        looks, second = [first[part.frames(strip)]], self._second_voice([strip], part)
+        reading = self._decode(looks, line.frames_per_height(strip), second)
+        again = [s for look in LOOKS[1:] if (s := line.look(look))] if reading.candidates[0][1] < CONFIDENT else []
+        if not again:
+            return reading
+        looks += [self._probabilities(s)[part.frames(s)] for s in again]
+        second += self._second_voice(again[: SECOND_LOOKS - 1], part)
+        return self._decode(looks, line.frames_per_height(strip), second)
 
     def _decode(
         self, looks: Sequence[Probabilities], per_height: float, second: Sequence[Sequence[Candidate]]
@@ -165,56 +163,70 @@ class FieldRecognizer:
         reading = decoder.mix(reading, second, self._calibration.share)
         return decoder.calibrate(reading, self._calibration.slope, self._calibration.offset)
 
-    def _second_voice(self, strips: Sequence[Strip]) -> list[tuple[Candidate, ...]]:
-        """What the strip network reads in each strip; one that is too long for it is left out."""
+    def _second_voice(self, strips: Sequence[Strip], part: Part) -> list[tuple[Candidate, ...]]:
+        """What the strip network reads in a part of each strip; one that is too long for it is left out."""
         width = line_recognizer.WIDTH
-        short = [np.ascontiguousarray(s.pixels[:, :width]) for s in strips if not s.pixels[:, width:].any()]
-        return [line_recognizer.decode_texts(self._strips.probabilities(strip)) for strip in short]
+        short = [strip for strip in strips if not strip.pixels[:, width:].any()]
+        rows = [self._strips.probabilities(np.ascontiguousarray(s.pixels[:, :width]))[part.frames(s)] for s in short]
+        return [line_recognizer.decode_texts(row) for row in rows if len(row)]
 
-    def _probabilities(self, strip: Grey, cut_penalty: float = 0.0) -> Probabilities:
-        """(frames, SCORES) for a strip (HEIGHT, WIDTH), without the frames of its empty right end."""
-        logits = self._network.strip_logits(line_recognizer.used_part(strip)).reshape(-1, decoder.SCORES)
+    def _probabilities(self, strip: Strip) -> Probabilities:
+        """(frames, SCORES) for a strip, without the frames of its empty right end."""
+        return self._scores(strip.pixels, self._calibration.cut_penalty)
+
+    def _scores(self, pixels: Grey, cut_penalty: float = 0.0) -> Probabilities:
+        logits = self._network.strip_logits(line_recognizer.used_part(pixels)).reshape(-1, decoder.SCORES)
         return decoder.probabilities(logits, self._temperature, cut_penalty)
 
 
-def number_from(line: FieldLine, strip: Strip, reading: LineReading, first: Probabilities) -> Number | None:
-    """The reading as a number, its digits where the first look found them; None for no number."""
+def ends_near_border(line: FieldLine, strip: Strip, rows: Probabilities) -> tuple[bool, bool]:
+    """Whether the first and the last digit of a line are so near to the border that the number may go on beyond it."""
+    slack = (NEXT - line_extent.BESIDE) * line.extent.height
+    if line.extent.left > slack and line.extent.right < line.ink.shape[1] - slack:
+        return False, False  # no ink at all is so near
+    text = ctc.search_texts(rows, SYMBOLS, runs=OTHER + CUT)[0][0]
+    digits = [at for at, char in zip(ctc.align(rows, SYMBOLS, text), text, strict=True) if char in DIGITS]
+    if not digits:
+        return False, False
+    boxes = digit_boxes(line, strip, strip_ink(strip), digits)
+    near = BEYOND * line.extent.height / line.scale  # a gap, and a part of the next digit
+    width = line.ink.shape[1] / line.scale
+    return boxes[0][0] < near, boxes[-1][0] + boxes[-1][2] > width - near
+
+
+def number_from(line: FieldLine, strip: Strip, reading: LineReading, first: Probabilities, start: int) -> Number | None:
+    """The reading as a number, its digits where the first look found them; None for no number.
+
+    `first` are the frames of the strip from `start` on that belong to the field.
+    """
     text, confidence = reading.candidates[0]
-    if not text or confidence < MIN_CONFIDENCE or not all(char in DIGITS for char in text):
+    if not text or confidence < MIN_CONFIDENCE or OTHER in text:
         return None
-    candidates = tuple((t, c) for t, c in reading.candidates if t and all(char in DIGITS for char in t))
+    candidates = tuple((t, c) for t, c in reading.candidates if t and OTHER not in t)
     if reading.doubt and confidence > DOUBTFUL:
         candidates = tuple((t, c * DOUBTFUL / confidence) for t, c in candidates)
-    folded, symbols = decoder.fold(first)
-    spans = reading.frames or ctc.align(folded, symbols, text)
-    boxes = digit_boxes(line, strip, spans)
-    digits = tuple(Digit(top_three(folded, span), box) for span, box in zip(spans, boxes, strict=True))
-    return Number(bounding_box(boxes), candidates, digits)
+    spans = reading.frames or ctc.align(first, SYMBOLS, decoder.digits_of(text))
+    places, ink = [(a + start, b + start) for a, b in spans], strip_ink(strip)
+    boxes = digit_boxes(line, strip, ink, places)
+    digits = tuple(Digit(top_three(first, span), box) for span, box in zip(spans, boxes, strict=True))
+    if text.startswith("-") and is_after_leader(ink, places):
+        candidates = decoder.without_leader(reading._replace(candidates=candidates)).candidates
+    return Number(
+        bounding_box(boxes),
+        candidates,
+        digits,
+        cut_off=reading.doubt == "cut",
+        has_signs=True,
+        ink_before=candidates[0][0][0] in DIGITS and has_ink_before(ink, places),
+    )
 
 
-def top_three(folded: Probabilities, span: tuple[int, int]) -> tuple[Candidate, ...]:
+def top_three(rows: Probabilities, span: tuple[int, int]) -> tuple[Candidate, ...]:
     """The three most likely digits in the frames of one digit, best first."""
-    scores = folded[span[0] : span[1] + 1, : len(DIGITS)].max(axis=0)
+    scores = rows[span[0] : span[1] + 1, : len(DIGITS)].max(axis=0)
     shares = scores / max(1e-6, float(scores.sum()))
     best = np.argsort(-shares, kind="stable")[:3]
     return tuple((DIGITS[i], round(float(shares[i]), 4)) for i in best)
-
-
-def digit_boxes(line: FieldLine, strip: Strip, spans: Sequence[tuple[int, int]]) -> list[Box]:
-    """The box of each digit in pixels of the field: as high as the line, and half the way to its neighbours wide."""
-    matrix, extent, scale = strip.matrix, line.extent, line.scale
-    middles = [(first + last + 1) for first, last in spans]  # two pixels of the strip per frame
-    usual = min((b - a for a, b in itertools.pairwise(middles)), default=0.7 * line_extent.BAND) / 2
-    inner = [(a + b) / 2 for a, b in itertools.pairwise(middles)]
-    starts, ends = [middles[0] - usual, *inner], [*inner, middles[-1] + usual]
-    boxes = []
-    for start, end in zip(starts, ends, strict=True):
-        left, right = (float(matrix[0, 0] * x + matrix[0, 2]) for x in (start, end))
-        drift = extent.slope * ((left + right) / 2 - (extent.left + extent.right) / 2)
-        top, bottom = extent.top + drift, extent.bottom + drift
-        x, y = round(max(0.0, left) / scale), round(max(0.0, top) / scale)
-        boxes.append((x, y, max(1, round(right / scale) - x), max(1, round(bottom / scale) - y)))
-    return boxes
 
 
 def read_manifest(path: Path) -> FieldManifest:

@@ -72,7 +72,7 @@ class Reader:
         if min(patch.pixels.shape) < MIN_HEIGHT:
             return []
         if patch.field is not None and self.fields:
-            number = self.fields.read(patch.pixels)
+            number = self.fields.read(patch)
             if number or patch.pixels.shape[0] <= WORK_HEIGHT:
                 return [number] if number else []
             # the field was shrunk to find its line, and small digits may have been lost: it is read as any other patch

@@ -35,6 +35,7 @@ WHY: Mapping[str, str] = {
     "low_confidence": "the frames did not agree with enough confidence",
     "no_digits": "no digits were found",
     "wrong_format": "what was read does not fit `format`",
+    "cut_off": "the number goes on beyond the border: draw the field larger, or move the camera",
     "too_dark": "it was too dark",
     "too_bright": "it was too bright: ink and paper could not be distinguished",
     "glare": "a reflection covered it",

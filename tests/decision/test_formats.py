@@ -124,3 +124,45 @@ def test_where_a_counter_rolls_over(pattern: str, rollover: float | None) -> Non
 def test_the_text_of_a_value_that_a_person_sets(pattern: str, value: str | int | float, text: str | None) -> None:
     """A number gets the zeros that the format needs; a text must be as it would be read."""
     assert Format(pattern).written(value) == text
+
+
+@pytest.mark.parametrize(
+    ("pattern", "read", "text"),
+    [
+        ("", "42", "42"),
+        ("", "-42", None),
+        ("", "4.2", None),
+        ("-##", "-42", "-42"),
+        ("-##", "42", "42"),
+        ("##", "-42", None),
+        ("##.#", "42.5", "42.5"),
+        ("##.#", "425", "42.5"),
+        ("##.#", "4.25", None),
+        ("##,#", "42.5", "42,5"),
+        ("?#.#?", "4.25", "4.25"),
+        ("?#.#?", "425", None),
+        ("####", "12.34", None),
+        ("##:##", "12:30", "12:30"),
+        ("##/##/##", "24/11/26", "24/11/26"),
+        ("##-##", "12-30", "12-30"),
+        ("^-?[0-9]+$", "-17", "-17"),
+    ],
+)
+def test_signs_that_were_read_are_not_dropped(pattern: str, read: str, text: str | None) -> None:
+    """What was read with its signs, and certainly: the format has these signs there, or nothing fits."""
+    fitting = Format(pattern).fit_signed(((read, 0.97),))
+    assert [found for found, _ in fitting] == ([text] if text else [])
+
+
+def test_faint_signs_are_dirt_where_the_format_has_none() -> None:
+    """They count for the digits then; with a minus in the format both are candidates."""
+    candidates = (("-42", 0.6), ("42", 0.3), ("47", 0.1))
+    assert dict(Format("##").fit_signed(candidates)) == {"42": pytest.approx(0.9), "47": pytest.approx(0.1)}
+    assert [text for text, _ in Format("-##").fit_signed(candidates)] == ["-42", "42", "47"]
+
+
+def test_ink_in_the_place_of_a_minus_forbids_positive_numbers() -> None:
+    """Only where the format has a minus."""
+    assert Format("-##").fit_signed((("42", 0.99),), ink_before=True) == ()
+    assert Format("-##").fit_signed((("-42", 0.99),), ink_before=True) != ()
+    assert Format("##").fit_signed((("42", 0.99),), ink_before=True) != ()

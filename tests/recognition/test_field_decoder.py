@@ -21,22 +21,23 @@ def scores(text: str, every: int = 8, high: float = 0.995) -> Probabilities:
     return frames
 
 
-def read(text: str, signs: str = "") -> field_decoder.LineReading:
-    return field_decoder.decode_looks([scores(text)], 11.0, signs)
+def read(text: str) -> field_decoder.LineReading:
+    return field_decoder.decode_looks([scores(text)], 11.0)
 
 
-@pytest.mark.parametrize(("text", "number"), [("2021", "2021"), ("11", "11"), ("12.", "12"), ("1.500", "1500")])
+@pytest.mark.parametrize(
+    ("text", "number"), [("2021", "2021"), ("11", "11"), ("12.", "12"), ("1.500", "1.500"), ("-3.5", "-3.5")]
+)
 def test_numbers_are_read(text: str, number: str) -> None:
-    """The same digit twice is two digits; points do not separate numbers."""
+    """The same digit twice is two digits; signs before and within a number belong to it, those behind it do not."""
     reading = read(text)
     assert reading.candidates[0][0] == number
     assert reading.candidates[0][1] > 0.5
     assert not reading.doubt
 
 
-def test_signs_are_read_if_the_format_has_them() -> None:
-    assert read("-3.5", "-.").candidates[0][0] == "-3.5"
-    assert read("-35").candidates[0][0] == "35"
+def test_a_dash_far_from_the_number_is_no_minus() -> None:
+    assert read("-   35").candidates[0][0] == "35"
 
 
 def test_other_writing_is_not_the_number() -> None:

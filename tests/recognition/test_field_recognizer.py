@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from edge_daemon.domain import Grey
+from edge_daemon.domain import Grey, Number
 from edge_daemon.errors import ModelError
+from edge_daemon.fields.extract import patch_of_sample
 from edge_daemon.inference.manifest import bundled
 from edge_daemon.recognition.field_recognizer import DOUBTFUL, FieldRecognizer
 from edge_daemon.recognition.line_recognizer import LineRecognizer
@@ -25,9 +27,14 @@ PAPER = 220
 """Grey level of the drawn paper."""
 
 
+Read = Callable[[Grey], Number | None]
+
+
 @pytest.fixture(scope="module")
-def recognizer() -> FieldRecognizer:
-    return FieldRecognizer(LineRecognizer())
+def read() -> Read:
+    """Reads a picture as a field that is as large as its frame."""
+    recognizer = FieldRecognizer(LineRecognizer())
+    return lambda pixels: recognizer.read(patch_of_sample(pixels))
 
 
 def field(text: str, margin: float, seed: int = 3, tall: int = TALL) -> Grey:
@@ -40,29 +47,29 @@ def field(text: str, margin: float, seed: int = 3, tall: int = TALL) -> Grey:
 
 
 @pytest.mark.parametrize("margin", [0.25, 0.5, 0.75, 1.0, 1.5])
-def test_numbers_are_read_at_any_margin(recognizer: FieldRecognizer, margin: float) -> None:
+def test_numbers_are_read_at_any_margin(read: Read, margin: float) -> None:
     """Of forty numbers by twenty writers at least 36 are read with a confidence that is published, and none falsely."""
     texts = [str(number) for number in np.random.default_rng(1).integers(0, 99999, 40)]
-    numbers = [recognizer.read(field(text, margin, seed)) for seed, text in enumerate(texts)]
+    numbers = [read(field(text, margin, seed)) for seed, text in enumerate(texts)]
     published = [(text, n.text) for text, n in zip(texts, numbers, strict=True) if n and n.confidence > PUBLISHED]
     assert [pair for pair in published if pair[0] != pair[1]] == []
     assert len(published) >= 36
 
 
-def test_light_ink_and_other_sizes(recognizer: FieldRecognizer) -> None:
+def test_light_ink_and_other_sizes(read: Read) -> None:
     """Chalk on a board, and digits from 14 to 160 px."""
-    light = recognizer.read(np.asarray(255 - field("2036", 0.6), np.uint8))
+    light = read(np.asarray(255 - field("2036", 0.6), np.uint8))
     assert light is not None
     assert light.text == "2036"
     for tall in (14, 160):
-        number = recognizer.read(field("2036", 0.6, tall=tall))
+        number = read(field("2036", 0.6, tall=tall))
         assert number is not None
         assert number.text == "2036"
 
 
-def test_digit_boxes_are_as_high_as_the_digits(recognizer: FieldRecognizer) -> None:
+def test_digit_boxes_are_as_high_as_the_digits(read: Read) -> None:
     """Within a fifth of a digit's height, however high the field is; from left to right."""
-    number = recognizer.read(field("2036", 1.2))
+    number = read(field("2036", 1.2))
     assert number is not None
     above = round(1.2 * TALL)
     for _, y, _, h in (digit.box for digit in number.digits):
@@ -73,26 +80,26 @@ def test_digit_boxes_are_as_high_as_the_digits(recognizer: FieldRecognizer) -> N
     assert all(digit.top[0][0] == char for digit, char in zip(number.digits, number.text, strict=True))
 
 
-def test_half_a_digit_at_the_border_withholds_the_number(recognizer: FieldRecognizer) -> None:
+def test_half_a_digit_at_the_border_withholds_the_number(read: Read) -> None:
     """A number that the field cuts through may be incomplete: its confidence is too low to be accepted."""
     whole = field("2036", 0.6)
-    cut = recognizer.read(whole[:, : whole.shape[1] - round(0.6 * TALL) - round(0.25 * TALL)])
+    cut = read(whole[:, : whole.shape[1] - round(0.6 * TALL) - round(0.25 * TALL)])
     assert cut is None or cut.confidence <= DOUBTFUL or cut.text == "2036"
 
 
 @pytest.mark.parametrize("noise", [0, 6])
-def test_empty_paper_holds_no_number(recognizer: FieldRecognizer, noise: int) -> None:
+def test_empty_paper_holds_no_number(read: Read, noise: int) -> None:
     """Neither plain nor grainy paper."""
     grain = np.random.default_rng(1).integers(0, noise + 1, (90, 300))
-    assert recognizer.read(np.asarray(PAPER - grain, np.uint8)) is None
+    assert read(np.asarray(PAPER - grain, np.uint8)) is None
 
 
 @pytest.mark.parametrize("words", ["total", "Name", "hello"])
-def test_letters_are_no_number(recognizer: FieldRecognizer, words: str) -> None:
+def test_letters_are_no_number(read: Read, words: str) -> None:
     """Nothing that could be accepted is read from a word."""
     picture = np.full((110, 420), PAPER, np.uint8)
     cv2.putText(picture, words, (40, 75), cv2.FONT_HERSHEY_SCRIPT_SIMPLEX, 2.2, (50,), 4, cv2.LINE_AA)
-    number = recognizer.read(picture)
+    number = read(picture)
     assert number is None or number.confidence < 0.6
 
 

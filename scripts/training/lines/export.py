@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edge_daemon.domain import DIGITS, Grey
 from edge_daemon.inference.runtime import find_runtime
 from edge_daemon.recognition import ctc, field_decoder, line_extent
-from edge_daemon.recognition.field_decoder import CUT, OTHER, SCORES, SIGNS, SYMBOLS
+from edge_daemon.recognition.field_decoder import CUT, OTHER, SCORES, SYMBOLS
 from edge_daemon.recognition.field_recognizer import FRAMES, network
 from edge_daemon.sources.simulated import handwriting
 from scripts.training.common import convert, manifest, options, runtimes
@@ -89,8 +89,8 @@ def best_texts(rows: NDArray[np.float32], temperature: float) -> list[str]:
     """The most likely text of each strip."""
     found = []
     for row in rows:
-        folded, symbols = field_decoder.fold(field_decoder.probabilities(row, temperature), SIGNS)
-        found.append(ctc.search_texts(folded, symbols, runs=OTHER + CUT)[0][0])
+        frames = field_decoder.probabilities(row, temperature)
+        found.append(ctc.search_texts(frames, SYMBOLS, runs=OTHER + CUT)[0][0])
     return found
 
 
