@@ -20,7 +20,7 @@ from hypothesis.strategies import SearchStrategy
 
 ODD = "aZ09_-+.,:;/#?~%=&@'\"[]{}()<>|\\ \t\n\r\0\x1b\x7f\x9béß中\u2028\u202e\ufeff\U0001f600\ud800"
 """Characters that something may stumble over. All of Unicode takes Hypothesis many seconds to prepare."""
-BATCH = 50
+BATCH = 10
 """Cases that are drawn with one seed."""
 SHOWN = 2000
 """Characters of a case that are shown, at most."""
