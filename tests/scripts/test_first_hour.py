@@ -61,8 +61,8 @@ class Machine:
         command = [str(self.opt / "current/scripts/install/first-hour"), event, unit, *more]
         path = f"{self.folder}/tools:{os.environ['PATH']}"
         done = subprocess.run(
-            command, env={"PATH": path, "INVOCATION_ID": self.invocation} | env, capture_output=True, text=True,
-            check=False,
+            command, umask=0o027, env={"PATH": path, "INVOCATION_ID": self.invocation} | env,
+            capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stderr
@@ -100,6 +100,7 @@ def test_the_third_death_returns_to_the_version_before(machine: Machine) -> None
         "--no-block try-restart edge-daemon@dock.service",
     ]
     assert (machine.opt / "undone").read_text().split()[0] == NEW
+    assert (machine.opt / "undone").stat().st_mode & 0o777 == 0o644  # whatever the unit's UMask= is
     assert not (machine.opt / "before").exists()
     assert machine.dies() == ""  # the old one has no version before it
 
