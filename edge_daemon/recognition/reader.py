@@ -38,6 +38,10 @@ lines that hard the glyphs are wrong more often still."""
 ONE_LINE_HEIGHT = 128
 """Pixels of height up to which a picture wider than high is taken for one line of writing, as a field is."""
 
+EDGE = 0.3
+"""Digit heights. A number of a whole frame that is nearer to the left or right border of the picture may go on beyond
+it: digits of one number stand that far apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
@@ -144,7 +148,8 @@ class Reader:
         if self.strips:
             rescored = rescore_uncertain(rotate_left(patch.pixels, turn), numbers, self.strips)
             numbers = self._drop_isolated(patch, rescored, turn, numbers)
-        return [unrotate_number(n, patch.pixels.shape, turn) for n in numbers if n.confidence >= MIN_CONFIDENCE]
+        upright = [unrotate_number(n, patch.pixels.shape, turn) for n in numbers if n.confidence >= MIN_CONFIDENCE]
+        return upright if patch.field is not None else [mark_cut_off(n, patch.pixels.shape) for n in upright]
 
 
 def open_reader(model: ModelOptions, check_every: float = CHECK_EVERY, device: EdgeTpu | None = None) -> Reader:
@@ -160,6 +165,12 @@ def open_reader(model: ModelOptions, check_every: float = CHECK_EVERY, device: E
     strips = LineRecognizer(companions.get("strips"), runtime=model.runtime) if classifier.strips else None
     fields = FieldRecognizer(strips, runtime=model.runtime) if strips else None
     return Reader(sieve, classifier, strips, Orientation(check_every), fields)
+
+
+def mark_cut_off(number: Number, shape: tuple[int, ...]) -> Number:
+    """The number of a whole frame, marked as cut off where it may go on beyond the left or right of the picture."""
+    x, _, w, h = number.box
+    return replace(number, cut_off=min(x, shape[1] - x - w) < EDGE * h)
 
 
 def is_one_line(patch: Patch) -> bool:

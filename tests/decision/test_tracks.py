@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -48,3 +50,9 @@ def test_the_number_left_by_a_hand_is_published() -> None:
     beside, wiped = page([("1014", 120, 90)], height=60, paper=170), page([("1", 120, 90)], height=60, paper=170)
     beside[60:, 310:] = 90
     assert published([(3, beside, WHOLE), (5, wiped, REST)]) == ["1014", "1"]
+
+
+def test_a_number_that_the_picture_cuts_is_not_published() -> None:
+    """It goes on beyond the border of the picture: nothing is said, however long it is shown."""
+    written = page([("1014", 120, 90)], height=60, paper=170)
+    assert published([(10, written, replace(WHOLE, cut_off=True))]) == []

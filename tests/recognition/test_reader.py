@@ -124,3 +124,16 @@ def test_a_small_number_in_a_field_as_large_as_the_frame_is_read() -> None:
     pixels[200:280, 100:420] = page([("6524", 30, 25)], height=30, pen=3)[:80, :320]
     (number,) = open_reader(ModelOptions()).read(patch(pixels, field="units"))
     assert number.text == "6524"
+
+
+@pytest.mark.parametrize("shown", [0.0, 0.1, 0.3, 0.5, 0.7])
+def test_a_number_at_the_border_of_the_picture_may_go_on_beyond_it(shown: float) -> None:
+    """In a whole frame: 4946, of whose last digit the picture shows a part, is marked; numbers inside it are not."""
+    picture = page(PAGE, height=60, pen=5)
+    reading = reader()
+    whole = {number.text: number for number in reading.read(patch(picture))}
+    x, _, w, _ = whole["4946"].digits[-1].box
+    cut = reading.read(patch(np.ascontiguousarray(picture[:, : round(x + shown * w)])))
+    assert not any(number.cut_off for number in whole.values())
+    assert [number.cut_off for number in cut if number.text in whole and number.text != "4946"] == [False, False]
+    assert all(number.cut_off or number.confidence < 0.85 for number in cut if number.box[0] > 300)
