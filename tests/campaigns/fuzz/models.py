@@ -30,6 +30,7 @@ from tests.support.models import model
 from tests.support.webserver import serving
 
 VERSION = "9.4.0"
+HUGE = 2**40
 text = st.text(ODD, max_size=20) | st.sampled_from(["", "..", "a/b", "\0", "x" * 300, VERSION, "~"])
 scalars = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | text
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner), max_leaves=4)
@@ -76,7 +77,7 @@ class Spoiling:
     data: bytes
 
     def apply(self, folder: Path) -> None:
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        files = sorted(path for path in folder.rglob("*") if path.is_file() and path.stat().st_size < HUGE)
         path = files[self.file % len(files)]
         content = path.read_bytes()
         at = round(self.at * len(content))
@@ -95,7 +96,7 @@ class Spoiling:
                 path.mkdir()
             case "huge":
                 path.write_bytes(content)
-                os.truncate(path, 2**40)
+                os.truncate(path, HUGE)
 
 
 edits = st.builds(
