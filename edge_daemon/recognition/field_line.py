@@ -27,6 +27,8 @@ NEXT = 0.95
 from the border of its field does not go on beyond it."""
 BEYOND = 1.5
 """Line heights of the frame that are shown beyond a border: such a gap, and the next digit."""
+LEAST_HEIGHT = 0.3
+"""Line heights: ink beyond the border that is lower is no digit."""
 LIKELY = 0.9
 """Probability from which a digit beyond the border counts: letters stand directly beside numbers, too."""
 CONFIRMED = 0.9
@@ -64,6 +66,14 @@ class FieldLine(NamedTuple):
     def is_wider(self) -> bool:
         """Whether the map shows more than the field."""
         return self.start > 0 or self.stop < self.ink.shape[1]
+
+    @property
+    def has_ink_beyond(self) -> bool:
+        """Whether ink that may be a digit stands beyond the field, at the height of the line."""
+        rows = slice(max(0, int(self.extent.top)), int(self.extent.bottom) + 1)
+        binary = line_extent.binarise(self.ink)[rows]
+        sides = binary[:, : int(self.start)], binary[:, math.ceil(self.stop) :]
+        return any(np.count_nonzero(side.any(axis=1)) > LEAST_HEIGHT * len(binary) for side in sides)
 
     def look(self, look: Sequence[float]) -> Strip | None:
         """The line cut out for one of field_recognizer.LOOKS; None where it is too long for the strip."""

@@ -133,7 +133,7 @@ class FieldRecognizer:
         is_shown = False
         near = ends_near_border(line, strip, first)
         wider = widen(line, patch, *near) if any(near) else line
-        if wider.is_wider and (wide := wider.look(LOOKS[0])) is not None:
+        if wider.is_wider and wider.has_ink_beyond and (wide := wider.look(LOOKS[0])) is not None:
             rows = self._probabilities(wide)
             own = own_part(wider, wide, rows, self._strips)
             goes_on = own.goes_on
