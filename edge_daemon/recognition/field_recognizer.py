@@ -26,9 +26,11 @@ from edge_daemon.recognition.digit_boxes import digit_boxes, has_ink_before, is_
 from edge_daemon.recognition.field_decoder import CUT, OTHER, SYMBOLS, LineReading
 from edge_daemon.recognition.field_line import (
     BEYOND,
+    HALF_DIGIT,
     NEXT,
     FieldLine,
     Part,
+    frame_x,
     frames_per_height,
     locate_line,
     own_part,
@@ -188,10 +190,9 @@ def ends_near_border(line: FieldLine, strip: Strip, rows: Probabilities) -> tupl
     digits = [at for at, char in zip(ctc.align(rows, SYMBOLS, text), text, strict=True) if char in DIGITS]
     if not digits:
         return False, False
-    boxes = digit_boxes(line, strip, strip_ink(strip), digits)
-    near = BEYOND * line.extent.height / line.scale  # a gap, and a part of the next digit
-    width = line.ink.shape[1] / line.scale
-    return boxes[0][0] < near, boxes[-1][0] + boxes[-1][2] > width - near
+    first, last = (frame_x(strip, (a + b + 1) / 2) for a, b in (digits[0], digits[-1]))
+    near = (BEYOND + HALF_DIGIT) * line.extent.height  # a gap, and a part of the next digit
+    return first < near, last > line.ink.shape[1] - near
 
 
 def number_from(line: FieldLine, strip: Strip, reading: LineReading, first: Probabilities, start: int) -> Number | None:
