@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.random import Generator
@@ -14,9 +16,25 @@ from scripts.training.lines.labels import LONGEST
 from scripts.training.lines.material import Material
 from scripts.training.lines.writing import Line
 
-KINDS = {"number": 0.54, "beside": 0.07, "boxed": 0.1, "other": 0.15, "nothing": 0.02, "real": 0.12}
-"""Shares of the kinds of fields. `beside`: text, then a number; `boxed`: digits in cells; `other`: no digit."""
-WRITTEN = {"number": numbers.number_line, "beside": numbers.number_after_text, "other": numbers.line_without_digits}
+KINDS = {
+    "number": 0.48,
+    "beside": 0.07,
+    "boxed": 0.1,
+    "circled": 0.05,
+    "led": 0.05,
+    "other": 0.13,
+    "nothing": 0.02,
+    "real": 0.1,
+}
+"""Shares of the kinds of fields. `beside`: text, then a number; `boxed`: digits in cells; `led`: a dash, then a number;
+`other`: no digit."""
+WRITTEN = {
+    "number": numbers.number_line,
+    "beside": numbers.number_after_text,
+    "circled": numbers.short_number,
+    "led": numbers.short_number,
+    "other": numbers.line_without_digits,
+}
 """By kind the function that writes its line."""
 MIN_OVERLAP = 0.6
 """Overlap of the heights of the line that is found and the drawn line from which the found line may be used."""
@@ -26,10 +44,11 @@ FOUND_SHARE = 0.75
 """Share of such fields in which the found line is used; in the others it is the drawn one, moved a little."""
 
 
-def compose_line(rng: Generator, material: Material) -> tuple[Grey, str]:
-    """A strip (line_extent.HEIGHT, line_extent.WIDTH) and its text."""
+def compose_line(rng: Generator, material: Material, kinds: Sequence[str] = tuple(KINDS)) -> tuple[Grey, str]:
+    """A strip (line_extent.HEIGHT, line_extent.WIDTH) of one of these kinds, and its text."""
+    shares = np.array([KINDS[kind] for kind in kinds])
     while True:
-        kind = list(KINDS)[int(rng.choice(len(KINDS), p=list(KINDS.values())))]
+        kind = kinds[int(rng.choice(len(kinds), p=shares / shares.sum()))]
         made = real_line(rng, material) if kind == "real" else drawn_line(rng, material, kind)
         if made is not None and len(made[1]) <= LONGEST:
             return made
@@ -45,9 +64,9 @@ def drawn_line(rng: Generator, material: Material, kind: str) -> tuple[Grey, str
         made = sheet.make_sheet(Line())
     else:
         made = sheet.make_sheet(WRITTEN[kind](rng, material))
-        if rng.random() < (0.35 if len(made.symbols) <= 2 else 0.07):
+        if kind == "circled" or rng.random() < 0.07:
             sheet.draw_ring(rng, made)
-        if kind == "number" and rng.random() < 0.09:
+        if kind == "led":
             sheet.draw_leader(rng, made)
     if kind != "boxed" and rng.random() < 0.2:
         sheet.draw_frame(rng, made)

@@ -124,6 +124,13 @@ def number_line(rng: Generator, material: Material) -> Line:
     return line
 
 
+def short_number(rng: Generator, material: Material) -> Line:
+    """A number of one to three digits, and nothing else."""
+    line = Line()
+    write_text(rng, material, line, random_digits(rng, 3), random_pen(rng))
+    return line
+
+
 def add_signs(rng: Generator, text: str) -> str:
     """Adds signs: a minus in front, a point or comma inside, groups of thousands; or makes dates, times, fractions."""
     kind = rng.random()

@@ -33,10 +33,12 @@ class Samples(NamedTuple):
     texts: list[str]
 
 
-def compose_all(data: Path, work: Path, count: int, seed: int, first: int = 0) -> None:
+def compose_all(
+    data: Path, work: Path, count: int, seed: int, first: int = 0, kinds: Sequence[str] = tuple(compose.KINDS)
+) -> None:
     """Composes `count` lines and the held-back ones into files of the folder `work`; existing files are kept.
 
-    `first`: number of the first file to make.
+    `first`: number of the first file to make; `kinds`: compose only these (compose.KINDS).
     """
     work.mkdir(parents=True, exist_ok=True)
     held_back = held_back_path(work)
@@ -48,21 +50,28 @@ def compose_all(data: Path, work: Path, count: int, seed: int, first: int = 0) -
         return
     material = load_material(data)
     for i, path in missing.items():
-        make_shard(material, i * LINES_PER_FILE, LINES_PER_FILE, seed, path)
+        make_shard(material, i * LINES_PER_FILE, LINES_PER_FILE, seed, path, kinds)
         print(f"{(i + 1) * LINES_PER_FILE} lines composed", flush=True)
 
 
-def make_shard(material: Material, first: int, count: int, seed: int, path: Path) -> None:
+def make_shard(
+    material: Material,
+    first: int,
+    count: int,
+    seed: int,
+    path: Path,
+    kinds: Sequence[str] = tuple(compose.KINDS),
+) -> None:
     """Composes lines number `first` to `first + count` of a seed into a new file."""
     workers = int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))
-    made = pool.map_parallel(partial(_line, material, seed), range(first, first + count), workers, chunksize=50)
+    made = pool.map_parallel(partial(_line, material, seed, kinds), range(first, first + count), workers, chunksize=50)
     unready = path.with_suffix(".part.npz")
     np.savez_compressed(unready, x=np.stack([x for x, _ in made]), texts=np.array([text for _, text in made]))
     unready.rename(path)
 
 
-def _line(material: Material, seed: int, index: int) -> tuple[Grey, str]:
-    return compose.compose_line(np.random.default_rng([seed, index]), material)
+def _line(material: Material, seed: int, kinds: Sequence[str], index: int) -> tuple[Grey, str]:
+    return compose.compose_line(np.random.default_rng([seed, index]), material, kinds)
 
 
 def held_back_path(work: Path) -> Path:
@@ -99,8 +108,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--count", type=int, default=COUNT, metavar="N", help=f"lines to train on (default: {COUNT:,})")
     add("--first", type=int, default=0, metavar="N", help="number of the first file to make (default: 0)")
     add("--seed", type=int, default=1, metavar="N", help="of all random choices (default: 1)")
+    add(
+        "--kinds",
+        nargs="+",
+        default=list(compose.KINDS),
+        choices=list(compose.KINDS),
+        help="only these kinds of fields",
+    )
     args = parser.parse_args(argv)
-    compose_all(args.data, args.work, args.count, args.seed, args.first)
+    compose_all(args.data, args.work, args.count, args.seed, args.first, args.kinds)
     return 0
 
 

@@ -175,7 +175,7 @@ def draw_leader(rng: Generator, made: Sheet) -> None:
     end = left - DIGIT_HEIGHT * float(rng.uniform(-0.03, 0.35))
     start = 0.0 if rng.random() < 0.6 else left - DIGIT_HEIGHT * float(rng.uniform(0.5, 1.5))
     points = (round(start), round(y + rng.normal(0, 0.03) * DIGIT_HEIGHT)), (round(end), round(y))
-    cv2.line(made.pen if rng.random() < 0.5 else made.press, *points, (255,), random_thickness(rng), cv2.LINE_AA)
+    cv2.line(made.pen, *points, (255,), max(2, round(0.7 * numbers.random_pen(rng))), cv2.LINE_AA)
     made.symbols.insert(0, ("-", start, end))
 
 
