@@ -67,6 +67,14 @@ def test_a_seed_composes_the_same_line_again(material: Material) -> None:
     assert not any(RULE in text for text in texts)
 
 
+def test_only_the_wanted_kinds_are_composed(material: Material) -> None:
+    """A ring around a number leaves its digits in the text; a dash before one is a minus."""
+    made = [compose.compose_line(np.random.default_rng(seed), material, ("circled",))[1] for seed in range(40)]
+    assert sum(text.isdigit() and len(text) <= 3 for text in made) > 20
+    led = [compose.compose_line(np.random.default_rng(seed), material, ("led",))[1] for seed in range(40)]
+    assert sum(text.startswith("-") for text in led) > 8
+
+
 def test_a_line_stores_its_symbols(material: Material) -> None:
     """They are in order, their ends too, and there is ink at each of them."""
     line = Line()

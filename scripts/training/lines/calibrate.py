@@ -27,7 +27,7 @@ TEMPERATURES = (0.65, 0.8, 1.0)
 """Temperatures that are tried."""
 CUT_PENALTIES = (1.0, 2.0)
 """Penalties of cut symbols that are tried."""
-SHARES = (0.0, 0.3, 0.4, 0.5, 0.6)
+SHARES = (0.0, 0.2, 0.3, 0.4, 0.5)
 """Weights of the second voice that are tried."""
 MAX_WRONG = 0.01
 """Share of all pictures that may be read wrong."""
