@@ -58,11 +58,11 @@ class Calibration(NamedTuple):
 
     cut_penalty: float = 2.0
     """See field_decoder.probabilities."""
-    share: float = 0.5
+    share: float = 0.3
     """Weight of the second voice, 0..1."""
-    slope: float = 1.467
+    slope: float = 1.46
     """See field_decoder.calibrate."""
-    offset: float = 0.726
+    offset: float = 0.719
     """See field_decoder.calibrate."""
 
 

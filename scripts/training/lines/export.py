@@ -21,7 +21,7 @@ from scripts.training.common import convert, manifest, options, runtimes
 from scripts.training.lines import net, shards
 
 NAME = "lines"
-VERSION = "0.2.0"
+VERSION = "0.3.0"
 """Default version of the model."""
 GOLDEN = ("2021", "905", "-38", "11.70", "64", "")
 """Texts of the golden strips."""
@@ -38,6 +38,21 @@ def weights_path(work: Path) -> Path:
     return work / "lines.weights.h5"
 
 
+def state_path(work: Path) -> Path:
+    """The file of the training's state."""
+    return work / "lines-state.json"
+
+
+def runs(work: Path) -> list[dict[str, float]]:
+    """The run whose state is in a folder, after those whose weights it began with: seed, steps and minutes of each."""
+    if not state_path(work).exists():
+        return []
+    state = json.loads(state_path(work).read_text())
+    own = {name: state[name] for name in ("seed", "frozen") if name in state}
+    own |= {"steps": state["step"], "minutes": round(state["seconds"] / 60)}
+    return [*state.get("earlier", []), own]
+
+
 def write(folder: Path, work: Path, version: str, temperature: float | None = None) -> Path:
     """Writes the int8 network into `folder`, the same with the float32 one into `work`; returns the first's manifest.
 
@@ -51,12 +66,11 @@ def write(folder: Path, work: Path, version: str, temperature: float | None = No
     found = {kind: logits(content, check.x) for kind, content in networks.items()}
     heat = {kind: temperature or best_temperature(out, check.texts) for kind, out in found.items()}
     golden = golden_strips()
-    state = json.loads((work / "lines-state.json").read_text())
     facts = {
         "temperature": heat,
         "strip": line_extent.VERSION,
         "symbols": SYMBOLS,
-        "trained": {"seed": state["seed"], "steps": state["step"], "minutes": round(state["seconds"] / 60)},
+        "trained": runs(work),
         "figures": {
             "held back": {kind: figures(out, heat[kind], check.texts) for kind, out in found.items()},
             "runtimes": differences(networks, check.x[:COMPARED]),

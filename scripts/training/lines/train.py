@@ -75,7 +75,7 @@ class Trainer:
         self._policy = "mixed_bfloat16" if args.bfloat16 else "float32"
         keras.mixed_precision.set_global_policy(self._policy)
         self.args, self.model = args, net.build()
-        self._state = args.work / "lines-state.json"
+        self._state = export.state_path(args.work)
         for layer in net.first_layers(self.model, args.frozen):
             layer.trainable = False
         self.optimizer = keras.optimizers.AdamW(HIGHEST_RATE, weight_decay=0.02, clipnorm=5.0)
@@ -83,6 +83,7 @@ class Trainer:
         self.mean = [tf.Variable(v, trainable=False) for v in self.model.trainable_variables]
         self.step, self.seconds = 0, 0.0
         self.log: list[dict[str, float]] = []
+        self.earlier: list[dict[str, float]] = []
         if self._state.exists():
             self._restore()
         elif args.base:
@@ -97,6 +98,7 @@ class Trainer:
             initial_weights.widen(self.model, strips_weights.load_layers("bundled"), lines)
         else:
             self.model.load_weights(base)
+            self.earlier = export.runs(Path(base).parent)
         for mean, variable in zip(self.mean, self.model.trainable_variables, strict=True):
             mean.assign(tf.cast(variable, mean.dtype))
 
@@ -108,6 +110,7 @@ class Trainer:
 
         facts = json.loads(self._state.read_text())
         self.step, self.seconds, self.log = facts["step"], facts["seconds"], facts["log"]
+        self.earlier = facts.get("earlier", [])
         with np.load(self._state.with_suffix(".npz")) as kept:
             for i, variable in enumerate(self._variables()):
                 variable.assign(tf.cast(kept[f"{i}"], variable.dtype))
@@ -150,7 +153,14 @@ class Trainer:
         unready = self._state.with_suffix(".part.npz")
         np.savez(unready, **rows)
         unready.rename(self._state.with_suffix(".npz"))
-        facts = {"step": self.step, "seconds": self.seconds, "seed": self.args.seed, "log": self.log}
+        facts = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "seed": self.args.seed,
+            "frozen": self.args.frozen,
+            "earlier": self.earlier,
+            "log": self.log,
+        }
         self._state.write_text(json.dumps(facts))
         self.averaged().save_weights(export.weights_path(self.args.work))
 
