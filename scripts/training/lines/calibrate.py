@@ -21,7 +21,7 @@ from edge_daemon.recognition import field_decoder
 from edge_daemon.recognition.field_decoder import OTHER, LineReading
 from edge_daemon.recognition.field_recognizer import LOOKS, SECOND_LOOKS, Calibration, Looks, cut_looks
 from scripts.training.lines import measured_sets
-from scripts.training.lines.reading import Logits, load_network, open_second_voice
+from scripts.training.lines.reading import Logits, load_network, open_second_voice, without_signs
 
 TEMPERATURES = (0.65, 0.8, 1.0)
 """Temperatures that are tried."""
@@ -100,7 +100,8 @@ def decode(samples: Samples, temperature: float, penalty: float) -> list[LineRea
 
 def rate(samples: Samples, first: list[LineReading], penalty: float, share: float) -> tuple[float, Calibration]:
     """The share that is read right with this weight of the second voice, and the constants with slope and offset."""
-    readings = [field_decoder.mix(r, s, share) if share else r for r, s in zip(first, samples.second, strict=True)]
+    mixed = [field_decoder.mix(r, s, share) if share else r for r, s in zip(first, samples.second, strict=True)]
+    readings = [without_signs(reading) for reading in mixed]
     read = [i for i, r in enumerate(readings) if r.candidates[0][0] and not r.doubt and OTHER not in r.candidates[0][0]]
     chances = [readings[i].candidates[0][1] for i in read]
     right = [readings[i].candidates[0][0] == samples.truths[i] for i in read]

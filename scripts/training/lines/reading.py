@@ -85,4 +85,10 @@ def read_looks(
     reading = field_decoder.decode_looks(each, looks.per_height)
     if second and constants.share:
         reading = field_decoder.mix(reading, second, constants.share)
-    return field_decoder.calibrate(reading, constants.slope, constants.offset)
+    return without_signs(field_decoder.calibrate(reading, constants.slope, constants.offset))
+
+
+def without_signs(reading: LineReading) -> LineReading:
+    """The reading with the digits of its numbers only: the truths of the measured sets have no signs."""
+    bare = tuple(("".join(c for c in text if c not in field_decoder.SIGNS), p) for text, p in reading.candidates)
+    return reading._replace(candidates=bare)
