@@ -14,6 +14,8 @@ from edge_daemon.recognition.line_extent import BAND, HEIGHT, Strip
 
 HALF_WIDTH = 0.35
 """Line heights from the middle of a digit that has no neighbour to its sides."""
+GAP_REACH = 4
+"""Columns of a strip from the middle between two digits within which the gap between them is looked for."""
 SPILL = 3
 """Pixels of a strip by which a digit may be higher than the line."""
 SPECK = 6
@@ -29,8 +31,20 @@ MINUS_ROWS = 0.2, 0.8
 
 
 def digit_boxes(line: FieldLine, strip: Strip, ink: Grey, spans: Sequence[tuple[int, int]]) -> list[Box]:
-    """The box of each digit's ink in pixels of the field; half the way to its neighbours at most."""
-    return [_in_field(line, strip, _tight(ink, start, stop)) for start, stop in digit_columns(spans)]
+    """The box of each digit's ink in pixels of the field; about half the way to its neighbours at most."""
+    columns = at_gaps(ink, digit_columns(spans))
+    return [_in_field(line, strip, _tight(ink, start, stop)) for start, stop in columns]
+
+
+def at_gaps(ink: Grey, columns: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The columns of the digits, divided where there is least ink near the middle between two of them."""
+    inked = np.count_nonzero(ink, axis=0)
+    starts = [columns[0][0]]
+    for (first, middle), (_, last) in itertools.pairwise(columns):
+        near = range(max(first + 1, middle - GAP_REACH), min(last, middle + GAP_REACH + 1, len(inked)))
+        gaps = [(int(inked[column]), abs(column - middle), column) for column in near]
+        starts.append(min(gaps)[2] if gaps else middle)
+    return list(zip(starts, [*starts[1:], columns[-1][1]], strict=True))
 
 
 def digit_columns(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
