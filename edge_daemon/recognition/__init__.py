@@ -9,7 +9,6 @@ __all__ = [
     "cut_points",
     "fusion",
     "ink",
-    "isolation",
     "lattice",
     "line_recognizer",
     "orientation",

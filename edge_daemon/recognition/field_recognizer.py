@@ -130,13 +130,13 @@ class FieldRecognizer:
         strip = line.look(LOOKS[0]) if line else None
         if line is None or strip is None:
             return None
-        first = self._probabilities(strip)
+        first = self.probabilities(strip)
         part, goes_on = Part(0.0, math.inf, False, False), False
         is_shown = False
         near = ends_near_border(line, strip, first)
         wider = widen(line, patch, *near) if any(near) else line
         if wider.is_wider and wider.has_ink_beyond and (wide := wider.look(LOOKS[0])) is not None:
-            rows = self._probabilities(wide)
+            rows = self.probabilities(wide)
             own = own_part(wider, wide, rows, self._strips)
             goes_on = own.goes_on
             is_shown = (wider.start > 0 or not near[0]) and (wider.stop < wider.ink.shape[1] or not near[1])
@@ -147,6 +147,15 @@ class FieldRecognizer:
             reading = reading._replace(doubt="cut" if goes_on else "")
         return number_from(line, strip, reading, first[part.frames(strip)], part.frames(strip).start)
 
+    def read_line(self, line: FieldLine) -> Number | None:
+        """The number on a line, boxes in pixels of its picture; nothing beyond the picture is looked at."""
+        strip = line.look(LOOKS[0])
+        if strip is None:
+            return None
+        first, part = self.probabilities(strip), Part(0.0, math.inf, False, False)
+        reading, frames = self._read_part(line, strip, first, part), part.frames(strip)
+        return number_from(line, strip, reading, first[frames], frames.start)
+
     def _read_part(self, line: FieldLine, strip: Strip, first: Probabilities, part: Part) -> LineReading:
         """What a part of a line says; `first` are the answers for its first look."""
         looks, second = [first[part.frames(strip)]], self._second_voice([strip], part)
@@ -154,7 +163,7 @@ class FieldRecognizer:
         again = [s for look in LOOKS[1:] if (s := line.look(look))] if reading.candidates[0][1] < CONFIDENT else []
         if not again:
             return reading
-        looks += [self._probabilities(s)[part.frames(s)] for s in again]
+        looks += [self.probabilities(s)[part.frames(s)] for s in again]
         second += self._second_voice(again[: SECOND_LOOKS - 1], part)
         return self._decode(looks, line.frames_per_height(strip), second)
 
@@ -172,7 +181,7 @@ class FieldRecognizer:
         rows = [self._strips.probabilities(np.ascontiguousarray(s.pixels[:, :width]))[part.frames(s)] for s in short]
         return [line_recognizer.decode_texts(row) for row in rows if len(row)]
 
-    def _probabilities(self, strip: Strip) -> Probabilities:
+    def probabilities(self, strip: Strip) -> Probabilities:
         """(frames, SCORES) for a strip, without the frames of its empty right end."""
         return self._scores(strip.pixels, self._calibration.cut_penalty)
 

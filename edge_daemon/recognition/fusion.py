@@ -1,16 +1,15 @@
-"""Fuses the two readings of a number: its glyphs one by one, and the strip it stands on. Their errors differ."""
+"""Fuses what glyphs and the line network read: two numbers with an overlooked digit between them, and whole lines."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from edge_daemon.domain import Box, Candidate, Digit, Grey, Number
 from edge_daemon.geometry import bounding_box
 from edge_daemon.images import MIN_HEIGHT, shrink
 from edge_daemon.recognition.ink import contrast
-from edge_daemon.recognition.line_recognizer import CONFIDENT, HEIGHT, LineRecognizer, cut_strip
+from edge_daemon.recognition.line_recognizer import HEIGHT, LineRecognizer, cut_strip
 
 GLYPH_SLOPE = 0.7
 """Factor on the log odds of the glyphs. Glyphs and strip show the same ink, so neither counts in full."""
@@ -28,14 +27,6 @@ AROUND = 1.0
 """Paper cut out around a number, in heights of the number: it shows how bright the paper is."""
 MARGIN = 0.2
 """Space around the number in its strip, in heights of the number."""
-
-
-def rescore_uncertain(pixels: Grey, numbers: Sequence[Number], recognizer: LineRecognizer) -> list[Number]:
-    """`numbers`, boxes in `pixels`, those that are not CONFIDENT fused with what the line recognizer reads there."""
-    uncertain = {i: cut_number_strip(pixels, n.box) for i, n in enumerate(numbers) if n.confidence < CONFIDENT}
-    strips = {i: strip for i, strip in uncertain.items() if strip is not None}
-    texts = dict(zip(strips, recognizer.read_strips(list(strips.values())), strict=True))
-    return [fuse(number, texts[i]) if i in texts else number for i, number in enumerate(numbers)]
 
 
 def merge_gaps(pixels: Grey, numbers: Sequence[Number], recognizer: LineRecognizer) -> list[Number]:
@@ -68,22 +59,6 @@ def cut_number_strip(picture: Grey, box: Box) -> Grey | None:
     return cut_strip(contrast(near), tuple(round(v * scale) for v in inner))  # type: ignore[arg-type]
 
 
-def fuse(number: Number, texts: Sequence[Candidate]) -> Number:
-    """`number`, decoded from its glyphs, fused with the texts of its strip: the three most likely texts of its length.
-
-    The strip holds nothing beside the number, so it says nothing on whether the number is complete.
-    """
-    glyphs, strip = dict(number.candidates), dict(texts)
-    same_length = (text for text in dict.fromkeys((*glyphs, *strip)) if len(text) == len(number.text))
-    likely = {
-        text: both(odds(glyphs.get(text, 0), GLYPH_FLOOR), odds(strip_chance(text, strip), STRIP_FLOOR))
-        for text in same_length
-    }
-    best = sorted(likely.items(), key=lambda candidate: -candidate[1])[:3]
-    share = min(1 / max(1.0, sum(likely.values())), max(number.whole, number.confidence) / best[0][1])
-    return replace(number, candidates=tuple((text, round(share * likelihood, 4)) for text, likelihood in best))
-
-
 def may_be_split(left: Number, right: Number) -> bool:
     """Whether `right`, the next number, may continue `left`, with a digit between them that was taken for none."""
     (x, y, w, h), (x2, y2, _, h2) = left.box, right.box
@@ -111,13 +86,6 @@ def merge_split_number(left: Number, right: Number, texts: Sequence[Candidate]) 
     lost = Digit(((text[len(left.text)], round(by_strip, 4)),), (edge, box[1], right.box[0] - edge, box[3]))
     whole = min(1.0, left.whole * right.whole / between**2)
     return Number(box, ((text, round(likelihood * whole, 4)),), (*left.digits, lost, *right.digits), whole)
-
-
-def strip_chance(text: str, strip: Mapping[str, float]) -> float:
-    """The probability of `text` by the strip. The strip cannot tell a 1 at an end from the side of a box, so it counts
-    the text without such a 1 as well: the glyphs decide on it."""
-    without_ends = dict.fromkeys((text, text.removeprefix("1"), text.removesuffix("1")))
-    return sum(strip.get(one, 0.0) for one in without_ends if one)
 
 
 def combine(line: Number, glyphs: Sequence[Number]) -> Number:

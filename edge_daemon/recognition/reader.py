@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +21,13 @@ from edge_daemon.inference.edgetpu import EdgeTpu
 from edge_daemon.inference.options import ModelOptions
 from edge_daemon.inference.runtime import default_kind
 from edge_daemon.recognition.field_recognizer import FieldRecognizer
-from edge_daemon.recognition.fusion import combine, merge_gaps, rescore_uncertain
+from edge_daemon.recognition.fusion import combine, merge_gaps
 from edge_daemon.recognition.ink import Blob, patch_contrast
-from edge_daemon.recognition.isolation import drop_isolated_digits
 from edge_daemon.recognition.lattice import decode
 from edge_daemon.recognition.line_extent import WORK_HEIGHT
 from edge_daemon.recognition.line_recognizer import CONFIDENT, LineRecognizer, digit_boxes
 from edge_daemon.recognition.orientation import CHECK_EVERY, CHECK_SIDE, Orientation, unrotate_number
+from edge_daemon.recognition.rereading import read_again
 from edge_daemon.recognition.segment import segment
 from edge_daemon.recognition.sieve import Sieve
 
@@ -41,6 +42,12 @@ ONE_LINE_HEIGHT = 128
 EDGE = 0.3
 """Digit heights. A number of a whole frame that is nearer to the left or right border of the picture may go on beyond
 it: digits of one number stand that far apart."""
+CERTAIN = 0.9
+"""Confidence per digit from which a number is writing. (From photos; so are the next two.)"""
+LARGE = 0.25
+"""Share of the frame's height: a taller number is what the camera was pointed at, and is kept alone."""
+SMALL = 0.6
+"""Share of the median height of the certain numbers: a smaller uncertain one is a piece, a stain, part of a letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,7 @@ class Reader:
         if not is_upright and self._must_check(patch, likely, result) and self._turn(patch, likely):
             turn = self.orientation.turn
             result = self._recognise(patch, turn)
-        return self._with_line_scores(patch, result.numbers, turn)
+        return self._read_again(patch, result.numbers, turn)
 
     def _must_check(self, patch: Patch, likely: Sequence[Number], result: Recognition) -> bool:
         return self.orientation.must_check(patch.frame.mono, likely, result.read, result.found)
@@ -135,19 +142,16 @@ class Reader:
         numbers = self._drop_isolated(patch, numbers, turn)
         return Recognition(numbers, sum(line.nodes - 1 for line in lines), found)
 
-    def _drop_isolated(
-        self, patch: Patch, numbers: Sequence[Number], turn: int, before: Sequence[Number] = ()
-    ) -> list[Number]:
+    def _drop_isolated(self, patch: Patch, numbers: Sequence[Number], turn: int) -> list[Number]:
         """Of a frame without fields only the numbers that fit together as writing; of a field all."""
         if patch.field is not None or is_one_line(patch):
             return list(numbers)
-        return drop_isolated_digits(numbers, patch.pixels.shape[turn % 2], before)
+        return drop_isolated_digits(numbers, patch.pixels.shape[turn % 2])
 
-    def _with_line_scores(self, patch: Patch, numbers: Sequence[Number], turn: int) -> list[Number]:
-        """Numbers of the turned patch, the uncertain ones fused with their strips, boxes in pixels of the patch."""
-        if self.strips:
-            rescored = rescore_uncertain(rotate_left(patch.pixels, turn), numbers, self.strips)
-            numbers = self._drop_isolated(patch, rescored, turn, numbers)
+    def _read_again(self, patch: Patch, numbers: Sequence[Number], turn: int) -> list[Number]:
+        """Numbers of the turned patch, read again with what stands beside them, boxes in pixels of the patch."""
+        if self.fields:
+            numbers = read_again(rotate_left(patch.pixels, turn), numbers, self.fields)
         upright = [unrotate_number(n, patch.pixels.shape, turn) for n in numbers if n.confidence >= MIN_CONFIDENCE]
         return upright if patch.field is not None else [mark_cut_off(n, patch.pixels.shape) for n in upright]
 
@@ -177,3 +181,17 @@ def is_one_line(patch: Patch) -> bool:
     """Whether a patch can only be one line: wider than high, and a field or a small picture."""
     height, width = patch.pixels.shape
     return width > 1.3 * height and (patch.field is not None or height <= ONE_LINE_HEIGHT)
+
+
+def drop_isolated_digits(numbers: Sequence[Number], height: int) -> list[Number]:
+    """Those of `numbers` that fit together as writing in a frame of `height` px."""
+    certain = [number.box[3] for number in numbers if digit_confidence(number) >= CERTAIN]
+    if not certain:
+        return [number for number in numbers if number.box[3] > LARGE * height]
+    least = SMALL * median(certain)
+    return [number for number in numbers if number.box[3] >= least or digit_confidence(number) >= CERTAIN]
+
+
+def digit_confidence(number: Number) -> float:
+    """The mean confidence of one digit of a number: a long number is not less likely because it is long."""
+    return float(number.confidence ** (1 / len(number.text)))

@@ -7,51 +7,13 @@ import pytest
 
 from edge_daemon.domain import Candidate, Number
 from edge_daemon.recognition import line_recognizer
-from edge_daemon.recognition.fusion import combine, cut_number_strip, fuse, may_be_split, merge_split_number
+from edge_daemon.recognition.fusion import combine, cut_number_strip, may_be_split, merge_split_number
 from edge_daemon.recognition.line_recognizer import LineRecognizer
 from tests.support.pictures.paper import page
 
 
 def number(*candidates: Candidate) -> Number:
     return Number((0, 0, 30, 20), candidates, ())
-
-
-def test_agreement_raises_the_confidence() -> None:
-    """Uncertain glyphs, and a strip with the same text, give a confident number."""
-    found = fuse(number(("8011", 0.55), ("8071", 0.2)), [("8011", 0.97), ("801", 0.02)])
-    assert found.text == "8011"
-    assert found.confidence > 0.8
-
-
-def test_a_blank_strip_lowers_the_confidence() -> None:
-    """Glyphs read into a texture are no number when their strip is blank."""
-    assert fuse(number(("1", 0.7)), [("", 0.99)]).confidence < 0.5
-
-
-def test_a_confident_strip_outweighs_uncertain_glyphs() -> None:
-    """Between two likely texts of the glyphs the strip decides; it cannot add or remove a digit."""
-    wavering = number(("27", 0.5), ("21", 0.4))
-    assert fuse(wavering, [("21", 0.95)]).text == "21"
-    assert {len(text) for text, _ in fuse(wavering, [("217", 0.9), ("2", 0.1)]).candidates} == {2}
-
-
-def test_a_1_at_an_end_is_left_to_the_glyphs() -> None:
-    """A bar at the end of a strip may be the side of a box: a strip without it does not speak against the glyphs' 1,
-    but one without a 1 in the middle does."""
-    assert fuse(number(("361", 0.8)), [("36", 0.6), ("361", 0.35)]).confidence > 0.8
-    assert fuse(number(("316", 0.8)), [("36", 0.9), ("316", 0.05)]).confidence < 0.6
-
-
-def test_a_number_that_may_lack_a_digit_stays_uncertain() -> None:
-    """A strip cut around 2345 reads 2345 confidently, also where a 1 before it was not accepted."""
-    short = Number((0, 0, 30, 20), (("2345", 0.62),), (), whole=0.65)
-    assert fuse(short, [("2345", 0.99)]).confidence <= 0.65
-
-
-def test_probabilities_never_add_up_to_more_than_one() -> None:
-    """Also where both texts are likely by glyphs and strip."""
-    found = fuse(number(("5", 0.6), ("6", 0.39)), [("6", 0.6), ("5", 0.4)])
-    assert sum(chance for _, chance in found.candidates) <= 1.001
 
 
 def test_a_line_is_more_confident_where_its_glyphs_spell_the_same() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge_daemon.domain import Number
-from edge_daemon.recognition.isolation import drop_isolated_digits
+from edge_daemon.recognition.reader import drop_isolated_digits
 
 FRAME = 480
 
@@ -44,10 +44,3 @@ def test_an_uncertain_digit_that_fills_the_frame_is_kept() -> None:
 def test_long_numbers_are_not_uncertain_because_they_are_long() -> None:
     """Six digits of 98 % each are certain digits, though their number has 89 %."""
     assert said(number("123456", 0.89, 30)) == ["123456"]
-
-
-def test_higher_scores_of_the_same_writing_count() -> None:
-    """A digit that was certain before its strip was read counts as certain."""
-    before, after = number("2021", 0.9, 100), number("2021", 0.6, 100)
-    assert [n.text for n in drop_isolated_digits([after, number("5", 0.75, 23)], FRAME, others=[before])] == ["2021"]
-    assert drop_isolated_digits([after], FRAME) == []
