@@ -128,7 +128,7 @@ class Format:
                 chances[text] = chances.get(text, 0.0) + confidence / total
         if not self.pattern and texts[0][0] is None:
             return ()
-        return tuple(sorted(chances.items(), key=lambda item: -item[1]))
+        return tuple(sorted(chances.items(), key=lambda item: -item[1])[:3])
 
     @property
     def has_signs(self) -> bool:

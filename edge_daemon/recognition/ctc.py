@@ -68,6 +68,8 @@ def _extend(beams: Beams, row: Sequence[float], symbols: str, runs: str, beam: i
 
 def align(rows: Probabilities, symbols: str, text: str) -> list[tuple[int, int]]:
     """The first and last frame of each symbol of `text`, on the most likely alignment (Viterbi)."""
+    if not text:
+        return []
     blank = len(symbols)
     seen = rows[:, blank] < 1 - FAINT
     kept = np.flatnonzero(seen | np.roll(seen, 1))  # of a gap one frame is enough

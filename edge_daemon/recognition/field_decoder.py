@@ -132,7 +132,7 @@ def mix(reading: LineReading, second: Sequence[Sequence[Candidate]], share: floa
         same = [(text, own / of_digits[number]) for text, own in reading.candidates if digits_of(text) == number]
         for text, part in same or [(number, 1.0)]:
             chances[text] += share * chance / len(second) * part
-    ranked = tuple(sorted(chances.items(), key=lambda item: -item[1])[:3])
+    ranked = tuple(sorted(chances.items(), key=lambda item: -item[1])[:MOST_TEXTS])
     doubt = reading.doubt
     if doubt == "none" and ranked[0][0]:
         doubt = ""
@@ -150,14 +150,26 @@ def digits_of(text: str) -> str:
 def calibrate(reading: LineReading, slope: float, offset: float) -> LineReading:
     """The reading with `slope` and `offset` applied to the log odds of the best number (Platt, 1999).
 
-    The others share the rest in the same proportions as before.
+    Texts that differ only in their signs are one number here, and share its confidence as before: what the signs are is
+    another question than what the digits are. Other numbers share the rest in the same proportions as before.
     """
-    (best, chance), *others = reading.candidates
-    clipped = min(max(chance, 1e-6), 1 - 1e-6)
+    totals: dict[str, float] = defaultdict(float)
+    for text, chance in reading.candidates:
+        totals[_number(text)] += chance
+    best, total = max(totals.items(), key=lambda item: item[1])
+    clipped = min(max(total, 1e-6), 1 - 1e-6)
     confidence = 1 / (1 + math.exp(-(slope * math.log(clipped / (1 - clipped)) + offset)))
-    rest = (1 - confidence) / max(1e-6, 1 - chance)
-    scaled = [(number, min(confidence, share * rest)) for number, share in others]
-    return reading._replace(candidates=((best, confidence), *scaled))
+    own, rest = confidence / max(1e-6, total), (1 - confidence) / max(1e-6, 1 - total)
+    scaled = [
+        (text, chance * own if _number(text) == best else min(confidence, chance * rest))
+        for text, chance in reading.candidates
+    ]
+    return reading._replace(candidates=tuple(sorted(scaled, key=lambda item: _number(item[0]) != best)))
+
+
+def _number(text: str) -> str:
+    """What texts that differ only in their signs have in common."""
+    return "".join(char for char in text if char not in SIGNS)
 
 
 def _doubt(text: str, spans: Sequence[tuple[int, int]], per_height: float) -> str:

@@ -12,7 +12,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.decision import confirmation
-from edge_daemon.decision.evidence import MIN_FRAMES, Evidence, Observation
-from edge_daemon.decision.observations import main_line, merge_line
+from edge_daemon.decision.evidence import MIN_FRAMES, Evidence
+from edge_daemon.decision.formats import Format
+from edge_daemon.decision.observations import main_line, merge_line, observation_of
 from edge_daemon.domain import Candidate, Status
 from edge_daemon.fields.extract import patch_of_sample
 from edge_daemon.images import crop_number
@@ -39,6 +40,8 @@ LEADS = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
 """Probabilities from which a confirmed text is accepted, in the table and the picture."""
 BUDGETS = (0.0, 0.02, 0.05, 0.1, 0.2, 1.0)
 """Questions as a share of all readings."""
+ANY_NUMBER = Format("")
+"""The format of a field that has none."""
 OUTCOMES = ("right", "false", "withheld")
 PENALTY = 1.0
 """Of the squared coefficients, in fitting."""
@@ -82,12 +85,12 @@ class Case:
 
 def read(item: Item, device: Reader, engine: PictureReader) -> Case:
     """As the device reads a field that stands still, and the engine its cut-out."""
-    numbers = device.read(patch_of_sample(np.ascontiguousarray(item.pixels)))
+    patch = patch_of_sample(np.ascontiguousarray(item.pixels))
+    numbers = device.read(patch)
     number = merge_line(main_line(numbers)) if numbers else None
     evidence = Evidence(0.0)
     for frame in range(MIN_FRAMES):
-        status, candidates = (Status.OK, number.candidates) if number else (Status.NO_DIGITS, ())
-        evidence.add(Observation(float(frame), 0.0, status, candidates))
+        evidence.add(replace(observation_of(numbers, ANY_NUMBER, patch), mono=float(frame)))
     decision = evidence.decision(None)
     case = Case(item, evidence, bool(number and decision and decision.status is Status.LOW_CONFIDENCE))
     if number and case.asks:

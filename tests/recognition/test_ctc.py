@@ -63,3 +63,8 @@ def test_each_symbol_has_its_frames() -> None:
     said = frames({BLANK: 1.0}, {7: 1.0}, {7: 1.0}, {BLANK: 1.0}, {7: 1.0}, {2: 1.0}, {BLANK: 1.0}, {BLANK: 1.0})
     assert ctc.align(said, SYMBOLS, "772") == [(1, 2), (4, 4), (5, 5)]
     assert ctc.align(said, SYMBOLS, "") == []
+
+
+def test_no_text_has_no_frames() -> None:
+    """Frames that are certainly all blank, as of a strip without ink, have no symbol to place."""
+    assert ctc.align(frames(*[{BLANK: 1.0}] * FRAMES), SYMBOLS, "") == []

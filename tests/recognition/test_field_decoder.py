@@ -67,3 +67,13 @@ def test_looks_have_the_same_weight() -> None:
 def test_frames_of_digits() -> None:
     reading = read("207")
     assert [first for first, _ in reading.frames] == [4, 12, 20]
+
+
+def test_confidence_is_that_of_the_digits() -> None:
+    """Texts that differ only in their signs share the confidence of the number; the sign is another question."""
+    reading = field_decoder.LineReading((("8.31", 0.5), ("8,31", 0.4), ("6.31", 0.1)), "", ())
+    together = field_decoder.LineReading((("831", 0.9), ("631", 0.1)), "", ())
+    apart, one = (dict(field_decoder.calibrate(r, 1.4, 0.6).candidates) for r in (reading, together))
+    assert apart["8.31"] + apart["8,31"] == pytest.approx(one["831"])
+    assert apart["8.31"] / apart["8,31"] == pytest.approx(5 / 4)
+    assert sum(apart.values()) == pytest.approx(1)
