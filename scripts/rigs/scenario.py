@@ -37,7 +37,7 @@ def main(bundle: str, key: str, clone: str = "") -> None:
             operation.reloads,
             operation.keeps_the_last_good_configuration,
             operation.takes_several_cameras,
-            operation.gives_second_opinions,
+            operation.names_what_second_opinions_need,
             operation.aims_as_the_services_user,
             operation.may_ask_for_the_clock,
             operation.runs_on_a_read_only_root,
