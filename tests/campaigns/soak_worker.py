@@ -31,6 +31,7 @@ class Options:
     """Pictures that are drawn before the start and then repeated."""
     active_fps: float = FPS
     idle_fps: float = FPS
+    mirror: bool = False
 
 
 class Prerendered:

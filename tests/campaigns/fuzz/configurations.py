@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import chdir, closing, contextmanager
 from functools import partial
 from importlib.resources import files
 from itertools import count
@@ -174,8 +174,7 @@ CONFIG_ERROR = re.compile(r"x\.toml(:\d+)?: .*(expected .*; got |not valid TOML)
 def checking(folder: Path) -> Iterator[Check]:
     """In this process; broker and camera are replaced by ones that are there."""
     numbers = count()
-    os.chdir(folder)
-    with closing(Tracebacks()) as tracebacks:
+    with chdir(folder), closing(Tracebacks()) as tracebacks:
 
         def check(text: str) -> None:
             place = folder / str(next(numbers))

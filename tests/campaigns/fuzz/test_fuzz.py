@@ -15,11 +15,20 @@ from tests.campaigns.fuzz.campaign import Check, Died, Lost, Target, Wrong
 
 
 def short(target: Target, folder: Path, examples: int, shrink: bool = True) -> None:
-    """Checks some drawn cases; without `shrink`, where a case takes long, a failing one is shown as it was drawn."""
+    """Checks the same drawn cases in each run; scripts/campaign fuzz draws others.
+
+    Without `shrink`, where a case takes long, a failing one is shown as it was drawn.
+    """
     phases = [Phase.generate, Phase.shrink] if shrink else [Phase.generate]
     with target.checking(folder) as check:
 
-        @settings(max_examples=examples, phases=phases, suppress_health_check=list(HealthCheck))
+        @settings(
+            max_examples=examples,
+            phases=phases,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        )
         @given(target.cases)
         def each(case: object) -> None:
             check(case)
