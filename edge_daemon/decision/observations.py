@@ -31,7 +31,7 @@ def observation_of(numbers: Sequence[Number], form: Format, patch: Patch, view: 
     status = Status.OK if fitting else Status.WRONG_FORMAT
     status = Status.CUT_OFF if whole.cut_off else status
     digits = in_frame(whole, patch.to_frame).digits
-    return Observation(frame.mono, frame.at, status, fitting or whole.candidates, digits, view)
+    return Observation(frame.mono, frame.at, status, (fitting or whole.candidates)[:3], digits, view)
 
 
 def main_line(numbers: Sequence[Number]) -> list[Number]:

@@ -10,7 +10,7 @@ from edge_daemon.domain import Status
 from edge_daemon.fields.extract import patch_of_sample
 from edge_daemon.inference.options import ModelOptions
 from edge_daemon.recognition.reader import Reader, open_reader
-from tests.recognition.test_field_line import SPACE, write
+from tests.support.pictures.spaced import SPACE, write
 
 
 @pytest.fixture(scope="module")
