@@ -32,6 +32,12 @@ def stale(path: Path) -> list[str]:
     return stale_topics("dock3", path, ["tank"], False, [])
 
 
+def opened_and_closed(guard: CrashGuard, folder: Path) -> None:
+    """Read the files of a guard, and leave none of them open."""
+    guard.open(folder)
+    guard.close()
+
+
 READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "model that read last": ("state/models/reads", lambda f: Store(f).note_model("digits@0.5.0")),
     "active model": ("state/models/active", lambda f: Store(f).usable()),
@@ -47,8 +53,8 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "switch": ("state/disabled", lambda f: ReadingSwitch(f / "disabled").is_on),
     "frame": ("run/preview/frame", frame_share.newest_frame),
     "lock": ("run/preview/daemon", lambda f: frame_share.FrameShare(f).close()),
-    "steps": ("run/steps/running", lambda f: CrashGuard().open(f)),
-    "deaths": ("run/steps/deaths", lambda f: CrashGuard().open(f)),
+    "steps": ("run/steps/running", lambda f: opened_and_closed(CrashGuard(), f)),
+    "deaths": ("run/steps/deaths", lambda f: opened_and_closed(CrashGuard(), f)),
     "explain log": ("run/explain/7.json", lambda f: explain_log.ReadingLog(f).on_record(8, reading())),
     "sample": ("state/samples/0-0.json", lambda f: list(Samples(f, 9, 9999).all())),
 }
