@@ -31,6 +31,11 @@ LABELS = (*DIGITS, NOT)
 """The names of all columns."""
 
 
+def digits_of(text: str) -> str:
+    """The digits of a text, without its signs."""
+    return "".join(filter(str.isdigit, text))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One picture of the camera."""
@@ -137,7 +142,8 @@ class Number:
 
     box: Box
     candidates: tuple[Candidate, ...]
-    """Up to three whole texts, best first. Calibrated: of those with confidence 0.9, nine in ten are right."""
+    """Up to three whole texts, best first; of a field up to six, because texts that differ only in their signs are one
+    where its format has none. Calibrated: of those with confidence 0.9, nine in ten are right."""
     digits: tuple[Digit, ...]
     """Of the best candidate, left to right."""
     whole: float = 1.0

@@ -1,14 +1,15 @@
-"""Boxes: around several, overlapping, clipped to a picture, and mapped back from a turned picture or a cut-out."""
+"""Boxes: around several, overlapping, clipped to a picture, and mapped to another picture, alone or of a number."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.domain import Box, Grey
+from edge_daemon.domain import Box, Grey, Number
 
 
 def bounding_box(boxes: Iterable[Box]) -> Box:
@@ -63,3 +64,9 @@ def unrotate_box(box: Box, shape: tuple[int, ...], turn: int) -> Box:
     if turn == 2:
         return width - x - w, height - y - h, w, h
     return y, height - x - w, h, w
+
+
+def map_boxes(number: Number, change: Callable[[Box], Box]) -> Number:
+    """The number with its box, and those of its digits, changed."""
+    digits = tuple(replace(digit, box=change(digit.box)) for digit in number.digits)
+    return replace(number, box=change(number.box), digits=digits)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from edge_daemon.decision.evidence import ROUNDING, Decision, Evidence, Observation
-from edge_daemon.decision.formats import Format, digits_of
+from edge_daemon.decision.formats import Format
 from edge_daemon.decision.rules import FieldOptions, Rules
-from edge_daemon.domain import Candidate, Status
+from edge_daemon.domain import Candidate, Status, digits_of
 
 CONFIRM_AGAIN = 60.0
 """Seconds of agreement before perturbed views that did not read the pending value are tried again."""

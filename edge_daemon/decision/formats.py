@@ -15,7 +15,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from edge_daemon.domain import Candidate
+from edge_daemon.domain import Candidate, digits_of
 from edge_daemon.recognition.punctuation import Marks
 
 DIGIT, MAYBE, MINUS = "#", "?", "-"
@@ -128,7 +128,7 @@ class Format:
                 chances[text] = chances.get(text, 0.0) + confidence / total
         if not self.pattern and texts[0][0] is None:
             return ()
-        return tuple(sorted(chances.items(), key=lambda item: -item[1])[:3])
+        return tuple(sorted(chances.items(), key=lambda item: -item[1]))
 
     @property
     def has_signs(self) -> bool:
@@ -233,11 +233,6 @@ def check(pattern: str) -> None:
         raise ValueError('expected at least one "#" before, between and behind separators')
     if sum(MAYBE in part for part in parts) > 1 and not (len(parts) == 2 and any(p in pattern for p in POINTS)):
         raise ValueError('expected "?" on one side of a separator only, or one decimal point, which is then looked for')
-
-
-def digits_of(text: str) -> str:
-    """The digits of a text, without its separators."""
-    return "".join(filter(str.isdigit, text))
 
 
 def signs_between(text: str) -> list[tuple[int, str]]:

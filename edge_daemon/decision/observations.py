@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from edge_daemon.decision.evidence import Observation
 from edge_daemon.decision.formats import UNSEEN, Format
 from edge_daemon.domain import Number, Patch, Status
-from edge_daemon.geometry import bounding_box, transform_box
+from edge_daemon.geometry import bounding_box, map_boxes, transform_box
 from edge_daemon.recognition.ink import patch_contrast
 from edge_daemon.recognition.punctuation import find_marks
 
@@ -54,5 +53,4 @@ def merge_line(numbers: Sequence[Number]) -> Number:
 
 def in_frame(number: Number, to_frame: NDArray[np.float64]) -> Number:
     """The same number with its boxes in pixels of the frame."""
-    digits = tuple(replace(d, box=transform_box(d.box, to_frame)) for d in number.digits)
-    return replace(number, box=transform_box(number.box, to_frame), digits=digits)
+    return map_boxes(number, lambda box: transform_box(box, to_frame))

@@ -51,7 +51,7 @@ class Track:
         self.box, self.seen = self.box if is_rest else number.box, frame.mono
         view = self.views.number_in(frame.pixels, number.box)
         status = Status.LOW_CONFIDENCE if is_rest or is_piece else Status.CUT_OFF if number.cut_off else Status.OK
-        self.state.add(Observation(frame.mono, frame.at, status, number.candidates[:3], number.digits, view))
+        self.state.add(Observation(frame.mono, frame.at, status, number.candidates, number.digits, view))
         accepted = self.state.accepted
         if accepted and number.text == accepted.text:
             self._whole = number.box, paper_at(frame.pixels, number.box)

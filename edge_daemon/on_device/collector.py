@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from edge_daemon.decision.formats import digits_of
 from edge_daemon.decision.observations import main_line, merge_line
 from edge_daemon.decision.rules import RULES
-from edge_daemon.domain import Box, Candidate, Event, Grey, Listener, Number, Patch, Record, Status
-from edge_daemon.geometry import bounding_box, overlap
+from edge_daemon.domain import Box, Candidate, Event, Grey, Listener, Number, Patch, Record, Status, digits_of
+from edge_daemon.geometry import bounding_box, map_boxes, overlap
 from edge_daemon.images import crop_number, encode_png, shrink
 from edge_daemon.on_device.samples import Sample, Samples
 
@@ -170,5 +169,4 @@ def crop_from(patch: Patch, number: Number, box: Box) -> Crop:
         x, y, w, h = box
         return round((x - left) * scale), round((y - top) * scale), round(w * scale), round(h * scale)
 
-    digits = tuple(replace(digit, box=moved(digit.box)) for digit in number.digits)
-    return Crop(patch.frame.at, box, replace(number, box=moved(number.box), digits=digits), pixels)
+    return Crop(patch.frame.at, box, map_boxes(number, moved), pixels)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edge_daemon.domain import DIGITS, Candidate
+from edge_daemon.domain import DIGITS, Candidate, digits_of
 from edge_daemon.recognition import ctc
 from edge_daemon.recognition.ctc import Probabilities
 
@@ -142,11 +142,6 @@ def mix(reading: LineReading, second: Sequence[Sequence[Candidate]], share: floa
     return LineReading(ranked, doubt, frames)
 
 
-def digits_of(text: str) -> str:
-    """The digits of a text, without its signs."""
-    return "".join(char for char in text if char in DIGITS)
-
-
 def calibrate(reading: LineReading, slope: float, offset: float) -> LineReading:
     """The reading with `slope` and `offset` applied to the log odds of the best number (Platt, 1999).
 
@@ -155,19 +150,19 @@ def calibrate(reading: LineReading, slope: float, offset: float) -> LineReading:
     """
     totals: dict[str, float] = defaultdict(float)
     for text, chance in reading.candidates:
-        totals[_number(text)] += chance
+        totals[without_signs(text)] += chance
     best, total = max(totals.items(), key=lambda item: item[1])
     clipped = min(max(total, 1e-6), 1 - 1e-6)
     confidence = 1 / (1 + math.exp(-(slope * math.log(clipped / (1 - clipped)) + offset)))
     own, rest = confidence / max(1e-6, total), (1 - confidence) / max(1e-6, 1 - total)
     scaled = [
-        (text, chance * own if _number(text) == best else min(confidence, chance * rest))
+        (text, chance * own if without_signs(text) == best else min(confidence, chance * rest))
         for text, chance in reading.candidates
     ]
-    return reading._replace(candidates=tuple(sorted(scaled, key=lambda item: _number(item[0]) != best)))
+    return reading._replace(candidates=tuple(sorted(scaled, key=lambda item: without_signs(item[0]) != best)))
 
 
-def _number(text: str) -> str:
+def without_signs(text: str) -> str:
     """What texts that differ only in their signs have in common."""
     return "".join(char for char in text if char not in SIGNS)
 

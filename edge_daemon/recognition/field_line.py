@@ -79,10 +79,6 @@ class FieldLine(NamedTuple):
         """The line cut out for one of field_recognizer.LOOKS; None where it is too long for the strip."""
         return line_extent.cut_line(self.ink, self.extent, *look)
 
-    def frames_per_height(self, strip: Strip) -> float:
-        """Frames of a strip that are as long as the line is high."""
-        return frames_per_height(self.extent, strip)
-
 
 class Part(NamedTuple):
     """The part of a line that belongs to the field."""
@@ -161,7 +157,7 @@ def own_part(line: FieldLine, strip: Strip, rows: Probabilities, strips: LineRec
             part = Part(*_borders(line, places, own), is_crossed, False)
         neighbours = _next(text, own[0], -1), _next(text, own[-1], 1)
         pairs = [(i, k) for i, k in zip((own[0], own[-1]), neighbours, strict=True) if k is not None]
-        near = NEXT * 2 * line.frames_per_height(strip)
+        near = NEXT * 2 * frames_per_height(line.extent, strip)
         sides = [[round(2 * frame_at(strip, places[i])) for i in pair] for pair in pairs]
         if any(pieces.gap(a, b) < near and is_digit(strip.pixels, b, strips) for a, b in sides):
             goes_on += chance

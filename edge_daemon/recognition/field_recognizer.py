@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from edge_daemon.domain import DIGITS, Candidate, Digit, Grey, Number, Patch
+from edge_daemon.domain import DIGITS, Candidate, Digit, Grey, Number, Patch, digits_of
 from edge_daemon.errors import ModelError
 from edge_daemon.geometry import bounding_box
 from edge_daemon.inference.manifest import Manifest, bundled, decode, read_file
@@ -36,7 +36,7 @@ from edge_daemon.recognition.field_line import (
     own_part,
     widen,
 )
-from edge_daemon.recognition.line_extent import HEIGHT, WIDTH, Extent, Strip
+from edge_daemon.recognition.line_extent import HEIGHT, WIDTH, Strip
 from edge_daemon.recognition.line_recognizer import LineRecognizer
 
 FRAMES = WIDTH // 2
@@ -75,28 +75,6 @@ class FieldManifest(Manifest, frozen=True):
     """Its classes, as field_decoder.SYMBOLS; blank comes after them."""
     golden: list[list[float]]
     """For each strip on the golden sheet the probability of each class, highest over all frames."""
-
-
-class Looks(NamedTuple):
-    """The line of a field, cut out for each look."""
-
-    extent: Extent
-    """In pixels of the working picture."""
-    scale: float
-    """Pixels of the working picture per pixel of the field."""
-    strips: tuple[Strip, ...]
-
-    @property
-    def per_height(self) -> float:
-        """Frames of the first strip that are as long as the line is high."""
-        return frames_per_height(self.extent, self.strips[0])
-
-
-def cut_looks(field: Grey, looks: Sequence[tuple[float, float, float]] = LOOKS) -> Looks | None:
-    """The line of a field (h, w) for each look; None where nothing could be a line."""
-    line = locate_line(field)
-    strips = tuple(strip for look in looks if (strip := line.look(look)) is not None) if line else ()
-    return Looks(line.extent, line.scale, strips) if line and strips else None
 
 
 class FieldRecognizer:
@@ -159,13 +137,13 @@ class FieldRecognizer:
     def _read_part(self, line: FieldLine, strip: Strip, first: Probabilities, part: Part) -> LineReading:
         """What a part of a line says; `first` are the answers for its first look."""
         looks, second = [first[part.frames(strip)]], self._second_voice([strip], part)
-        reading = self._decode(looks, line.frames_per_height(strip), second)
+        reading = self._decode(looks, frames_per_height(line.extent, strip), second)
         again = [s for look in LOOKS[1:] if (s := line.look(look))] if reading.candidates[0][1] < CONFIDENT else []
         if not again:
             return reading
         looks += [self.probabilities(s)[part.frames(s)] for s in again]
         second += self._second_voice(again[: SECOND_LOOKS - 1], part)
-        return self._decode(looks, line.frames_per_height(strip), second)
+        return self._decode(looks, frames_per_height(line.extent, strip), second)
 
     def _decode(
         self, looks: Sequence[Probabilities], per_height: float, second: Sequence[Sequence[Candidate]]
@@ -215,7 +193,7 @@ def number_from(line: FieldLine, strip: Strip, reading: LineReading, first: Prob
     candidates = tuple((t, c) for t, c in reading.candidates if t and OTHER not in t)
     if reading.doubt and confidence > DOUBTFUL:
         candidates = tuple((t, c * DOUBTFUL / confidence) for t, c in candidates)
-    spans = reading.frames or ctc.align(first, SYMBOLS, decoder.digits_of(text))
+    spans = reading.frames or ctc.align(first, SYMBOLS, digits_of(text))
     places, ink = [(a + start, b + start) for a, b in spans], strip_ink(strip)
     boxes = digit_boxes(line, strip, ink, places)
     digits = tuple(Digit(top_three(first, span), box) for span, box in zip(spans, boxes, strict=True))

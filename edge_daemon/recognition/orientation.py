@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from edge_daemon.domain import Number
-from edge_daemon.geometry import unrotate_box
+from edge_daemon.geometry import map_boxes, unrotate_box
 
 SIDEWAYS_DIGITS = "2345679"
 """Digits that are none after a quarter turn; 0 and 8 stay what they are, and any bar may be a 1."""
@@ -90,5 +90,4 @@ def unrotate_number(number: Number, shape: tuple[int, ...], turn: int) -> Number
     """A number in a picture after `turn` quarter turns to the left, as in the picture of `shape` (height, width)."""
     if not turn:
         return number
-    digits = tuple(replace(digit, box=unrotate_box(digit.box, shape, turn)) for digit in number.digits)
-    return replace(number, box=unrotate_box(number.box, shape, turn), digits=digits)
+    return map_boxes(number, lambda box: unrotate_box(box, shape, turn))

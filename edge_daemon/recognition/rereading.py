@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from edge_daemon.domain import DIGITS, Box, Candidate, Grey, Number
-from edge_daemon.geometry import bounding_box
+from edge_daemon.domain import DIGITS, Box, Candidate, Grey, Number, digits_of
+from edge_daemon.geometry import bounding_box, map_boxes
 from edge_daemon.recognition import ctc, line_extent
-from edge_daemon.recognition.field_decoder import CUT, NEAR, OTHER, SYMBOLS, digits_of
+from edge_daemon.recognition.field_decoder import CUT, NEAR, OTHER, SYMBOLS
 from edge_daemon.recognition.field_line import FieldLine, frames_per_height
 from edge_daemon.recognition.field_recognizer import DOUBTFUL, LOOKS, FieldRecognizer
 from edge_daemon.recognition.line_extent import Extent, Strip
@@ -70,7 +70,8 @@ def read_again(picture: Grey, numbers: Sequence[Number], fields: FieldRecognizer
     """
     seen = [digit.box for number in numbers if number.confidence >= VISIBLE for digit in number.digits]
     clear = [number for number in numbers if number.confidence >= CLEAR]
-    found = [again for number in numbers if (again := _read_whole(picture, number, seen, clear, fields))]
+    whole = (_read_whole(picture, number, seen, clear, fields) for number in numbers)
+    found = [replace(number, candidates=number.candidates[:3]) for number in whole if number]
     kept: list[Number] = []
     for number in sorted(found, key=lambda n: (-len(n.text), -n.confidence)):
         if all(shared_part(number.box, other.box) < SAME for other in kept):
@@ -251,5 +252,4 @@ def shared_part(a: Box, b: Box) -> float:
 
 def moved(number: Number, right: int, down: int) -> Number:
     """The number with its boxes moved."""
-    digits = tuple(replace(d, box=(d.box[0] + right, d.box[1] + down, d.box[2], d.box[3])) for d in number.digits)
-    return replace(number, box=bounding_box([d.box for d in digits]), digits=digits)
+    return map_boxes(number, lambda box: (box[0] + right, box[1] + down, box[2], box[3]))

@@ -40,12 +40,15 @@ class LineReader:
 
     def read(self, pixels: Grey) -> tuple[Candidate, ...]:
         """The number in a cut-out (h, w), with its confidence; empty for no number."""
+        text, confidence = self.read_text(pixels)
+        digits = digits_in(text)
+        return ((digits, confidence),) if digits else ()
+
+    def read_text(self, pixels: Grey) -> Candidate:
+        """Whatever is written on a line (h, w), with its confidence; "" for nothing."""
         colour = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_GRAY2BGR)
         found = self._engine(colour, use_det=False, use_cls=False, use_rec=True)
-        if not found.txts:
-            return ()
-        digits = digits_in(str(found.txts[0]))
-        return ((digits, float(found.scores[0])),) if digits else ()
+        return (str(found.txts[0]), float(found.scores[0])) if found.txts else ("", 0.0)
 
 
 def digits_in(text: str) -> str:

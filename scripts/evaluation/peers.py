@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.domain import Box, Number, Status
+from edge_daemon.second_opinion.engine import LineReader
 from edge_daemon.sources.image_file import load_colour
 from scripts.evaluation import fields
 from scripts.evaluation.sets import Field, runs
@@ -33,6 +34,7 @@ class RapidOcr:
         from rapidocr import RapidOCR
 
         self._engine = RapidOCR(params=PARAMETERS)
+        self._lines = LineReader()
 
     def read(self, path: Path) -> list[Number]:
         """The texts in a photo, in reading order."""
@@ -47,9 +49,7 @@ class RapidOcr:
         return [self._recognise(field) for field in several]
 
     def _recognise(self, field: Field) -> fields.Said:
-        colour = cv2.cvtColor(field.pixels, cv2.COLOR_GRAY2BGR)
-        found: Any = self._engine(colour, use_det=False, use_cls=False, use_rec=True)
-        text, score = (str(found.txts[0]), float(found.scores[0])) if found.txts else ("", 0.0)
+        text, score = self._lines.read_text(field.pixels)
         numbers = runs(text)
         if len(numbers) != 1:
             return fields.NOTHING._replace(status="no_digits" if not numbers else "several_numbers")

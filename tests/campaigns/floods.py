@@ -124,7 +124,7 @@ def measure(name: str, daemon: Counted, flood: Callable[[], object], seconds: fl
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="scripts/campaign floods", description=__doc__)
     parser.add_argument("--seconds", type=float, default=10.0, help="before and after each flood; twice that during it")
     parser.add_argument("--only", help="one flood")
     chosen = parser.parse_args()

@@ -33,6 +33,7 @@ from edge_daemon.recognition.reader import Reader, open_reader
 from edge_daemon.second_opinion import messages
 from edge_daemon.second_opinion.engine import LineReader
 from edge_daemon.second_opinion.server import PictureReader
+from scripts.training.common.logistic import fit as fit_logistic
 from scripts.training.lines.measured_sets import Item, load_all
 from tests.campaigns.opinion_pictures import simulated
 
@@ -136,14 +137,8 @@ def fit(cases: Sequence[Case]) -> confirmation.Coefficients:
 
 def logistic(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
     """The weights of features (n, k) for labels 0 or 1 (n,); the first feature, the bias, has no penalty."""
-    penalty = PENALTY * np.eye(x.shape[1])
-    penalty[0, 0] = 1e-6
-    weights = np.zeros(x.shape[1])
-    for _ in range(50):
-        chance = 1 / (1 + np.exp(-x @ weights))
-        slope = x.T @ (y - chance) - penalty @ weights
-        weights += np.linalg.solve((x.T * (chance * (1 - chance))) @ x + penalty, slope)
-    return weights
+    penalty = np.array([1e-6, *[PENALTY] * (x.shape[1] - 1)])
+    return fit_logistic(x, y, np.ones(len(y)), penalty, np.zeros(x.shape[1]))
 
 
 def items(args: argparse.Namespace) -> Iterator[Item]:

@@ -10,6 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from edge_daemon.recognition.line_extent import HEIGHT, WIDTH
+from scripts.training.common import ctc
 from scripts.training.lines import net
 from scripts.training.lines.shards import Samples
 
@@ -33,15 +34,7 @@ def batches(samples: Samples, rng: Generator) -> Iterator[Batch]:
     truth = net.targets(samples.texts)
     used = WIDTH - samples.x.any(axis=1)[:, ::-1].argmax(axis=1)
     used[~samples.x.any(axis=(1, 2))] = 1
-    groups = [
-        np.flatnonzero((used > least) & (used <= most)) for least, most in zip((0, *WIDTHS), WIDTHS, strict=False)
-    ]
-    chosen = []
-    for group, width in zip(groups, WIDTHS, strict=True):
-        order = rng.permutation(group)
-        chosen += [(order[i : i + BATCH], width) for i in range(0, len(order) - BATCH + 1, BATCH)]
-    for i in rng.permutation(len(chosen)):
-        which, width = chosen[i]
+    for which, width in ctc.by_width(used, WIDTHS, BATCH)(rng):
         yield degraded(samples.x[which, :, :width], used[which], rng), truth[which]
 
 

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from edge_daemon.domain import Candidate
 from edge_daemon.recognition import field_decoder
 from edge_daemon.recognition.field_decoder import OTHER, LineReading
-from edge_daemon.recognition.field_recognizer import LOOKS, SECOND_LOOKS, Calibration, Looks, cut_looks
+from edge_daemon.recognition.field_recognizer import LOOKS, SECOND_LOOKS, Calibration
+from scripts.training.common import logistic
 from scripts.training.lines import measured_sets
-from scripts.training.lines.reading import Logits, load_network, open_second_voice, without_signs
+from scripts.training.lines.reading import Logits, Looks, cut_looks, load_network, open_second_voice, without_signs
 
 TEMPERATURES = (0.65, 0.8, 1.0)
 """Temperatures that are tried."""
@@ -31,18 +32,17 @@ SHARES = (0.0, 0.2, 0.3, 0.4, 0.5)
 """Weights of the second voice that are tried."""
 MAX_WRONG = 0.01
 """Share of all pictures that may be read wrong."""
+NO_PENALTY = 1e-9
+"""Of slope and offset: only so that they can be computed where all readings are right."""
 
 
 def fit_confidence(chances: Sequence[float], right: Sequence[bool], weights: Sequence[float]) -> tuple[float, float]:
-    """Slope and offset on the log odds (Platt, 1999), by Newton's method."""
+    """Slope and offset on the log odds (Platt, 1999)."""
     p = np.clip(np.array(chances), 1e-4, 1 - 1e-4)
     x = np.stack((np.log(p / (1 - p)), np.ones(len(p))), axis=1)
-    y, w = np.array(right, np.float64), np.array(weights)
-    found: NDArray[np.float64] = np.array([1.0, 0.0])
-    for _ in range(30):
-        q = 1 / (1 + np.exp(-x @ found))
-        hessian = (x * (w * q * (1 - q))[:, None]).T @ x + 1e-9 * np.eye(2)
-        found = found + np.linalg.solve(hessian, x.T @ (w * (y - q)))
+    found = logistic.fit(
+        x, np.array(right, np.float64), np.array(weights), np.full(2, NO_PENALTY), np.array([1.0, 0.0])
+    )
     return round(float(found[0]), 3), round(float(found[1]), 3)
 
 

@@ -22,7 +22,6 @@ from edge_daemon.recognition.field_recognizer import (
     LOOKS,
     SECOND_LOOKS,
     Calibration,
-    cut_looks,
     read_manifest,
 )
 from edge_daemon.tools.evaluate import calibration_gap
@@ -33,6 +32,7 @@ from scripts.training.lines.reading import (
     NOTHING,
     Logits,
     SecondVoice,
+    cut_looks,
     load_network,
     open_second_voice,
     read_looks,

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.recognition.field_decoder import BLANK, SCORES, SYMBOLS
+from edge_daemon.recognition.field_decoder import SCORES, SYMBOLS
 from edge_daemon.recognition.line_extent import HEIGHT, WIDTH
+from scripts.training.common import ctc
 from scripts.training.lines.labels import LONGEST
 
 CHANNELS = 16, 40, 80, 128
@@ -69,27 +70,18 @@ def first_layers(model: Any, count: int) -> list[Any]:
 
 def targets(texts: Sequence[str]) -> NDArray[np.int32]:
     """The indices of the symbols (n, LONGEST), filled up with -1."""
-    rows = np.full((len(texts), LONGEST), -1, np.int32)
-    for row, text in zip(rows, texts, strict=True):
-        row[: len(text)] = [SYMBOLS.index(char) for char in text]
-    return rows
+    return ctc.targets(texts, SYMBOLS, LONGEST)
 
 
 def loss(truth: Any, logits: Any) -> Any:
     """Connectionist temporal classification: (n, LONGEST) symbols and -1, (n, frames, SCORES) logits -> (n,)."""
     import tensorflow as tf
 
-    frames = tf.fill(tf.shape(logits)[:1], tf.shape(logits)[1])
-    symbols = tf.cast(truth, tf.int32)
-    empty = tf.reduce_all(symbols < 0, axis=1)
-    filled = tf.where(empty[:, None] & (tf.range(LONGEST) == 0), 0, symbols)  # the operation refuses empty texts
-    sparse = tf.SparseTensor(tf.where(filled >= 0), filled[filled >= 0], tf.cast(tf.shape(filled), tf.int64))
-    aligned = tf.compat.v1.nn.ctc_loss(
-        sparse, logits, frames, ignore_longer_outputs_than_inputs=True, time_major=False
-    )  # its blank is the last class
-    all_blank = -tf.reduce_sum(tf.nn.log_softmax(logits)[..., BLANK], axis=1)
-    hard = HARD_LOSS * (1 + tf.math.log(tf.maximum(aligned, HARD_LOSS) / HARD_LOSS))
-    return tf.where(empty, all_blank, tf.where(aligned > HARD_LOSS, hard, aligned))
+    def soften(aligned: Any) -> Any:
+        hard = HARD_LOSS * (1 + tf.math.log(tf.maximum(aligned, HARD_LOSS) / HARD_LOSS))
+        return tf.where(aligned > HARD_LOSS, hard, aligned)
+
+    return ctc.loss(truth, logits, soften)
 
 
 def range_loss(logits: Any) -> Any:

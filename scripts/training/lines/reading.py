@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,9 @@ from edge_daemon.domain import Candidate, Grey
 from edge_daemon.inference.runtime import ANY, find_runtime
 from edge_daemon.recognition import field_decoder, field_recognizer, line_recognizer
 from edge_daemon.recognition.field_decoder import BLANK, SCORES, LineReading
-from edge_daemon.recognition.field_recognizer import FRAMES, Calibration, Looks
+from edge_daemon.recognition.field_line import frames_per_height, locate_line
+from edge_daemon.recognition.field_recognizer import FRAMES, LOOKS, Calibration
+from edge_daemon.recognition.line_extent import Extent, Strip
 from scripts.training.lines import net
 
 Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -73,6 +76,26 @@ def open_second_voice() -> SecondVoice:
     return read
 
 
+class Looks(NamedTuple):
+    """The line of a field, cut out for each look."""
+
+    extent: Extent
+    """In pixels of the working picture."""
+    strips: tuple[Strip, ...]
+
+    @property
+    def per_height(self) -> float:
+        """Frames of the first strip that are as long as the line is high."""
+        return frames_per_height(self.extent, self.strips[0])
+
+
+def cut_looks(field: Grey, looks: Sequence[tuple[float, float, float]] = LOOKS) -> Looks | None:
+    """The line of a field (h, w) for each look; None where nothing could be a line."""
+    line = locate_line(field)
+    strips = tuple(strip for look in looks if (strip := line.look(look)) is not None) if line else ()
+    return Looks(line.extent, strips) if line and strips else None
+
+
 def read_looks(
     looks: Looks,
     logits: Sequence[NDArray[np.float32]],
@@ -90,5 +113,5 @@ def read_looks(
 
 def without_signs(reading: LineReading) -> LineReading:
     """The reading with the digits of its numbers only: the truths of the measured sets have no signs."""
-    bare = tuple(("".join(c for c in text if c not in field_decoder.SIGNS), p) for text, p in reading.candidates)
+    bare = tuple((field_decoder.without_signs(text), p) for text, p in reading.candidates)
     return reading._replace(candidates=bare)

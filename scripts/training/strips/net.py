@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.recognition.line_recognizer import BLANK, HEIGHT, SCORES, WIDTH
+from edge_daemon.domain import DIGITS
+from edge_daemon.recognition.line_recognizer import HEIGHT, SCORES, WIDTH
+from scripts.training.common import ctc
 
 LONGEST = 12
 """Digits on one strip at most; shorter texts are filled up with -1."""
@@ -52,23 +54,9 @@ def build(batch: int | None = None) -> Any:
 
 def targets(texts: Sequence[str]) -> NDArray[np.int32]:
     """(n, LONGEST), filled up with -1."""
-    rows = np.full((len(texts), LONGEST), -1, np.int32)
-    for row, text in zip(rows, texts, strict=True):
-        row[: len(text)] = [int(char) for char in text]
-    return rows
+    return ctc.targets(texts, DIGITS, LONGEST)
 
 
 def loss(truth: Any, outputs: Any) -> Any:
     """Connectionist temporal classification: (n, LONGEST) digits and -1, (n, frames, SCORES) logits -> (n,)."""
-    import tensorflow as tf
-
-    frames = tf.fill(tf.shape(outputs)[:1], tf.shape(outputs)[1])
-    digits = tf.cast(truth, tf.int32)
-    empty = tf.reduce_all(digits < 0, axis=1)
-    filled = tf.where(empty[:, None] & (tf.range(LONGEST) == 0), 0, digits)  # the operation refuses empty texts
-    sparse = tf.SparseTensor(tf.where(filled >= 0), filled[filled >= 0], tf.cast(tf.shape(filled), tf.int64))
-    spelled = tf.compat.v1.nn.ctc_loss(
-        sparse, outputs, frames, ignore_longer_outputs_than_inputs=True, time_major=False
-    )  # its blank is the last class
-    nothing = -tf.reduce_sum(tf.nn.log_softmax(outputs)[..., BLANK], axis=1)
-    return tf.where(empty, nothing, spelled)
+    return ctc.loss(truth, outputs)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from edge_daemon.domain import Grey
 from edge_daemon.errors import ModelError
 from edge_daemon.recognition.line_recognizer import HEIGHT, WIDTH
-from scripts.training.common import options, pool
+from scripts.training.common import ctc, options, pool
 from scripts.training.strips import compose, export, initial_weights, net, sources
 
 BATCH = 128
@@ -67,16 +67,9 @@ def batches(samples: export.Samples, rng: Generator) -> Iterator[Batch]:
     """Batches without end, in a new order in each epoch."""
     truth = net.targets(samples.texts)
     used = WIDTH - samples.x.any(axis=1)[:, ::-1].argmax(axis=1)
-    groups = [
-        np.flatnonzero((used > least) & (used <= most)) for least, most in zip((0, *WIDTHS), WIDTHS, strict=False)
-    ]
+    epoch = ctc.by_width(used, WIDTHS, BATCH)
     while True:
-        chosen = []
-        for group, width in zip(groups, WIDTHS, strict=True):
-            order = rng.permutation(group)
-            chosen += [(order[i : i + BATCH], width) for i in range(0, len(order) - BATCH + 1, BATCH)]
-        for i in rng.permutation(len(chosen)):
-            which, width = chosen[i]
+        for which, width in epoch(rng):
             yield degraded(samples.x[which, :, :width], used[which], rng), truth[which]
 
 
