@@ -9,7 +9,7 @@ builtin exception that other callers can catch.
     |-- CameraError                OSError
     |   `-- CameraHangsError
     |-- ModelError                 ValueError
-    |   `-- RuntimeMissingError    ImportError
+    |   `-- RuntimeMissingError    ImportError         exit code 69
     |-- ChildError                 ChildProcessError
     |-- UpdateError                OSError
     |   `-- DistrustError
@@ -59,6 +59,9 @@ class ModelError(EdgeDaemonError, ValueError):
 
 class RuntimeMissingError(ModelError, ImportError):
     """The library that runs a network is not installed."""
+
+    exit_code = 69
+    """EX_UNAVAILABLE: systemd does not restart the service of second opinions on it."""
 
 
 class ChildError(EdgeDaemonError, ChildProcessError):

@@ -10,9 +10,10 @@
 #                      from a key in /etc/edge-daemon/root.json
 #   --trust FILE       another root.json, or a public key (PEM)
 #   --unsigned         do not check the signature
+#   --older            also a bundle that was made before the installed one
 #   --with EXTRAS      also install preview (a page to aim the camera), updates (models by URL), fast (a faster
 #                      interpreter), opinion (the engine of second opinions). Example: --with preview,updates.
-#                      Later runs remember them
+#                      Later runs remember them. Bundles have fast and opinion only if made with scripts/bundle --with
 #   --coral            also install what a Coral accelerator needs
 #   --dry-run          print every step, change nothing
 #
@@ -29,7 +30,7 @@ source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=scripts/install/versions.sh
 . "$source/scripts/install/versions.sh"
 
-mode=install dry="" purge="" coral="" bundle="" extras="" unsigned="" trust="$configuration/root.json"
+mode=install dry="" purge="" coral="" bundle="" extras="" unsigned="" older="" trust="$configuration/root.json"
 given=("$@")
 while [ $# -gt 0 ]; do
     case $1 in
@@ -42,6 +43,7 @@ while [ $# -gt 0 ]; do
         --offline) bundle=${2:?"--offline needs a bundle made by scripts/bundle"} && bundle=$(realpath -m "$bundle") && shift ;;
         --trust) trust=${2:?"--trust needs a file"} && trust=$(realpath -m "$trust") && shift ;;
         --unsigned) unsigned=yes ;;
+        --older) older=yes ;;
         -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "$0" && exit ;;
         *) say "install.sh: unknown option $1; see install.sh --help" && exit 2 ;;
     esac

@@ -26,7 +26,7 @@ Completion of commands and options in your shell, now and in every new one:
   fish:  _EDGE_DAEMON_COMPLETE=fish_source edge-daemon | source    in ~/.config/fish/config.fish
 
 \b
-Exit codes: 0 success, 1 failure, 2 wrong usage, 78 wrong configuration.
+Exit codes: 0 success, 1 failure, 2 wrong usage, 69 a library is not installed, 78 wrong configuration.
 """
 
 

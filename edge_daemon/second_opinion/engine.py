@@ -18,7 +18,10 @@ from edge_daemon.domain import Candidate, Grey
 from edge_daemon.errors import RuntimeMissingError
 from edge_daemon.second_opinion.messages import decode_picture
 
-MISSING = "Install the extra `opinion` (RapidOCR): pip install 'edge-daemon[opinion]', or install.sh --with opinion"
+MISSING = (
+    "Install the extra `opinion` (RapidOCR): sudo scripts/install.sh --upgrade --with opinion,"
+    " or pip install 'edge-daemon[opinion]'"
+)
 """What to do where the engine is missing."""
 NUMBER = re.compile(r"[-+=(]*([0-9][0-9.,:/]*)[-=.,:/)]*")
 """A text that is one number, with the signs that people write around one. A text with letters is no number."""

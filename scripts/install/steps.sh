@@ -61,6 +61,7 @@ from_bundle() {
         [ "$unsigned" ] || check_signature "$place" "$unpacked/file"
         mkdir "$folder"
         tar --no-same-owner -xzf "$unpacked/file" -C "$folder" --strip-components=1
+        [ "$unsigned" ] || check_age "$place" "$folder"
     else
         [ "$unsigned" ] || refuse_bundle "$place is a folder: only a .tar.gz can be signed."
         folder=$place
@@ -73,7 +74,7 @@ from_bundle() {
         option=$1 && shift
         case $option in
             --offline | --trust) shift ;;
-            --unsigned) ;;
+            --unsigned | --older) ;;
             *) rest+=("$option") ;;
         esac
     done
@@ -83,7 +84,7 @@ from_bundle() {
 
 refuse_bundle() {
     say "install.sh: $1"
-    say "Nothing was changed. To install a bundle without a check: --unsigned"
+    say "Nothing was changed. ${2:-"To install a bundle without a check: --unsigned"}"
     exit 1
 }
 
@@ -99,6 +100,15 @@ check_signature() {
         openssl pkeyutl -verify -rawin -pubin -inkey "$key" -in "$2" -sigfile "$1.sig" > /dev/null 2>&1 && return 0
     done
     refuse_bundle "no key in $trust has signed $1, or it was changed since."
+}
+
+# check_age BUNDLE FOLDER: refuses a bundle that was made before the installed one. It may have been signed before its
+# weaknesses were known.
+check_age() {
+    local its ours
+    its=$(cat "$2/made" 2> /dev/null || true) ours=$(cat "$opt/current/made" 2> /dev/null || true)
+    [ "$older" ] || [ ! "$its" \< "$ours" ] || refuse_bundle "$1, made ${its:-earlier}, is older than what is installed, made $ours." \
+        "To install it: --older"
 }
 
 # trusted_keys FOLDER: writes the keys that may sign, as PEM: those for `targets` of a root.json, or one public key.
@@ -169,6 +179,11 @@ read_extras() {
                 exit 2
                 ;;
         esac
+        [ ! -d "$source/wheels" ] || grep -qw -- "$extra" "$source/extras" || {
+            say "install.sh: $extra is not part of this bundle, which has: $(cat "$source/extras")."
+            say "Make one that has it: scripts/bundle --with $extra. Or leave it out: --with preview"
+            exit 1
+        }
     done
 }
 
@@ -249,6 +264,7 @@ install_programs() {
     run cp -r "$source/systemd" "$place/systemd"
     run mkdir "$place/scripts" # to return to the version before, to check later bundles, and to remove it
     run cp -r "$source"/scripts/install{,.sh} "$place/scripts"
+    [ ! -e "$source/made" ] || run cp "$source/made" "$place" # the bundle's date
     run picamera2_still_works "$place"
     run sync -f "$place" # a power cut must not leave a part of them with the file `complete`
     run touch "$place/complete"

@@ -101,6 +101,10 @@ class Broker:
     def stop(self) -> None:
         run("systemctl", "stop", "rig-broker")
 
+    def publish(self, topic: str, payload: str) -> None:
+        to = f"-h 127.0.0.1 -p {self.port} -u cam -P secret"
+        run("mosquitto_pub", *to.split(), "-t", topic, "-m", payload)
+
     def heard(self) -> list[tuple[str, str]]:
         path = FOLDER / "heard"
         lines = path.read_text().splitlines() if path.exists() else []

@@ -146,13 +146,16 @@ def takes_several_cameras() -> None:
 
 
 def names_what_second_opinions_need() -> None:
-    """edge-daemon-opinion, whose engine is in no bundle, says what to install."""
+    """edge-daemon-opinion, whose engine is not installed yet, says what to install, once, and is not restarted."""
     opinion = f"{UNIT}-opinion"
     run("systemctl", "enable", "--now", opinion)
-    until(
-        lambda: "--with opinion" in output("journalctl", "-u", opinion, "-o", "cat"), 40 * SLOW, "the journal says it"
-    )
-    run("systemctl", "disable", "--now", opinion)
+    until(lambda: output("systemctl", "is-active", opinion) == "failed", 40 * SLOW, "it ends")
+    time.sleep(8)
+    told = output("journalctl", "-u", opinion, "-o", "cat").count("--with opinion")
+    expect(told == 1, f"the journal says it once; got {told}")
+    expect(output("systemctl", "show", "-P", "ExecMainStatus", opinion) == "69", "it ends with 69")
+    expect(restarts(opinion) == 0, "it is not restarted")
+    run("systemctl", "disable", opinion)
 
 
 def aims_as_the_services_user() -> None:

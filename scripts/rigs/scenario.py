@@ -47,6 +47,7 @@ def main(bundle: str, key: str, clone: str = "") -> None:
             upgrades.finishes_what_was_interrupted,
             upgrades.confirms,
             upgrades.returns_within_the_first_hour,
+            upgrades.gives_second_opinions,
             upgrades.uninstalls,
             partial(upgrades.purges, fresh),
         ]

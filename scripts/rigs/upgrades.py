@@ -163,6 +163,30 @@ def returns_within_the_first_hour() -> None:
     nothing_is_lost()
 
 
+PICTURE = """import base64, cv2, numpy
+paper = numpy.full((60, 120), 220, numpy.uint8)
+cv2.putText(paper, "42", (20, 46), cv2.FONT_HERSHEY_SIMPLEX, 1.4, 30, 3)
+print(base64.b64encode(cv2.imencode(".jpg", paper)[1]).decode())"""
+"""Prints the base64 of a JPEG with 42 on it."""
+
+
+def gives_second_opinions() -> None:
+    """With the extra `opinion`, which the bundle has, edge-daemon-opinion answers, also within its sandbox."""
+    expect(install(HOME / "later", "--upgrade", "--with", "preview,opinion").returncode == 0, "it is installed")
+    run("systemctl", "start", f"{UNIT}-opinion")
+    until(
+        lambda: "ready; questions" in output("journalctl", "-u", f"{UNIT}-opinion", "-o", "cat"),
+        60 * SLOW,
+        "it is ready",
+    )
+    question = json.dumps(
+        {"id": "rig-1", "picture": run(str(OPT / "current/bin/python"), "-c", PICTURE).stdout.strip()}
+    )
+    broker.publish("edge_daemon/rig/opinion/request", question)
+    until(lambda: '"42"' in broker.last("edge_daemon/rig/opinion/response"), 30 * SLOW, "it answers 42")
+    run("systemctl", "stop", f"{UNIT}-opinion")
+
+
 def uninstalls() -> None:
     """--uninstall keeps configuration and state, readable by root alone, and nothing else."""
     expect(install(HOME / "later", "--uninstall").returncode == 0, "it succeeds")

@@ -57,6 +57,7 @@ def test_modules_in_the_current_folder_are_not_imported(tmp_path: Path) -> None:
     planted, bundle = tmp_path / "planted", tmp_path / "bundle"
     (bundle / "wheels").mkdir(parents=True)
     (bundle / "for").write_text("python3.11-arm64\n")
+    (bundle / "extras").write_text("preview updates\n")
     for name in ("pip-1.whl", "setuptools-1.whl"):
         (bundle / "wheels" / name).touch()
     for name in ("scripts", "edge_daemon", "models", "systemd", "pyproject.toml", "README.md", "LICENSE"):
@@ -153,12 +154,14 @@ def test_a_bundle_for_another_system_is_refused(tmp_path: Path) -> None:
     assert "python3.13-arm64" in done.stderr
 
 
-def small_bundle(folder: Path) -> Path:
+def small_bundle(folder: Path, made: str = "2026-11-30T12:00:00Z") -> Path:
     """A bundle without libraries for the machine of `install`."""
     content = folder / "content"
     for name in ("wheels", "models"):
         (content / name).mkdir(parents=True)
     (content / "for").write_text("python3.11-arm64\n")
+    (content / "extras").write_text("preview updates\n")
+    (content / "made").write_text(f"{made}\n")
     for name in ("pip-1.whl", "setuptools-1.whl"):
         (content / "wheels" / name).touch()
     bundle = folder / "bundle.tar.gz"
@@ -231,6 +234,42 @@ def test_other_bundles_are_refused_unless_told(tmp_path: Path, published: ModelP
     assert done.returncode == 0, done.stderr
 
 
+def test_an_extra_that_a_bundle_does_not_have(tmp_path: Path) -> None:
+    """Before anything is done, it says what to do; extras that are in the bundle are installed from it."""
+    bundle = ["--dry-run", "--offline", str(small_bundle(tmp_path)), "--unsigned"]
+    done = install(tmp_path, *bundle, "--with", "preview,opinion")
+    assert done.returncode == 1
+    assert "opinion is not part of this bundle, which has: preview updates." in done.stderr
+    assert "scripts/bundle --with opinion" in done.stderr
+    assert "the user" not in done.stderr
+    done = install(tmp_path, *bundle, "--with", "preview,updates")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("its", "ours", "older"),
+    [
+        ("2026-11-30T12:00:00Z", "2026-12-01T08:00:00Z", True),
+        ("", "2026-12-01T08:00:00Z", True),
+        ("2026-12-01T08:00:00Z", "2026-12-01T08:00:00Z", False),
+        ("2026-12-02T08:00:00Z", "2026-12-01T08:00:00Z", False),
+        ("2026-12-02T08:00:00Z", "", False),
+        ("", "", False),
+    ],
+)
+def test_a_bundle_from_before_the_installed_one(tmp_path: Path, its: str, ours: str, older: bool) -> None:
+    """An attacker cannot lay an old signed bundle, with its old weaknesses, before an installed newer version."""
+    bundle, opt = tmp_path / "bundle.tar.gz", tmp_path / "opt"
+    for place, made in ((tmp_path / "new", its), (opt / "current", ours)):
+        place.mkdir(parents=True)
+        if made:
+            (place / "made").write_text(f"{made}\n")
+    command = f'. {INSTALL.parent}/install/steps.sh; opt="{opt}" older=$1; check_age "{bundle}" "{tmp_path}/new"'
+    done = subprocess.run(["bash", "-euc", command, "-", ""], capture_output=True, text=True, check=False)
+    assert (done.returncode == 1, "is older than what is installed" in done.stderr) == (older, older), done.stderr
+    subprocess.run(["bash", "-euc", command, "-", "yes"], check=True)
+
+
 @pytest.mark.parametrize("options", [["--purge"], ["--upgarde"]])
 def test_wrong_usage_is_told(tmp_path: Path, options: list[str]) -> None:
     """An option that is unknown, or makes no sense alone, ends with 2 and its name."""
@@ -243,5 +282,15 @@ def test_help_is_the_head_of_the_file(tmp_path: Path) -> None:
     """--help explains every option that the script knows."""
     done = install(tmp_path, "--help")
     assert done.returncode == 0
-    for option in ("--upgrade", "--uninstall", "--purge", "--offline", "--trust", "--unsigned", "--coral", "--dry-run"):
+    for option in (
+        "--upgrade",
+        "--uninstall",
+        "--purge",
+        "--offline",
+        "--trust",
+        "--unsigned",
+        "--older",
+        "--coral",
+        "--dry-run",
+    ):
         assert option in done.stdout

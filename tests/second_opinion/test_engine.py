@@ -33,13 +33,13 @@ def test_digits_come_from_texts_that_are_one_number(text: str, digits: str) -> N
 
 
 def test_without_the_extra_the_command_says_what_to_install() -> None:
-    """One sentence, exit code 1, no traceback."""
+    """One line; with exit code 69 systemd does not start it again."""
     code = (
         "import sys; sys.modules['rapidocr'] = None\n"
         "from edge_daemon.cli.main import main\n"
         "sys.argv = ['edge-daemon', 'opinion', 'serve', '--broker', 'mqtt://127.0.0.1:9']\nsys.exit(main())"
     )
     run = subprocess.run([sys.executable, "-c", code], env=child_environment(), capture_output=True, text=True)
-    assert run.returncode == 1
-    assert "edge-daemon[opinion]" in run.stderr
-    assert "Traceback" not in run.stderr
+    assert run.returncode == 69
+    assert "--with opinion" in run.stderr
+    assert len(run.stderr.splitlines()) == 1
