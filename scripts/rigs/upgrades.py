@@ -173,18 +173,13 @@ print(base64.b64encode(cv2.imencode(".jpg", paper)[1]).decode())"""
 def gives_second_opinions() -> None:
     """With the extra `opinion`, which the bundle has, edge-daemon-opinion answers, also within its sandbox."""
     expect(install(HOME / "later", "--upgrade", "--with", "preview,opinion").returncode == 0, "it is installed")
-    run("systemctl", "start", f"{UNIT}-opinion")
-    until(
-        lambda: "ready; questions" in output("journalctl", "-u", f"{UNIT}-opinion", "-o", "cat"),
-        60 * SLOW,
-        "it is ready",
-    )
-    question = json.dumps(
-        {"id": "rig-1", "picture": run(str(OPT / "current/bin/python"), "-c", PICTURE).stdout.strip()}
-    )
-    broker.publish("edge_daemon/rig/opinion/request", question)
+    opinion, python = f"{UNIT}-opinion", str(OPT / "current/bin/python")
+    run("systemctl", "start", opinion)
+    until(lambda: "ready; questions" in output("journalctl", "-u", opinion, "-o", "cat"), 60 * SLOW, "it is ready")
+    question = {"id": "rig-1", "picture": output(python, "-c", PICTURE)}
+    broker.publish("edge_daemon/rig/opinion/request", json.dumps(question))
     until(lambda: '"42"' in broker.last("edge_daemon/rig/opinion/response"), 30 * SLOW, "it answers 42")
-    run("systemctl", "stop", f"{UNIT}-opinion")
+    run("systemctl", "stop", opinion)
 
 
 def uninstalls() -> None:

@@ -116,7 +116,7 @@ def test_deaths_are_counted_for_each_service(machine: Machine) -> None:
     ("result", "status"), [("success", "0"), ("success", "TERM"), ("exit-code", "78"), ("exit-code", "69")]
 )
 def test_a_stop_and_a_wrong_configuration_are_no_deaths(machine: Machine, result: str, status: str) -> None:
-    """A person may stop the service, and write a wrong configuration, as often as they like."""
+    """A person may stop the service, write a wrong configuration, and not install an engine, as often as they like."""
     for _ in range(5):
         assert machine.dies(result=result, status=status) == ""
     assert machine.current == NEW

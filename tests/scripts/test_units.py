@@ -58,8 +58,10 @@ def test_a_hungry_child_does_not_stop_the_service(name: str) -> None:
 
 @pytest.mark.parametrize("name", UNITS)
 def test_it_never_gives_up(name: str) -> None:
-    """Whatever ends the service, systemd starts it again, for ever; only a wrong configuration waits for a person, and an
-    engine of second opinions that is not installed."""
+    """Whatever ends the service, systemd starts it again, for ever.
+
+    Only a wrong configuration, and an engine of second opinions that is not installed, waits for a person.
+    """
     lines, waits = (SYSTEMD / name).read_text().splitlines(), "78" if name in CAMERAS else "69 78"
     assert {"Restart=always", "StartLimitIntervalSec=0", f"RestartPreventExitStatus={waits}"} <= set(lines)
     assert name not in CAMERAS or {"Type=notify", "TimeoutStartSec=300"} <= set(lines)
