@@ -63,7 +63,17 @@ def session_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def own_folders(session_folders: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def working_folder() -> Iterator[None]:
+    """A test leaves the working folder as it was: from there the programs of later tests import `tests`."""
+    path, before = Path.cwd(), Path().stat()
+    yield
+    after = Path().stat()
+    os.chdir(path)
+    assert os.path.samestat(before, after), "this test has changed the working folder"
+
+
+@pytest.fixture(autouse=True)
+def own_folders(session_folders: None, working_folder: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """State, runtime and home folders of each test's own, beside its tmp_path."""
     _isolate(monkeypatch, tmp_path.with_name(f"{tmp_path.name}-own"))
 
