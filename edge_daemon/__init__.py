@@ -2,7 +2,7 @@
 
 import os
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # OpenCV reads this when it is imported. Its own limit is 1,073,741,824 pixels: a few hundred bytes can decode to that.
 # The largest camera for a Pi has 64 million pixels.

@@ -11,9 +11,10 @@
 #   --trust FILE       another root.json, or a public key (PEM)
 #   --unsigned         do not check the signature
 #   --older            also a bundle that was made before the installed one
-#   --with EXTRAS      also install preview (a page to aim the camera), updates (models by URL), fast (a faster
-#                      interpreter), opinion (the engine of second opinions). Example: --with preview,updates.
-#                      Later runs remember them. Bundles have fast and opinion only if made with scripts/bundle --with
+#   --with EXTRAS      also install preview (a page to aim the camera), updates (models by URL), report (what happened,
+#                      as a page with plots), fast (a faster interpreter), opinion (the engine of second opinions).
+#                      Example: --with preview,updates. Later runs remember them. Bundles have report, fast and opinion
+#                      only if made with scripts/bundle --with
 #   --coral            also install what a Coral accelerator needs
 #   --dry-run          print every step, change nothing
 #
@@ -38,7 +39,7 @@ while [ $# -gt 0 ]; do
         --uninstall) mode=uninstall ;;
         --purge) purge=yes ;;
         --coral) coral=yes ;;
-        --with) extras=${2:?"--with needs names: preview, updates, fast, opinion, separated by commas"} && shift ;;
+        --with) extras=${2:?"--with needs names: preview, updates, report, fast, opinion, separated by commas"} && shift ;;
         --dry-run) dry=yes ;;
         --offline) bundle=${2:?"--offline needs a bundle made by scripts/bundle"} && bundle=$(realpath -m "$bundle") && shift ;;
         --trust) trust=${2:?"--trust needs a file"} && trust=$(realpath -m "$trust") && shift ;;

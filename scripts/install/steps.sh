@@ -173,9 +173,9 @@ read_extras() {
     [ "$extras" ] || [ ! -r "$remembered" ] || extras=$(cat "$remembered")
     for extra in ${extras//,/ }; do
         case $extra in
-            preview | updates | fast | opinion) ;;
+            preview | updates | report | fast | opinion) ;;
             *)
-                say "install.sh: --with $extra: known are preview, updates, fast and opinion"
+                say "install.sh: --with $extra: known are preview, updates, report, fast and opinion"
                 exit 2
                 ;;
         esac

@@ -85,8 +85,6 @@ def tree(name: str, version: str, spoil: Callable[[Path], None] = lambda _: None
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(BASE, copy)
     (copy / "edge_daemon/__init__.py").write_text(f'__version__ = "{version}"\n')
-    project = copy / "pyproject.toml"
-    project.write_text(project.read_text().replace('version = "0.1.0"', f'version = "{version}"'))
     spoil(copy)
     return copy
 

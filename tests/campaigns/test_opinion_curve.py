@@ -59,6 +59,5 @@ def test_the_whole_curve_of_a_few_drawn_numbers(capsys: pytest.CaptureFixture[st
 
 def test_the_curve_is_drawn(tmp_path: Path) -> None:
     """A picture with something in it."""
-    pytest.importorskip("matplotlib")
     opinion_curve.draw({"drawn": summary([case(0.6), case(0.99)] * 20)}, tmp_path / "curve.png")
     assert (tmp_path / "curve.png").stat().st_size > 10_000

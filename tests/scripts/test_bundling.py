@@ -33,7 +33,7 @@ def locked(extra: str, python: str) -> dict[str, Requirement]:
     }
 
 
-@pytest.mark.parametrize("extra", ["base", "preview", "updates", "fast"])
+@pytest.mark.parametrize("extra", ["base", "preview", "updates", "report", "fast", "opinion"])
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
 def test_what_is_locked_is_what_the_project_asks_for(extra: str, python: str) -> None:
     """Every requirement is locked at a version that it allows. If not: run scripts/lock."""
