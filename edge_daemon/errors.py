@@ -19,6 +19,7 @@ builtin exception that other callers can catch.
     |-- ExplainError               LookupError
     |-- SampleError                LookupError
     |-- PreviewError               RuntimeError
+    |-- SetupError                 RuntimeError
     |-- OutboxError                OSError
     |   `-- OutboxInUseError
     |-- CommandError               ValueError
@@ -98,6 +99,10 @@ class SampleError(EdgeDaemonError, LookupError):
 
 class PreviewError(EdgeDaemonError, RuntimeError):
     """The preview page cannot be served: something is not installed, or the address is in use."""
+
+
+class SetupError(EdgeDaemonError, RuntimeError):
+    """A step of the setup cannot be done: the daemon does not start, or no reading arrives."""
 
 
 class OutboxError(EdgeDaemonError, OSError):

@@ -40,9 +40,10 @@ class StepError(EdgeDaemonError):
     """A step failed: (what, which begins with the step's name; the remedy)."""
 
 
-def check(config: Config) -> Iterator[Found]:
+def check(config: Config, to: BrokerAddress | None = None) -> Iterator[Found]:
+    """The result of each step to the broker `to` (None: the configured one), up to the first that fails."""
     try:
-        yield from steps(resolve(config.mqtt), config)
+        yield from steps(to or resolve(config.mqtt), config)
     except StepError as error:
         yield Level.FAIL, *error.args
 

@@ -28,6 +28,11 @@ def check(_: Config) -> Iterator[Found]:
         yield from ((Level.WARN, f"the running daemon reports: {text}", running.LOG_REMEDY) for text in problems)
 
 
+def is_installed() -> bool:
+    """Whether the service is installed here, and systemd runs."""
+    return "LoadState=loaded" in _run("systemctl", "show", UNIT, "-p", "LoadState")
+
+
 def _unit(unit: dict[str, str]) -> Iterator[Found]:
     state, since = unit.get("ActiveState", ""), unit.get("ActiveEnterTimestamp", "")
     restarts = int(unit.get("NRestarts", "0") or 0)

@@ -23,6 +23,7 @@ def calibrate(config: Path | None, write: bool, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
+    from edge_daemon.config.edit import store_keys
     from edge_daemon.config.schema import load
     from edge_daemon.tools import calibrate as engine
 
@@ -36,7 +37,7 @@ def calibrate(config: Path | None, write: bool, as_json: bool) -> None:
     if found.advice:
         complain(found.advice)
     if write and config is not None and found.keys:
-        engine.store(config, found.keys)
+        store_keys(config, "camera", found.keys)
         complain(
             f"{config}: written; `edge-daemon call reload`, or systemctl reload edge-daemon, makes the daemon use it"
         )

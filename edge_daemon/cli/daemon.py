@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge_daemon.cli.shared import EXIT_CONFIG, EXIT_FAILED, complain, config_option, json_option, say
+from edge_daemon.cli.shared import EXIT_CONFIG, EXIT_FAILED, complain, config_option, finding_line, json_option, say
 
 if TYPE_CHECKING:
-    from edge_daemon.check.run import Finding
     from edge_daemon.tools.selftest import Sample
 
 SECTIONS = (
@@ -74,16 +73,10 @@ def check(section: str | None, config: Path | None, as_json: bool) -> None:
 
     failed = set()
     for finding in checks(config, section):
-        say(asdict(finding) if as_json else _line(finding))
+        say(asdict(finding) if as_json else finding_line(finding, f"{finding.section:7}  "))
         if finding.level is Level.FAIL:
             failed.add(finding.section)
     sys.exit(EXIT_CONFIG if "config" in failed else EXIT_FAILED if failed else 0)
-
-
-def _line(finding: Finding) -> str:
-    colour = {"OK": "green", "WARN": "yellow", "FAIL": "red"}[finding.level]
-    what = " ".join(filter(None, [finding.what + ("." if finding.remedy else ""), finding.remedy]))
-    return f"{click.style(f'{finding.level:4}', fg=colour)}  {finding.section:7}  {what}"
 
 
 @click.command()

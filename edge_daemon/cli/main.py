@@ -11,7 +11,7 @@ from typing import NoReturn
 import click
 
 from edge_daemon import __version__
-from edge_daemon.cli import broker, camera, daemon, model, opinion, pictures, preview, updates
+from edge_daemon.cli import broker, camera, daemon, model, opinion, pictures, preview, setup, updates
 from edge_daemon.cli.shared import EXIT_FAILED
 from edge_daemon.errors import EdgeDaemonError
 from edge_daemon.system import log_setup
@@ -72,14 +72,14 @@ def cli() -> None:
 
 COMMANDS = {
     "Pictures you have": [pictures.read, pictures.replay],
-    "The daemon": [daemon.run, daemon.print_config, daemon.check, daemon.explain],
+    "The daemon": [setup.setup, daemon.run, daemon.print_config, daemon.check, daemon.explain],
     "Camera and fields": [preview.preview, camera.calibrate],
     "The broker": [broker.watch, broker.call, broker.schema, broker.mqtt],
     "Better reading": [preview.samples, preview.label, model.model, opinion.opinion],
     "This machine": [daemon.selftest, pictures.bench],
 }
 FAMILIES = {title: [str(command.name) for command in commands] for title, commands in COMMANDS.items()}
-FAMILIES["The daemon"].insert(3, "doctor")
+FAMILIES["The daemon"].insert(4, "doctor")
 LONGEST = 64
 """Characters of a command's description in the list; a terminal line has 80."""
 

@@ -8,11 +8,14 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from edge_daemon.errors import ConfigError, EdgeDaemonError
+
+if TYPE_CHECKING:
+    from edge_daemon.check.finding import Finding
 
 T = TypeVar("T")
 CLEAR_LINE = "\r\x1b[K"
@@ -51,6 +54,13 @@ def say(line: str | dict[str, Any]) -> None:
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left over is not tried again at exit
         raise EdgeDaemonError(f"the output cannot be written: {error.strerror}") from None
+
+
+def finding_line(finding: Finding, section: str = "") -> str:
+    """A finding as one line, in colour: its level, `section`, what was found and the remedy."""
+    colour = {"OK": "green", "WARN": "yellow", "FAIL": "red"}[finding.level]
+    what = " ".join(filter(None, [finding.what + ("." if finding.remedy else ""), finding.remedy]))
+    return f"{click.style(f'{finding.level:4}', fg=colour)}  {section}{what}"
 
 
 def complain(problem: object) -> None:

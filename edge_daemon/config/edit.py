@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import tomlkit
 
+from edge_daemon.config import file, schema
 from edge_daemon.config.toml_lines import is_header, statements
+from edge_daemon.errors import ConfigError
+from edge_daemon.system import atomic
+
+
+def store_keys(path: Path, section: str, values: Mapping[str, Any]) -> None:
+    """Write keys into [section] of a configuration file; None removes a key, all else in the file stays.
+
+    Raises ConfigError where the file cannot be written, or would be wrong afterwards; then it stays as it is.
+    """
+    text = set_keys(file.read_text(path), section, values)
+    schema.parse(str(path), text)
+    try:
+        atomic.rewrite(path, text.encode())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def set_keys(text: str, section: str, values: Mapping[str, Any]) -> str:

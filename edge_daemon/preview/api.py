@@ -11,6 +11,7 @@ from typing import Any
 
 from edge_daemon.config import file, schema
 from edge_daemon.config.form import field_form
+from edge_daemon.domain import Grey
 from edge_daemon.errors import ConfigError, SampleError
 from edge_daemon.images import data_url, encode_png
 from edge_daemon.on_device import samples
@@ -46,6 +47,17 @@ class PreviewApi:
             answer["camera"] = "daemon" if self._frames.daemon else "own"
             return answer
 
+    @property
+    def is_beside_daemon(self) -> bool:
+        """Whether the frames come from a daemon here. Raises CameraError."""
+        with self._lock:
+            return self._frames.find_daemon() is not None
+
+    def picture(self) -> Grey:
+        """The pixels of a new frame. Raises CameraError."""
+        with self._lock:
+            return self._frames.next().pixels
+
     def fields(self) -> Json:
         """The fields in the file, and the form of a field (JSON Schema)."""
         with self._lock:
@@ -72,6 +84,17 @@ class PreviewApi:
             field_editor.save(self._path, field_editor.with_fields(self._text(), fields), self._write)
             self._frames.find_daemon()
             return {"path": str(self._path), "daemon": bool(self._frames.daemon)}
+
+    def open_again(self, beside_daemon: bool = True) -> None:
+        """Read the file again, which may name another camera. `beside_daemon`: a daemon here has that camera too.
+
+        Raises ConfigError."""
+        with self._lock:
+            config = schema.load(self._path)
+            self._frames.close()
+            self._config = config
+            self._view.begin(config)
+            self._frames = LiveFrames(config.camera, self._runtimes if beside_daemon else ())
 
     def reload(self) -> Json:
         """Make the daemon read the file again."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -29,6 +30,15 @@ MIN_SIDE = 24
 """Pixels on the shorter side: in a smaller picture focus cannot be measured."""
 DIM = 90
 """Brightness of paper, 0..255: below it more light would help."""
+ASKEW = 8.0
+"""Degrees: a larger tilt is to be corrected."""
+LIGHT_REMEDIES = {
+    "too dark": "More light is needed.",
+    "dim": "More light would help.",
+    "good": "",
+    "too bright": "Everything is white: less light, or a lower exposure, is needed.",
+}
+"""Meters.verdict -> what to do about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,45 @@ def measure(pixels: Grey, field: Grey | None, numbers: Sequence[Number]) -> Mete
     tilt = tilt_of(small, numbers)
     shining = quality.broad_areas(quality.estimate_paper(small) > quality.REFLECTION).mean()
     return Meters(focus, round(light.brightest / 2.55), verdict(light), round(100 * float(shining)), tilt)
+
+
+class Remark(NamedTuple):
+    """One measurement in words."""
+
+    text: str
+    remedy: str = ""
+    """What to do about it; empty: nothing."""
+    is_measured: bool = True
+
+
+def remarks(meters: Meters) -> dict[str, Remark]:
+    """Focus, light, glare and tilt in words."""
+    return {
+        "focus": _focus_remark(meters.focus),
+        "light": Remark(f"{meters.light} of 100, {meters.verdict}", LIGHT_REMEDIES[meters.verdict]),
+        "glare": _glare_remark(meters.glare),
+        "tilt": _tilt_remark(meters.tilt),
+    }
+
+
+def _focus_remark(focus: int | None) -> Remark:
+    if focus is None:
+        return Remark("no writing to measure it on", "Hold some writing in front of the camera.", is_measured=False)
+    return Remark(f"{focus} of 100")
+
+
+def _glare_remark(glare: int) -> Remark:
+    return Remark(f"{glare} % of the picture", "Move the lamp, or turn the camera.") if glare else Remark("none")
+
+
+def _tilt_remark(tilt: float | None) -> Remark:
+    if tilt is None:
+        return Remark("no straight edge to measure it by", is_measured=False)
+    text = f"{abs(tilt):.0f}°"
+    if abs(tilt) < ASKEW:
+        return Remark(text)
+    back = "anticlockwise" if tilt > 0 else "clockwise"
+    return Remark(text, f"Turn the paper {back}, or the camera {'clockwise' if tilt > 0 else 'anticlockwise'}.")
 
 
 def middle(pixels: Grey) -> Grey:

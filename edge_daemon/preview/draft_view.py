@@ -20,12 +20,15 @@ from edge_daemon.fields import extract, perspective
 from edge_daemon.fields.extract import FieldExtractor, whole_frame
 from edge_daemon.images import data_url, encode_jpeg, shrink
 from edge_daemon.mqtt import messages
-from edge_daemon.preview.camera_meters import measure
+from edge_daemon.preview.camera_meters import measure, remarks
 from edge_daemon.recognition.reader import Reader, open_reader
 from edge_daemon.tools.explain import WHY
 
 WIDEST = 1280
 """Pixels on the longer side of the picture that is sent to the page."""
+
+SPACE = 0.5
+"""Space around a number in the field that is proposed for it, as a share of its height."""
 
 Json = dict[str, Any]
 """A JSON object."""
@@ -61,11 +64,13 @@ class DraftView:
                 self._published[record.field] = record
         found = self._search(frame)
         height, width = frame.pixels.shape
+        meters = measure(frame.pixels, self._cut(frame, chosen), found)
         return {
             "seq": frame.seq,
             "size": [width, height],
             "picture": data_url(encode_jpeg(shrink(frame.pixels, WIDEST)), "jpeg"),
-            "meters": asdict(measure(frame.pixels, self._cut(frame, chosen), found)),
+            "meters": asdict(meters),
+            "remarks": {name: remark._asdict() for name, remark in remarks(meters).items()},
             "numbers": [_number(number, width, height) for number in found],
             "fields": [self._field(options, width, height) for options in self.config.fields],
         }
@@ -111,9 +116,15 @@ class DraftView:
 
 
 def _number(number: Number, width: int, height: int) -> Json:
+    """A number that was found: its box as fractions of the frame, its candidates, and the field around it."""
     x, y, w, h = number.box
     box = [round(x / width, 4), round(y / height, 4), round(w / width, 4), round(h / height, 4)]
-    return {"box": box, "candidates": _shares(number.candidates)}
+    pad = SPACE * h
+    left, top, right, bottom = (x - pad) / width, (y - pad) / height, (x + w + pad) / width, (y + h + pad) / height
+    left, top, right, bottom = (round(min(1.0, max(0.0, side)), 4) for side in (left, top, right, bottom))
+    region = [[left, top], [right, top], [right, bottom], [left, bottom]]
+    field = {"region": region, "format": "#" * len(number.text)}
+    return {"box": box, "candidates": _shares(number.candidates), "field": field}
 
 
 def _shares(candidates: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:

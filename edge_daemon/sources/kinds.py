@@ -38,6 +38,9 @@ EXCLUSIVE = OPENED_ONCE | {"v4l2"}
 CALIBRATABLE = EXCLUSIVE
 """Kinds whose exposure, gain, focus and white balance can be locked."""
 
+DETECTABLE = ("picamera", "v4l2")
+"""Kinds whose cameras can be listed."""
+
 
 def options_type(kind: str) -> type[Any]:
     """The options class of a kind. Raises KeyError for a kind that is not in KINDS."""
@@ -51,6 +54,11 @@ def open_source(kind: str, options: Any) -> Source:
     """
     source: Source = _named(kind, KINDS[kind].source)(options)
     return MirroredSource(source) if options.mirror else source
+
+
+def present_cameras() -> list[tuple[str, dict[str, Any]]]:
+    """The name of each camera of this machine, and the keys of [camera] that choose it; none is opened."""
+    return [(name, {"source": kind} | keys) for kind in DETECTABLE for name, keys in _named(kind, "present")()]
 
 
 def calibrate(kind: str, options: Any) -> Any:

@@ -126,6 +126,23 @@ class PiCamera:
             camera.close()
 
 
+def present() -> list[tuple[str, dict[str, Any]]]:
+    """The name of each Pi camera, and its key in [camera]; none where picamera2 is missing.
+
+    libcamera lists USB cameras too; they are left out.
+    """
+    try:
+        import picamera2
+    except ImportError:
+        return []
+    known = picamera2.Picamera2.global_camera_info()
+    return [
+        (f"Pi camera {info['Num']}, {info['Model']}", {"camera": info["Num"]})
+        for info in known
+        if "usb" not in info["Id"]
+    ]
+
+
 class _OpenCamera:
     """One opening of the camera."""
 

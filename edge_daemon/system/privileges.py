@@ -7,6 +7,7 @@ should act as root.
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 import pwd
 import shutil
@@ -14,6 +15,7 @@ import signal
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import NoReturn
@@ -31,6 +33,8 @@ SECRETS = ("mqtt-password", "mqtt-key")
 LARGEST = 1024 * 1024
 """Bytes that are accepted as the new content of a file."""
 
+Action = Callable[[bytes], None]
+"""One thing that is done with a content, such as the new text of one file. Raises OSError."""
 Write = Callable[[Path, bytes], None]
 """Replaces a file durably, as atomic.rewrite does. Raises OSError."""
 
@@ -78,41 +82,53 @@ def hand_over_credentials() -> None:
 def keep_writing(path: Path) -> Write:
     """A function that replaces this one file with the rights that the process has now, whatever it becomes later.
 
-    Call it before any thread is started: where it is needed, a child process does the work. It ends with this process.
+    Call it before any thread is started: see `keep`.
     """
-    if service_user() is None:
-        return atomic.rewrite
-    ours, its = Pipe()
-    if os.fork() == 0:
-        ours.close()
-        _serve(its, path)
-    its.close()
+    replace = keep(partial(atomic.rewrite, path))
 
     def write(wanted: Path, content: bytes) -> None:
         assert wanted == path
-        ours.send_bytes(content)
-        if code := int(ours.recv_bytes(LARGEST)):
-            raise OSError(code, os.strerror(code))
+        replace(content)
 
     return write
 
 
-def _serve(requests: Connection, path: Path) -> NoReturn:
-    """The child: takes contents for the file, answers each with its error number. Nothing that it receives is run."""
+def keep(action: Action) -> Action:
+    """`action`, with the rights that the process has now, whatever it becomes later. It raises OSError only.
+
+    Call it before any thread is started: where it is needed, a child process does the work. It ends with this process.
+    """
+    if service_user() is None:
+        return action
+    ours, its = Pipe()
+    if os.fork() == 0:
+        ours.close()
+        _serve(its, action)
+    its.close()
+
+    def request(content: bytes) -> None:
+        ours.send_bytes(content)
+        if code := int(ours.recv_bytes(LARGEST)):
+            raise OSError(code, os.strerror(code))
+
+    return request
+
+
+def _serve(requests: Connection, action: Action) -> NoReturn:
+    """The child: calls the action with each content, answers with its error number. Nothing that it receives is run."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
     while True:
         try:
             content = requests.recv_bytes(LARGEST)
-            code = _replace(path, content)
-            requests.send_bytes(str(code).encode())
+            requests.send_bytes(str(_error_number(action, content)).encode())
         except (EOFError, OSError):
             os._exit(0)
 
 
-def _replace(path: Path, content: bytes) -> int:
-    """Replace the file. Returns the error number; 0: it is written."""
+def _error_number(action: Action, content: bytes) -> int:
+    """Call the action. Returns the number of its error; 0: it is done."""
     try:
-        atomic.rewrite(path, content)
+        action(content)
     except OSError as error:
-        return error.errno or 5
+        return error.errno or errno.EIO
     return 0

@@ -10,17 +10,13 @@ import json
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edge_daemon.config import schema
-from edge_daemon.config.edit import set_keys
 from edge_daemon.config.schema import CameraOptions
-from edge_daemon.errors import CameraError, ConfigError
+from edge_daemon.errors import CameraError
 from edge_daemon.sources import kinds as sources
-from edge_daemon.system import atomic
 
 DARK = 60
 """Grey level: a picture of which nine tenths are darker is too dark."""
@@ -67,16 +63,3 @@ def propose(camera: CameraOptions) -> Proposal:
 def lines(keys: Mapping[str, Any]) -> list[str]:
     """The keys as lines of a configuration file."""
     return [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
-
-
-def store(path: Path, keys: Mapping[str, Any]) -> None:
-    """Write keys into the [camera] section of a configuration file; all else in it stays.
-
-    Raises ConfigError where the file cannot be written, or would be wrong afterwards; then it stays as it is.
-    """
-    try:
-        text = set_keys(path.read_text(encoding="utf-8"), "camera", keys)
-        schema.parse(str(path), text)
-        atomic.rewrite(path, text.encode())
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from edge_daemon.errors import BrokerError
@@ -20,16 +20,22 @@ _RETRY = 1.0
 """Seconds between tries to reconnect."""
 
 
-def watch(broker: BrokerAddress, stopped: Callable[[], bool] = lambda: False) -> Iterator[tuple[str, Payload]]:
-    """All messages of the daemons on this broker as (topic, payload), retained ones first, until stopped.
+def watch(
+    broker: BrokerAddress,
+    stopped: Callable[[], bool] = lambda: False,
+    topics: Sequence[str] = messages.SUBSCRIPTIONS,
+) -> Iterator[tuple[str, Payload]]:
+    """All messages on these topics of a broker as (topic, payload), retained ones first, until stopped.
 
     It is subscribed when it returns. The payload is a JSON object or text (see messages.decode). `stopped` is called
     several times a second. It reconnects when the connection breaks. Raises BrokerError if the first connection fails.
     """
-    return _receive(_subscribe(broker), broker, stopped)
+    return _receive(_subscribe(broker, topics), broker, stopped, topics)
 
 
-def _receive(link: Link, broker: BrokerAddress, stopped: Callable[[], bool]) -> Iterator[tuple[str, Payload]]:
+def _receive(
+    link: Link, broker: BrokerAddress, stopped: Callable[[], bool], topics: Sequence[str]
+) -> Iterator[tuple[str, Payload]]:
     try:
         while not stopped():
             while link.received:
@@ -38,24 +44,24 @@ def _receive(link: Link, broker: BrokerAddress, stopped: Callable[[], bool]) -> 
             link.pump(0.2)
             if not link.up and not link.received:
                 log.warning("broker %s is lost: %s; reconnecting", broker, link.lost)
-                link = _reconnect(broker, stopped) or link
+                link = _reconnect(broker, stopped, topics) or link
     finally:
         link.close()
 
 
-def _subscribe(broker: BrokerAddress) -> Link:
+def _subscribe(broker: BrokerAddress, topics: Sequence[str]) -> Link:
     times = Timeouts()
     link = connect(broker, "", times)
-    if not link.listen(messages.SUBSCRIPTIONS, times.connack):
+    if not link.listen(topics, times.connack):
         link.close()
-        raise BrokerError(f"broker {broker} does not allow subscribing to edge_daemon/#")
+        raise BrokerError(f"broker {broker} does not allow subscribing to {', '.join(link.denied or topics)}")
     return link
 
 
-def _reconnect(broker: BrokerAddress, stopped: Callable[[], bool]) -> Link | None:
+def _reconnect(broker: BrokerAddress, stopped: Callable[[], bool], topics: Sequence[str]) -> Link | None:
     while not stopped():
         try:
-            return _subscribe(broker)
+            return _subscribe(broker, topics)
         except BrokerError:
             time.sleep(_RETRY)
     return None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from edge_daemon.config.edit import set_keys
+from edge_daemon.config.edit import set_keys, store_keys
+from edge_daemon.errors import ConfigError
 
 
 @pytest.mark.parametrize(
@@ -32,3 +35,13 @@ def test_a_value_that_does_not_change_stays_as_it_was_written() -> None:
     """To the byte."""
     before = "[camera]\na = 0x10\nb = 'x'\n"
     assert set_keys(before, "camera", {"a": 16, "b": "x"}) == before
+
+
+def test_a_file_that_would_be_wrong_stays_as_it_is(tmp_path: Path) -> None:
+    """An unknown key elsewhere in it: refused, and nothing is written."""
+    file = tmp_path / "c.toml"
+    text = "[camera]\nwhite_balance = [1.0, 2.0]\nnonsense = 1\n"
+    file.write_text(text)
+    with pytest.raises(ConfigError):
+        store_keys(file, "camera", {"white_balance": (1.8, 1.5)})
+    assert file.read_text() == text

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from edge_daemon.cli.main import cli
 from edge_daemon.config import schema
-from edge_daemon.errors import CameraError, ConfigError
+from edge_daemon.errors import CameraError
 from edge_daemon.sources import picamera
 from edge_daemon.tools import calibrate
 from tests.support.cameras import fake_picamera2
@@ -94,13 +94,3 @@ def test_a_camera_that_has_nothing_to_lock() -> None:
     """Told with those that have."""
     with pytest.raises(CameraError, match="picamera or v4l2"):
         calibrate.propose(schema.parse("c.toml", '[camera]\nsource = "simulated"\n').camera)
-
-
-def test_a_file_that_would_be_wrong_stays_as_it_is(tmp_path: Path) -> None:
-    """An unknown key elsewhere in it: refused, and nothing is written."""
-    file = tmp_path / "c.toml"
-    text = "[camera]\nwhite_balance = [1.0, 2.0]\nnonsense = 1\n"
-    file.write_text(text)
-    with pytest.raises(ConfigError):
-        calibrate.store(file, {"white_balance": (1.8, 1.5)})
-    assert file.read_text() == text

@@ -122,7 +122,7 @@ function render(look) {
   $("picture").src = look.picture;
   showLeft(look.ends_in);
   show($("whose"), look.camera === "daemon" ? "what the daemon sees" : "no daemon runs here: this page uses the camera");
-  meters(look.meters);
+  meters(look.meters, look.remarks);
   for (const view of look.fields) {
     const field = fields.find((f) => f.keys.name === view.name);
     if (!field) continue;
@@ -144,7 +144,7 @@ function median(focus) {
   return recent.length ? [...recent].sort((a, b) => a - b)[recent.length >> 1] : null;
 }
 
-function meters(m) {
+function meters(m, remarks) {
   const focus = median(m.focus);
   if (recent.length === MEDIAN_OF) best = Math.max(best, focus);
   const isBest = focus !== null && focus >= best - NEAR;
@@ -154,21 +154,16 @@ function meters(m) {
   $("focus-best").style.left = `min(${best}%, 100% - 4px)`;
   show($("focus-hint"), focus === null ? "Hold some writing in front of the camera."
     : isBest ? "The best so far, of 100." : `The best was ${best}: turn the lens back.`);
-  const hints = { dim: "dim: more light would help", good: "good", "too dark": "too dark to read", "too bright": "too bright: everything is white" };
-  meter("light", `${m.light} of 100, ${hints[m.verdict]}`, m.verdict === "good");
-  meter("glare", m.glare ? `${m.glare} % of the picture: move the lamp, or turn the camera` : "none", m.glare === 0);
-  const askew = m.tilt === null ? 0 : Math.abs(m.tilt);
-  meter("tilt", m.tilt === null ? "no straight edge to measure it by"
-    : `${askew.toFixed(0)}° ${m.tilt > 0 ? "clockwise" : m.tilt < 0 ? "anticlockwise" : ""}`, m.tilt === null ? null : askew < 8);
+  for (const id of ["light", "glare", "tilt"]) meter(id, remarks[id]);
   if ($("speak").checked && Date.now() - spoke > SPEAK) {
     spoke = Date.now();
     show($("spoken"), `Focus ${focus ?? "unknown"}, best ${best}. Light ${$("light").textContent}. Glare ${$("glare").textContent}. Tilt ${$("tilt").textContent}.`);
   }
 }
 
-function meter(id, text, good) {
-  show($(id), text);
-  $(id).className = good === null ? "" : good ? "good" : "bad";
+function meter(id, { text, remedy, is_measured }) {
+  show($(id), remedy ? `${text}. ${remedy}` : text);
+  $(id).className = !is_measured ? "" : remedy ? "bad" : "good";
 }
 
 function renderField(field, view) {
@@ -228,9 +223,8 @@ function row(i) {
   for (let n = 0; n < 4; n++) tr.append(document.createElement("td"));
   const button = Object.assign(document.createElement("button"), { type: "button", className: "small", textContent: "Make a field" });
   button.addEventListener("click", () => {
-    const { box: [x, y, w, h], candidates } = latest.numbers[i];
-    const [width, height] = latest.size, pad = 0.5 * h * height;
-    addField(rectangle(x - pad / width, y - pad / height, w + 2 * pad / width, h + 2 * pad / height), "#".repeat(candidates[0][0].length));
+    const { region, format } = latest.numbers[i].field;
+    addField(region, format);
   });
   tr.lastElementChild.append(button);
   return tr;

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
@@ -110,6 +110,11 @@ class V4l2Camera:
     def _grey(self, frame: NDArray[np.uint8]) -> Grey:
         grey = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
         return rotate_clockwise(np.asarray(grey, np.uint8), self._options.rotation)
+
+
+def present() -> list[tuple[str, dict[str, Any]]]:
+    """The name of each USB camera, and its key in [camera]."""
+    return [(f"USB camera {Path(device).name}", {"device": device}) for device in v4l2_device.usb_cameras()]
 
 
 def calibrate(options: V4l2Options, now: Callable[[], float] = time.monotonic) -> V4l2Options:

@@ -97,6 +97,14 @@ def list_cameras(ioctl: Ioctl = fcntl.ioctl) -> list[str]:
     return found
 
 
+def usb_cameras(ioctl: Ioctl = fcntl.ioctl, known: Path = Path("/sys/class/video4linux")) -> list[str]:
+    """The cameras that are on USB. Decoders and the image processor of a Pi are V4L2 devices too, and no cameras.
+
+    `known` is the kernel's list of V4L2 devices.
+    """
+    return [name for name in list_cameras(ioctl) if "/usb" in os.path.realpath(known / Path(name).resolve().name)]
+
+
 def holders(device: str) -> list[str]:
     """Other programs that use the device, as far as permissions show them; all for root."""
     device, found = os.path.realpath(device), []

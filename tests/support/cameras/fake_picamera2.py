@@ -42,7 +42,7 @@ class Picamera2:
 
     @classmethod
     def global_camera_info(cls) -> list[dict[str, Any]]:
-        return [{"Num": n} for n in range(cls.cameras)]
+        return [{"Num": n, "Model": "imx708", "Id": f"/base/soc/i2c0mux/i2c@{n}/imx708@1a"} for n in range(cls.cameras)]
 
     def __init__(self, camera_num: int = 0) -> None:
         if camera_num >= self.cameras:
