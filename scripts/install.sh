@@ -87,3 +87,4 @@ remember_extras
 probation "$version"
 tidy "$version"
 print_next_commands
+begin_setup

@@ -361,6 +361,7 @@ print_next_commands() {
     [ ! "$dry" ] || return 0
     say ""
     say "edge-daemon $(installed) is installed. Next:"
+    say "  sudo edge-daemon setup                                            # step by step to the first reading, or by hand:"
     say "  sudo nano $configuration/config.toml                              # camera, fields, broker: every key is explained"
     say "  sudo edge-daemon check --config $configuration/config.toml        # checks everything and says what to do"
     if systemd_runs && [ -n "$(active_units)" ]; then
@@ -368,4 +369,13 @@ print_next_commands() {
     else
         say "  sudo systemctl enable --now edge-daemon                            # start, now and at every boot"
     fi
+}
+
+# After a first installation that a person watches the guided setup begins; to leave it is no failure of the installation.
+begin_setup() {
+    [ ! "$dry" ] && [ "$mode" = install ] && [ -t 0 ] && [ -t 1 ] && systemd_runs && [ -z "$(active_units)" ] || return 0
+    say ""
+    say "Here begins: sudo edge-daemon setup. Ctrl-C leaves it; it can be taken up again at any time."
+    trap - ERR INT TERM
+    "$command" setup 9>&- || true
 }
