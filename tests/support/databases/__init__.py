@@ -1,0 +1,1 @@
+"""A real PostgreSQL, and scripts/collect as a process."""
