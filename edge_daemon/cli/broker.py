@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,17 +25,22 @@ if TYPE_CHECKING:
 @config_option
 @json_option
 def watch(broker: str | None, device: str | None, config: Path | None, as_json: bool) -> None:
-    """Print readings as they arrive at a broker, until Ctrl-C.
+    """Show readings as they arrive at a broker, until Ctrl-C.
 
-    The login comes from the [mqtt] section of --config.
+    In a terminal: one line for each field, with its trend in the last hour. Into a file or a pipe, or with --json: one
+    line for each message. NO_COLOR=1 turns colours off. The login comes from the [mqtt] section of --config.
     """
+    from edge_daemon.cli import live
     from edge_daemon.system import log_setup
     from edge_daemon.tools import watch as engine
 
     log_setup.setup(verbose=False)
-    to = broker_address(broker, config)
-    for topic, payload in engine.watch(to):
-        if device in (None, topic.split("/")[1]):
+    rounds = engine.rounds(broker_address(broker, config))
+    wanted = ((one for one in found if device in (None, one[0].split("/")[1])) for found in rounds)
+    if live.is_wanted() and not as_json:
+        live.show(wanted)
+    else:
+        for topic, payload in chain.from_iterable(wanted):
             say({"topic": topic, "payload": payload} if as_json else engine.describe(topic, payload))
 
 

@@ -6,6 +6,7 @@ room; the daemon never does.
 
 __all__ = [
     "bench",
+    "board",
     "calibrate",
     "call",
     "clean",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from edge_daemon.errors import BrokerError
@@ -15,6 +16,8 @@ from edge_daemon.mqtt.connection import Link, Timeouts, connect
 log = logging.getLogger(__name__)
 
 Payload = dict[str, Any] | str
+Received = Iterator[tuple[str, Payload]]
+"""Messages as (topic, payload)."""
 
 _RETRY = 1.0
 """Seconds between tries to reconnect."""
@@ -30,23 +33,37 @@ def watch(
     It is subscribed when it returns. The payload is a JSON object or text (see messages.decode). `stopped` is called
     several times a second. It reconnects when the connection breaks. Raises BrokerError if the first connection fails.
     """
+    return chain.from_iterable(rounds(broker, stopped, topics))
+
+
+def rounds(
+    broker: BrokerAddress,
+    stopped: Callable[[], bool] = lambda: False,
+    topics: Sequence[str] = messages.SUBSCRIPTIONS,
+) -> Iterator[Received]:
+    """The same, several times a second: what has come since the round before, perhaps nothing."""
     return _receive(_subscribe(broker, topics), broker, stopped, topics)
 
 
 def _receive(
     link: Link, broker: BrokerAddress, stopped: Callable[[], bool], topics: Sequence[str]
-) -> Iterator[tuple[str, Payload]]:
+) -> Iterator[Received]:
     try:
         while not stopped():
-            while link.received:
-                received = link.received.popleft()
-                yield received.topic, _decode(received.topic, received.payload)
+            yield _take(link)
             link.pump(0.2)
             if not link.up and not link.received:
                 log.warning("broker %s is lost: %s; reconnecting", broker, link.lost)
-                link = _reconnect(broker, stopped, topics) or link
+                link = yield from _reconnect(link, broker, stopped, topics)
     finally:
         link.close()
+
+
+def _take(link: Link) -> Received:
+    """What a connection has received and nobody has taken yet."""
+    while link.received:
+        received = link.received.popleft()
+        yield received.topic, _decode(received.topic, received.payload)
 
 
 def _subscribe(broker: BrokerAddress, topics: Sequence[str]) -> Link:
@@ -58,13 +75,17 @@ def _subscribe(broker: BrokerAddress, topics: Sequence[str]) -> Link:
     return link
 
 
-def _reconnect(broker: BrokerAddress, stopped: Callable[[], bool], topics: Sequence[str]) -> Link | None:
+def _reconnect(
+    lost: Link, broker: BrokerAddress, stopped: Callable[[], bool], topics: Sequence[str]
+) -> Generator[Received, None, Link]:
+    """Rounds without messages until there is a new connection, which is returned; the lost one if stopped before."""
     while not stopped():
+        yield iter(())
         try:
             return _subscribe(broker, topics)
         except BrokerError:
             time.sleep(_RETRY)
-    return None
+    return lost
 
 
 def _decode(topic: str, payload: bytes) -> Payload:

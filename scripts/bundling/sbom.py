@@ -12,7 +12,7 @@ import uuid
 import zipfile
 from collections.abc import Iterator
 from email.message import Message
-from email.parser import BytesParser
+from email.parser import Parser
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ def metadata(wheel: Path) -> Message:
     """The file METADATA of a wheel."""
     with zipfile.ZipFile(wheel) as archive:
         [name] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA") and name.count("/") == 1]
-        return BytesParser().parsebytes(archive.read(name))
+        return Parser().parsestr(archive.read(name).decode())
 
 
 def licence(facts: Message) -> Iterator[dict[str, Any]]:

@@ -82,13 +82,13 @@ def test_the_bill_of_materials(tmp_path: Path) -> None:
     """Each library with version, hash and licence, and each network; the same content has the same serial number."""
     wheel(tmp_path, "Py_One", "License-Expression: MIT")
     wheel(tmp_path, "two", "License: " + 200 * "long ", "Classifier: License :: OSI Approved :: BSD License")
-    wheel(tmp_path, "three")
+    wheel(tmp_path, "three", "License: Frei für alle")
     (tmp_path / "digits.tflite").write_bytes(b"weights")
     made = sbom.bill("0.1.0", tmp_path, tmp_path)
     facts = [(part["bom-ref"], part.get("licenses")) for part in made["components"]]
     assert facts == [
         ("pkg:pypi/py-one@1.0", [{"expression": "MIT"}]),
-        ("pkg:pypi/three@1.0", []),
+        ("pkg:pypi/three@1.0", [{"license": {"name": "Frei für alle"}}]),
         ("pkg:pypi/two@1.0", [{"license": {"name": "BSD License"}}]),
         ("digits.tflite", [{"expression": "Apache-2.0"}]),
     ]
