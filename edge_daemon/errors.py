@@ -17,6 +17,7 @@ builtin exception that other callers can catch.
     |-- BrokerError                ConnectionError
     |-- CheckError                 PermissionError
     |-- ExplainError               LookupError
+    |-- ReportError                OSError
     |-- SampleError                LookupError
     |-- PreviewError               RuntimeError
     |-- SetupError                 RuntimeError
@@ -91,6 +92,10 @@ class CheckError(EdgeDaemonError, PermissionError):
 
 class ExplainError(EdgeDaemonError, LookupError):
     """The reading to explain does not exist, or cannot be read."""
+
+
+class ReportError(EdgeDaemonError, OSError):
+    """A report cannot be made: there are no readings, no library for plots, or the page cannot be written."""
 
 
 class SampleError(EdgeDaemonError, LookupError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
@@ -125,3 +126,36 @@ def explain(seq: str, picture: Path | None, as_json: bool) -> None:
     say(engine.as_json(explanation) if as_json else "\n".join(engine.as_text(explanation)))
     if picture:
         engine.save(engine.draw(explanation), picture)
+
+
+@click.command()
+@click.option("--since", default="today", help='today, yesterday, "12h", or a time such as "2026-11-24 22:00".')
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path),
+    default="report",
+    metavar="FOLDER",
+    help="Where the page is written.",
+)
+@config_option
+def report(since: str, folder: Path, config: Path | None) -> None:
+    """Write a page that shows what was published: plots, and what was withheld and why.
+
+    It is FOLDER/index.html, one file that needs no network. It shows the readings that the outbox still has; the
+    newest few may be missing while the daemon runs. Plots need the extra `report`.
+    """
+    from edge_daemon.config.schema import load
+    from edge_daemon.system.folders import state_folders
+    from edge_daemon.tools.reporting import history, page
+
+    now = time.time()
+    try:
+        begin = history.beginning(since, now)
+        if begin >= now:
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise click.BadParameter(
+            f'{since!r}: write today, yesterday, "12h" or "2026-11-24 22:00", in the past', param_hint="--since"
+        ) from None
+    say(str(page.write(folder, history.report(state_folders(), begin, now, load(config).device))))

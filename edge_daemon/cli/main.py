@@ -72,7 +72,7 @@ def cli() -> None:
 
 COMMANDS = {
     "Pictures you have": [pictures.read, pictures.replay],
-    "The daemon": [setup.setup, daemon.run, daemon.print_config, daemon.check, daemon.explain],
+    "The daemon": [setup.setup, daemon.run, daemon.print_config, daemon.check, daemon.explain, daemon.report],
     "Camera and fields": [preview.preview, camera.calibrate],
     "The broker": [broker.watch, broker.call, broker.schema, broker.mqtt],
     "Better reading": [preview.samples, preview.label, model.model, opinion.opinion],

@@ -64,7 +64,14 @@ def _progress(found: Sequence[T]) -> AbstractContextManager[Iterable[T]]:
 @config_option
 @click.option("--every", metavar="TIME", help='Time from one picture to the next, such as "1s".')
 @json_option
-def replay(path: str, config: Path | None, every: str | None, as_json: bool) -> None:
+@click.option(
+    "--report",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Also write a page there, FOLDER/index.html: plots, what was withheld and why, with pictures (extra report).",
+)
+def replay(path: str, config: Path | None, every: str | None, as_json: bool, folder: Path | None) -> None:
     """Print what the daemon would have published for a recording.
 
     Use it to try fields and rules.
@@ -77,6 +84,7 @@ def replay(path: str, config: Path | None, every: str | None, as_json: bool) -> 
     from edge_daemon.mqtt import messages
     from edge_daemon.system.units import seconds
     from edge_daemon.tools import replay as engine
+    from edge_daemon.tools.reporting import page
     from edge_daemon.tools.watch import describe
 
     try:
@@ -88,12 +96,19 @@ def replay(path: str, config: Path | None, every: str | None, as_json: bool) -> 
     given = load(config)
     found = engine.recording(path, pace)
     click.echo(f"clock: {found.clock}", err=True)
-    for _, message in engine.replay(found, given):
+    recorder, last = engine.Recorder(), 0.0
+    for replayed in engine.replay(found, given):
+        recorder.add(replayed)
+        last = replayed.mono
+        message = messages.encode_record(given.device, given.mqtt.detail, replayed.entry, False)
         payload = messages.decode(message.topic, message.payload)
         if not as_json:
             say(describe(message.topic, payload))
         else:
             say({"topic": message.topic} | (payload if isinstance(payload, dict) else {"payload": payload}))
+    if folder:
+        begin, end = found.times[0], max(found.times[-1], found.times[0] + last)
+        complain(page.write(folder, recorder.report(f"{Path(path).name}: what would have been published", begin, end)))
 
 
 @click.command()

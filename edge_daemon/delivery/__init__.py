@@ -8,4 +8,5 @@ __all__ = [
     "courier",
     "last_value",
     "outbox",
+    "stored",
 ]

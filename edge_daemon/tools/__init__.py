@@ -18,6 +18,7 @@ __all__ = [
     "label",
     "read",
     "replay",
+    "reporting",
     "selftest",
     "training_set",
     "watch",

@@ -8,23 +8,26 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
 from edge_daemon import app
 from edge_daemon.config.schema import Config
 from edge_daemon.decision.voter import Voter
-from edge_daemon.domain import Entry, Frame, Message
+from edge_daemon.domain import Entry, Event, Frame, Patch, Reading, Status
 from edge_daemon.errors import PictureError
 from edge_daemon.fields.extract import FieldExtractor
 from edge_daemon.images import mirror
 from edge_daemon.model_store.active_model import resolve
 from edge_daemon.model_store.store import Store
-from edge_daemon.mqtt import messages
+from edge_daemon.on_device.explain_log import explanation
 from edge_daemon.recognition.reader import open_reader
 from edge_daemon.sources.pictures import VIDEOS, Picture, expand, pictures
 from edge_daemon.sources.video import Video, to_grey
 from edge_daemon.system.folders import state_folder
+from edge_daemon.tools.reporting.page import Report
+from edge_daemon.tools.reporting.timeline import span_of, timelines
 
 EXIF_IFD = 0x8769
 """EXIF tag: the part that has the tags below, except the first of the last row."""
@@ -103,24 +106,63 @@ def _seconds(time: str, offset: str, fraction: str) -> float:
     return local.timestamp() + (float(f"0.{fraction}") if fraction.isdecimal() else 0.0)
 
 
-def replay(found: Recording, config: Config) -> Iterator[tuple[float, Message]]:
-    """(seconds into the recording, message) for all that the daemon would have published. Raises PictureError."""
+class Replayed(NamedTuple):
+    """A record that the daemon would have published."""
+
+    mono: float
+    """Seconds into the recording."""
+    entry: Entry
+    patch: Patch | None
+    """The newest patch of its field, or of the whole frame."""
+
+
+def replay(found: Recording, config: Config) -> Iterator[Replayed]:
+    """All that the daemon would have published, in its order. Raises PictureError."""
     reader = open_reader(resolve(config.model, Store(state_folder() / "models")))
     classifier = reader.classifier
     fields, voter = (
         FieldExtractor(config.fields),
         Voter(config.fields, classifier.name, classifier.backend, partial(app.read_numbers, reader)),
     )
-    encode = partial(messages.encode_record, config.device, config.mqtt.detail)
-    seq = 0
+    seq, patches = 0, dict[str | None, Patch]()
     is_mirrored = config.camera.kind == "files" and config.camera.options.mirror
     for frame in frames(found, config.camera.options.active_fps):
         if is_mirrored:
             frame = replace(frame, pixels=mirror(frame.pixels))
-        app.read_frame(frame, fields, reader, voter)
+        patches |= {patch.field: patch for patch, _ in app.read_frame(frame, fields, reader, voter)}
         for record in voter.due(frame.mono):
             seq += 1
-            yield frame.mono, encode(Entry(seq, f"{config.device}/{0:08x}/{seq}", True, record), False)
+            entry = Entry(seq, f"{config.device}/{0:08x}/{seq}", True, record)
+            yield Replayed(frame.mono, entry, patches.get(record.field) or patches.get(None))
+
+
+class Recorder:
+    """Collects what a replay publishes, with a cut-out of each field where its reading stops being ok: for its page."""
+
+    def __init__(self) -> None:
+        self.readings: list[Reading] = []
+        self.pictures: dict[tuple[str, float], bytes] = {}
+        self._seen: dict[str, tuple[Status, str]] = {}
+
+    def add(self, replayed: Replayed) -> None:
+        """Events are in the readings already."""
+        entry, record = replayed.entry, replayed.entry.record
+        if isinstance(record, Event):
+            return
+        self.readings.append(record)
+        span = span_of(record, record.captured_at, record.captured_at)
+        if (
+            record.status is not Status.OK
+            and self._seen.get(record.field) != (span.status, span.seen)
+            and replayed.patch
+        ):
+            picture = explanation(entry.seq, record, replayed.patch).picture
+            self.pictures[record.field, record.captured_at] = picture
+        self._seen[record.field] = span.status, span.seen
+
+    def report(self, title: str, begin: float, end: float) -> Report:
+        """What the page shows; `begin` and `end` in seconds since 1970."""
+        return Report(title, begin, end, timelines(self.readings, begin, end), self.pictures)
 
 
 def frames(found: Recording, fps: float) -> Iterator[Frame]:

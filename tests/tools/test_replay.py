@@ -106,3 +106,13 @@ def test_exif_without_an_offset_is_local_time(tmp_path: Path) -> None:
     exif.get_ifd(0x8769).update({0x9003: "    :  :     :  :  ", 0x9004: "2026:10:25 02:30:00", 0x9012: "   :  "})
     Image.new("L", (8, 8)).save(tmp_path / "a.jpg", exif=exif)
     assert exif_time(str(tmp_path / "a.jpg")) == datetime(2026, 10, 25, 2, 30).timestamp()
+
+
+def test_a_page_of_the_recording(folder: Path, tmp_path: Path) -> None:
+    """Its values, and for each value that a rule withheld what it was, what came of it, and a cut-out of the field."""
+    config, to = tmp_path / "edge.toml", tmp_path / "page"
+    config.write_text(CONFIG + 'monotone = true\naccept_after = "1d"\n')
+    lines(str(folder), "--config", str(config), "--report", str(to))
+    text = (to / "index.html").read_text()
+    assert "<td>2019<td>still so at the end<td><img alt='the field then' src='data:image/png" in text
+    assert "2021, unchanged; withheld" in text
