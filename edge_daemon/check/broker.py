@@ -41,11 +41,12 @@ class StepError(EdgeDaemonError):
 
 
 def check(config: Config, to: BrokerAddress | None = None) -> Iterator[Found]:
-    """The result of each step to the broker `to` (None: the configured one), up to the first that fails."""
-    try:
-        yield from steps(to or resolve(config.mqtt), config)
-    except StepError as error:
-        yield Level.FAIL, *error.args
+    """The result of each step to the broker `to` (None: the configured ones), up to the first that fails of each."""
+    for address in (to or resolve(config.mqtt)).in_turn():
+        try:
+            yield from steps(address, config)
+        except StepError as error:
+            yield Level.FAIL, *error.args
 
 
 def steps(to: BrokerAddress, config: Config) -> Iterator[Found]:

@@ -33,10 +33,10 @@ def check(config: Config) -> Iterator[Found]:
         f"cut-outs of uncertain numbers go to {question_topic(config.device)},"
         f" at most {per_day} a day, {left} more today; `edge-daemon opinion serve` answers them",
     )
-    host, _, tls = parse_url(config.mqtt.url)
-    if not tls and host not in LOCAL:
+    parsed = [parse_url(url) for url in config.mqtt.urls]
+    if open_hosts := [host for host, _, tls in parsed if not tls and host not in LOCAL]:
         yield (
             Level.WARN,
-            f"the cut-outs go to {host} unencrypted",
+            f"the cut-outs go to {', '.join(open_hosts)} unencrypted",
             'Write [mqtt] url = "mqtts://..." if others can read the network traffic.',
         )

@@ -41,10 +41,8 @@ def checks(path: Path | None, section: str | None = None) -> Iterator[Finding]:
 def _config(config: Config) -> Iterator[Found]:
     count = len(config.fields)
     read = f"{count} field{'s' if count > 1 else ''}" if count else "the whole frame"
-    yield (
-        Level.OK,
-        f"device {config.device} reads {read} from {config.camera.kind} and publishes to {hide_path(config.mqtt.url)}",
-    )
+    brokers = " or ".join(map(hide_path, config.mqtt.urls))
+    yield Level.OK, f"device {config.device} reads {read} from {config.camera.kind} and publishes to {brokers}"
 
 
 SECTIONS: Mapping[str, Callable[[Config], Iterator[Found]]] = {

@@ -225,6 +225,8 @@ def _shown(key: str, value: object) -> str:
     """As `show`, but without a secret that a person may have put there."""
     if "password" in key:
         return "something else (not repeated here)"
+    if key == "url" and isinstance(value, list):
+        return show([hide_path(each) if isinstance(each, str) else each for each in value])
     return show(hide_path(value) if key == "url" and isinstance(value, str) else value)
 
 

@@ -46,6 +46,15 @@ def _turn(a: extract.Point, b: extract.Point, c: extract.Point) -> float:
     return (b[0] - a[0]) * (c[1] - b[1]) - (b[1] - a[1]) * (c[0] - b[0])
 
 
+def _urls(urls: str | tuple[str, ...]) -> None:
+    """The URL of a broker, or several different ones."""
+    every = (urls,) if isinstance(urls, str) else urls
+    for url in every:
+        _url(url)
+    if len(set(every)) < len(every):
+        raise ValueError("expected each url once")
+
+
 def _url(url: str) -> None:
     """The URL of a broker, without a login."""
     if "@" in url:
@@ -130,7 +139,7 @@ CHECKS: Mapping[str, Mapping[str, Check]] = {
     },
     "field": {"region": _region, "format": formats.check},
     "mqtt": {
-        "url": _url,
+        "url": _urls,
         "ca_file": _ca_file,
         "cert_file": _pem,
         "key_file": _secret("the key"),

@@ -140,6 +140,7 @@ class Courier:
         try:
             self._sink.open()
         except BrokerError as error:
+            self._sink.turn_to_next()  # this one may accept connections, and nothing more
             self._back_off(str(error), stood=0.0)
             return
         log.info("connected to broker %s (%s)", self._sink.to, self._sink.version, extra=event("broker", STATUS="up"))
@@ -151,7 +152,11 @@ class Courier:
         if not self._stopping.is_set():
             stood = time.monotonic() - self._opened
             self._short_sessions = self._short_sessions + 1 if stood < _SHORT_SESSION else 0
-            self._back_off(f"the connection to broker {self._sink.to} was lost: {self._sink.lost}", stood)
+            why = f"the connection to broker {self._sink.to} was lost: {self._sink.lost}"
+            if self._sink.turn_to_next() and not self._short_sessions:
+                log.warning("%s; trying %s now", why, self._sink.to, extra=event("broker", STATUS="down"))
+            else:
+                self._back_off(why, stood)
 
     def _deliver(self) -> None:
         """Deliver until the connection breaks or it is time to stop."""

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import re
 import ssl
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 from urllib.parse import urlsplit
+
+import msgspec
 
 from edge_daemon.errors import ConfigError
 from edge_daemon.system import regular_file
 from edge_daemon.system.credentials import find_credential, read_password
 from edge_daemon.system.urls import hide_path
+
+Urls = Annotated[
+    str | Annotated[tuple[str, ...], msgspec.Meta(min_length=1, max_length=16)],
+    msgspec.Meta(extra={"expected": 'a url in quotes, or a list of 1 to 16 of them like ["mqtt://a", "mqtt://b"]'}),
+]
+"""One broker, or several of one cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +30,8 @@ class BrokerOptions:
     then in the working directory, then in the folder from which the service's unit takes its credentials.
     """
 
-    url: str = "mqtt://localhost:1883"
-    """mqtt://host:port, or mqtts://host:port for TLS."""
+    url: Urls = "mqtt://localhost:1883"
+    """mqtt://host:port, or mqtts://host:port for TLS. Several: one cluster; the next one is used when one is gone."""
     username: str = ""
     """Empty: no login."""
     password_file: str = ""
@@ -37,6 +45,11 @@ class BrokerOptions:
     server_name: str = ""
     """The name in the broker's certificate; empty: the host of the url."""
 
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """All of them, in the order in which they are tried."""
+        return (self.url,) if isinstance(self.url, str) else self.url
+
 
 @dataclass(frozen=True, slots=True)
 class BrokerAddress:
@@ -47,16 +60,26 @@ class BrokerAddress:
     username: str = ""
     password: str = ""
     tls: ssl.SSLContext | None = None
+    others: tuple[BrokerAddress, ...] = ()
+    """Other brokers of the same cluster, to be tried next, in this order."""
+
+    def in_turn(self) -> list[BrokerAddress]:
+        """This one and the others; each has the rest as its others."""
+        every = [replace(address, others=()) for address in (self, *self.others)]
+        return [replace(one, others=(*every[i + 1 :], *every[:i])) for i, one in enumerate(every)]
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
 
 
 def resolve(options: BrokerOptions) -> BrokerAddress:
-    """Parse the URL and read the files. Raises ConfigError."""
-    host, port, tls = parse_url(options.url)
+    """Parse the URLs and read the files: the first broker, with the others. Raises ConfigError."""
     password = read_password(options.password_file) if options.password_file else ""
-    return BrokerAddress(host, port, options.username, password, _tls(options) if tls else None)
+    found = []
+    for url in options.urls:
+        host, port, tls = parse_url(url)
+        found.append(BrokerAddress(host, port, options.username, password, _tls(options) if tls else None))
+    return replace(found[0], others=tuple(found[1:]))
 
 
 def file_stamps(options: BrokerOptions) -> tuple[object, ...]:

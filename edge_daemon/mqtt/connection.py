@@ -88,11 +88,31 @@ def connect(
     wake: socket.socket | None = None,
     largest: int = LARGEST_RECEIVED,
 ) -> Link:
-    """Connect with MQTT 5, and once with 3.1.1 if the broker does not seem to know it. Raises BrokerError.
+    """Connect to the first broker of `to` and its others that accepts it. Raises BrokerError.
 
-    A last will that the broker does not take is sent without retain, or with QoS 0. The version that worked is not kept
-    for the next time: the broker may only have been slow, and 3.1.1 cannot say that a message is refused.
+    Each is tried with MQTT 5, and once with 3.1.1 if it does not seem to know it. A last will that the broker does not
+    take is sent without retain, or with QoS 0. The version that worked is not kept for the next time: the broker may
+    only have been slow, and 3.1.1 cannot say that a message is refused.
     """
+    failures: list[BrokerError] = []
+    for address in to.in_turn():
+        try:
+            return _connect_to_one(address, client_id, timeouts, will, wake, largest)
+        except BrokerError as error:
+            failures.append(error)
+    if len(failures) == 1:
+        raise failures[0]
+    raise BrokerError("; ".join(map(str, failures)))
+
+
+def _connect_to_one(
+    to: BrokerAddress,
+    client_id: str,
+    timeouts: Timeouts,
+    will: Message | None,
+    wake: socket.socket | None,
+    largest: int,
+) -> Link:
     try:
         return _connect(to, client_id, V5, timeouts, will, wake, largest)
     except VersionError as error:
@@ -174,7 +194,8 @@ class Link:
         """The highest QoS of the broker."""
         self.confirms = True
         """Whether the broker answers an UNSUBSCRIBE for a topic that nobody subscribed to, as it must."""
-        self._to = to
+        self.to = to
+        """The broker of this connection, and the others to try after it."""
         self._wake_read = wake
         self._packet_limit = 2**28
         self._connack: deque[tuple[ReasonCode, Properties | None]] = deque()
@@ -269,10 +290,10 @@ class Link:
 
     def _build(self, client_id: str, will: Message | None) -> _Client:
         client = _Client(CallbackAPIVersion.VERSION2, client_id, protocol=self.version, reconnect_on_failure=False)
-        if self._to.username:
-            client.username_pw_set(self._to.username, self._to.password)
-        if self._to.tls:
-            client.tls_set_context(self._to.tls)
+        if self.to.username:
+            client.username_pw_set(self.to.username, self.to.password)
+        if self.to.tls:
+            client.tls_set_context(self.to.tls)
         if will:
             properties = _properties(will, PacketTypes.WILLMESSAGE) if self.version is V5 else None
             client.will_set(will.topic, will.payload, will.qos, will.retain, properties)
@@ -314,22 +335,22 @@ class Link:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.MaximumPacketSize = self._client.largest
         try:
-            self._client.connect(self._to.host, self._to.port, timeouts.keepalive, properties=properties)
+            self._client.connect(self.to.host, self.to.port, timeouts.keepalive, properties=properties)
         except OSError as error:
-            raise BrokerError(f"broker {self._to} cannot be reached: {_why(error)}") from None
+            raise BrokerError(f"broker {self.to} cannot be reached: {_why(error)}") from None
         patience = timeouts.connack_v5 if self.version is V5 else timeouts.connack
         deadline = time.monotonic() + patience
         while not self._connack and self.up and (left := deadline - time.monotonic()) > 0:
             self.pump(left)
         if not self._connack:
             why = f"does not answer within {patience:.0f} s" if self.up else "closed the connection"
-            raise VersionError(f"broker {self._to} {why}")
+            raise VersionError(f"broker {self.to} {why}")
         self._apply_connack(*self._connack.popleft())
 
     def _apply_connack(self, code: ReasonCode, properties: Properties | None) -> None:
         """Apply the limits in the broker's CONNACK; paho ignores them."""
         if code.is_failure:
-            why = f"broker {self._to} refused the connection: {code}"
+            why = f"broker {self.to} refused the connection: {code}"
             if code.value == _NO_RETAINED_WILL and self._will and self._will.retain:
                 raise _WillError(why, replace(self._will, retain=False))
             if code.value == _NO_WILL_OF_THIS_QOS and self._will and self._will.qos:

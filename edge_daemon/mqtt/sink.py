@@ -80,6 +80,7 @@ class MqttSink:
     ) -> None:
         """`topics` are those to subscribe to, besides the own availability. Raises ConfigError."""
         self.to = address.resolve(options)
+        """The broker of the newest connection, or the one to be tried first."""
         self.refused: dict[str, int] = {}
         """Topic -> the last reason code with which the broker refused a message there for good."""
         self.received: deque[ReceivedMessage] = deque(maxlen=_MAX_RECEIVED)
@@ -158,11 +159,18 @@ class MqttSink:
         self._answered, self._flooded = set(), False
         will = self._availability(False, self._session)
         self._link = connect(self.to, self._client_id, self._timeouts, will, self._wake_read, _LARGEST)
+        self.to = self._link.to
         self._link.confirms = self._confirms
         # before `online`: a client may send a request as soon as it sees that
         self._link.subscribe([topic for topic in (will.topic, *self._topics) if not self._floods.is_left(topic)])
         if not self.publish_online() and not self.up:
             raise BrokerError(f"broker {self.to} dropped the connection: {self.lost}")
+
+    def turn_to_next(self) -> bool:
+        """Make the next broker of the cluster the first one to be tried; False: there is only one."""
+        if self.to.others:
+            self.to = self.to.in_turn()[1]
+        return bool(self.to.others)
 
     def publish_online(self) -> bool:
         """Publish `online`; whether the broker has acknowledged it."""

@@ -20,7 +20,7 @@ PATIENCE = 1.0
 
 def brokers(session: Session) -> list[str]:
     """The URLs of brokers: the configured one, and one on this machine if there is one."""
-    found = [session.draft.config.mqtt.url]
+    found = [*session.draft.config.mqtt.urls]
     with suppress(OSError), socket.create_connection(HERE, PATIENCE):
         found.append(f"mqtt://{HERE[0]}:{HERE[1]}")
     return list(dict.fromkeys(found))

@@ -209,3 +209,12 @@ def test_command(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert json.loads(done.stdout.splitlines()[-1])["section"] == "mqtt"
+
+
+def test_each_of_several_brokers(tmp_path: Path, broker: Mosquitto) -> None:
+    """One that cannot be reached is named, and the others are checked all the same."""
+    urls = f'"mqtt://127.0.0.1:{free_port()}", "{broker.url}"'
+    (tmp_path / "c.toml").write_text(f'[device]\nid = "bench"\n[mqtt]\nurl = [{urls}]\n')
+    findings = list(checks(tmp_path / "c.toml", "mqtt"))
+    assert [finding.what.split(":")[0] for finding in findings if finding.level is Level.FAIL] == ["TCP"]
+    assert any(finding.what.startswith(f"login: 127.0.0.1:{broker.port}") for finding in findings)

@@ -48,6 +48,49 @@ def values(payloads: list[dict[str, int]]) -> list[int]:
     return [payload["value"] for payload in payloads]
 
 
+@pytest.fixture
+def second(tmp_path: Path) -> Iterator[Mosquitto]:
+    """Another broker."""
+    mosquitto = Mosquitto(tmp_path / "second")
+    mosquitto.start()
+    yield mosquitto
+    mosquitto.stop()
+
+
+def test_the_next_broker(outbox: Outbox, broker: Mosquitto, second: Mosquitto) -> None:
+    """Of several brokers the first that is there is used; when it is gone, the next one; all readings are delivered."""
+    recorders = [Recorder(one.port) for one in (broker, second)]
+    try:
+        with delivering(outbox, (f"mqtt://127.0.0.1:{free_port()}", broker.url, second.url)) as delivery:
+            outbox.put(reading(1))
+            recorders[0].wait_for(lambda _: recorders[0].count("/units"))
+            broker.stop(signal.SIGKILL)
+            outbox.put(reading(2))
+            recorders[1].wait_for(lambda _: recorders[1].count("/units"))
+            assert delivery.sink.to.port == second.port
+            broker.start()
+            second.stop(signal.SIGKILL)
+            outbox.put(reading(3))
+            recorders[0].wait_for(lambda _: recorders[0].count("/units") == 2)
+        assert values(recorders[0].payloads("/units")) == [1, 3]
+        assert outbox.waiting == 0
+    finally:
+        for recorder in recorders:
+            recorder.close()
+
+
+def test_the_next_broker_is_tried_at_once(
+    outbox: Outbox, broker: Mosquitto, second: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a connection that stood there is no pause: the first pause of this courier would last an hour."""
+    monkeypatch.setattr(courier, "_SHORT_SESSION", 0.0)
+    with delivering(outbox, (broker.url, second.url), backoff=Backoff(first=7200)) as delivery:
+        until(lambda: delivery.courier.connects)
+        broker.stop(signal.SIGKILL)
+        outbox.put(reading(1))
+        until(lambda: outbox.waiting == 0)
+
+
 def test_readings_arrive(outbox: Outbox, broker: Mosquitto, recorder: Recorder) -> None:
     """Records arrive on their topic, in order, leave the outbox, and the newest is retained."""
     with delivering(outbox, broker.url):

@@ -25,10 +25,11 @@ class Delivery:
     def __init__(
         self,
         outbox: Outbox,
-        url: str,
+        url: str | tuple[str, ...],
         times: Timeouts | None = None,
         stop_at: int = 0,
         detail: messages.Detail = "candidates",
+        backoff: Backoff | None = None,
     ) -> None:
         """`stop_at`: the courier stops without a flush when it sends the record with this seq."""
         self.outbox = outbox
@@ -38,7 +39,8 @@ class Delivery:
         )
         self.stop_at = stop_at
         self.detail = detail
-        self.courier = Courier(outbox, self.sink, self.last_values, self.encode, Backoff(first=0.02, longest=0.1))
+        backoff = backoff or Backoff(first=0.02, longest=0.1)
+        self.courier = Courier(outbox, self.sink, self.last_values, self.encode, backoff)
         self.last_values.set(info())
         self.courier.start()
 
@@ -50,10 +52,14 @@ class Delivery:
 
 @contextmanager
 def delivering(
-    outbox: Outbox, url: str, times: Timeouts | None = None, detail: messages.Detail = "candidates"
+    outbox: Outbox,
+    url: str | tuple[str, ...],
+    times: Timeouts | None = None,
+    detail: messages.Detail = "candidates",
+    backoff: Backoff | None = None,
 ) -> Iterator[Delivery]:
     """A running courier; at the end it must still be alive and must stop in time."""
-    delivery = Delivery(outbox, url, times, detail=detail)
+    delivery = Delivery(outbox, url, times, detail=detail, backoff=backoff)
     try:
         yield delivery
         delivery.courier.check()
