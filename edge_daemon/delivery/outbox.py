@@ -22,18 +22,17 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
 from edge_daemon.delivery import row_format
+from edge_daemon.delivery.accepted import AcceptedReadings
 from edge_daemon.delivery.clock_steps import ClockSteps
 from edge_daemon.delivery.delivered_log import DeliveredLog
 from edge_daemon.delivery.outbox_file import (
-    ACCEPTED,
-    KEEP_ACCEPTED,
     MARKER,
     as_outbox_error,
     in_memory,
@@ -41,7 +40,6 @@ from edge_daemon.delivery.outbox_file import (
     lock_folder,
     open_file,
     pack,
-    pack_accepted,
     refuses_writing,
 )
 from edge_daemon.delivery.retention import EVENT_ROWS, READING_ROWS, RetentionLimit
@@ -62,9 +60,6 @@ _CHECK_AGAIN = 60.0
 _MEMORY = 4_000_000
 """Bytes of the queue, at most, when it is in memory only."""
 _NO_LIMIT = 2**63 - 1
-
-_Accepted = tuple[str | None, float | None]
-"""Text and time of an accepted reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +118,7 @@ class Outbox:
             self._file = in_memory(folder)
         self._file.db.execute("CREATE TEMP TABLE held (seq INTEGER PRIMARY KEY, lane TEXT, body BLOB)")
         self._held_from = 0  # the first number held in memory; 0: none
-        self._unstored: dict[str, tuple[Reading, Row]] = {}  # field -> its last reading, not yet in `accepted`
-        self._stored: dict[str, _Accepted] = {}  # field -> its content of `accepted`, as far as this process wrote it
+        self._accepted = AcceptedReadings(self._file.db)
         self._no_events_until = 0  # no event up to this number waits
         self._checked_at = time.monotonic()
         self._seq = self._file.seq
@@ -157,8 +151,7 @@ class Outbox:
         with self._mutex:
             rows = [self._row(record) for record in records]
             for record, row in zip(records, rows, strict=True):
-                if isinstance(record, Reading):
-                    self._unstored[record.field] = record, row
+                self._accepted.note(record, row)
             try:
                 with as_outbox_error(self._file.path):
                     self._store(rows)
@@ -179,22 +172,7 @@ class Outbox:
     def accepted(self) -> list[Reading]:
         """The last accepted reading of each field, delivered or not: the state from which a restart continues."""
         with self._mutex, as_outbox_error(self._file.path):
-            found = self._file.db.execute("SELECT body FROM accepted ORDER BY lane").fetchall()
-        kept = []
-        for (body,) in found:
-            row = row_format.unpack(body)
-            with suppress(msgspec.ValidationError):  # another version wrote it
-                kept += [msgspec.json.decode(row.json, type=Reading)] if row else []
-        return kept
-
-    def _store_accepted(self, record: Reading, row: Row) -> None:
-        """Store what is accepted, in the same transaction as the reading itself."""
-        lane = ACCEPTED + record.field
-        if record.gone:
-            self._file.db.execute("DELETE FROM accepted WHERE lane = ?", (lane,))
-        elif record.text is not None and self._stored.get(record.field) != _accepted_of(record):
-            kept = pack_accepted(replace(row, lane=lane))
-            self._file.db.execute(KEEP_ACCEPTED, kept)
+            return self._accepted.readings()
 
     def readings(self, after: int, until: int = _NO_LIMIT, limit: int = 64) -> list[Entry]:
         """Waiting readings with after < seq <= until, oldest first."""
@@ -321,16 +299,14 @@ class Outbox:
             done = self._delete_done()  # new rows use their space
             db.executemany("INSERT INTO row VALUES (?, ?, ?)", [pack(row) for row in rows])
             db.execute("DELETE FROM held")
-            for unstored in self._unstored.values():  # also those that were delivered from memory in that time
-                self._store_accepted(*unstored)
+            self._accepted.store()  # also those that were delivered from memory in that time
             dropped = self._cap.make_room(db, rows[0])
         self._forget(done)
         self._count_dropped(dropped)
         if self._held_from:
             self._mark_in_order()
         self._held_from = 0
-        self._stored |= {field: _accepted_of(record) for field, (record, _) in self._unstored.items()}
-        self._unstored = {}
+        self._accepted.forget_noted()
         self._note(self.trouble if self.volatile else "")
 
     def _hold(self, row: Row) -> None:
@@ -409,7 +385,3 @@ class Outbox:
         if seqs and not self.dropped:
             log.warning("outbox: too many or too old records; the oldest are dropped")
         self.dropped += len(seqs)
-
-
-def _accepted_of(record: Reading) -> _Accepted:
-    return (None, None) if record.gone else (record.text, record.value_at)
