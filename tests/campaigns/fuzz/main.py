@@ -15,12 +15,14 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.campaigns.fuzz import broker, configurations, models, picture_files, pictures, requests, state
+from tests.campaigns.fuzz import broker, configurations, frames, models, picture_files, pictures, requests, state
 from tests.campaigns.fuzz.campaign import Target, run
 
 TARGETS: dict[str, Target] = {
     "sizes": pictures.SWEEP,
     "pictures": pictures.DRAWN,
+    "frame-sizes": frames.SWEEP,
+    "frames": frames.DRAWN,
     "configurations": configurations.TARGET,
     "delivery": broker.DELIVERY,
     "broker": broker.WHOLE,

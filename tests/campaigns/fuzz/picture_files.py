@@ -25,7 +25,7 @@ from edge_daemon.inference.options import ModelOptions
 from edge_daemon.recognition.reader import open_reader
 from edge_daemon.tools.read import PictureResult, read_file
 from tests.campaigns.fuzz.campaign import Check, Target, Wrong
-from tests.campaigns.fuzz.whole_daemon import configuration, running, write_picture, written
+from tests.campaigns.fuzz.whole_daemon import LOOKED_AT, configuration, running, write_picture, written
 from tests.support.brokers.mosquitto import Mosquitto, Recorder
 from tests.support.received import Received, readings
 
@@ -35,8 +35,6 @@ GOOD = ("2021", "1738")
 """In the good pictures that follow them."""
 CERTAIN = 0.85
 """Confidence from which a number counts as read."""
-LOOKED_AT = 0.5
-"""Seconds after which the daemon has looked at a file in its folder."""
 
 Image.init()
 FORMATS = sorted(set(Image.SAVE) - {"PDF", "WMF", "EPS", "BUFR", "GRIB", "HDF5"})  # pages, and what Pillow only names

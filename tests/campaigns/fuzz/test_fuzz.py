@@ -10,7 +10,17 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.campaigns.fuzz import broker, campaign, configurations, models, picture_files, pictures, requests, state
+from tests.campaigns.fuzz import (
+    broker,
+    campaign,
+    configurations,
+    frames,
+    models,
+    picture_files,
+    pictures,
+    requests,
+    state,
+)
 from tests.campaigns.fuzz.campaign import Check, Died, Lost, Target, Wrong
 
 
@@ -100,7 +110,9 @@ def test_updates(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(
-    "target", [state.TARGET, broker.WHOLE, picture_files.WATCHED], ids=["state", "broker", "watched"]
+    "target",
+    [state.TARGET, broker.WHOLE, picture_files.WATCHED, frames.DRAWN],
+    ids=["state", "broker", "watched", "frames"],
 )
 def test_whole_daemon(tmp_path: Path, target: Target) -> None:
     """The same with the whole process, and with damaged state: it starts, reads, delivers, and ends well."""

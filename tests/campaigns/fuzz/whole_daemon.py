@@ -24,7 +24,8 @@ from tests.support.pictures.paper import page
 PATIENCE = 60.0
 """Seconds in which anything must have happened; the machine may be busy."""
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload(["edge_daemon.app", "edge_daemon.sources.files", "hypothesis"])
+# the last one: each process imports the main module of the campaign again
+processes.set_forkserver_preload(["edge_daemon.app", "edge_daemon.sources.files", "tests.campaigns.fuzz.main"])
 
 
 class WholeDaemon:
@@ -63,6 +64,17 @@ class WholeDaemon:
         if self._process.exitcode != 78 or "Traceback" in text:
             raise Died(f"it ended with {self._process.exitcode}\n{self.tail()}")
         return text
+
+    def reload(self) -> None:
+        """Has it read its configuration again, and waits until it goes on. Raises Died."""
+        assert self._process.pid is not None
+        self.wait_until(self._starts, "a start")
+        starts = self._starts()
+        os.kill(self._process.pid, signal.SIGHUP)
+        self.wait_until(lambda: self._starts() > starts, "a start with the new configuration")
+
+    def _starts(self) -> int:
+        return self.log.read_text(errors="replace").count("reading with") if self.log.exists() else 0
 
     def stop(self) -> None:
         """Ends it as systemd does. Raises Died if it does not end well."""
@@ -106,13 +118,17 @@ def running(folder: Path, config: Path) -> Iterator[WholeDaemon]:
         daemon.kill()
 
 
-def configuration(folder: Path, url: str, camera: str, extra: str = "") -> Path:
+WHOLE_FRAME = '[[field]]\nname = "tank"\nregion = [0.0, 0.0, 1.0, 1.0]\nsettle = "0.2s"\n'
+LOOKED_AT = 0.3
+"""Seconds after which the daemon has seen a picture in its folder often enough to publish it."""
+
+
+def configuration(folder: Path, url: str, camera: str, extra: str = "", field: str = WHOLE_FRAME) -> Path:
     """Writes a configuration for the device `bench` that decides fast; returns its path."""
     path = folder / "edge.toml"
     path.write_text(
-        f'[device]\nid = "bench"\n[camera]\nsource = "files"\n{camera}\nactive_fps = 10.0\nidle_fps = 10.0\n'
-        f'[mqtt]\nurl = "{url}"\nlongest_wait = "1s"\n'
-        f'[[field]]\nname = "tank"\nregion = [0.0, 0.0, 1.0, 1.0]\nsettle = "0.3s"\n{extra}'
+        f'[device]\nid = "bench"\n[camera]\nsource = "files"\n{camera}\nactive_fps = 20.0\nidle_fps = 20.0\n'
+        f'[mqtt]\nurl = "{url}"\nlongest_wait = "1s"\n{field}{extra}'
     )
     return path
 
