@@ -15,25 +15,8 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.campaigns.fuzz import broker, configurations, frames, models, picture_files, pictures, requests, state
-from tests.campaigns.fuzz.campaign import Target, run
-
-TARGETS: dict[str, Target] = {
-    "sizes": pictures.SWEEP,
-    "pictures": pictures.DRAWN,
-    "frame-sizes": frames.SWEEP,
-    "frames": frames.DRAWN,
-    "configurations": configurations.TARGET,
-    "delivery": broker.DELIVERY,
-    "broker": broker.WHOLE,
-    "files": picture_files.READ,
-    "watched": picture_files.WATCHED,
-    "models": models.STORE,
-    "updates": models.UPDATES,
-    "requests": requests.TARGET,
-    "state": state.TARGET,
-}
-"""Name -> what is drawn."""
+from tests.campaigns.fuzz.campaign import run
+from tests.campaigns.fuzz.targets import TARGETS
 
 
 def main() -> None:

@@ -24,8 +24,8 @@ from tests.support.pictures.paper import page
 PATIENCE = 60.0
 """Seconds in which anything must have happened; the machine may be busy."""
 processes = multiprocessing.get_context("forkserver")
-# the last one: each process imports the main module of the campaign again
-processes.set_forkserver_preload(["edge_daemon.app", "edge_daemon.sources.files", "tests.campaigns.fuzz.main"])
+# the last one: each process imports the main module again, and with it all targets
+processes.set_forkserver_preload(["edge_daemon.app", "edge_daemon.sources.files", "tests.campaigns.fuzz.targets"])
 
 
 class WholeDaemon:
