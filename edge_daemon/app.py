@@ -117,7 +117,7 @@ def process(app: App, frame: Frame) -> None:
     started = time.monotonic()
     for patch, numbers in read_frame(frame, app.fields, app.reader, app.voter):
         for listener in app.listeners:
-            listener.on_patch(patch, numbers)
+            tell(listener, patch.field or "the whole frame", patch.pixels, partial(listener.on_patch, patch, numbers))
     app.voter.backend = app.reader.classifier.backend  # a Coral may have failed
     app.camera.set_active(app.fields.is_active(frame.mono) or bool(app.voter.undecided) or app.frame_share.is_wanted)
     app.report.frame(time.monotonic() - started)
@@ -160,7 +160,13 @@ def publish(app: App, records: Sequence[Record]) -> None:
     for seq, record in zip(app.outbox.put_all(records), records, strict=True):
         log_record(record)
         for listener in app.listeners:
-            listener.on_record(seq, record)
+            tell(listener, record.field or "the daemon", None, partial(listener.on_record, seq, record))
+
+
+def tell(listener: Listener, about: str, content: object, call: Callable[[], None]) -> None:
+    """Call a listener. It stands beside the path: an error that is not foreseen is logged, and the path goes on."""
+    with suppress(StepError):
+        GUARD.call(f"telling {type(listener).__name__} of {about}", content, call)
 
 
 def check_camera(app: App) -> None:

@@ -287,8 +287,8 @@ class Source(Protocol):
 class Listener:
     """Something beside the path that follows what the path does. Override what you need; the rest does nothing.
 
-    Called from the path's thread. An exception ends the daemon: a listener that can do without its disk or its
-    network handles their errors itself.
+    Called from the path's thread. An EdgeDaemonError ends the daemon, and any exception in `on_tick`: a listener that
+    can do without its disk or its network handles their errors itself. Other exceptions are logged.
     """
 
     __slots__ = ()

@@ -34,6 +34,12 @@ def shrink(picture: Grey, side: int) -> Grey:
     return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
+def resize_by(picture: Grey, scale: float, interpolation: int = cv2.INTER_AREA) -> Grey:
+    """The picture `scale` times as wide and high, at least one pixel each."""
+    width, height = (max(1, round(length * scale)) for length in picture.shape[::-1])
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=interpolation), np.uint8)
+
+
 def half_size(picture: Grey) -> Grey:
     """The picture at half its size; each pixel is the mean of four."""
     height, width = picture.shape

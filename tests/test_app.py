@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edge_daemon.domain import Frame, Status
+import pytest
+
+from edge_daemon import app
+from edge_daemon.domain import Frame, Listener, Status
+from edge_daemon.errors import OutboxError
 from edge_daemon.sources.simulated.camera import SimulatedCamera
 from edge_daemon.sources.simulated.number import Truth
 from edge_daemon.sources.simulated.options import SimulatedOptions
@@ -52,6 +57,20 @@ def test_a_configuration_is_good_after_a_frame_was_read_with_it(
         write_page(watched, ("2021", 60, 80))
         recorder.wait_for(has_texts("2021"))
         assert copy.read_text().endswith((tmp_path / "edge.toml").read_text())
+
+
+def test_a_listener_that_fails_does_not_end_the_path(caplog: pytest.LogCaptureFixture) -> None:
+    """An error that is not foreseen is logged once; a foreseen one ends the daemon, as it is meant to."""
+    listener = Listener()
+    for _ in range(2):
+        app.tell(listener, "tank", None, partial(fail, ZeroDivisionError()))
+    assert [record.getMessage().split(";")[0] for record in caplog.records] == ["telling Listener of tank failed"]
+    with pytest.raises(OutboxError):
+        app.tell(listener, "tank", None, partial(fail, OutboxError("full")))
+
+
+def fail(error: Exception) -> None:
+    raise error
 
 
 def test_a_renamed_field_leaves_nothing_at_the_broker(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:

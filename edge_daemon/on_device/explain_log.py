@@ -10,13 +10,12 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import msgspec
 import numpy as np
 
 from edge_daemon.domain import Box, Candidate, Digit, Event, Listener, Number, Patch, Reading, Record, Status
 from edge_daemon.geometry import bounding_box, transform_box
-from edge_daemon.images import encode_png
+from edge_daemon.images import encode_png, resize_by
 from edge_daemon.system import atomic
 
 log = logging.getLogger(__name__)
@@ -105,7 +104,7 @@ def explanation(seq: int, reading: Reading, patch: Patch) -> Explanation:
         boxes = [(bx - left, by - top, bw, bh) for bx, by, bw, bh in boxes]
     scale = min(1.0, LONGEST / max(pixels.shape))
     if scale < 1:
-        pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA).astype(np.uint8)
+        pixels = resize_by(pixels, scale)
         boxes = [scaled(box, scale) for box in boxes]
     return Explanation(
         seq=seq,

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from edge_daemon.domain import Candidate, Grey, Message, ReceivedMessage
-from edge_daemon.images import encode_jpeg
+from edge_daemon.images import encode_jpeg, resize_by
 from edge_daemon.mqtt.messages import base
 from edge_daemon.mqtt.payloads import LARGEST_PICTURE, Answer, Question
 
@@ -83,8 +83,7 @@ def encode_picture(pixels: Grey) -> bytes:
     side = LONGEST_SIDE
     while True:
         scale = min(1.0, side / max(pixels.shape))
-        small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else pixels
-        picture = encode_jpeg(np.asarray(small, np.uint8), QUALITY)
+        picture = encode_jpeg(resize_by(pixels, scale) if scale < 1 else pixels, QUALITY)
         if len(picture) <= LARGEST_PICTURE:
             return picture
         side = side * 3 // 4

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edge_daemon.decision.rules import explanations
 from edge_daemon.domain import Candidate, Digit, Grey, Status
 from edge_daemon.errors import ExplainError
-from edge_daemon.images import decode_grey
+from edge_daemon.images import decode_grey, resize_by
 from edge_daemon.on_device.explain_log import SUFFIX, Explanation, logged_files, scaled
 from edge_daemon.system import regular_file
 from edge_daemon.tools.annotate import DIGIT, FONT, NUMBER, Colour
@@ -147,7 +147,7 @@ def _written(lines: Sequence[str]) -> NDArray[np.uint8]:
 def _patch(patch: Grey, digits: Sequence[Digit]) -> NDArray[np.uint8]:
     """The patch, enlarged, with boxes around the digits."""
     scale = min((WIDTH - 2 * PAD) / patch.shape[1], 6.0)
-    large = cv2.resize(patch, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    large = resize_by(patch, scale, cv2.INTER_CUBIC)
     colour = cv2.cvtColor(large, cv2.COLOR_GRAY2BGR)
     for digit in digits:
         x, y, w, h = scaled(digit.box, scale)

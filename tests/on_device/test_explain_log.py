@@ -51,6 +51,18 @@ def test_a_reading_is_kept_with_its_patch_and_digits(tmp_path: Path) -> None:
     assert np.array_equal(picture, PIXELS[90:160, 80:200])
 
 
+@pytest.mark.parametrize(("width", "height"), [(13_000, 8), (2, 5000), (1, 1)])
+def test_a_patch_of_any_shape_is_kept(tmp_path: Path, width: int, height: int) -> None:
+    """A large one is shrunk; no side becomes shorter than one pixel. It can also be drawn."""
+    log = ReadingLog(tmp_path)
+    pixels = np.full((height, width), 200, np.uint8)
+    log.on_patch(Patch("tank", Frame(0, 5.0, 5.0, pixels), pixels, np.eye(3), Status.OK), [])
+    log.on_record(7, reading())
+    told = find([tmp_path], "7")
+    assert max(cv2.imdecode(np.frombuffer(told.picture, np.uint8), cv2.IMREAD_GRAYSCALE).shape) <= 640
+    assert draw(told).shape[2] == 3
+
+
 def test_of_the_whole_frame_the_number_is_kept(tmp_path: Path) -> None:
     """Without fields the picture is the number and its surroundings."""
     log = ReadingLog(tmp_path)

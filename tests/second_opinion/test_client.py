@@ -277,6 +277,12 @@ def test_a_number_of_the_whole_frame_is_asked_about_with_its_own_cut_out(tmp_pat
     assert (height, width) < (120, 160)
 
 
+@pytest.mark.parametrize("shape", [(3, 4000), (4000, 2), (1, 700)])
+def test_a_cut_out_of_any_shape_is_encoded(shape: tuple[int, int]) -> None:
+    """No side becomes shorter than one pixel."""
+    assert messages.encode_picture(np.full(shape, 200, np.uint8))
+
+
 def test_a_cut_out_is_small_enough_whatever_it_shows() -> None:
     """Noise, which JPEG cannot compress, becomes a smaller picture."""
     noise = np.random.default_rng(1).integers(0, 255, (900, 1900), np.uint8)
