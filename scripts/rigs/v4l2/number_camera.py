@@ -64,8 +64,8 @@ def hangs_and_comes_back() -> None:
 
 
 def is_told_by_the_journal() -> None:
-    """Each journalctl command in the README prints something."""
-    commands = re.findall(r"^(journalctl .*?)(?: -f)?  ", Path("README.md").read_text(), re.MULTILINE)
+    """Each journalctl command in the README of the service prints something."""
+    commands = re.findall(r"^(journalctl .*?)(?: -f)?  ", Path("systemd/README.md").read_text(), re.MULTILINE)
     expect(len(commands) > 5, f"the README has them: {commands}")
     for command in commands:
         answer = output(*shlex.split(command), "--no-pager", "-q", "-o", "cat").splitlines()

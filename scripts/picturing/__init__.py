@@ -1,0 +1,1 @@
+"""The pictures of the READMEs, made from what the project itself draws: scripts/pictures."""
