@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -15,27 +10,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge_daemon.cli import page
 from edge_daemon.cli.shared import complain, config_option, json_option, say, sets_option
 
 if TYPE_CHECKING:
     from edge_daemon.on_device.samples import Sample, Samples
 
-PORT = 8642
-"""The default port of the page."""
-
 
 @click.command()
 @config_option
 @click.option("--for", "how_long", metavar="TIME", default="30m", show_default=True, help="End after this time.")
-@click.option(
-    "--listen",
-    "host",
-    metavar="ADDRESS",
-    default="127.0.0.1",
-    show_default=True,
-    help="Address to listen on. All but 127.0.0.1 can be reached from the network, unencrypted.",
-)
-@click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="0: any free port.")
+@page.listen_option
+@page.port_option
 def preview(config: Path | None, how_long: str, host: str, port: int) -> None:
     """Serve a page to aim the camera, draw fields and label samples.
 
@@ -46,57 +32,24 @@ def preview(config: Path | None, how_long: str, host: str, port: int) -> None:
     from edge_daemon.errors import PreviewError
     from edge_daemon.system import atomic, log_setup, privileges
     from edge_daemon.system.folders import runtime_folders, state_folder
-    from edge_daemon.system.units import seconds
 
     try:
         from edge_daemon.preview import server
         from edge_daemon.preview.api import PreviewApi
-        from edge_daemon.preview.auth import Sessions
     except ModuleNotFoundError as error:
-        raise PreviewError(f"the page needs more packages ({error}): pip install 'edge-daemon[preview]'") from error
+        raise PreviewError(page.needs_packages(error)) from error
 
-    try:
-        lasts = seconds(how_long)
-        if not 0 < lasts <= 86_400:
-            raise ValueError
-    except ValueError:
-        raise click.BadParameter(f'{how_long!r}: write a time up to a day, such as "30m"', param_hint="--for") from None
+    time_left = page.lasting(how_long)
     log_setup.setup(verbose=False)
-    login = _login()
     write = privileges.keep_writing(config) if config else atomic.rewrite
     sock = server.listen(host, port)
     privileges.hand_over_credentials()
     privileges.become_service_user()
     api = PreviewApi(config, state_folder(), runtime_folders(), write)
-    address = f"{'[' + host + ']' if ':' in host else host}:{sock.getsockname()[1]}"
-    sessions = Sessions(_announcer(address))
-    if host not in ("127.0.0.1", "::1", "localhost"):
-        say("Nothing is encrypted: others on the network can read the page and this address.")
-    else:
-        say(f"From another machine, first:  ssh -L {address.rsplit(':')[-1]}:{address} {login}")
-    say(f"It ends after {how_long}; Ctrl-C ends it now.")
     try:
-        server.serve(server.application(api, sessions, time.monotonic() + lasts), sock, lasts)
+        page.serve(lambda sessions, ends: server.application(api, sessions, ends), sock, host, time_left)
     finally:
         api.close()
-
-
-def _announcer(address: str) -> Callable[[str], None]:
-    """A function that prints the page's address; the first time for this browser, then for a second one."""
-    first = True
-
-    def announce(token: str) -> None:
-        nonlocal first
-        say(f"{'Open' if first else 'It is open. For another browser:'}  http://{address}/?token={token}")
-        first = False
-
-    return announce
-
-
-def _login() -> str:
-    """USER@HOST for ssh, with the address that an ssh session used, if there is one."""
-    there = os.environ.get("SSH_CONNECTION", "").split()
-    return f"{getpass.getuser()}@{there[2] if len(there) == 4 else socket.gethostname()}"
 
 
 @click.group()
@@ -173,7 +126,7 @@ def samples_compare(model: str, present: str, sets: tuple[Path, ...], report: Pa
         f"of {found.samples} labelled numbers {names[0]} reads {found.right[0]} right, {names[1]} {found.right[1]}"
     )
     if report:
-        page = compare_models.write_page(report, f"{names[1]} beside {names[0]}", digits, summary)
+        written = compare_models.write_page(report, f"{names[1]} beside {names[0]}", digits, summary)
     if as_json:
         say(
             asdict(found)
@@ -186,7 +139,7 @@ def samples_compare(model: str, present: str, sets: tuple[Path, ...], report: Pa
     for warning in compare_models.advice(digits):
         complain(f"do not publish it: {warning}")
     if report:
-        say(f"the page: {page}")
+        say(f"the page: {written}")
 
 
 @samples.command("clear")

@@ -127,10 +127,12 @@ def _field(number: numbers.FoundNumber, i: int) -> Draft:
 
 def _broker(session: Session) -> bool:
     known = broker.brokers(session)
-    for i, url in enumerate(known, 1):
-        say(f"  {i}  {url}")
+    for i, each in enumerate(known, 1):
+        say(f"  {i}  {each.name}")
+    if note := broker.search_note():
+        say(note)
     answer = ask("Which broker, or the URL of another one (mqtt://HOST, or mqtts://HOST for TLS)", "1")
-    url = known[int(answer) - 1] if answer in map(str, range(1, len(known) + 1)) else answer
+    url = known[int(answer) - 1].url if answer in map(str, range(1, len(known) + 1)) else answer
     mqtt = session.draft.config.mqtt
     if take(session, "broker", broker.log_in(session, url, mqtt.username)):
         return True

@@ -1,39 +1,49 @@
-"""The command setup: the guided way to a first reading, in the terminal, or with the answers in a file."""
+"""The command setup: the guided way to a first reading, on a page, in the terminal, or with the answers in a file."""
 
 from __future__ import annotations
 
 import os
+import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from edge_daemon.cli import page
 from edge_daemon.cli.shared import EXIT_FAILED, complain, config_option, finding_line, say
 
 if TYPE_CHECKING:
     from edge_daemon.check.finding import Finding
     from edge_daemon.setup.session import Session
 
+KEPT = "Nothing is lost: `edge-daemon setup` goes on from here."
 BY_HAND = Path("edge-daemon.toml")
 """The configuration that is made where the service is not installed."""
 
 
 @click.command()
 @config_option
+@click.option("--terminal", is_flag=True, help="Ask in this terminal, not on a page.")
 @click.option(
     "--answers",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE",
     help="Ask nothing: the answers stand in this file (TOML), as in a configuration.",
 )
-def setup(config: Path | None, answers: Path | None) -> None:
+@click.option(
+    "--for", "how_long", metavar="TIME", default="2h", show_default=True, help="End the page after this time."
+)
+@page.listen_option
+@page.port_option
+def setup(config: Path | None, terminal: bool, answers: Path | None, how_long: str, host: str, port: int) -> None:
     """Go step by step from a camera to the first reading.
 
-    Camera, aim, numbers, broker, Home Assistant, start, first reading: each step shows whether it worked. Ctrl-C loses
-    nothing: started again, it goes on where it was left. Without a camera a simulated one draws numbers. Without
-    --config it is the service's configuration, or edge-daemon.toml here where the service is not installed.
+    Camera, aim, numbers, broker, Home Assistant, start, first reading: each step shows whether it worked. It is a page
+    for a browser, or with --terminal the same questions here. Ctrl-C loses nothing: started again, it goes on where it
+    was left. Without a camera a simulated one draws numbers. Without --config it is the service's configuration, or
+    edge-daemon.toml here where the service is not installed.
 
     \b
     An example of --answers; what is left out is found:
@@ -46,26 +56,68 @@ def setup(config: Path | None, answers: Path | None) -> None:
     from edge_daemon.system import log_setup
 
     log_setup.setup(verbose=False)
+    time_left = page.lasting(how_long)
     given = engine.read(answers) if answers else None
-    session = _session(config)
+    session, sock = _session(config, lambda: None if terminal or answers else _listen(host, port))
+    if given is None and sock is None and not sys.stdin.isatty():
+        raise click.UsageError("it asks questions: run it in a terminal, or give it --answers FILE")
     try:
-        well = _report(engine.follow(session, given)) if given is not None else _converse(session)
+        if given is not None:
+            is_complete = _report(engine.follow(session, given))
+        elif sock is not None:
+            is_complete = _serve(session, sock, host, time_left)
+        else:
+            is_complete = _converse(session)
     except (click.Abort, KeyboardInterrupt):
-        complain("\nNothing is lost: `edge-daemon setup` goes on from here.")
+        complain(f"\n{KEPT}")
         raise
     finally:
         session.close()
-    if well:
+    if is_complete:
         session.draft.discard()
-    sys.exit(0 if well else EXIT_FAILED)
+    sys.exit(0 if is_complete or sock is not None else EXIT_FAILED)
 
 
-def _session(config: Path | None) -> Session:
-    """A session with the rights that it needs. The process goes on as the service's user, if it is root's."""
+def _listen(host: str, port: int) -> socket.socket | None:
+    """The socket of the page; None where its packages are missing. Raises PreviewError."""
+    try:
+        from edge_daemon.preview import server
+    except ModuleNotFoundError as error:
+        complain(f"It asks here in the terminal: {page.needs_packages(error)}")
+        return None
+    return server.listen(host, port)
+
+
+def _serve(session: Session, sock: socket.socket, host: str, time_left: page.Lasting) -> bool:
+    """Serve the page. Whether a reading has arrived at the end."""
+    from edge_daemon.preview import server
+    from edge_daemon.setup.api import SetupApi
+    from edge_daemon.setup.routes import extension
+
+    api = SetupApi(session)
+    say("In this terminal instead: edge-daemon setup --terminal")
+    try:
+        page.serve(
+            lambda sessions, ends: server.application(session.api, sessions, ends, extension(api)),
+            sock,
+            host,
+            time_left,
+        )
+    finally:
+        api.close()
+    say("The first reading has arrived: the setup is done." if api.is_complete else KEPT)
+    return api.is_complete
+
+
+def _session(config: Path | None, listen: Callable[[], socket.socket | None]) -> tuple[Session, socket.socket | None]:
+    """A session with the rights that it needs, and what `listen` returns, called with the rights of the person.
+
+    The process goes on as the service's user, if it is root's.
+    """
     from edge_daemon.check import service
     from edge_daemon.setup.credential import credential_of
     from edge_daemon.setup.draft import write_new_or_old
-    from edge_daemon.setup.launcher import ChildLauncher, ServiceLauncher, start_service
+    from edge_daemon.setup.launcher import ChildLauncher, Launcher, ServiceLauncher, start_service
     from edge_daemon.setup.session import FOLDER, Rights, Session
     from edge_daemon.system import privileges
     from edge_daemon.system.credentials import CREDENTIALS
@@ -78,12 +130,13 @@ def _session(config: Path | None) -> Session:
     write = privileges.keep_writing(target.absolute()) if target.exists() else write_new_or_old
     password = credential_of(target)
     systemctl = privileges.keep(start_service)
+    sock = listen()  # after the children are made, which have no part in it
     privileges.hand_over_credentials()
     privileges.become_service_user()
+    launcher: Launcher = ChildLauncher(target.absolute(), state_folder() / FOLDER / "daemon.log")
     if target.absolute() == of_service and service.is_installed():
-        return Session(target, state_folder(), runtime_folders(), Rights(write, password, ServiceLauncher(systemctl)))
-    launcher = ChildLauncher(target.absolute(), state_folder() / FOLDER / "daemon.log")
-    return Session(target, state_folder(), runtime_folders(), Rights(write, password, launcher))
+        launcher = ServiceLauncher(systemctl)
+    return Session(target, state_folder(), runtime_folders(), Rights(write, password, launcher)), sock
 
 
 def _report(findings: Iterable[Finding]) -> bool:
@@ -97,8 +150,6 @@ def _report(findings: Iterable[Finding]) -> bool:
 
 def _converse(session: Session) -> bool:
     """All steps from the first that is not done, with questions in the terminal."""
-    if not sys.stdin.isatty():
-        raise click.UsageError("it asks questions: run it in a terminal, or give it --answers FILE")
     from edge_daemon.cli.questions import converse
 
     return converse(session)

@@ -8,6 +8,8 @@ __all__ = [
     "api",
     "auth",
     "camera_meters",
+    "draft_view",
     "field_editor",
     "server",
+    "tls",
 ]

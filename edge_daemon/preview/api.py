@@ -38,6 +38,7 @@ class PreviewApi:
         self._config = schema.load(path)
         self._view = DraftView(self._config)
         self._frames = LiveFrames(self._config.camera, runtimes)
+        self._beside_daemon = True
         self._lock = Lock()
 
     def look(self, chosen: str | None) -> Json:
@@ -86,15 +87,16 @@ class PreviewApi:
             return {"path": str(self._path), "daemon": bool(self._frames.daemon)}
 
     def open_again(self, beside_daemon: bool = True) -> None:
-        """Read the file again, which may name another camera. `beside_daemon`: a daemon here has that camera too.
+        """Read the file again. A camera that is another one now is opened. `beside_daemon`: a daemon here has it too.
 
         Raises ConfigError."""
         with self._lock:
             config = schema.load(self._path)
-            self._frames.close()
-            self._config = config
+            if (config.camera, beside_daemon) != (self._config.camera, self._beside_daemon):
+                self._frames.close()
+                self._frames = LiveFrames(config.camera, self._runtimes if beside_daemon else ())
+            self._config, self._beside_daemon = config, beside_daemon
             self._view.begin(config)
-            self._frames = LiveFrames(config.camera, self._runtimes if beside_daemon else ())
 
     def reload(self) -> Json:
         """Make the daemon read the file again."""

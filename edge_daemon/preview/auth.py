@@ -14,9 +14,11 @@ class Sessions:
     """One valid token at a time, and the sessions that tokens have opened. Safe from any thread: set operations are
     atomic."""
 
-    def __init__(self, announce: Callable[[str], None]) -> None:
-        """`announce` is called with each new token: now, and whenever the last one has been used."""
+    def __init__(self, announce: Callable[[str], None], is_secure: bool = False) -> None:
+        """`announce` is called with each new token: now, and whenever the last one has been used. `is_secure`: browsers
+        reach the page over TLS."""
         self._announce = announce
+        self.is_secure = is_secure
         self._secrets: set[str] = set()
         self._token = ""
         self._renew()

@@ -6,7 +6,8 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.resources import files
 from typing import Any, TypeVar
@@ -31,7 +32,9 @@ IDLE = 10
 """Seconds after which a connection without a request is closed."""
 MAX_BODY = 64 * 1024
 """Bytes of the largest request body."""
-PAGES = {"": "aim.html", "teach": "teach.html"}
+PACKAGE = "edge_daemon.preview.page"
+"""Where the files of the page are."""
+PAGES = {"": "aim.html", "aim": "aim.html", "teach": "teach.html"}
 """Path -> its file."""
 FILES = {
     "page.css": "text/css",
@@ -39,6 +42,7 @@ FILES = {
     "boxes.js": "text/javascript",
     "common.js": "text/javascript",
     "form.js": "text/javascript",
+    "meters.js": "text/javascript",
     "teach.js": "text/javascript",
 }
 HEADERS = {
@@ -64,15 +68,38 @@ class Fields(msgspec.Struct, forbid_unknown_fields=True):
     fields: list[Draft]
 
 
-def application(api: PreviewApi, sessions: Sessions, ends: float, now: Callable[[], float] = time.monotonic) -> Any:
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """What another room adds to the page."""
+
+    package: str = PACKAGE
+    """Where its files are."""
+    pages: Mapping[str, str] = field(default_factory=dict)
+    """Path -> its file; a path of the preview page is replaced."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """File -> content type."""
+    answers: Mapping[str, Callable[[], Json]] = field(default_factory=dict)
+    """Method and name below /api -> the function that answers."""
+
+
+def application(
+    api: PreviewApi,
+    sessions: Sessions,
+    ends: float,
+    extension: Extension = Extension(),
+    now: Callable[[], float] = time.monotonic,
+) -> Any:
     """The WSGI application; `ends` is on the clock of `now`."""
     app = bottle.Bottle()
     app.default_error_handler = _explain
     app.add_hook("before_request", partial(_check_access, sessions))
-    for name, file in PAGES.items():
-        app.route(f"/{name}", callback=partial(_file, file, "text/html"))
-    for name, kind in FILES.items():
-        app.route(f"/{name}", callback=partial(_file, name, kind))
+    pages = {name: (PACKAGE, file) for name, file in PAGES.items()}
+    pages |= {name: (extension.package, file) for name, file in extension.pages.items()}
+    for name, (package, file) in pages.items():
+        app.route(f"/{name}", callback=partial(_file, package, file, "text/html"))
+    for package, names in ((PACKAGE, FILES), (extension.package, extension.files)):
+        for name, kind in names.items():
+            app.route(f"/{name}", callback=partial(_file, package, name, kind))
 
     def timed(answer: Json) -> Json:
         return answer | {"ends_in": max(0, round(ends - now()))}
@@ -80,13 +107,13 @@ def application(api: PreviewApi, sessions: Sessions, ends: float, now: Callable[
     answers: dict[str, Callable[[], Json]] = {
         "GET look": lambda: timed(api.look(bottle.request.query.getunicode("field"))),
         "GET fields": api.fields,
-        "POST draft": lambda: api.draft(_body(Fields).fields),
-        "POST save": lambda: api.save(_body(Fields).fields),
+        "POST draft": lambda: api.draft(body(Fields).fields),
+        "POST save": lambda: api.save(body(Fields).fields),
         "POST reload": api.reload,
         "GET samples": lambda: timed(api.samples()),
-        "POST label": lambda: api.label(*msgspec.structs.astuple(_body(Label))),
+        "POST label": lambda: api.label(*msgspec.structs.astuple(body(Label))),
     }
-    for what, answer in answers.items():
+    for what, answer in (answers | dict(extension.answers)).items():
         method, name = what.split()
         app.route(f"/api/{name}", method, partial(_as_json, answer))
     return _protected(app)
@@ -96,7 +123,8 @@ def _check_access(sessions: Sessions) -> None:
     """Runs before each request: raises the answer if the request belongs to no session."""
     request = bottle.request
     if request.query.token and (secret := sessions.open(request.query.token)):
-        bottle.response.set_cookie(_cookie(), secret, path="/", httponly=True, samesite="strict")
+        options = {"path": "/", "httponly": True, "samesite": "strict", "secure": sessions.is_secure}
+        bottle.response.set_cookie(_cookie(), secret, **options)
         answer = bottle.response.copy(cls=bottle.HTTPResponse)  # with the cookie; without the token in the history
         answer.status = 303
         answer.set_header("Location", request.path)
@@ -140,7 +168,7 @@ def _explain(error: bottle.HTTPError) -> str:
     return f"{error.body}\n"
 
 
-def _body(kind: type[T]) -> T:
+def body(kind: type[T]) -> T:
     """The request's JSON. Raises msgspec.ValidationError."""
     data = bottle.request.body.read(MAX_BODY + 1)
     if len(data) > MAX_BODY:
@@ -156,9 +184,9 @@ def _cookie() -> str:
     return f"edge_daemon_{bottle.request.environ['SERVER_PORT']}"
 
 
-def _file(name: str, kind: str) -> bytes:
+def _file(package: str, name: str, kind: str) -> bytes:
     bottle.response.content_type = f"{kind}; charset=utf-8"
-    return files("edge_daemon.preview").joinpath("page", name).read_bytes()
+    return files(package).joinpath(name).read_bytes()
 
 
 def listen(host: str, port: int) -> socket.socket:

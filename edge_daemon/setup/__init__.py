@@ -7,6 +7,7 @@ which the terminal and the page show alike. Only the command line uses it; the d
 __all__ = [
     "aim",
     "answers",
+    "api",
     "broker",
     "camera",
     "credential",
@@ -15,6 +16,7 @@ __all__ = [
     "launcher",
     "numbers",
     "reading",
+    "routes",
     "session",
     "start",
 ]

@@ -21,14 +21,14 @@ from edge_daemon.setup.session import Session
 from edge_daemon.system.credentials import read_password
 
 Answers = dict[str, Any]
-"""Section -> its keys."""
+"""Section -> its keys; [mqtt] has `password` in place of `password_file`."""
 SECTIONS = ("camera", "field", "device", "mqtt")
-LOGIN = ("url", "username", "password_file")
+LOGIN = ("url", "username", "password")
 """Keys of [mqtt] that are answers of the step `broker`."""
 
 
 def read(path: Path) -> Answers:
-    """The answers in a file. Raises ConfigError."""
+    """The answers in a file. The password is read now: the service's user may not be allowed to. Raises ConfigError."""
     try:
         answers = tomllib.loads(file.read_text(path))
     except tomllib.TOMLDecodeError as error:
@@ -36,6 +36,8 @@ def read(path: Path) -> Answers:
     for section, keys in answers.items():
         if section not in SECTIONS or not isinstance(keys, list if section == "field" else dict):
             raise ConfigError(f"{path}: expected the sections [camera], [[field]], [device] and [mqtt]; got {section}")
+    if name := answers.get("mqtt", {}).pop("password_file", ""):
+        answers["mqtt"]["password"] = read_password(name)
     return answers
 
 
@@ -83,9 +85,8 @@ def _numbers(session: Session, fields: list[Answers]) -> Iterator[Found]:
 
 
 def _broker(session: Session, mqtt: Answers) -> Iterator[Found]:
-    url = mqtt.get("url") or broker.brokers(session)[0]
-    password = read_password(mqtt["password_file"]) if mqtt.get("password_file") else None
+    url = mqtt.get("url") or session.draft.config.mqtt.urls
     others = {key: value for key, value in mqtt.items() if key not in LOGIN}
     if others:
         session.draft.set("mqtt", others)
-    yield from broker.log_in(session, url, mqtt.get("username", ""), password)
+    yield from broker.log_in(session, url, mqtt.get("username", ""), mqtt.get("password"))

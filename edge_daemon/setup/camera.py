@@ -34,6 +34,12 @@ def cameras(session: Session) -> list[Camera]:
     return found or [Camera("no camera is here: the simulated one draws numbers", SIMULATED)]
 
 
+def is_chosen(session: Session, keys: Mapping[str, Any]) -> bool:
+    """Whether the draft uses the camera that these keys choose."""
+    written = _written(session)
+    return all(written.get(key) == keys[key] for key in SAME if key in keys)
+
+
 def choose(session: Session, keys: Mapping[str, Any]) -> Iterator[Found]:
     """Use the camera that these keys of [camera] describe, and look at a picture.
 

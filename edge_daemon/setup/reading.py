@@ -40,13 +40,15 @@ def received(session: Session, stopped: Callable[[], bool] = lambda: False) -> I
     Raises BrokerError, or SetupError where the daemon ends or nothing is accepted for long.
     """
     topic = f"{messages.base(session.draft.config.device)}/reading/+"
-    deadline = time.monotonic() + PATIENCE
+    deadline, accepted = time.monotonic() + PATIENCE, False
 
     def is_over() -> bool:
-        return stopped() or bool(session.rights.launcher.failure()) or time.monotonic() > deadline
+        is_late = not accepted and time.monotonic() > deadline
+        return stopped() or is_late or bool(session.rights.launcher.failure())
 
     for name, payload in watch(broker.address(session), is_over, [topic]):
         if isinstance(payload, dict) and _is_new(payload, session.started_at):
+            accepted = accepted or payload.get("status") == Status.OK
             yield Received(
                 name.rsplit("/", 1)[1], payload.get("text") or "", payload.get("unit", ""), payload.get("status", "")
             )

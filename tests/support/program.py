@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 
@@ -48,21 +48,30 @@ def call(url: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
-@contextmanager
-def preview(file: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def preview(file: Path, *more: str) -> AbstractContextManager[tuple[subprocess.Popen[str], str]]:
     """`edge-daemon preview`, and the address that it prints."""
+    return page("preview", file, *more)
+
+
+@contextmanager
+def page(command: str, file: Path, *more: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A command that serves a page for the configuration `file`, and the address that it prints."""
     folder = file.parent
     process = subprocess.Popen(
-        [sys.executable, "-m", "edge_daemon", "preview", "--config", str(file), "--port", "0", *more],
+        [sys.executable, "-m", "edge_daemon", command, "--config", str(file), "--port", "0", *more],
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"STATE_DIRECTORY": str(folder / "state"), "RUNTIME_DIRECTORY": str(folder / "run")},
     )
     try:
         assert process.stdout is not None
-        yield process, next(match[0] for line in process.stdout if (match := re.search(r"http://\S+", line)))
+        yield process, next(match[0] for line in process.stdout if (match := re.search(r"https?://\S+", line)))
     finally:
-        process.kill()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
+        process.terminate()
+        try:
+            process.wait(60)
+        finally:
+            process.kill()
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()

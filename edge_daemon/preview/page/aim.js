@@ -3,18 +3,18 @@
 import { $, ask, showError, percent, show, showLeft, sleep } from "./common.js";
 import { Boxes, draw, isUpright, rectangle } from "./boxes.js";
 import { labelled, valueOf } from "./form.js";
+import { Meters } from "./meters.js";
 
 const PACE = 220; // milliseconds from one live picture to the next
 const PAUSE = 1500; // after an error, and while the page is hidden
 const SPEAK = 5000; // between two readings aloud
 const SETTLE = 350; // from the last change of a field until it is tried
-const MEDIAN_OF = 5; // pictures
-const NEAR = 3; // a focus less than this below the best counts as the best
 
 let fields = []; // {was, keys, corners, moved, upright}; `keys` are those of the form
 let form = {}; // key -> JSON Schema of its value
-let chosen = null, latest = null, recent = [], best = 0, spoke = 0, path = "", timer = 0;
+let chosen = null, latest = null, spoke = 0, path = "", timer = 0;
 const boxes = new Boxes(() => changed());
+const meters = new Meters();
 
 const drafts = () => ({ fields: fields.map(({ was, keys, corners, moved }) => ({ was, keys, region: moved ? corners : null })) });
 const defaults = () => Object.fromEntries(Object.entries(form).map(([key, option]) => [key, option.default ?? null]));
@@ -57,7 +57,7 @@ function addField(corners, format = "") {
 }
 
 function choose(field) {
-  if (chosen !== field) forget();
+  if (chosen !== field) meters.forget();
   chosen = field;
   boxes.show(fields, chosen);
   for (const card of $("cards").children) card.classList.toggle("chosen", card.field === chosen);
@@ -122,7 +122,7 @@ function render(look) {
   $("picture").src = look.picture;
   showLeft(look.ends_in);
   show($("whose"), look.camera === "daemon" ? "what the daemon sees" : "no daemon runs here: this page uses the camera");
-  meters(look.meters, look.remarks);
+  speak(meters.show(look));
   for (const view of look.fields) {
     const field = fields.find((f) => f.keys.name === view.name);
     if (!field) continue;
@@ -138,32 +138,10 @@ function render(look) {
   renderFound(look.numbers);
 }
 
-/** The median of the last few pictures: the focus of single ones varies. */
-function median(focus) {
-  recent = focus === null ? [] : [...recent, focus].slice(-MEDIAN_OF);
-  return recent.length ? [...recent].sort((a, b) => a - b)[recent.length >> 1] : null;
-}
-
-function meters(m, remarks) {
-  const focus = median(m.focus);
-  if (recent.length === MEDIAN_OF) best = Math.max(best, focus);
-  const isBest = focus !== null && focus >= best - NEAR;
-  show($("focus"), focus === null ? "–" : String(focus));
-  $("focus").classList.toggle("best", isBest);
-  $("focus-bar").style.width = `${focus ?? 0}%`;
-  $("focus-best").style.left = `min(${best}%, 100% - 4px)`;
-  show($("focus-hint"), focus === null ? "Hold some writing in front of the camera."
-    : isBest ? "The best so far, of 100." : `The best was ${best}: turn the lens back.`);
-  for (const id of ["light", "glare", "tilt"]) meter(id, remarks[id]);
-  if ($("speak").checked && Date.now() - spoke > SPEAK) {
-    spoke = Date.now();
-    show($("spoken"), `Focus ${focus ?? "unknown"}, best ${best}. Light ${$("light").textContent}. Glare ${$("glare").textContent}. Tilt ${$("tilt").textContent}.`);
-  }
-}
-
-function meter(id, { text, remedy, is_measured }) {
-  show($(id), remedy ? `${text}. ${remedy}` : text);
-  $(id).className = !is_measured ? "" : remedy ? "bad" : "good";
+function speak(focus) {
+  if (!$("speak").checked || Date.now() - spoke < SPEAK) return;
+  spoke = Date.now();
+  show($("spoken"), `Focus ${focus ?? "unknown"}, best ${meters.best}. Light ${$("light").textContent}. Glare ${$("glare").textContent}. Tilt ${$("tilt").textContent}.`);
 }
 
 function renderField(field, view) {
@@ -243,11 +221,7 @@ $("draw").addEventListener("click", () => {
   });
 });
 $("add").addEventListener("click", () => addField(rectangle(0.3, 0.4, 0.4, 0.2)));
-function forget() {
-  best = 0;
-  recent = [];
-}
-$("forget").addEventListener("click", forget);
+$("forget").addEventListener("click", () => meters.forget());
 
 $("save").addEventListener("click", async () => {
   try {
