@@ -74,9 +74,9 @@ PICTURES: Mapping[str, Callable[[Path], bytes]] = {
 def make(name: str, into: Path) -> Path:
     """Make one picture, `into`/NAME.webp."""
     with tempfile.TemporaryDirectory() as folder:
-        picture = Image.open(io.BytesIO(PICTURES[name](Path(folder))))
         path = into / f"{name}.webp"
-        picture.convert("RGB").save(path, quality=QUALITY, method=6)
+        with Image.open(io.BytesIO(PICTURES[name](Path(folder)))) as picture:
+            picture.convert("RGB").save(path, quality=QUALITY, method=6)
     return path
 
 

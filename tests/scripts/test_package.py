@@ -58,6 +58,13 @@ def test_both_hold_the_networks(built: tuple[Path, Path]) -> None:
         assert {Path(name).name for name in files.namelist() if name.startswith("edge_daemon/models/")} >= MODELS
 
 
+def test_every_module_is_in_the_wheel(built: tuple[Path, Path]) -> None:
+    """Also those of a room that is new: its package stands in pyproject.toml."""
+    with zipfile.ZipFile(built[1]) as files:
+        there = {name for name in files.namelist() if name.endswith(".py")}
+    assert there == {str(path.relative_to(ROOT)) for path in (ROOT / "edge_daemon").rglob("*.py")}
+
+
 def test_a_package_index_would_take_them(built: tuple[Path, Path]) -> None:
     """`twine check --strict`: the metadata is complete, and the description can be shown."""
     assert python("-m", "twine", "--no-color", "check", "--strict", *built).count("PASSED") == 2

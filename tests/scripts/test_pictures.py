@@ -47,10 +47,10 @@ def test_a_picture_can_be_made(name: str, tmp_path: Path) -> None:
     """From what the project itself draws, about as large as the one that is shown. If not: run scripts/pictures."""
     if name in NEEDS_BROWSER and not (shutil.which("chromium") and shutil.which("chromedriver")):
         pytest.skip(MISSING)
-    made, kept = Image.open(make(name, tmp_path)), Image.open(ROOT / f"pictures/{name}.webp")
-    assert made.width == kept.width
-    assert made.height == pytest.approx(kept.height, rel=0.2)
-    assert len(made.getcolors(2**24) or []) > 100, "there is something in it"
+    with Image.open(make(name, tmp_path)) as made, Image.open(ROOT / f"pictures/{name}.webp") as kept:
+        assert made.width == kept.width
+        assert made.height == pytest.approx(kept.height, rel=0.2)
+        assert len(made.getcolors(2**24) or []) > 100, "there is something in it"
 
 
 def test_pictures_are_small_and_shown() -> None:
