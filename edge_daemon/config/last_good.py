@@ -7,6 +7,7 @@ visits must go on publishing.
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,7 +32,7 @@ class ConfigFile:
         """`copy` is the path of the copy; it is used only for this `path`."""
         self._path = path
         self._copy = copy
-        self._head = f"{_HEAD}{path.resolve()}\n" if path else ""
+        self._head = f"{_HEAD}{os.path.realpath(path)}\n" if path else ""  # not resolve(): a link to itself
         self._unproven = ""
         """The text of the configuration that is running and was not copied yet."""
         self._step = step_of("", "")

@@ -39,7 +39,7 @@ def replace_unsynced(path: Path, content: bytes, mode: int | None = None) -> Non
 
 def rewrite(path: Path, content: bytes) -> None:
     """Replace a person's file durably: mode and owner stay, and a link stays a link. Raises OSError."""
-    path = path.resolve()
+    path = Path(os.path.realpath(path))  # resolve() raises RuntimeError for a link to itself
     write(path, content, like=path.stat())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -16,10 +17,17 @@ def acquire(path: Path, wait: bool = False) -> int:
     """Lock the file, which is made where it is missing; its folder must exist. Returns its descriptor.
 
     The lock holds until the descriptor is closed or the process ends. The file then contains the process id. While
-    another process has it, this raises BlockingIOError, or waits. Raises OSError where the file cannot be opened, or is
-    a link.
+    another process has it, this raises BlockingIOError, or waits. A link, a socket or an empty folder in its place is
+    replaced: no process can have locked it. Raises OSError where the file cannot be opened.
     """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        handle = os.open(path, flags, MODE)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
+            raise
+        path.rmdir() if error.errno == errno.EISDIR else path.unlink()
+        handle = os.open(path, flags, MODE)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:

@@ -46,6 +46,18 @@ def test_the_last_good_copy_runs(tmp_path: Path) -> None:
         assert str(file) in wrong
 
 
+def test_a_link_to_itself(tmp_path: Path) -> None:
+    """In place of the file: it is reported as any other file that cannot be read, and the copy runs."""
+    file, copy = tmp_path / "c.toml", tmp_path / "last-good.toml"
+    file.write_text(GOOD)
+    run_with(file, copy)
+    file.unlink()
+    file.symlink_to(file.name)
+    config, wrong = ConfigFile(file, copy).load_at_start()
+    assert config.device == "dock3"
+    assert str(file) in wrong
+
+
 def test_without_a_copy_the_error_is_raised(tmp_path: Path) -> None:
     """There is no copy, it is of another file, or it is damaged as well."""
     file, copy = tmp_path / "c.toml", tmp_path / "last-good.toml"

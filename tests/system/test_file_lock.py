@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,38 @@ def test_another_process_has_it(tmp_path: Path) -> None:
     os.close(file_lock.acquire(path))
 
 
+@pytest.mark.parametrize("kind", ["link to nothing", "link to itself", "link to a file", "socket", "folder", "fifo"])
+def test_something_else_in_its_place(tmp_path: Path, kind: str) -> None:
+    """It is replaced and locked; what a link leads to is not touched. A folder with something in it stays."""
+    path = tmp_path / "lock"
+    (tmp_path / "file").write_text("mine")
+    match kind:
+        case "socket":
+            with socket.socket(socket.AF_UNIX) as there:
+                there.bind(str(path))
+        case "folder":
+            path.mkdir()
+        case "fifo":
+            os.mkfifo(path)
+        case _:
+            path.symlink_to({"nothing": "nowhere", "itself": "lock", "file": "file"}[kind.rpartition(" ")[2]])
+    with file_lock.locked(path, wait=False):
+        assert (tmp_path / "file").read_text() == "mine"
+        if kind != "fifo":
+            assert file_lock.holder(path) == os.getpid()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/file").touch()
+    with pytest.raises(OSError, match="not empty"):
+        file_lock.acquire(tmp_path / "other")
+
+
+def test_a_link_has_no_holder(tmp_path: Path) -> None:
+    """What it leads to is not read."""
+    (tmp_path / "lock").symlink_to("shadow")
+    with pytest.raises(OSError, match="symbolic links"):
+        file_lock.holder(tmp_path / "lock")
+
+
 def test_within_a_block(tmp_path: Path) -> None:
     """It is released at the end of the block."""
     with file_lock.locked(tmp_path / "lock"):
@@ -59,14 +92,3 @@ def test_a_process_of_another_user_is_not_believed(tmp_path: Path) -> None:
         if os.geteuid() == 0:
             os.chown(path, 64321, 64321)
         assert file_lock.holder(path) == 0
-
-
-def test_a_link_is_not_locked(tmp_path: Path) -> None:
-    """The file that it leads to would be emptied."""
-    (tmp_path / "shadow").write_text("root's")
-    (tmp_path / "lock").symlink_to("shadow")
-    with pytest.raises(OSError, match="symbolic links"):
-        file_lock.acquire(tmp_path / "lock")
-    with pytest.raises(OSError, match="symbolic links"):
-        file_lock.holder(tmp_path / "lock")
-    assert (tmp_path / "shadow").read_text() == "root's"

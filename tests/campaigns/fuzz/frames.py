@@ -86,6 +86,7 @@ def checking(folder: Path) -> Iterator[Check]:
                 daemon.reload()
 
             def check(case: Frames) -> float:
+                daemon.revive()
                 begin(case.field())
                 before = len(recorder.heard)
                 for page in case.pages:
@@ -101,7 +102,8 @@ def checking(folder: Path) -> Iterator[Check]:
                 return seconds
 
             yield check
-            daemon.stop()
+            if not daemon.has_failed:
+                daemon.stop()
     finally:
         recorder.close()
         broker.stop()

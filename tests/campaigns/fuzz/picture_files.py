@@ -176,6 +176,7 @@ def folder_checking(folder: Path) -> Iterator[Check]:
         with running(folder, config) as daemon:
 
             def check(case: list[PictureFile]) -> float:
+                daemon.revive()
                 contents = [(file.suffix, file.content()) for file in case]
                 before = len(recorder.heard)
                 for suffix, data in contents:
@@ -191,7 +192,8 @@ def folder_checking(folder: Path) -> Iterator[Check]:
                 return seconds
 
             yield check
-            daemon.stop()
+            if not daemon.has_failed:
+                daemon.stop()
     finally:
         recorder.close()
         broker.stop()

@@ -33,8 +33,19 @@ class WholeDaemon:
 
     def __init__(self, folder: Path, config: Path) -> None:
         self.log = folder / "log"
-        self._process = processes.Process(target=live, args=(folder, config, self.log))
+        self._arguments = folder, config, self.log
+        self._start()
+
+    def _start(self) -> None:
+        self._process = processes.Process(target=live, args=self._arguments)
         self._process.start()
+
+    def revive(self) -> None:
+        """Starts it again, with an empty log, if a case before has ended it or made it log a traceback."""
+        if self.has_failed:
+            self.kill()
+            self.log.unlink(missing_ok=True)
+            self._start()
 
     def wait_until(self, true: Callable[[], object], what: str) -> float:
         """Waits for a condition; returns the seconds that it took. Raises Died if the process ends before, or hangs."""
@@ -49,6 +60,11 @@ class WholeDaemon:
     @property
     def has_ended(self) -> bool:
         return self._process.exitcode is not None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it has ended, or has logged an error that is not foreseen."""
+        return self.has_ended or (self.log.exists() and "Traceback" in self.log.read_text(errors="replace"))
 
     def check(self) -> None:
         """Raises Died if the process has ended, or has logged an error that is not foreseen."""
