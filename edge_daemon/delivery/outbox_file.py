@@ -11,6 +11,7 @@ import errno
 import logging
 import os
 import random
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -256,7 +257,13 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _reading(path: Path) -> closing[sqlite3.Connection]:
-    """A connection that changes neither the file nor its log, also when it is closed."""
+    """A connection that changes neither the file nor its log, also when it is closed.
+
+    Raises sqlite3.DatabaseError for what is no file: SQLite would wait for ever at a FIFO.
+    """
+    for there in (path, *_beside(path)):
+        if os.path.lexists(there) and not there.is_file():
+            raise sqlite3.DatabaseError(f"{there.name} is not a file")
     return closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True))
 
 
@@ -347,15 +354,20 @@ def _move_aside(path: Path, aside: Path) -> None:
     """Rename the damaged file. Only the latest one is kept: the disk is bounded."""
     for old in path.parent.glob("outbox-*.damaged*"):
         with suppress(OSError):
-            old.unlink()
+            shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
     path.replace(aside)
-    if _wal(path).exists():
-        _wal(path).replace(_wal(aside))
-    path.with_name(path.name + "-shm").unlink(missing_ok=True)
+    for there, then in zip(_beside(path), _beside(aside), strict=True):
+        if os.path.lexists(there):
+            there.replace(then)
 
 
 def _wal(path: Path) -> Path:
     return path.with_name(path.name + "-wal")
+
+
+def _beside(path: Path) -> list[Path]:
+    """The files that SQLite opens beside it."""
+    return [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal")]
 
 
 def _epoch(path: Path) -> int:

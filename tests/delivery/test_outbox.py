@@ -494,6 +494,29 @@ def test_delivered_records_stay_delivered_after_damage(folder: Path) -> None:
     outbox.close()
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("what", ["fifo", "folder", "link to nothing", "link to itself"])
+def test_no_file_in_its_place(folder: Path, suffix: str, what: str) -> None:
+    """In place of the file, or of one of those that SQLite opens beside it: it starts, and nothing waits for ever."""
+    fill(folder, 3)
+    path = database(folder)
+    place = path.with_name(path.name + suffix)
+    place.unlink(missing_ok=True)
+    match what:
+        case "fifo":
+            os.mkfifo(place)
+        case "folder":
+            place.mkdir()
+        case _:
+            place.symlink_to("nowhere" if what == "link to nothing" else place.name)
+    for _ in range(2):
+        outbox = Outbox(folder, "dock3")
+        assert not outbox.trouble
+        assert outbox.put(reading(1)) > 0
+        outbox.close()
+
+
 @pytest.mark.parametrize("what", ["garbage", "empty", "folder", "html"])
 def test_something_else_in_its_place(folder: Path, what: str) -> None:
     """Anything in place of the file: it starts with a higher epoch."""
