@@ -84,7 +84,7 @@ def replay(path: str, config: Path | None, every: str | None, as_json: bool, fol
     from edge_daemon.mqtt import messages
     from edge_daemon.system.units import seconds
     from edge_daemon.tools import replay as engine
-    from edge_daemon.tools.reporting import page
+    from edge_daemon.tools.reporting import page, plots
     from edge_daemon.tools.watch import describe
 
     try:
@@ -93,6 +93,8 @@ def replay(path: str, config: Path | None, every: str | None, as_json: bool, fol
             raise ValueError
     except ValueError:
         raise click.BadParameter(f'{every!r}: write a time such as "1s" or "10m"', param_hint="--every") from None
+    if folder:
+        plots.check_library()
     given = load(config)
     found = engine.recording(path, pace)
     click.echo(f"clock: {found.clock}", err=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import importlib.util
 import time
 from pathlib import Path
 
@@ -44,7 +44,8 @@ def test_without_the_library_for_plots(tmp_path: Path, monkeypatch: pytest.Monke
     outbox = Outbox(tmp_path, "dock3")
     outbox.put(reading(captured_at=time.time() - 60))
     outbox.close()
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "matplotlib" else find(name))
     done = command(tmp_path, "--since", "1h", "--to", str(tmp_path / "page"))
     assert isinstance(done.exception, ReportError)
     assert "pip install 'edge-daemon[report]'" in str(done.exception)

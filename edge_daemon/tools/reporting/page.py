@@ -73,18 +73,18 @@ def _field(timeline: Timeline, report: Report, zone: tzinfo | None) -> Iterator[
 
 
 def summary(timeline: Timeline, report: Report) -> str:
-    """A field in one sentence."""
-    known = [step.text for step in timeline.steps if step.text is not None]
+    """A field in one sentence. The time counts from its first reading."""
+    texts = [step.text for step in timeline.steps if step.text is not None]
     unit = f" {timeline.unit}" if timeline.unit else ""
-    if not known:
+    if not texts:
         values = "no value was accepted"
-    elif len(known) == 1:
-        values = f"{known[0]}{unit}, unchanged"
+    elif len(texts) == 1:
+        values = f"{texts[0]}{unit}, unchanged"
     else:
-        values = f"from {known[0]} to {known[-1]}{unit}, {len(known) - 1} {'change' if len(known) == 2 else 'changes'}"
+        values = f"from {texts[0]} to {texts[-1]}{unit}, {len(texts) - 1} {'change' if len(texts) == 2 else 'changes'}"
     held = sum(length for _, length in timeline.totals().values())
-    share = f"; withheld {held / (report.end - report.begin):.1%} of the time" if timeline.spans else "; never withheld"
-    return values + share
+    known = report.end - timeline.steps[0].at
+    return values + (f"; withheld {held / known:.1%} of the time" if held else "; never withheld")
 
 
 def _totals(timeline: Timeline) -> str:

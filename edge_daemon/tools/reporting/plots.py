@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,17 +46,22 @@ COLOURS: Mapping[Status, str] = {
 """Status -> the colour of its spans, in the plot and beside its name."""
 
 
+def check_library() -> None:
+    """Raises ReportError where matplotlib is missing: to be called before long work."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise ReportError("plots need matplotlib: pip install 'edge-daemon[report]'")
+
+
 def plot(timeline: Timeline, begin: float, end: float) -> str:
     """The values over time as steps, each reading as a dot, and withheld spans in their colours, as an <svg> element.
 
     Empty for a field without numbers. `begin` and `end` are in seconds since 1970. Raises ReportError where matplotlib
     is missing.
     """
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ReportError("plots need matplotlib: pip install 'edge-daemon[report]'") from None
+    check_library()
+    import matplotlib
+    from matplotlib.figure import Figure
+
     if not any(step.value is not None for step in timeline.steps):
         return ""
     look = {"svg.fonttype": "none", "svg.hashsalt": timeline.name, "font.size": 9, "font.family": "sans-serif"}
