@@ -8,6 +8,7 @@ the file.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -31,12 +32,17 @@ def readings(folder: Path) -> list[Reading]:
     found: dict[tuple[int, int], Reading] = {}
     try:
         for path in [path for name in FILES for path in folder.glob(name)]:
-            for row in row_format.find(regular_file.read(path)):
-                if isinstance(row, Row) and (reading := _reading(row)):
-                    found[row.epoch, row.seq] = reading
+            with suppress(FileNotFoundError):  # the daemon has just removed it, as the oldest one
+                found |= _found(regular_file.read(path))
     except OSError as error:
-        raise OutboxError(f"{error.filename or folder}: {error.strerror}") from None
+        raise OutboxError(f"{error.filename or folder}: {error.strerror}") from error
     return [found[key] for key in sorted(found)]
+
+
+def _found(content: bytes) -> dict[tuple[int, int], Reading]:
+    """(epoch, seq) -> reading, in the bytes of a file."""
+    rows = (row for row in row_format.find(content) if isinstance(row, Row))
+    return {(row.epoch, row.seq): reading for row in rows if (reading := _reading(row))}
 
 
 def _reading(row: Row) -> Reading | None:

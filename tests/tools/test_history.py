@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from click.testing import CliRunner, Result
@@ -12,6 +13,7 @@ from click.testing import CliRunner, Result
 from edge_daemon.cli.main import cli
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.errors import ReportError
+from edge_daemon.system import regular_file
 from edge_daemon.tools.reporting.history import beginning
 from tests.support.records import reading
 
@@ -65,3 +67,17 @@ def test_since_when(tmp_path: Path, since: str) -> None:
     """What cannot be used is refused with what can."""
     done = command(tmp_path, "--since", since)
     assert (done.exit_code, "write today, yesterday" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"), [(PermissionError(13, "Permission denied"), True), (OSError(5, "I/O"), False)]
+)
+def test_files_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, remedy: bool
+) -> None:
+    """Where only the daemon's user may read them it says who can. Root meets no such error, so the reader raises it."""
+    (tmp_path / "past-00000000.log").touch()
+    monkeypatch.setattr(regular_file, "read", Mock(side_effect=error))
+    done = command(tmp_path, "--to", str(tmp_path / "page"))
+    assert isinstance(done.exception, ReportError)
+    assert ("sudo edge-daemon report" in str(done.exception)) == remedy

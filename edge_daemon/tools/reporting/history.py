@@ -45,4 +45,6 @@ def _readings(folder: Path) -> list[Reading]:
     try:
         return stored.readings(folder)
     except OutboxError as error:
-        raise ReportError(f"{error}. Run this as the daemon's user, or as root: sudo edge-daemon report") from None
+        is_closed = isinstance(error.__cause__, PermissionError)
+        remedy = ". Run this as the daemon's user, or as root: sudo edge-daemon report" if is_closed else ""
+        raise ReportError(f"{error}{remedy}") from None
