@@ -22,6 +22,25 @@ Tell = Callable[[str], None]
 """Shows one line to a person."""
 
 
+class Trouble:
+    """Something that does not work for a while: told when it begins and when it ends, and not at each try between."""
+
+    def __init__(self, what: str, tell: Tell) -> None:
+        self._what = what
+        self._tell = tell
+        self.lasts = False
+
+    def begin(self, why: str) -> None:
+        if not self.lasts:
+            self._tell(f"{self._what}: {why}")
+        self.lasts = True
+
+    def end(self) -> None:
+        if self.lasts:
+            self._tell(f"{self._what} is back")
+        self.lasts = False
+
+
 class DatabaseError(EdgeDaemonError):
     """The database cannot be used."""
 
@@ -66,7 +85,7 @@ class Collector:
         self._tell = tell
         self._backoff = Backoff(longest=LONGEST_WAIT)
         self._try_at = self._tell_at = 0.0
-        self._trouble = ""
+        self._trouble = Trouble("the database", tell)
         self._received = self._new = self._dead = 0
 
     def step(self) -> int:
@@ -91,16 +110,13 @@ class Collector:
         return len(batch)
 
     def _wait(self, trouble: str) -> None:
-        """Trouble is told once, not at each try."""
         self._try_at = time.monotonic() + self._backoff.after()
-        if not self._trouble:
-            self._tell(f"{trouble}; waiting, nothing is lost: the broker keeps what comes")
-        self._trouble = trouble
+        self._trouble.begin(f"{trouble}; waiting, nothing is lost: the broker keeps what comes")
 
     def _note(self, received: int, stored: Stored) -> None:
-        if self._trouble:
-            self._tell("the database is back")
-            self._backoff, self._trouble = Backoff(longest=LONGEST_WAIT), ""
+        if self._trouble.lasts:
+            self._trouble.end()
+            self._backoff = Backoff(longest=LONGEST_WAIT)
         for letter in stored.dead[:1]:
             self._tell(f"dead letter on {letter.topic[:80]}: {letter.reason}")
         self._received += received

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -55,6 +56,12 @@ def open_database(target: str, broker: BrokerAddress, since: str | None) -> tupl
     return database, postgresql.TOPICS
 
 
+def run(collector: Collector) -> NoReturn:
+    """Until the process is ended."""
+    while True:
+        collector.step()
+
+
 def leave(source: MqttSource, collector: Collector) -> None:
     """Stores what the broker holds for this session, then ends it."""
     source.leave()
@@ -74,7 +81,14 @@ def _seconds(text: str) -> float:
 
 @click.command(help=__doc__)
 @click.argument("target")
-@click.option("--broker", metavar="URL", help="mqtt://HOST:PORT. Default: from --config, or localhost.")
+@click.option(
+    "--broker",
+    "brokers",
+    metavar="URL",
+    multiple=True,
+    help="mqtt://HOST:PORT, or amqp://HOST:PORT for RabbitMQ; once for each node of a cluster. "
+    "Default: from --config, or localhost.",
+)
 @click.option("--config", "path", type=click.Path(path_type=Path), metavar="FILE", help="Its [mqtt] has the login.")
 @click.option("--name", default="collector", show_default=True, help="Name of the session at the broker.")
 @click.option(
@@ -83,19 +97,32 @@ def _seconds(text: str) -> float:
 @click.option("--leave", "leaving", is_flag=True, help="Store what the broker holds for this --name, and remove it.")
 @click.option("--since", metavar="TIME", help="Ask devices for what is missing since then, such as 12h or 30d.")
 def main(
-    target: str, broker: str | None, path: Path | None, name: str, share: str, leaving: bool, since: str | None
+    target: str,
+    brokers: tuple[str, ...],
+    path: Path | None,
+    name: str,
+    share: str,
+    leaving: bool,
+    since: str | None,
 ) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         given = schema.load(path).mqtt
-        to = resolve(replace(given, url=broker) if broker else given)
+        by_amqp = any(url.startswith("amqp") for url in brokers)
+        if by_amqp and (share or leaving):
+            raise click.UsageError("--share, --leave: not with amqp://, where all collectors share one queue")
+        to = resolve(replace(given, url=brokers) if brokers and not by_amqp else given)
         database, topics = open_database(target, to, since)
+        if by_amqp:
+            from scripts.collecting.amqp_source import AmqpSource
+
+            run(Collector(AmqpSource(brokers, to, topics, tell), database, tell))
         source = MqttSource(to, name, topics, tell, share)
         collector = Collector(source, database, tell)
         if leaving:
             leave(source, collector)
-        while not leaving:
-            collector.step()
+        else:
+            run(collector)
     except EdgeDaemonError as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:

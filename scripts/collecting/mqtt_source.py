@@ -12,7 +12,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_daemon.mqtt.address import BrokerAddress
-from scripts.collecting.collector import Tell
+from scripts.collecting.collector import Tell, Trouble
 from scripts.collecting.rows import Received
 
 MOST = 1000
@@ -36,12 +36,12 @@ class MqttSource:
         self._to = to
         self._name = name
         self._topics = [f"$share/{share}/{topic}" if share else topic for topic in topics]
-        self._tell = tell
         self._shared = bool(share)
         self._leaving = False
         self._waiting: list[paho.MQTTMessage] = []
         self._returned = 0
-        self._trouble = ""
+        self._turns = 0  # brokers that could not be reached
+        self._trouble = Trouble(f"broker {to}", tell)
         self._client = self._build()
         self.connected = False
         """Whether there is a connection, as far as is known."""
@@ -113,19 +113,18 @@ class MqttSource:
 
     def _on_connect(self, client: paho.Client, _data: object, _flags: object, code: ReasonCode, _: object) -> None:
         if code.is_failure:
-            self._lost(f"refuses the connection: {code}")
-            return
-        if self._trouble:
-            self._tell(f"broker {self._to} is back")
-        self._trouble = ""
+            self._trouble.begin(f"refuses the connection: {code}; trying again")
+            return  # it ends the connection now
+        self._trouble.end()
         if self._leaving:
             client.unsubscribe(self._topics)
         else:
             client.subscribe([(topic, 1) for topic in self._topics])
 
     def _lost(self, why: str) -> None:
-        """What went wrong first is told, once."""
-        if not self._trouble:
-            self._tell(f"broker {self._to}: {why}; trying again")
-            self._trouble = why
-        time.sleep(AWAY)
+        """The next broker of the cluster is tried at once, and after the last one of them there is a pause."""
+        self._trouble.begin(f"{why}; trying again")
+        self._turns += 1
+        if self._turns % (1 + len(self._to.others)) == 0:
+            time.sleep(AWAY)
+        self._to = self._to.in_turn()[1 % (1 + len(self._to.others))]

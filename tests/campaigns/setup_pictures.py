@@ -51,4 +51,4 @@ def _write(path: Path, content: bytes) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="scripts/campaign setup-pictures")

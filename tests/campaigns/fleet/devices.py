@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing.synchronize import Barrier
+from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 
 import msgspec
@@ -99,9 +99,9 @@ class Device:
         return Ledger(self.name, self.stored, self.sink.acknowledged, waiting, self.courier.connects)
 
 
-def run(plan: Plan, all_there: Barrier) -> None:
+def run(plan: Plan, all_there: Barrier, stop: Event | None = None) -> None:
     """Once all processes are there: put a reading of each device now and again, deliver them, and write the ledgers to
-    a file in the folder."""
+    a file in the folder. `stop`: no more readings are put from then on, but those that are due."""
     logging.disable()
     devices = [Device(name, plan) for name in plan.devices]
     while not all(device.courier.connects for device in devices):
@@ -110,12 +110,13 @@ def run(plan: Plan, all_there: Barrier) -> None:
     until = time.monotonic() + plan.seconds
     due = [(time.monotonic() + random.uniform(0, plan.every), i, 1) for i in range(len(devices))]
     heapq.heapify(due)
-    while due[0][0] < until:
+    while due[0][0] < until and not (stop and stop.is_set()):
         at, i, number = due[0]
         time.sleep(max(0.0, at - time.monotonic()))
         devices[i].put(number)
         heapq.heapreplace(due, (at + plan.every, i, number + 1))
-    while any(device.outbox.waiting for device in devices) and time.monotonic() < until + plan.drain:
+    drained = min(until, time.monotonic()) + plan.drain
+    while any(device.outbox.waiting for device in devices) and time.monotonic() < drained:
         time.sleep(TICK)
     with ThreadPoolExecutor(len(devices)) as pool:  # each takes seconds where the broker is away
         list(pool.map(lambda device: device.courier.stop(), devices))

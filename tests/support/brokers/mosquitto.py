@@ -60,6 +60,11 @@ class Mosquitto:
         self._reader: threading.Thread | None = None
         self.log: list[str] = []
 
+    @property
+    def pids(self) -> list[int]:
+        """Of its process, if it runs."""
+        return [self._process.pid] if self._process else []
+
     def start(self) -> None:
         """Returns when it accepts connections."""
         command = ["mosquitto", "-v", "-c", str(self._config)]

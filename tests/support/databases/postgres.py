@@ -49,6 +49,11 @@ class Postgres:
         (self.folder / "data/pg_hba.conf").write_text(_LOGINS)
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pids(self) -> list[int]:
+        """Of the server, if it runs; its sessions are children."""
+        return [self._process.pid] if self._process else []
+
     def start(self) -> None:
         """Returns when it answers."""
         options = {"port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}

@@ -1,0 +1,1 @@
+"""`scripts/campaign capacity`: what a reading costs the site."""

@@ -1,0 +1,1 @@
+"""`scripts/campaign cluster`: a RabbitMQ cluster that loses nodes."""
