@@ -20,7 +20,7 @@ def test_it_is_left_and_taken_up_again(tmp_path: Path, broker: Mosquitto, record
     file = tmp_path / "my.toml"
     file.write_text(f"# mine\n{CAMERA}")
     begun = [("goes on", "\r"), ("Which of them", "2\r"), ("its name", "back\r"), ("goes on", "\r")]
-    begun += [("Which of them", "2\r"), ("its name", "units pcs\r"), ("Which broker", "\x03")]
+    begun += [("Which of them", "2\r"), ("its name", "units pcs\r"), ("for TLS) [1]: ", "\x03")]
     printed, code = converse(tmp_path, begun)
     assert (code, file.read_text()) == (130, f"# mine\n{CAMERA}")
     assert "goes on from here" in printed
@@ -40,6 +40,6 @@ def test_it_is_left_and_taken_up_again(tmp_path: Path, broker: Mosquitto, record
 def test_the_picture_is_turned(tmp_path: Path) -> None:
     """With one key; the draft has it."""
     (tmp_path / "my.toml").write_text(CAMERA)
-    converse(tmp_path, [("goes on", "m\r"), ("goes on", "\r"), ("matter", "\x03")])
+    converse(tmp_path, [("goes on", "m\r"), ("mirror it: ", "\x03")])
     draft = tomllib.loads((tmp_path / "state" / "setup" / "config.toml").read_text())
     assert draft["camera"]["mirror"] is True

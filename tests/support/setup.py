@@ -37,13 +37,13 @@ def setup(folder: Path, answers: str) -> subprocess.CompletedProcess[str]:
 
 
 def converse(folder: Path, answers: Sequence[tuple[str, str]]) -> tuple[str, int]:
-    """`edge-daemon setup` in a terminal: each answer is typed when the words before it have been printed.
+    """`edge-daemon setup --terminal`: each answer is typed when the words before it have been printed.
 
     Returns all that was printed, and the exit code. Fails if it ends before all answers were asked for.
     """
     process, terminal = pty.fork()
     if process == 0:
-        words = command(folder)
+        words = command(folder, "--terminal")
         os.execve(words[0], words, environment(folder))
     printed = ""
     try:

@@ -48,10 +48,11 @@ def free_port() -> int:
 class Mosquitto:
     """A mosquitto child process. It can be stopped and started again with the same port and data."""
 
-    def __init__(self, folder: Path, extra: str = "") -> None:
-        """`extra`: more lines of mosquitto.conf. With a `password_file` among them, a login is needed."""
+    def __init__(self, folder: Path, extra: str = "", port: int | None = None) -> None:
+        """`extra`: more lines of mosquitto.conf. With a `password_file` among them, a login is needed. `port`: a free
+        one if it is not given."""
         anonymous = "false" if "password_file" in extra else "true"
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"mqtt://127.0.0.1:{self.port}"
         folder.mkdir(parents=True, exist_ok=True)
         self._config = folder / "mosquitto.conf"
