@@ -120,7 +120,9 @@ def live(folder: Path, config: Path, log: Path) -> None:
     sys.argv, sys.orig_argv = ["edge-daemon", *command[2:]], [sys.executable, *command]
 
     from edge_daemon.cli.main import main
+    from edge_daemon.system import log_setup
 
+    log_setup.PER_MINUTE = 1_000_000  # `reload` waits for a line that comes at each start
     main()
 
 
