@@ -17,11 +17,11 @@ from scripts.training.lines.material import Material
 from scripts.training.lines.writing import Line
 
 KINDS = {
-    "number": 0.48,
+    "number": 0.4,
     "beside": 0.07,
     "boxed": 0.1,
-    "circled": 0.05,
-    "led": 0.05,
+    "circled": 0.08,
+    "led": 0.1,
     "other": 0.13,
     "nothing": 0.02,
     "real": 0.1,

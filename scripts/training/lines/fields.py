@@ -26,6 +26,10 @@ MIN_WHOLE = 0.8
 """Share of a mark inside the border from which it counts as whole."""
 MAX_TILT = 8.0
 """Tilt of a line, degrees, at most."""
+SHORT = 1.6
+"""Heights of a line: in a shorter one no tilt can be found, and people write it more askew,"""
+MAX_SHORT_TILT = 22.0
+"""up to so many degrees."""
 
 
 def add_neighbours(rng: Generator, material: Material, made: Sheet, room: NDArray[np.float64]) -> None:
@@ -105,10 +109,9 @@ def cut_field(rng: Generator, material: Material, made: Sheet) -> FieldView:
         side, visible = int(rng.integers(2)), float(rng.uniform(0.25, 0.5))
         room[side] = -(1 - visible) * (bottom - top)
         made.symbols[:] = [(CUT if s[0] not in OTHER + RULE else s[0], s[1], s[2]) for s in made.symbols]
-    angle = float(np.clip(rng.normal(0, 2.2), -MAX_TILT, MAX_TILT)) if rng.random() < 0.7 else 0.0
-    slope = np.tan(np.radians(angle))
+    angle, slope = random_tilt(rng, right - left < SHORT * (bottom - top))
     middle = (left + right) / 2, (top + bottom) / 2
-    drop = abs(slope) * (right - left) / 2 if slices >= 0.075 or slices < 0.06 else 0.0
+    drop = abs(np.tan(np.radians(angle))) * (right - left) / 2 if slices >= 0.075 or slices < 0.06 else 0.0
     x0, x1 = left - room[2], right + room[3]
     y0, y1 = top - room[0] - drop, bottom + room[1] + drop
     size = max(8, round(x1 - x0)), max(8, round(y1 - y0))
@@ -142,6 +145,14 @@ def cut_field(rng: Generator, material: Material, made: Sheet) -> FieldView:
         max(0.0, centre[0] - reach), min(float(size[0]), centre[0] + reach), centre[1] - half, centre[1] + half, slope
     )
     return FieldView(pen, press, guide, symbols, line)
+
+
+def random_tilt(rng: Generator, is_short: bool) -> tuple[float, float]:
+    """The angle of a line, degrees, and the slope that can be found: pixels down per pixel to the right."""
+    if is_short and rng.random() < 0.4:
+        return float(np.clip(rng.normal(0, 9), -MAX_SHORT_TILT, MAX_SHORT_TILT)), 0.0
+    angle = float(np.clip(rng.normal(0, 2.2), -MAX_TILT, MAX_TILT)) if rng.random() < 0.7 else 0.0
+    return angle, float(np.tan(np.radians(angle)))
 
 
 def place_on_background(rng: Generator, material: Material, made: FieldView) -> backgrounds.Map:
@@ -203,7 +214,7 @@ def photograph(rng: Generator, page: backgrounds.Map) -> Grey:
     elif by > 1.05:
         page = np.asarray(cv2.resize(page, None, fx=by, fy=by, interpolation=cv2.INTER_LINEAR), np.float32)
     if rng.random() < 0.6:
-        soft = tall * float(np.exp(rng.uniform(np.log(0.008), np.log(0.085))))
+        soft = tall * float(np.exp(rng.uniform(np.log(0.008), np.log(0.1))))
         if soft > 0.25:
             page = np.asarray(cv2.GaussianBlur(page, (0, 0), soft), np.float32)
     if rng.random() < 0.06:

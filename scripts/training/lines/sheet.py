@@ -158,9 +158,9 @@ def draw_ring(rng: Generator, made: Sheet) -> None:
     """Draws a ring around the number."""
     left, top, right, bottom = made.box
     t = np.linspace(0, 2 * np.pi * rng.uniform(0.93, 1.1), 40) + rng.uniform(0, 6)
-    wide = (right - left) / 2 * 1.15 + DIGIT_HEIGHT * rng.uniform(0.15, 0.5)
-    tall = (bottom - top) / 2 * 1.1 + DIGIT_HEIGHT * rng.uniform(0.1, 0.5)
-    bumps = 1 + 0.04 * np.sin(t * rng.integers(1, 4) + rng.uniform(0, 6))
+    wide = (right - left) / 2 * 1.15 + DIGIT_HEIGHT * rng.uniform(0.03, 0.5)
+    tall = (bottom - top) / 2 * 1.1 + DIGIT_HEIGHT * rng.uniform(0.03, 0.5)
+    bumps = 1 + rng.uniform(0, 0.15) * np.sin(t * rng.integers(1, 4) + rng.uniform(0, 6))
     ring = np.stack(
         [(left + right) / 2 + wide * bumps * np.cos(t), (top + bottom) / 2 + tall * bumps * np.sin(t)], axis=1
     )
