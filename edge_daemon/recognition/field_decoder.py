@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edge_daemon.domain import DIGITS, Candidate, digits_of
+from edge_daemon.domain import DIGITS, Candidate
 from edge_daemon.recognition import ctc
 from edge_daemon.recognition.ctc import Probabilities
 
@@ -42,6 +43,37 @@ MINUS_REACH = 1.7
 """Line heights between the middles of a minus and the first digit, at most: a dash further away only leads there."""
 MOST_TEXTS = 6
 """Texts that are kept until the second network has been asked."""
+
+
+LEAST = 1e-4
+"""The lowest probability that a network gives to a number, or to there being none."""
+
+
+class Fusion(NamedTuple):
+    """Weights of a conditional logit (McFadden, 1974): which of the numbers that two networks name is right, or none.
+
+    Fitted on the choose half of the measured sets by scripts/training/lines/calibrate.py.
+    """
+
+    number: float
+    """Of any number."""
+    first: float
+    """Of the log of its probability by the field network."""
+    second: float
+    """The same, by the second network."""
+    leads: float
+    """Of the most likely number of the field network."""
+    digit: float
+    """Of each of its digits: a longer one of the same probability has clearer digits."""
+    first_none: float
+    """Of no number: of the log of the rest of the field network's probability."""
+    second_none: float
+    """The same, by the second network."""
+
+
+FUSION = Fusion(-1.37, 0.55, 0.34, 0.81, 0.36, 0.59, 1.18)
+MOST_DIGITS = 6
+"""Digits that count for Fusion.digit: the measured sets have few longer numbers."""
 
 
 class LineReading(NamedTuple):
@@ -116,50 +148,64 @@ def without_leader(reading: LineReading) -> LineReading:
     return reading._replace(candidates=tuple(sorted(chances.items(), key=lambda item: -item[1])))
 
 
-def mix(reading: LineReading, second: Sequence[Sequence[Candidate]], share: float) -> LineReading:
-    """A reading mixed with the texts of a second network that knows only digits, one list for each look.
+def fusion_features(
+    reading: LineReading, second: Sequence[Sequence[Candidate]]
+) -> tuple[list[str], NDArray[np.float64]]:
+    """The numbers that either network names, without signs, and what FUSION weighs: a row for each, the last for none.
 
-    `share` is the weight of the second network, 0..1. Signs, other writing and cuts are decided by the first.
+    `reading` is what decode_looks gives, `second` the texts of the second network, one list for each of its looks. For
+    a line that is too long for that network the first one counts twice.
     """
-    if not second:
-        return reading
-    chances: dict[str, float] = defaultdict(float)
-    of_digits: dict[str, float] = defaultdict(float)
-    for number, chance in reading.candidates:
-        chances[number] += (1 - share) * chance
-        of_digits[digits_of(number)] += chance
-    for number, chance in itertools.chain.from_iterable(second):
-        same = [(text, own / of_digits[number]) for text, own in reading.candidates if digits_of(text) == number]
-        for text, part in same or [(number, 1.0)]:
-            chances[text] += share * chance / len(second) * part
-    ranked = tuple(sorted(chances.items(), key=lambda item: -item[1])[:MOST_TEXTS])
-    doubt = reading.doubt
-    if doubt == "none" and ranked[0][0]:
-        doubt = ""
-    elif not ranked[0][0]:
-        doubt = "none"
-    frames = reading.frames if digits_of(ranked[0][0]) == digits_of(reading.candidates[0][0]) else ()
-    return LineReading(ranked, doubt, frames)
-
-
-def calibrate(reading: LineReading, slope: float, offset: float) -> LineReading:
-    """The reading with `slope` and `offset` applied to the log odds of the best number (Platt, 1999).
-
-    Texts that differ only in their signs are one number here, and share its confidence as before: what the signs are is
-    another question than what the digits are. Other numbers share the rest in the same proportions as before.
-    """
-    totals: dict[str, float] = defaultdict(float)
+    first: dict[str, float] = defaultdict(float)
+    other: dict[str, float] = defaultdict(float)
     for text, chance in reading.candidates:
-        totals[without_signs(text)] += chance
-    best, total = max(totals.items(), key=lambda item: item[1])
-    clipped = min(max(total, 1e-6), 1 - 1e-6)
-    confidence = 1 / (1 + math.exp(-(slope * math.log(clipped / (1 - clipped)) + offset)))
-    own, rest = confidence / max(1e-6, total), (1 - confidence) / max(1e-6, 1 - total)
-    scaled = [
-        (text, chance * own if without_signs(text) == best else min(confidence, chance * rest))
-        for text, chance in reading.candidates
+        first[without_signs(text)] += chance
+    for text, chance in itertools.chain.from_iterable(second):
+        other[text] += chance / len(second)
+    numbers = [text for text in dict.fromkeys((*first, *sorted(other, key=lambda t: -other[t])[:3])) if text]
+    if not second:
+        other = first
+    none = [math.log(max(LEAST, 1 - sum(p for text, p in own.items() if text))) for own in (first, other)]
+    leader = max(first, key=lambda text: first[text])
+    rows = [
+        Fusion(
+            1.0,
+            math.log(max(LEAST, first[text])),
+            math.log(max(LEAST, other[text])),
+            float(text == leader),
+            float(min(MOST_DIGITS, len(text))),
+            0.0,
+            0.0,
+        )
+        for text in numbers
     ]
-    return reading._replace(candidates=tuple(sorted(scaled, key=lambda item: without_signs(item[0]) != best)))
+    rows.append(Fusion(0.0, 0.0, 0.0, 0.0, 0.0, *none))
+    return numbers, np.array(rows, np.float64)
+
+
+def fuse(reading: LineReading, second: Sequence[Sequence[Candidate]], weights: Fusion = FUSION) -> LineReading:
+    """A reading with the texts of a second network, which knows only digits: its probabilities are calibrated.
+
+    Texts that differ only in their signs are one number here, and share its probability as before: what the signs are
+    is another question than what the digits are. Other writing and cuts are decided by the first network.
+    """
+    numbers, rows = fusion_features(reading, second)
+    if not numbers:
+        return reading
+    chances = softmax(rows @ np.array(weights))[:-1].tolist()
+    ranked = []
+    for number, chance in sorted(zip(numbers, chances, strict=True), key=lambda item: -item[1]):
+        own = [(text, p) for text, p in reading.candidates if without_signs(text) == number] or [(number, 1.0)]
+        total = sum(p for _, p in own)
+        ranked += [(text, chance * p / total) for text, p in sorted(own, key=lambda item: -item[1])]
+    frames = reading.frames if without_signs(ranked[0][0]) == without_signs(reading.candidates[0][0]) else ()
+    return LineReading(tuple(ranked[:MOST_TEXTS]), reading.doubt, frames)
+
+
+def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities (n,) from scores (n,)."""
+    raised = np.exp(scores - scores.max())
+    return np.asarray(raised / raised.sum(), np.float64)
 
 
 def without_signs(text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -45,25 +45,14 @@ LOOKS = ((1.0, 1.0, 0.0), (0.88, 0.95, 0.04), (1.12, 1.05, -0.04))
 """Width, height and shift of each look at a line, see line_extent.cut_line. The first is always taken."""
 CONFIDENT = 0.98
 """Confidence of the first look from which the others are not needed."""
+CUT_PENALTY = 2.0
+"""See field_decoder.probabilities; chosen by scripts/training/lines/calibrate.py."""
 SECOND_LOOKS = 2
 """Looks that the second voice reads."""
 MIN_CONFIDENCE = 0.2
 """Confidence below which nothing is returned: what stands there is not a number that could be named."""
 DOUBTFUL = 0.3
 """Confidence at most of a number that may be incomplete: too low to be accepted, however many frames agree on it."""
-
-
-class Calibration(NamedTuple):
-    """Constants of the confidence, chosen on the choose half of the measured sources (models/README.md)."""
-
-    cut_penalty: float = 2.0
-    """See field_decoder.probabilities."""
-    share: float = 0.3
-    """Weight of the second voice, 0..1."""
-    slope: float = 1.46
-    """See field_decoder.calibrate."""
-    offset: float = 0.719
-    """See field_decoder.calibrate."""
 
 
 class FieldManifest(Manifest, frozen=True):
@@ -85,12 +74,11 @@ class FieldRecognizer:
         strips: LineRecognizer,
         manifest: Path | None = None,
         runtime: str = ANY,
-        calibration: Calibration = Calibration(),  # noqa: B008  (immutable)
     ) -> None:
         """Raises ModelError, or RuntimeMissingError without an interpreter."""
         path = manifest or bundled("lines")
         facts = read_manifest(path)
-        self._strips, self._calibration = strips, calibration
+        self._strips = strips
         self._network = open_network(path, facts, "int8", network, runtime)
         self._temperature = facts.temperature["int8"]
         sheet = read_file(path.parent, facts.files["golden"])
@@ -148,9 +136,7 @@ class FieldRecognizer:
     def _decode(
         self, looks: Sequence[Probabilities], per_height: float, second: Sequence[Sequence[Candidate]]
     ) -> LineReading:
-        reading = decoder.decode_looks(looks, per_height)
-        reading = decoder.mix(reading, second, self._calibration.share)
-        return decoder.calibrate(reading, self._calibration.slope, self._calibration.offset)
+        return decoder.fuse(decoder.decode_looks(looks, per_height), second)
 
     def _second_voice(self, strips: Sequence[Strip], part: Part) -> list[tuple[Candidate, ...]]:
         """What the strip network reads in a part of each strip; one that is too long for it is left out."""
@@ -161,7 +147,7 @@ class FieldRecognizer:
 
     def probabilities(self, strip: Strip) -> Probabilities:
         """(frames, SCORES) for a strip, without the frames of its empty right end."""
-        return self._scores(strip.pixels, self._calibration.cut_penalty)
+        return self._scores(strip.pixels, CUT_PENALTY)
 
     def _scores(self, pixels: Grey, cut_penalty: float = 0.0) -> Probabilities:
         logits = self._network.strip_logits(line_recognizer.used_part(pixels)).reshape(-1, decoder.SCORES)

@@ -1,8 +1,8 @@
-"""Chooses the constants of the confidence on the choose half of the measured sets.
+"""Chooses temperature, penalty of cut symbols and field_decoder.FUSION on the choose half of the measured sets.
 
-Temperature, penalty of cut symbols and weight of the second voice: those with which most numbers are read right while
-MAX_WRONG of all pictures are read wrong. Fields at all margins, strings, text lines and cheques count. Slope and offset
-of the confidence are then fitted to the readings.
+For each temperature and penalty the weights are fitted by maximum likelihood. Those are best with which most numbers
+are read right while MAX_WRONG of all pictures are read wrong. Fields at all margins, strings, text lines and cheques
+count.
 """
 
 from __future__ import annotations
@@ -18,32 +18,22 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import Candidate
 from edge_daemon.recognition import field_decoder
-from edge_daemon.recognition.field_decoder import OTHER, LineReading
-from edge_daemon.recognition.field_recognizer import LOOKS, SECOND_LOOKS, Calibration
+from edge_daemon.recognition.field_decoder import Fusion
+from edge_daemon.recognition.field_recognizer import LOOKS, SECOND_LOOKS
 from scripts.training.common import logistic
 from scripts.training.lines import measured_sets
-from scripts.training.lines.reading import Logits, Looks, cut_looks, load_network, open_second_voice, without_signs
+from scripts.training.lines.reading import Logits, Looks, cut_looks, decode, load_network, open_second_voice
 
-TEMPERATURES = (0.65, 0.8, 1.0)
+TEMPERATURES = (0.8, 1.0, 1.3, 1.6, 2.0)
 """Temperatures that are tried."""
 CUT_PENALTIES = (1.0, 2.0)
 """Penalties of cut symbols that are tried."""
-SHARES = (0.0, 0.2, 0.3, 0.4, 0.5)
-"""Weights of the second voice that are tried."""
 MAX_WRONG = 0.01
 """Share of all pictures that may be read wrong."""
-NO_PENALTY = 1e-9
-"""Of slope and offset: only so that they can be computed where all readings are right."""
-
-
-def fit_confidence(chances: Sequence[float], right: Sequence[bool], weights: Sequence[float]) -> tuple[float, float]:
-    """Slope and offset on the log odds (Platt, 1999)."""
-    p = np.clip(np.array(chances), 1e-4, 1 - 1e-4)
-    x = np.stack((np.log(p / (1 - p)), np.ones(len(p))), axis=1)
-    found = logistic.fit(
-        x, np.array(right, np.float64), np.array(weights), np.full(2, NO_PENALTY), np.array([1.0, 0.0])
-    )
-    return round(float(found[0]), 3), round(float(found[1]), 3)
+PENALTY = 0.1
+"""Of the squares of the weights: few pictures must not decide on one of them."""
+SHARES = {"fields": 0.5, "cheques": 0.2}
+"""Weights of sets, each margin of fields a set; the others weigh 1. Cheques are crossed out as nothing else."""
 
 
 def share_right(chances: Sequence[float], right: Sequence[bool], weights: Sequence[float], total: float) -> float:
@@ -58,6 +48,10 @@ def share_right(chances: Sequence[float], right: Sequence[bool], weights: Sequen
     return float((w * good)[:last].sum())
 
 
+SAMPLES = 300
+"""Pictures that a set with the share 1 counts as."""
+
+
 class Samples(NamedTuple):
     """The lines of the choose half, and what both networks answer."""
 
@@ -68,7 +62,7 @@ class Samples(NamedTuple):
     second: list[list[tuple[Candidate, ...]]]
     """For each line the candidates of the second voice."""
     weights: list[float]
-    """Every set weighs the same, the four margins of fields together as much as another set."""
+    """Of each line; those of a set together are its share."""
 
 
 def collect(network: Logits, folder: Path, looks: int, every: int) -> Samples:
@@ -84,30 +78,29 @@ def collect(network: Logits, folder: Path, looks: int, every: int) -> Samples:
             found.lines.append(line)
             found.logits.append(network(np.stack(strips)))
             found.second.append(second_voice(strips[:SECOND_LOOKS]))
-            found.weights.append((0.25 if name.startswith("fields") else 1.0) / len(cut))
+            found.weights.append(SAMPLES * SHARES.get(name.split()[0], 1.0) / len(cut))
     return found
 
 
-def decode(samples: Samples, temperature: float, penalty: float) -> list[LineReading]:
-    """The readings without the second voice."""
-    return [
-        field_decoder.decode_looks(
-            [field_decoder.probabilities(look, temperature, penalty) for look in each], line.per_height
-        )
-        for each, line in zip(samples.logits, samples.lines, strict=True)
+def rate(samples: Samples, temperature: float, penalty: float) -> tuple[float, Fusion]:
+    """The share that is read right with a temperature and a penalty of cut symbols, and the weights fitted to them."""
+    readings = [
+        decode(line, logits, temperature, penalty) for line, logits in zip(samples.lines, samples.logits, strict=True)
     ]
-
-
-def rate(samples: Samples, first: list[LineReading], penalty: float, share: float) -> tuple[float, Calibration]:
-    """The share that is read right with this weight of the second voice, and the constants with slope and offset."""
-    mixed = [field_decoder.mix(r, s, share) if share else r for r, s in zip(first, samples.second, strict=True)]
-    readings = [without_signs(reading) for reading in mixed]
-    read = [i for i, r in enumerate(readings) if r.candidates[0][0] and not r.doubt and OTHER not in r.candidates[0][0]]
-    chances = [readings[i].candidates[0][1] for i in read]
-    right = [readings[i].candidates[0][0] == samples.truths[i] for i in read]
-    weights = [samples.weights[i] for i in read]
-    constants = Calibration(penalty, share, *fit_confidence(chances, right, weights))
-    return share_right(chances, right, weights, sum(samples.weights)), constants
+    choices, numbers = [], []
+    for reading, second, truth in zip(readings, samples.second, samples.truths, strict=True):
+        named, rows = field_decoder.fusion_features(reading, second)
+        choices.append((rows, named.index(truth) if truth in named else len(named)))
+        numbers.append(named)
+    both = [i for i, second in enumerate(samples.second) if second]  # hardly any other line of these sets has digits
+    weights = logistic.fit_choice([choices[i] for i in both], np.array(samples.weights)[both], PENALTY)
+    said: list[tuple[float, bool, float]] = []
+    for reading, named, (rows, right), weight in zip(readings, numbers, choices, samples.weights, strict=True):
+        chances = field_decoder.softmax(rows @ weights)[:-1]
+        if named and not reading.doubt:
+            said.append((float(chances.max()), int(chances.argmax()) == right, weight))
+    fusion = Fusion(*(round(float(weight), 2) for weight in weights))
+    return share_right(*map(list, zip(*said, strict=True)), sum(samples.weights)), fusion
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -121,13 +114,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     samples = collect(load_network(args.network), args.dev, args.looks, args.every)
     found = []
     for penalty, temperature in itertools.product(CUT_PENALTIES, TEMPERATURES):
-        first = decode(samples, temperature, penalty)
-        for share in SHARES:
-            right, constants = rate(samples, first, penalty, share)
-            found.append((right, temperature, constants))
-            print(f"right {right:.4f}: temperature {temperature}, {constants}", flush=True)
-    _, temperature, constants = max(found)
-    print(f"best: temperature {temperature}, {constants}")
+        right, fusion = rate(samples, temperature, penalty)
+        found.append((right, temperature, penalty, fusion))
+        print(f"right {right:.4f}: temperature {temperature}, penalty {penalty}, {tuple(fusion)}", flush=True)
+    _, temperature, penalty, fusion = max(found)
+    print(f"best: temperature {temperature}, CUT_PENALTY {penalty}, {fusion}")
     return 0
 
 

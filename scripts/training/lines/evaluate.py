@@ -21,7 +21,6 @@ from edge_daemon.recognition.field_recognizer import (
     FRAMES,
     LOOKS,
     SECOND_LOOKS,
-    Calibration,
     read_manifest,
 )
 from edge_daemon.tools.evaluate import calibration_gap
@@ -63,9 +62,8 @@ def read_all(
     network: Logits,
     items: Sequence[Item],
     temperature: float,
-    constants: Calibration,
     looks: int,
-    second_voice: SecondVoice | None = None,
+    second_voice: SecondVoice,
 ) -> list[Answer]:
     """Reads all items; the network gets the strips of all of them at once."""
     lines = [cut_looks(item.pixels, LOOKS[:looks]) for item in items]
@@ -77,8 +75,8 @@ def read_all(
             found.append(Answer(item, NOTHING))
             continue
         each = [next(logits) for _ in line.strips]
-        second = second_voice([strip.pixels for strip in line.strips[:SECOND_LOOKS]]) if second_voice else []
-        found.append(Answer(item, read_looks(line, each, second, temperature, constants)))
+        second = second_voice([strip.pixels for strip in line.strips[:SECOND_LOOKS]])
+        found.append(Answer(item, read_looks(line, each, second, temperature)))
     return found
 
 
@@ -163,8 +161,6 @@ def parser() -> argparse.ArgumentParser:
     add("--dev", type=Path, required=True, metavar="DIR", help="folder of the measured sets")
     add("--package", default=ANY, help="runtime library of a .tflite file (default: the first that is installed)")
     add("--temperature", type=float, help="of the logits (default: the bundled network's)")
-    for name, value in Calibration()._asdict().items():
-        add(f"--{name.replace('_', '-')}", type=float, default=value, help=f"a constant of Calibration ({value})")
     add("--looks", type=int, default=len(LOOKS), metavar="N", help=f"looks at each line (default: {len(LOOKS)})")
     add("--quick", action="store_true", help="only the choose half, and a third of strings and text lines")
     add("--errors", type=int, default=0, metavar="N", help="list N fields of the choose half that are not read right")
@@ -178,12 +174,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     items = quick(items) if args.quick else items
     network = load_network(args.network, args.package)
     temperature = args.temperature or read_manifest(bundled("lines")).temperature["int8"]
-    constants = Calibration(*(getattr(args, name) for name in Calibration._fields))
-    second_voice = open_second_voice() if constants.share else None
-    found = {
-        name: read_all(network, several, temperature, constants, args.looks, second_voice)
-        for name, several in items.items()
-    }
+    second_voice = open_second_voice()
+    found = {name: read_all(network, several, temperature, args.looks, second_voice) for name, several in items.items()}
     print("\n".join(report(found)))
     for half in HALVES:
         own = [a for n in ("fields 1.0", "strings", "cheques") for a in found[n] if a.item.half == half]

@@ -14,7 +14,7 @@ from edge_daemon.inference.runtime import ANY, find_runtime
 from edge_daemon.recognition import field_decoder, field_recognizer, line_recognizer
 from edge_daemon.recognition.field_decoder import BLANK, SCORES, LineReading
 from edge_daemon.recognition.field_line import frames_per_height, locate_line
-from edge_daemon.recognition.field_recognizer import FRAMES, LOOKS, Calibration
+from edge_daemon.recognition.field_recognizer import CUT_PENALTY, FRAMES, LOOKS
 from edge_daemon.recognition.line_extent import Extent, Strip
 from scripts.training.lines import net
 
@@ -101,14 +101,15 @@ def read_looks(
     logits: Sequence[NDArray[np.float32]],
     second: Sequence[tuple[Candidate, ...]],
     temperature: float,
-    constants: Calibration,
 ) -> LineReading:
     """The reading of one line. `logits` (FRAMES, SCORES) of each look; `second`: the candidates of the second voice."""
-    each = [field_decoder.probabilities(one, temperature, constants.cut_penalty) for one in logits]
-    reading = field_decoder.decode_looks(each, looks.per_height)
-    if second and constants.share:
-        reading = field_decoder.mix(reading, second, constants.share)
-    return without_signs(field_decoder.calibrate(reading, constants.slope, constants.offset))
+    return without_signs(field_decoder.fuse(decode(looks, logits, temperature, CUT_PENALTY), second))
+
+
+def decode(looks: Looks, logits: Sequence[NDArray[np.float32]], temperature: float, penalty: float) -> LineReading:
+    """The reading of one line by the field network alone."""
+    each = [field_decoder.probabilities(one, temperature, penalty) for one in logits]
+    return field_decoder.decode_looks(each, looks.per_height)
 
 
 def without_signs(reading: LineReading) -> LineReading:
