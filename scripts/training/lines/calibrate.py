@@ -24,7 +24,7 @@ from scripts.training.common import logistic
 from scripts.training.lines import measured_sets
 from scripts.training.lines.reading import Logits, Looks, cut_looks, decode, load_network, open_second_voice
 
-TEMPERATURES = (0.8, 1.0, 1.3, 1.6, 2.0)
+TEMPERATURES = (1.0, 1.3, 1.6, 2.0, 2.5)
 """Temperatures that are tried."""
 CUT_PENALTIES = (1.0, 2.0)
 """Penalties of cut symbols that are tried."""
@@ -109,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("network", type=Path, help="a .tflite file, or a file of weights (.h5)")
     add("--dev", type=Path, required=True, metavar="DIR", help="folder of the measured sets")
     add("--looks", type=int, default=len(LOOKS), metavar="N", help=f"looks at each line (default: {len(LOOKS)})")
-    add("--every", type=int, default=3, metavar="N", help="use every Nth of strings and text lines (default: 3)")
+    add("--every", type=int, default=2, metavar="N", help="use every Nth of strings and text lines (default: 2)")
     args = parser.parse_args(argv)
     samples = collect(load_network(args.network), args.dev, args.looks, args.every)
     found = []

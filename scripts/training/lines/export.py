@@ -21,7 +21,7 @@ from scripts.training.common import convert, manifest, options, runtimes
 from scripts.training.lines import net, shards
 
 NAME = "lines"
-VERSION = "0.3.0"
+VERSION = "0.4.0"
 """Default version of the model."""
 GOLDEN = ("2021", "905", "-38", "11.70", "64", "")
 """Texts of the golden strips."""
