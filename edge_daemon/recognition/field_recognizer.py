@@ -45,7 +45,7 @@ LOOKS = ((1.0, 1.0, 0.0), (0.88, 0.95, 0.04), (1.12, 1.05, -0.04))
 """Width, height and shift of each look at a line, see line_extent.cut_line. The first is always taken."""
 CONFIDENT = 0.98
 """Confidence of the first look from which the others are not needed."""
-CUT_PENALTY = 1.0
+CUT_PENALTY = 2.0
 """See field_decoder.probabilities; chosen by scripts/training/lines/calibrate.py."""
 SECOND_LOOKS = 2
 """Looks that the second voice reads."""
