@@ -85,7 +85,8 @@ def collect(network: Logits, folder: Path, looks: int, every: int) -> Samples:
 def rate(samples: Samples, temperature: float, penalty: float) -> tuple[float, Fusion]:
     """The share that is read right with a temperature and a penalty of cut symbols, and the weights fitted to them."""
     readings = [
-        decode(line, logits, temperature, penalty) for line, logits in zip(samples.lines, samples.logits, strict=True)
+        decode(line, list(logits), temperature, penalty)
+        for line, logits in zip(samples.lines, samples.logits, strict=True)
     ]
     choices, numbers = [], []
     for reading, second, truth in zip(readings, samples.second, samples.truths, strict=True):
@@ -94,13 +95,14 @@ def rate(samples: Samples, temperature: float, penalty: float) -> tuple[float, F
         numbers.append(named)
     both = [i for i, second in enumerate(samples.second) if second]  # hardly any other line of these sets has digits
     weights = logistic.fit_choice([choices[i] for i in both], np.array(samples.weights)[both], PENALTY)
-    said: list[tuple[float, bool, float]] = []
+    said = []
     for reading, named, (rows, right), weight in zip(readings, numbers, choices, samples.weights, strict=True):
         chances = field_decoder.softmax(rows @ weights)[:-1]
         if named and not reading.doubt:
             said.append((float(chances.max()), int(chances.argmax()) == right, weight))
     fusion = Fusion(*(round(float(weight), 2) for weight in weights))
-    return share_right(*map(list, zip(*said, strict=True)), sum(samples.weights)), fusion
+    said_chances, is_right, said_weights = (list(column) for column in zip(*said, strict=True))
+    return share_right(said_chances, is_right, said_weights, sum(samples.weights)), fusion
 
 
 def main(argv: Sequence[str] | None = None) -> int:
