@@ -22,6 +22,8 @@ PACKAGE = Path(edge_daemon.__file__).parent
 ROOT = PACKAGE.parent
 ROOMS = sorted(path.parent for path in PACKAGE.rglob("__init__.py") if path.parent != PACKAGE)
 HARDWARE = {"picamera2", "libcamera", "tflite_runtime", "ai_edge_litert"}
+TOP = {"README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml", "edge_daemon", "models", "scripts", "systemd", "tests"}
+"""What stands at the top level of the project, beside names that begin with a dot; nothing else does."""
 MOST = 20
 """Modules in one folder, at most."""
 
@@ -75,6 +77,12 @@ def test_the_map_names_files_that_are_there() -> None:
     named = set(re.findall(r"[\w/]+\.py", re.sub(r"\S*<\S+", "", (PACKAGE / "README.md").read_text())))
     there = [f"/{path.relative_to(ROOT)}" for path in [*PACKAGE.rglob("*.py"), *ROOT.glob("tests/**/*.py")]]
     assert {name for name in named if not any(path.endswith(f"/{name}") for path in there)} == set()
+
+
+def test_the_top_level_stays_as_it_is() -> None:
+    """A new file or folder goes into one that is there; pictures of the READMEs are in .github/pictures."""
+    tracked = subprocess.check_output(["git", "-C", ROOT, "ls-files", "-z"], text=True).split("\0")
+    assert {Path(name).parts[0] for name in tracked if name and not name.startswith(".")} == TOP
 
 
 def test_no_folder_is_crowded() -> None:

@@ -23,6 +23,8 @@ from edge_daemon.tools import explain, replay
 from scripts.picturing import drawn, front, house, preview
 from scripts.picturing.browser import screenshot
 
+FOLDER = Path(__file__).parents[2] / ".github/pictures"
+"""Of the pictures that the READMEs show."""
 QUALITY = 88
 """Of the WebP files: letters stay sharp."""
 
@@ -83,7 +85,7 @@ def make(name: str, into: Path) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/pictures", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of: {', '.join(PICTURES)}; default: all")
-    parser.add_argument("--into", type=Path, default=Path(__file__).parents[2] / "pictures", metavar="FOLDER")
+    parser.add_argument("--into", type=Path, default=FOLDER, metavar="FOLDER")
     args = parser.parse_args()
     if unknown := set(args.names) - set(PICTURES):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known are {', '.join(PICTURES)}")

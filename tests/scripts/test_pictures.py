@@ -13,7 +13,7 @@ from PIL import Image
 
 from scripts.picturing import house
 from scripts.picturing.browser import MISSING
-from scripts.picturing.main import PICTURES, make
+from scripts.picturing.main import FOLDER, PICTURES, make
 
 ROOT = Path(__file__).parents[2]
 LARGEST = 1_500_000
@@ -47,7 +47,7 @@ def test_a_picture_can_be_made(name: str, tmp_path: Path) -> None:
     """From what the project itself draws, about as large as the one that is shown. If not: run scripts/pictures."""
     if name in NEEDS_BROWSER and not (shutil.which("chromium") and shutil.which("chromedriver")):
         pytest.skip(MISSING)
-    with Image.open(make(name, tmp_path)) as made, Image.open(ROOT / f"pictures/{name}.webp") as kept:
+    with Image.open(make(name, tmp_path)) as made, Image.open(FOLDER / f"{name}.webp") as kept:
         assert made.width == kept.width
         assert made.height == pytest.approx(kept.height, rel=0.2)
         assert len(made.getcolors(2**24) or []) > 100, "there is something in it"
@@ -55,7 +55,7 @@ def test_a_picture_can_be_made(name: str, tmp_path: Path) -> None:
 
 def test_pictures_are_small_and_shown() -> None:
     """Together they are small, and each is on a page; there are no others."""
-    kept = {path.stem: path.stat().st_size for path in (ROOT / "pictures").iterdir()}
+    kept = {path.stem: path.stat().st_size for path in FOLDER.iterdir()}
     assert set(kept) == set(PICTURES)
     assert sum(kept.values()) < LARGEST
     shown = {Path(link).stem for readme in readmes() for link in links(readme) if link.endswith(".webp")}
