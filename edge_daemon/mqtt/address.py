@@ -133,6 +133,11 @@ def _tls(options: BrokerOptions) -> ssl.SSLContext:
     context = _Context(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.name = options.server_name
+    if options.server_name:
+        try:  # as the handshake takes it, which is too late to say so
+            context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=options.server_name)
+        except (ValueError, TypeError) as error:
+            raise ConfigError(f"[mqtt] server_name {options.server_name!r}: {error}") from None
     load_ca(context, options.ca_file)
     if options.cert_file:
         try:

@@ -138,7 +138,7 @@ def _connect(
 
 
 class _Client(paho.Client):
-    """paho's client, which reads no packet that is longer than a limit."""
+    """paho's client. It reads no packet longer than a limit, and closes a socket whose TLS handshake fails."""
 
     largest = LARGEST_RECEIVED
     """Bytes."""
@@ -151,6 +151,17 @@ class _Client(paho.Client):
             self.too_large = bufsize
             raise OSError("the packet is too large")
         return super()._sock_recv(bufsize)
+
+    def _ssl_wrap_socket(self, tcp_sock: socket.socket) -> ssl.SSLSocket:
+        """Make TLS of a TCP connection. paho leaves the socket open if the handshake fails."""
+        assert self._ssl_context is not None
+        tls = self._ssl_context.wrap_socket(tcp_sock, server_hostname=self._host, do_handshake_on_connect=False)
+        try:
+            tls.do_handshake()
+        except OSError:
+            tls.close()
+            raise
+        return tls
 
 
 class Link:

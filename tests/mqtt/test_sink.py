@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
 import ssl
@@ -150,11 +151,6 @@ def tls_broker(folder: Path, cert: Path, key: Path, *more: str) -> Mosquitto:
     return broker
 
 
-# paho lets go of its socket, without closing it, when the handshake fails; counting references closes it
-UNCLOSED = pytest.mark.filterwarnings("ignore:unclosed <ssl:ResourceWarning")
-
-
-@UNCLOSED
 @pytest.mark.parametrize(
     ("served", "valid", "trusted", "expected", "trouble"),
     [
@@ -169,7 +165,7 @@ UNCLOSED = pytest.mark.filterwarnings("ignore:unclosed <ssl:ResourceWarning")
     ids=["right", "server_name", "unknown CA", "wrong host", "wrong server_name", "expired", "not yet valid"],
 )
 def test_tls(tmp_path: Path, served: str, valid: tuple[str, str], trusted: str, expected: str, trouble: str) -> None:
-    """mqtts:// trusts `ca_file`, checks name and time, and names the error."""
+    """mqtts:// trusts `ca_file`, checks name and time, names the error, and leaves no socket open."""
     broker = tls_broker(tmp_path, *certificate(tmp_path / "served", served, valid))
     ca_file = tmp_path / "served" / f"{trusted}.crt"
     if trusted != served:
@@ -178,6 +174,7 @@ def test_tls(tmp_path: Path, served: str, valid: tuple[str, str], trusted: str, 
     if trouble:
         with pytest.raises(BrokerError, match=trouble):
             there.open()
+        gc.collect()  # a socket that is open fails this test, not a later one
     else:
         there.open()
         assert there.deliver([Message("edge_daemon/dock3/event", b"x" * 50_000)]) == [Outcome.DELIVERED]
@@ -185,7 +182,6 @@ def test_tls(tmp_path: Path, served: str, valid: tuple[str, str], trusted: str, 
     broker.stop()
 
 
-@UNCLOSED
 def test_tls_at_a_plain_port(broker: Mosquitto) -> None:
     """mqtts:// at a port without TLS fails; it does not become a plain connection."""
     there = sink(url=f"mqtts://localhost:{broker.port}")
@@ -194,7 +190,6 @@ def test_tls_at_a_plain_port(broker: Mosquitto) -> None:
     there.close(1.0)
 
 
-@UNCLOSED
 def test_old_tls(tmp_path: Path) -> None:
     """A broker with at most TLS 1.1 is refused."""
     cert, key = certificate(tmp_path, "localhost")
@@ -220,7 +215,6 @@ def test_old_tls(tmp_path: Path) -> None:
     there.close(1.0)
 
 
-@UNCLOSED
 @pytest.mark.parametrize("in_one_file", [False, True])
 def test_client_certificate(tmp_path: Path, in_one_file: bool) -> None:
     """A broker that requires a client certificate gets it, and takes the user name from it; without one it refuses."""
@@ -277,6 +271,13 @@ def test_files_that_are_missing(key: str) -> None:
     """A missing file is a configuration error that names key and file."""
     with pytest.raises(ConfigError, match=f"{key} /no/such/file: .*No such file"):
         sink(url="mqtts://localhost", **{key: "/no/such/file"})
+
+
+@pytest.mark.parametrize("name", [".site", "a..b", "x" * 70, "a\0b"])
+def test_server_name_that_is_none(name: str) -> None:
+    """A configuration error that names the key, before anything is connected."""
+    with pytest.raises(ConfigError, match=r"\[mqtt\] server_name "):
+        sink(url="mqtts://localhost", server_name=name)
 
 
 def test_ports() -> None:
