@@ -58,7 +58,10 @@ class PostgreSQL:
         self._connection: Connection | None = None
         try:
             parts = conninfo_to_dict(url)
-        except psycopg.Error:  # its text may repeat the password
+            ports = str(parts.get("port", "")).split(",")  # one for each host; libpq does not look at them yet
+            if not all(0 < int(port) < 2**16 for port in ports if port):
+                raise ValueError("port")
+        except (psycopg.Error, ValueError):  # their texts may repeat the password
             raise DatabaseError("the address of the database: write postgresql://USER@HOST:PORT/DATABASE") from None
         self._name = f"database {parts.get('dbname', '')} on {parts.get('host', 'localhost')}:{parts.get('port', 5432)}"
 

@@ -97,7 +97,8 @@ def test_the_database_is_away(broker: Mosquitto, recorder: Recorder, postgres: P
 
 
 @pytest.mark.parametrize(
-    "address", ["postgresql://127.0.0.1/x?sslmod=no", "postgresql://postgres@127.0.0.1:{port}/nothing"]
+    "address",
+    ["postgresql://127.0.0.1/x?sslmod=no", "postgresql://x:y:z", "postgresql://postgres@127.0.0.1:{port}/nothing"],
 )
 def test_a_wrong_address(address: str, postgres: Postgres) -> None:
     """One clear line, and exit code 1."""

@@ -154,6 +154,9 @@ def test_wrong_addresses(postgres: Postgres) -> None:
         good: (DatabaseError, "permission denied"),  # it may log in, and not make a schema
         good.replace(str(postgres.port), "1"): (DatabaseAwayError, "refused"),
         "postgresql://collector:a%secret@127.0.0.1/x": (DatabaseError, "write postgresql://"),
+        "postgresql://127.0.0.1:secret/x": (DatabaseError, "write postgresql://"),
+        "postgresql://127.0.0.1:65536/x": (DatabaseError, "write postgresql://"),
+        "postgresql://127.0.0.1,127.0.0.1:1/x?connect_timeout=1": (DatabaseAwayError, "refused"),
     }
     for url, (kind, words) in cases.items():
         with pytest.raises(DatabaseError) as failure:
