@@ -17,7 +17,7 @@ from edge_daemon.mqtt import messages
 from edge_daemon.system import clock
 from tests.support.brokers import hostile
 from tests.support.brokers.hostile import Behaviour, HostileBroker
-from tests.support.brokers.mosquitto import Mosquitto, Recorder, free_port, retained
+from tests.support.brokers.mosquitto import Mosquitto, Recorder, free_port, retained, started
 from tests.support.certificates import FUTURE, NOW, PAST, certificate
 
 
@@ -53,10 +53,8 @@ def guarded(tmp_path: Path) -> Iterator[Mosquitto]:
     passwords, acl = tmp_path / "passwords", tmp_path / "acl"
     subprocess.run(["mosquitto_passwd", "-c", "-b", str(passwords), "cam", "hunter2"], check=True, capture_output=True)
     acl.write_text("user cam\ntopic readwrite edge_daemon/bench/#\n")
-    mosquitto = Mosquitto(tmp_path / "mosquitto", f"password_file {passwords}\nacl_file {acl}")
-    mosquitto.start()
-    yield mosquitto
-    mosquitto.stop()
+    with started(tmp_path / "mosquitto", f"password_file {passwords}\nacl_file {acl}") as mosquitto:
+        yield mosquitto
 
 
 def test_all_is_well(tmp_path: Path, broker: Mosquitto, recorder: Recorder) -> None:

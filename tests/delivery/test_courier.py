@@ -23,7 +23,7 @@ from tests.support.brokers import hostile
 from tests.support.brokers.flood import flooding
 from tests.support.brokers.hostile import OK, Behaviour, HostileBroker
 from tests.support.brokers.hostile_cases import CASES, Case
-from tests.support.brokers.mosquitto import PATIENCE, Mosquitto, Recorder, free_port, retained, until
+from tests.support.brokers.mosquitto import PATIENCE, Mosquitto, Recorder, free_port, retained, started, until
 from tests.support.delivery import Delivery, delivering, wait_until_connected
 from tests.support.records import event, info, reading
 
@@ -51,10 +51,8 @@ def values(payloads: list[dict[str, int]]) -> list[int]:
 @pytest.fixture
 def second(tmp_path: Path) -> Iterator[Mosquitto]:
     """Another broker."""
-    mosquitto = Mosquitto(tmp_path / "second")
-    mosquitto.start()
-    yield mosquitto
-    mosquitto.stop()
+    with started(tmp_path / "second") as mosquitto:
+        yield mosquitto
 
 
 def test_the_next_broker(outbox: Outbox, broker: Mosquitto, second: Mosquitto) -> None:
@@ -460,10 +458,8 @@ DISCOVERY = Message("homeassistant/device/dock3/config", b"x" * 5000, retain=Tru
 @pytest.fixture
 def limited(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Mosquitto]:
     """A running mosquitto with the lines of the parameter in its configuration."""
-    mosquitto = Mosquitto(tmp_path / "mosquitto", request.param)
-    mosquitto.start()
-    yield mosquitto
-    mosquitto.stop()
+    with started(tmp_path / "mosquitto", request.param) as mosquitto:
+        yield mosquitto
 
 
 @pytest.mark.parametrize("limited", ["message_size_limit 2048"], indirect=True)

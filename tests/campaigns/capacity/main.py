@@ -23,7 +23,7 @@ import click
 
 from tests.campaigns.capacity.publishers import publish
 from tests.support.brokers.cluster import Cluster
-from tests.support.brokers.mosquitto import Mosquitto, until
+from tests.support.brokers.mosquitto import started, until
 from tests.support.databases.collecting import collecting
 from tests.support.databases.postgres import Postgres
 
@@ -90,9 +90,7 @@ def site(kind: str, collectors: int, folder: Path) -> Iterator[tuple[Sequence[st
             urls, broker = cluster.urls, Part("three nodes", [pid for node in cluster.nodes for pid in node.pids])
             words = [[word for url in cluster.amqp_urls for word in ("--broker", url)]] * collectors
         else:
-            mosquitto = Mosquitto(folder / "mosquitto", "max_inflight_messages 200")
-            stack.callback(mosquitto.stop)
-            mosquitto.start()
+            mosquitto = stack.enter_context(started(folder / "mosquitto", "max_inflight_messages 200"))
             urls, broker = (mosquitto.url,), Part("mosquitto", mosquitto.pids)
             words = [["--broker", mosquitto.url, "--share", "site", "--name", f"c{i}"] for i in range(collectors)]
         running = [stack.enter_context(collecting(postgres.url, *more)) for more in words]

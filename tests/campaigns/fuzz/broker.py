@@ -20,7 +20,7 @@ from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.errors import CourierError
 from edge_daemon.mqtt.connection import Timeouts
 from tests.campaigns.fuzz.campaign import Check, Died, Lost, Target, Wrong
-from tests.campaigns.fuzz.whole_daemon import PATIENCE, Tracebacks, configuration, running, write_picture
+from tests.campaigns.fuzz.whole_daemon import PATIENCE, Tracebacks, configuration, running, write_picture, written
 from tests.support.brokers import hostile
 from tests.support.brokers.hostile import Behaviour, HostileBroker, packet
 from tests.support.delivery import delivering
@@ -157,7 +157,7 @@ def delivery_checking(folder: Path) -> Iterator[Check]:
 def daemon_checking(folder: Path) -> Iterator[Check]:
     """The whole process."""
     numbers = count()
-    write_picture(folder / "page.png", "2021")
+    write_picture(folder / "page.png", written("2021"))
 
     def check(case: list[Behaviour]) -> float:
         place = folder / str(next(numbers))

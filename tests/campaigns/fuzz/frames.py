@@ -10,21 +10,16 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count, cycle
 from pathlib import Path
 from time import sleep
 
-import cv2
 from hypothesis import strategies as st
 
 from tests.campaigns.fuzz.campaign import Check, Target, Wrong
 from tests.campaigns.fuzz.pictures import SIZES, Page, Region, drawn, is_true, page_as_large_as, pages
-from tests.campaigns.fuzz.whole_daemon import LOOKED_AT, WHOLE_FRAME, configuration, running, write_picture
-from tests.support.brokers.mosquitto import Mosquitto, Recorder
-from tests.support.received import Received, readings
+from tests.campaigns.fuzz.watched_folder import GOOD, watching
+from tests.campaigns.fuzz.whole_daemon import LOOKED_AT, WHOLE_FRAME, write_picture
 
-GOOD = ("2021", "1738")
-"""In the good pictures."""
 TOGETHER = 16
 """Sizes that are laid into the folder with one configuration."""
 
@@ -69,55 +64,28 @@ def all_sizes() -> list[Frames]:
 @contextmanager
 def checking(folder: Path) -> Iterator[Check]:
     """One daemon for all cases."""
-    broker = Mosquitto(folder / "mosquitto")
-    broker.start()
-    recorder = Recorder(broker.port)
-    watched = folder / "watched"
-    watched.mkdir()
-    camera = f'path = "{watched}"\nwatch = true'
-    numbers, goods = count(), cycle(GOOD)
-    try:
-        with running(folder, configuration(folder, broker.url, camera)) as daemon:
+    with watching(folder) as (watched, daemon):
 
-            def begin(field: str) -> None:
-                for path in watched.iterdir():
-                    path.unlink()
-                configuration(folder, broker.url, camera, field=field)
-                daemon.reload()
+        def use(field: str) -> None:
+            watched.clear()
+            watched.configure(field)
+            daemon.reload()
 
-            def check(case: Frames) -> float:
-                daemon.revive()
-                begin(case.field())
-                before = len(recorder.heard)
-                for page in case.pages:
-                    lay(watched / f"{next(numbers)}.png", page)
-                    sleep(LOOKED_AT)
-                begin(WHOLE_FRAME)
-                good = next(goods)
-                write_picture(watched / f"{next(numbers)}.png", good)
-                seconds = daemon.wait_until(lambda: good in texts(recorder.heard[before:]), f"a reading of {good}")
-                for text in {*texts(recorder.heard[before:])} - {*GOOD}:
-                    if not any(is_true(text, page) for page in case.pages):
-                        raise Wrong(f"{text!r} is published")
-                return seconds
+        def check(case: Frames) -> float:
+            daemon.revive()
+            use(case.field())
+            watched.begin()
+            for page in case.pages:
+                write_picture(watched.place(), drawn(page))
+                sleep(LOOKED_AT)
+            use(WHOLE_FRAME)
+            seconds = watched.read_good(daemon)
+            for text in watched.texts() - {*GOOD}:
+                if not any(is_true(text, page) for page in case.pages):
+                    raise Wrong(f"{text!r} is published")
+            return seconds
 
-            yield check
-            if not daemon.has_failed:
-                daemon.stop()
-    finally:
-        recorder.close()
-        broker.stop()
-
-
-def lay(path: Path, page: Page) -> None:
-    """Lays a picture into a folder, whole, by renaming."""
-    fresh = path.with_name(f".{path.name}")
-    cv2.imwrite(str(fresh), drawn(page))
-    fresh.rename(path)
-
-
-def texts(heard: Received) -> list[str]:
-    return [reading["text"] for reading in readings(heard)]
+        yield check
 
 
 DRAWN = Target(drawn_frames(), checking)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import count, cycle, product
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +25,11 @@ from edge_daemon.inference.options import ModelOptions
 from edge_daemon.recognition.reader import open_reader
 from edge_daemon.tools.read import PictureResult, read_file
 from tests.campaigns.fuzz.campaign import Check, Target, Wrong
-from tests.campaigns.fuzz.whole_daemon import LOOKED_AT, configuration, running, write_picture, written
-from tests.support.brokers.mosquitto import Mosquitto, Recorder
-from tests.support.received import Received, readings
+from tests.campaigns.fuzz.watched_folder import GOOD, watching
+from tests.campaigns.fuzz.whole_daemon import LOOKED_AT, written
 
 NUMBER = "4056"
 """In the drawn files."""
-GOOD = ("2021", "1738")
-"""In the good pictures that follow them."""
 CERTAIN = 0.85
 """Confidence from which a number counts as read."""
 
@@ -165,42 +162,22 @@ def reading_checking(folder: Path) -> Iterator[Check]:
 @contextmanager
 def folder_checking(folder: Path) -> Iterator[Check]:
     """One daemon that watches a folder into which all files are laid."""
-    broker = Mosquitto(folder / "mosquitto")
-    broker.start()
-    recorder = Recorder(broker.port)
-    watched = folder / "watched"
-    watched.mkdir()
-    numbers, goods = count(), cycle(GOOD)
-    config = configuration(folder, broker.url, f'path = "{watched}"\nwatch = true')
-    try:
-        with running(folder, config) as daemon:
+    with watching(folder) as (watched, daemon):
 
-            def check(case: list[PictureFile]) -> float:
-                daemon.revive()
-                contents = [(file.suffix, file.content()) for file in case]
-                before = len(recorder.heard)
-                for suffix, data in contents:
-                    (watched / f"{next(numbers)}{suffix}").write_bytes(data)
-                    time.sleep(LOOKED_AT)
-                good = next(goods)
-                write_picture(watched / f"{next(numbers)}.png", good)
-                seconds = daemon.wait_until(lambda: good in texts(recorder.heard[before:]), f"a reading of {good}")
-                for path in watched.iterdir():
-                    path.unlink()
-                if wrong := {*texts(recorder.heard[before:])} - {NUMBER, *GOOD}:
-                    raise Wrong(f"readings {wrong}")
-                return seconds
+        def check(case: list[PictureFile]) -> float:
+            daemon.revive()
+            contents = [(file.suffix, file.content()) for file in case]
+            watched.begin()
+            for suffix, data in contents:
+                watched.place(suffix).write_bytes(data)
+                time.sleep(LOOKED_AT)
+            seconds = watched.read_good(daemon)
+            watched.clear()
+            if wrong := watched.texts() - {NUMBER, *GOOD}:
+                raise Wrong(f"readings {wrong}")
+            return seconds
 
-            yield check
-            if not daemon.has_failed:
-                daemon.stop()
-    finally:
-        recorder.close()
-        broker.stop()
-
-
-def texts(heard: Received) -> list[str]:
-    return [reading["text"] for reading in readings(heard)]
+        yield check
 
 
 READ = Target(files, reading_checking)

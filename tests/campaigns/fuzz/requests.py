@@ -116,7 +116,7 @@ cases = requests | requests | others | questions
 @contextmanager
 def checking(folder: Path) -> Iterator[Check]:
     """One daemon for all cases; its broker is away."""
-    write_picture(folder / "page.png", "2021")
+    write_picture(folder / "page.png", written("2021"))
     file = ConfigFile(configuration(folder, "mqtt://127.0.0.1:1", f'path = "{folder}/page.png"'), folder / "copy")
     inbox: Inbox = SimpleQueue()
     clock = count(step=60)

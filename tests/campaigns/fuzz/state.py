@@ -9,7 +9,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from edge_daemon.delivery.outbox import Outbox
 from edge_daemon.domain import Message
 from tests.campaigns.fuzz.campaign import Check, Target, Wrong
-from tests.campaigns.fuzz.whole_daemon import WholeDaemon, configuration, running, write_picture
-from tests.support.brokers.mosquitto import Mosquitto, Recorder
+from tests.campaigns.fuzz.whole_daemon import WholeDaemon, configuration, running, write_picture, written
+from tests.support.brokers.mosquitto import Recorder, started
 from tests.support.received import Received, payloads, readings
 from tests.support.records import reading
 from tests.support.state_files import CONTENTS
@@ -61,34 +61,28 @@ cases = st.lists(damages, min_size=1, max_size=3)
 @contextmanager
 def checking(folder: Path) -> Iterator[Check]:
     """One daemon for each case; they share a broker."""
-    broker = Mosquitto(folder / "mosquitto")
-    broker.start()
-    recorder = Recorder(broker.port)
     numbers = count()
+    with started(folder / "mosquitto") as broker, closing(Recorder(broker.port)) as recorder:
 
-    def check(case: list[Damage]) -> float:
-        place = folder / str(next(numbers))
-        prepare(place, broker.url)
-        found = sorted(str(path.relative_to(place)) for path in place.rglob("*") if path.name not in SPARED)
-        hit = {found[damage.place % len(found)]: damage for damage in case}
-        for name, damage in hit.items():
-            spoil(place / name, damage)
-        try:
-            return judge(place, hit, recorder, len(recorder.heard))
-        finally:
-            shutil.rmtree(place)
+        def check(case: list[Damage]) -> float:
+            place = folder / str(next(numbers))
+            prepare(place, broker.url)
+            found = sorted(str(path.relative_to(place)) for path in place.rglob("*") if path.name not in SPARED)
+            hit = {found[damage.place % len(found)]: damage for damage in case}
+            for name, damage in hit.items():
+                spoil(place / name, damage)
+            try:
+                return judge(place, hit, recorder, len(recorder.heard))
+            finally:
+                shutil.rmtree(place)
 
-    try:
         yield check
-    finally:
-        recorder.close()
-        broker.stop()
 
 
 def prepare(place: Path, url: str) -> None:
     """The folders of a daemon that ran for some time, and lost power."""
     place.mkdir()
-    write_picture(place / "page.png", NUMBER)
+    write_picture(place / "page.png", written(NUMBER))
     config = configuration(place, url, f'path = "{place / "page.png"}"', "[opinion]\nper_day = 5\n")
     outbox = Outbox(place / "state", "bench")
     for text in STORED:

@@ -156,11 +156,11 @@ def written(text: str) -> Grey:
     return page([(text, 40, 50)], size=(320, 160), height=60, pen=4)
 
 
-def write_picture(path: Path, text: str) -> None:
-    """Lays such a page into a folder as it should be done: whole, by renaming."""
-    fresh = path.with_name(f".{path.name}")
-    cv2.imwrite(str(fresh.with_suffix(".png")), written(text))
-    fresh.with_suffix(".png").replace(path)
+def write_picture(path: Path, picture: Grey) -> None:
+    """Lays a picture into a folder as it should be done: whole, by renaming."""
+    fresh = path.with_name(f".{path.name}").with_suffix(".png")
+    cv2.imwrite(str(fresh), picture)
+    fresh.replace(path)
 
 
 class Tracebacks(logging.Handler):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from tests.support.brokers.mosquitto import Mosquitto
+from tests.support.brokers.mosquitto import started
 from tests.support.setup import converse
 
 PORT = 1883
@@ -29,14 +29,9 @@ def main() -> None:
         if sock.connect_ex(("127.0.0.1", PORT)) == 0:
             raise click.ClickException(f"port {PORT} is in use: stop the broker there first")
     answers = [(question, "1\r" if question.startswith("Which of") else "\r") for question in QUESTIONS]
-    with tempfile.TemporaryDirectory() as name:
-        broker = Mosquitto(Path(name, "mosquitto"), port=PORT)
-        broker.start()
+    with tempfile.TemporaryDirectory() as name, started(Path(name, "mosquitto"), port=PORT):
         began = time.monotonic()
-        try:
-            printed, code = converse(Path(name), answers)
-        finally:
-            broker.stop()
+        printed, code = converse(Path(name), answers)
         seconds = time.monotonic() - began
     received = re.search("the broker has accepted .*", printed)
     click.echo(received[0].strip() if received else printed)

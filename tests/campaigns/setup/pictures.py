@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from tests.support.brokers.mosquitto import Mosquitto
+from tests.support.brokers.mosquitto import started
 from tests.support.browser import chromium
 from tests.support.program import page
 from tests.support.setup import CAMERA
@@ -35,14 +35,13 @@ def _take(folder: Path, size: tuple[int, int], dark: bool, phone: bool) -> int:
     with tempfile.TemporaryDirectory() as temporary:
         file = Path(temporary, "my.toml")
         file.write_text(CAMERA)
-        broker = Mosquitto(Path(temporary, "mosquitto"))
-        broker.start()
-        try:
-            with page("setup", file) as (_, url), chromium(size, dark=dark, phone=phone) as browser:
-                browser.get(url)
-                walk(browser, broker.url, lambda name: _write(folder / f"{name}.png", browser.get_screenshot_as_png()))
-        finally:
-            broker.stop()
+        with (
+            started(Path(temporary, "mosquitto")) as broker,
+            page("setup", file) as (_, url),
+            chromium(size, dark=dark, phone=phone) as browser,
+        ):
+            browser.get(url)
+            walk(browser, broker.url, lambda name: _write(folder / f"{name}.png", browser.get_screenshot_as_png()))
     return len(list(folder.glob("*.png")))
 
 

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -188,18 +188,26 @@ def until(true: Callable[[], object], timeout: float = PATIENCE) -> None:
         time.sleep(0.005)
 
 
+@contextmanager
+def started(folder: Path, extra: str = "", port: int | None = None) -> Iterator[Mosquitto]:
+    """A running mosquitto, which is stopped at the end."""
+    mosquitto = Mosquitto(folder, extra, port)
+    mosquitto.start()
+    try:
+        yield mosquitto
+    finally:
+        mosquitto.stop()
+
+
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Mosquitto]:
     """A running mosquitto."""
-    mosquitto = Mosquitto(tmp_path / "mosquitto")
-    mosquitto.start()
-    yield mosquitto
-    mosquitto.stop()
+    with started(tmp_path / "mosquitto") as mosquitto:
+        yield mosquitto
 
 
 @pytest.fixture
 def recorder(broker: Mosquitto) -> Iterator[Recorder]:
     """Records everything on `broker`."""
-    subscriber = Recorder(broker.port)
-    yield subscriber
-    subscriber.close()
+    with closing(Recorder(broker.port)) as subscriber:
+        yield subscriber
