@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 
 import msgspec
 
@@ -44,7 +45,7 @@ def check(config: Config, to: BrokerAddress | None = None) -> Iterator[Found]:
     """The result of each step to the broker `to` (None: the configured ones), up to the first that fails of each."""
     for address in (to or resolve(config.mqtt)).in_turn():
         try:
-            yield from steps(address, config)
+            yield from steps(replace(address, others=()), config)  # no other one may answer for it
         except StepError as error:
             yield Level.FAIL, *error.args
 

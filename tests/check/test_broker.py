@@ -216,3 +216,11 @@ def test_each_of_several_brokers(tmp_path: Path, broker: Mosquitto) -> None:
     findings = list(checks(tmp_path / "c.toml", "mqtt"))
     assert [finding.what.split(":")[0] for finding in findings if finding.level is Level.FAIL] == ["TCP"]
     assert any(finding.what.startswith(f"login: 127.0.0.1:{broker.port}") for finding in findings)
+
+
+def test_no_broker_answers_for_another(tmp_path: Path, broker: Mosquitto, guarded: Mosquitto) -> None:
+    """One that refuses the login is named as well, though the next one of the cluster would take it."""
+    urls = f'"{guarded.url}", "{broker.url}"'
+    (tmp_path / "c.toml").write_text(f'[device]\nid = "bench"\n[mqtt]\nurl = [{urls}]\n')
+    [failed] = [finding for finding in checks(tmp_path / "c.toml", "mqtt") if finding.level is Level.FAIL]
+    assert failed.what.startswith(f"login: broker 127.0.0.1:{guarded.port} refused")
