@@ -1,13 +1,11 @@
 // Aim: the live picture with its measurements, the fields, and what would be published of them.
 
-import { $, ask, showError, percent, show, showLeft, sleep } from "./common.js";
+import { $, ask, percent, play, show, showError, showLeft } from "./common.js";
 import { Boxes, draw, isUpright, rectangle } from "./boxes.js";
-import { labelled, valueOf } from "./form.js";
+import { freeName, labelled, valueOf } from "./form.js";
 import { Meters } from "./meters.js";
 
-const PACE = 220; // milliseconds from one live picture to the next
-const PAUSE = 1500; // after an error, and while the page is hidden
-const SPEAK = 5000; // between two readings aloud
+const SPEAK = 5000; // milliseconds between two readings aloud
 const SETTLE = 350; // from the last change of a field until it is tried
 
 let fields = []; // {was, keys, corners, moved, upright}; `keys` are those of the form
@@ -43,10 +41,7 @@ function showProblems(problems) {
 }
 
 function addField(corners, format = "") {
-  const taken = new Set(fields.map((f) => f.keys.name));
-  let n = 1;
-  while (taken.has(`field-${n}`)) n++;
-  const keys = { ...defaults(), name: `field-${n}`, format };
+  const keys = { ...defaults(), name: freeName("field", fields), format };
   fields.push({ was: null, keys, corners, moved: true, upright: true });
   choose(fields.at(-1));
   cards();
@@ -253,18 +248,12 @@ async function begin() {
   form = answer.form.properties;
   fields = answer.fields.map(({ was, keys }) => ({ was, keys, corners: null, moved: false, upright: true }));
   cards();
-  for (;;) {
-    const began = Date.now();
-    try {
-      render(await ask(`api/look?field=${encodeURIComponent(chosen?.keys.name ?? "")}`));
-      showError(null);
-      await sleep(Math.max(20, PACE - (Date.now() - began)));
-    } catch (error) {
-      showError(error);
-      await sleep(PAUSE);
-    }
-    while (document.hidden) await sleep(PAUSE);
-  }
+  play(showNext);
+}
+
+async function showNext() {
+  render(await ask(`api/look?field=${encodeURIComponent(chosen?.keys.name ?? "")}`));
+  showError(null);
 }
 
 begin().catch(showError);

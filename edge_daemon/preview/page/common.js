@@ -1,5 +1,7 @@
-// What both pages use: requests to the server, and the time that is left.
+// What the pages use: requests to the server, the pace of live pictures, and the time that is left.
 
+const PACE = 220; // milliseconds from one live picture to the next
+const PAUSE = 1500; // after an error, and while the page is hidden
 const ENDED = "The preview has ended, or cannot be reached. Start it again: edge-daemon preview";
 
 export const $ = (id) => document.getElementById(id);
@@ -25,6 +27,21 @@ export async function ask(path, body) {
 }
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** Calls `next`, which shows the next live picture, again and again; its errors are shown. */
+export async function play(next) {
+  for (;;) {
+    const began = Date.now();
+    try {
+      await next();
+      await sleep(Math.max(20, PACE - (Date.now() - began)));
+    } catch (error) {
+      showError(error);
+      await sleep(PAUSE);
+    }
+    while (document.hidden) await sleep(PAUSE);
+  }
+}
 
 export function showLeft(seconds) {
   const minutes = Math.floor(seconds / 60);

@@ -20,6 +20,14 @@ export function labelled(key, option) {
   return label;
 }
 
+/** A name such as `field-1` that none of the fields has. */
+export function freeName(prefix, fields) {
+  const taken = new Set(fields.map(({ keys }) => keys.name));
+  let n = 1;
+  while (taken.has(`${prefix}-${n}`)) n++;
+  return `${prefix}-${n}`;
+}
+
 /** The value of an input, as TOML has it; null: not set. */
 export function valueOf(input, option) {
   if (option.enum) return option.enum[input.selectedIndex];

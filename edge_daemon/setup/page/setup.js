@@ -1,12 +1,10 @@
 // The setup: one form for each step. A step is submitted, its findings are shown, then the next one opens.
 
-import { $, ask, percent, show, showError, showLeft, sleep } from "./common.js";
-import { labelled, valueOf } from "./form.js";
+import { $, ask, percent, play, show, showError, showLeft, sleep } from "./common.js";
+import { freeName, labelled, valueOf } from "./form.js";
 import { Meters } from "./meters.js";
 
-const PACE = 220; // milliseconds from one live picture to the next
 const POLL = 700; // milliseconds from one question for readings to the next
-const PAUSE = 1500; // after an error, and while the page is hidden
 const TITLES = {
   camera: "Camera", aim: "Aim", numbers: "Numbers", broker: "Broker", "home assistant": "Home Assistant", start: "Start",
   reading: "First reading",
@@ -173,11 +171,9 @@ function toggle(i) {
   if (there) {
     chosen = chosen.filter((field) => field !== there);
   } else {
-    const taken = new Set(chosen.map(({ keys }) => keys.name));
-    let n = 1;
-    while (taken.has(`number-${n}`)) n++;
     const { region, format } = number.field;
-    chosen.push({ text: number.candidates[0][0], was: null, region, keys: { name: `number-${n}`, unit: "", format } });
+    const keys = { name: freeName("number", chosen), unit: "", format };
+    chosen.push({ text: number.candidates[0][0], was: null, region, keys });
   }
   showFields();
   showNumbers();
@@ -283,26 +279,15 @@ const STEPS = {
   reading: { open: async () => { openReading(); }, body: () => ({}), button: "" },
 };
 
-async function play() {
-  for (;;) {
-    const began = Date.now();
-    try {
-      if (!$("stage").hidden) {
-        const look = await ask("api/look");
-        $("picture").src = look.picture;
-        showLeft(look.ends_in);
-        if (step === "aim") meters.show(look);
-        numbers = step === "numbers" ? look.numbers : [];
-        showNumbers();
-        showError(null);
-      }
-      await sleep(Math.max(20, PACE - (Date.now() - began)));
-    } catch (error) {
-      showError(error);
-      await sleep(PAUSE);
-    }
-    while (document.hidden) await sleep(PAUSE);
-  }
+async function showNext() {
+  if ($("stage").hidden) return;
+  const look = await ask("api/look");
+  $("picture").src = look.picture;
+  showLeft(look.ends_in);
+  if (step === "aim") meters.show(look);
+  numbers = step === "numbers" ? look.numbers : [];
+  showNumbers();
+  showError(null);
 }
 
 async function begin() {
@@ -312,7 +297,7 @@ async function begin() {
   for (const name of names()) $(idOf(name)).addEventListener("submit", (event) => { event.preventDefault(); submit(); });
   const wanted = names().find((name) => `#${idOf(name)}` === location.hash);
   await open(wanted ?? state.next);
-  play();
+  play(showNext);
 }
 
 begin().catch(showError);
