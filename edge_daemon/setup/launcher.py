@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +13,9 @@ from edge_daemon.check.service import UNIT
 from edge_daemon.errors import SetupError
 from edge_daemon.system.child_process import child_environment
 from edge_daemon.system.privileges import Action
+
+PAUSE = 2.0
+"""Seconds from one question to systemd, for which a process is started, to the next."""
 
 
 class Launcher(Protocol):
@@ -21,7 +25,7 @@ class Launcher(Protocol):
         """Start it, or start it again; returns what was done. Raises SetupError."""
 
     def failure(self) -> str:
-        """Why the daemon has ended; empty: it has not."""
+        """Why the daemon has ended; empty: it has not. Called several times a second."""
 
     def close(self) -> None:
         """End what only the setup has started."""
@@ -33,17 +37,23 @@ class ServiceLauncher:
     def __init__(self, systemctl: Action) -> None:
         """`systemctl` runs start_service with the rights for it."""
         self._systemctl = systemctl
+        self._failure, self._asked_at = "", 0.0
 
     def start(self) -> str:
         try:
             self._systemctl(b"")
         except OSError as error:
             raise SetupError(f"{UNIT} does not start ({error.strerror}): sudo systemctl restart {UNIT}") from None
+        self._asked_at = 0.0  # what was known is of the service before
         return f"{UNIT} is started, now and at every boot"
 
     def failure(self) -> str:
-        done = subprocess.run(["systemctl", "is-failed", "-q", UNIT], check=False)
-        return f"{UNIT} has failed; its log says why: journalctl -u {UNIT} -n 20" if done.returncode == 0 else ""
+        if time.monotonic() > self._asked_at + PAUSE:
+            done = subprocess.run(["systemctl", "is-failed", "-q", UNIT], check=False)
+            has_failed = done.returncode == 0
+            self._failure = f"{UNIT} has failed; its log says why: journalctl -u {UNIT} -n 20" if has_failed else ""
+            self._asked_at = time.monotonic()
+        return self._failure
 
     def close(self) -> None:
         pass

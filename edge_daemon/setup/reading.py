@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from typing import NamedTuple
 
 from edge_daemon.check.finding import Found, Level
@@ -13,6 +12,7 @@ from edge_daemon.errors import SetupError
 from edge_daemon.mqtt import messages
 from edge_daemon.setup import broker
 from edge_daemon.setup.session import Session
+from edge_daemon.tools.board import seconds
 from edge_daemon.tools.explain import WHY
 from edge_daemon.tools.watch import watch
 
@@ -72,5 +72,5 @@ def first(session: Session) -> Iterator[Found]:
 
 def _is_new(payload: dict[str, object], since: float) -> bool:
     """Whether a reading was taken after `since`, seconds since 1970; the broker may retain an older one."""
-    at = payload.get("captured_at")
-    return isinstance(at, str) and datetime.fromisoformat(at).timestamp() >= since
+    at = seconds(payload.get("captured_at"))
+    return at is not None and at >= since

@@ -10,10 +10,11 @@ import pytest
 
 from edge_daemon.check.finding import Level
 from edge_daemon.domain import Message
-from edge_daemon.setup import camera, home_assistant
+from edge_daemon.mqtt import messages
+from edge_daemon.setup import camera, home_assistant, reading
 from edge_daemon.setup.credential import credential_of
 from edge_daemon.setup.draft import write_new_or_old
-from edge_daemon.setup.launcher import ChildLauncher
+from edge_daemon.setup.launcher import ChildLauncher, ServiceLauncher, start_service
 from edge_daemon.setup.session import Rights, Session
 from tests.support.brokers.mosquitto import Mosquitto, Recorder
 from tests.support.cameras import fake_picamera2
@@ -24,7 +25,7 @@ from tests.support.setup import CAMERA
 def session(tmp_path: Path, broker: Mosquitto) -> Iterator[Session]:
     target = tmp_path / "my.toml"
     field = '[[field]]\nname = "meter"\nregion = [0.1, 0.1, 0.5, 0.5]\nunit = "KWh"\n'
-    target.write_text(f'{CAMERA}rotation = 0\n[mqtt]\nurl = "{broker.url}"\n{field}'.replace("rotation = 0\n", ""))
+    target.write_text(f'{CAMERA}[mqtt]\nurl = "{broker.url}"\n{field}')
     launcher = ChildLauncher(target, tmp_path / "log")
     made = Session(target, tmp_path / "state", [], Rights(write_new_or_old, credential_of(target), launcher))
     yield made
@@ -77,3 +78,27 @@ def test_a_password_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             0o600,
         )
     assert (tmp_path / "handed" / "mqtt-password").read_text() == "secret\n"
+
+
+def test_readings_of_others_are_passed_over(session: Session, recorder: Recorder) -> None:
+    """What was taken before the start, or whenever that is no time, is not the first reading."""
+    session.draft.set("device", {"id": "bench"})
+    session.started_at = 1000.0
+    for field, at in (("a", "yesterday"), ("b", messages.timestamp(999.0)), ("c", messages.timestamp(1001.0))):
+        payload = f'{{"captured_at":"{at}","text":"42","status":"ok"}}'.encode()
+        recorder.say(Message(f"{messages.base('bench')}/reading/{field}", payload, retain=True))
+    assert next(reading.received(session)).field == "c"
+
+
+def test_a_service_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is seen, without a process for each question; what was so before a new start does not count."""
+    program, calls = tmp_path / "systemctl", tmp_path / "calls"
+    program.write_text(f'#!/bin/sh\necho "$1" >>{calls}\n')  # success: it has failed
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    launcher = ServiceLauncher(start_service)
+    assert all("has failed" in launcher.failure() for _ in range(3))
+    launcher.start()
+    program.write_text(f'#!/bin/sh\necho "$1" >>{calls}\nexit 1\n')
+    assert launcher.failure() == ""
+    assert calls.read_text().split() == ["is-failed", "enable", "restart", "is-failed"]
