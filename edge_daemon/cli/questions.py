@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import click
 
-from edge_daemon.check.finding import Found, Level
-from edge_daemon.cli.shared import finding_line, say
+from edge_daemon.check.finding import Found
+from edge_daemon.cli.shared import say, say_findings
 from edge_daemon.preview.field_editor import Draft
 from edge_daemon.setup import aim, broker, camera, home_assistant, numbers, reading, start
 from edge_daemon.setup.session import STEPS, Session
@@ -21,8 +21,8 @@ class Back(Exception):
     """The person wants the step before this one."""
 
 
-def converse(session: Session) -> bool:
-    """Take all steps from the first that is not done. Returns True: it ends when all are done, or by Ctrl-C."""
+def converse(session: Session) -> None:
+    """Take all steps from the first that is not done. It ends when all are done, or by Ctrl-C."""
     say("Enter takes the answer in [brackets]; `back` returns to the step before; Ctrl-C leaves, nothing is lost.")
     place = STEPS.index(session.next_step())
     if place:
@@ -36,7 +36,6 @@ def converse(session: Session) -> bool:
                 ask("Enter tries it again")
         except Back:
             place = max(0, place - 1)
-    return True
 
 
 def ask(question: str, default: str = "", hide: bool = False) -> str:
@@ -61,11 +60,7 @@ def choose(question: str, choices: Sequence[tuple[str, T]]) -> T:
 
 def take(session: Session, step: str, found: Iterable[Found]) -> bool:
     """Take a step and print its findings. Whether none of them is a failure."""
-    well = True
-    for finding in session.run(step, found):
-        say(finding_line(finding))
-        well = well and finding.level is not Level.FAIL
-    return well
+    return say_findings(session.run(step, found))
 
 
 def _camera(session: Session) -> bool:
@@ -82,10 +77,10 @@ def _aim(session: Session) -> bool:
             return well
         options = session.draft.config.camera.options
         if answer == "r":
-            session.draft.set("camera", {"rotation": (getattr(options, "rotation", 0) + 90) % 360})
+            turned = (getattr(options, "rotation", 0) + 90) % 360
+            take(session, "camera", camera.choose(session, {"rotation": turned or None}))
         elif answer == "m":
-            session.draft.set("camera", {"mirror": not options.mirror})
-        session.open_picture()
+            take(session, "camera", camera.choose(session, {"mirror": not options.mirror or None}))
 
 
 def _numbers(session: Session) -> bool:

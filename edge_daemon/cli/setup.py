@@ -5,26 +5,27 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from edge_daemon.cli import page
-from edge_daemon.cli.shared import EXIT_FAILED, complain, config_option, finding_line, say
+from edge_daemon.cli.shared import EXIT_FAILED, complain, config_option_with, say, say_findings
 
 if TYPE_CHECKING:
-    from edge_daemon.check.finding import Finding
     from edge_daemon.setup.session import Session
 
 KEPT = "Nothing is lost: `edge-daemon setup` goes on from here."
 BY_HAND = Path("edge-daemon.toml")
 """The configuration that is made where the service is not installed."""
+WIDEST = len("home assistant")
+"""Characters of the longest name of a step."""
 
 
 @click.command()
-@config_option
+@config_option_with(f"that of the service, or {BY_HAND} here")
 @click.option("--terminal", is_flag=True, help="Ask in this terminal, not on a page.")
 @click.option(
     "--answers",
@@ -42,8 +43,7 @@ def setup(config: Path | None, terminal: bool, answers: Path | None, how_long: s
 
     Camera, aim, numbers, broker, Home Assistant, start, first reading: each step shows whether it worked. It is a page
     for a browser, or with --terminal the same questions here. Ctrl-C loses nothing: started again, it goes on where it
-    was left. Without a camera a simulated one draws numbers. Without --config it is the service's configuration, or
-    edge-daemon.toml here where the service is not installed.
+    was left. Without a camera a simulated one draws numbers.
 
     \b
     An example of --answers; what is left out is found:
@@ -63,11 +63,14 @@ def setup(config: Path | None, terminal: bool, answers: Path | None, how_long: s
         raise click.UsageError("it asks questions: run it in a terminal, or give it --answers FILE")
     try:
         if given is not None:
-            is_complete = _report(engine.follow(session, given))
+            is_complete = say_findings(engine.follow(session, given), WIDEST)
         elif sock is not None:
             is_complete = _serve(session, sock, host, time_left)
         else:
-            is_complete = _converse(session)
+            from edge_daemon.cli.questions import converse
+
+            converse(session)
+            is_complete = True
     except (click.Abort, KeyboardInterrupt):
         complain(f"\n{KEPT}")
         raise
@@ -137,19 +140,3 @@ def _session(config: Path | None, listen: Callable[[], socket.socket | None]) ->
     if target.absolute() == of_service and service.is_installed():
         launcher = ServiceLauncher(systemctl)
     return Session(target, state_folder(), runtime_folders(), Rights(write, password, launcher)), sock
-
-
-def _report(findings: Iterable[Finding]) -> bool:
-    """Print findings as they are made. Whether none of them is a failure."""
-    well = True
-    for finding in findings:
-        say(finding_line(finding, f"{finding.section:14}  "))
-        well = well and finding.level != "FAIL"
-    return well
-
-
-def _converse(session: Session) -> bool:
-    """All steps from the first that is not done, with questions in the terminal."""
-    from edge_daemon.cli.questions import converse
-
-    return converse(session)

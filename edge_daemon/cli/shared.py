@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,18 +18,25 @@ if TYPE_CHECKING:
     from edge_daemon.check.finding import Finding
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 CLEAR_LINE = "\r\x1b[K"
 """Terminal codes: go to the start of the line and delete it."""
 EXIT_FAILED = 1
 EXIT_CONFIG = ConfigError.exit_code
 
-config_option = click.option(
-    "--config",
-    # the configuration room reports an unreadable file, with its exit code
-    type=click.Path(path_type=Path, readable=False),
-    metavar="FILE",
-    help="Configuration (TOML). Default: the built-in defaults.",
-)
+
+def config_option_with(default: str) -> Callable[[F], F]:
+    """The option --config of a command that takes `default` without it."""
+    return click.option(
+        "--config",
+        # the configuration room reports an unreadable file, with its exit code
+        type=click.Path(path_type=Path, readable=False),
+        metavar="FILE",
+        help=f"Configuration (TOML). Default: {default}.",
+    )
+
+
+config_option = config_option_with("the built-in defaults")
 json_option = click.option("as_json", "--json", is_flag=True, help="Print JSON, one object a line.")
 sets_option = click.option(
     "--set",
@@ -61,6 +68,15 @@ def finding_line(finding: Finding, section: str = "") -> str:
     colour = {"OK": "green", "WARN": "yellow", "FAIL": "red"}[finding.level]
     what = " ".join(filter(None, [finding.what + ("." if finding.remedy else ""), finding.remedy]))
     return f"{click.style(f'{finding.level:4}', fg=colour)}  {section}{what}"
+
+
+def say_findings(findings: Iterable[Finding], width: int = 0) -> bool:
+    """Print findings as they are made, with their sections in `width` columns. Whether none of them is a failure."""
+    well = True
+    for finding in findings:
+        say(finding_line(finding, f"{finding.section:{width}}  " if width else ""))
+        well = well and finding.level != "FAIL"
+    return well
 
 
 def complain(problem: object) -> None:

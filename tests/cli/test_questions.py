@@ -38,8 +38,9 @@ def test_it_is_left_and_taken_up_again(tmp_path: Path, broker: Mosquitto, record
 
 
 def test_the_picture_is_turned(tmp_path: Path) -> None:
-    """With one key; the draft has it."""
+    """With one key; the draft has it. A camera that cannot turn its picture is a finding, and the questions go on."""
     (tmp_path / "my.toml").write_text(CAMERA)
-    converse(tmp_path, [("goes on", "m\r"), ("mirror it: ", "\x03")])
+    printed, code = converse(tmp_path, [("goes on", "r\r"), ("mirror it: ", "m\r"), ("mirror it: ", "\x03")])
+    assert ("FAIL" in printed, "rotation" in printed, code) == (True, True, 130)
     draft = tomllib.loads((tmp_path / "state" / "setup" / "config.toml").read_text())
     assert draft["camera"]["mirror"] is True
