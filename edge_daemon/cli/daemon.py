@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +55,9 @@ def print_config() -> None:
     \b
     edge-daemon config > my.toml
     """
-    say(files("edge_daemon").joinpath("default.toml").read_text(encoding="utf-8").removesuffix("\n"))
+    from edge_daemon.config.file import default_text
+
+    say(default_text().removesuffix("\n"))
 
 
 @click.command()

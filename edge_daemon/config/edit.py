@@ -12,6 +12,7 @@ from edge_daemon.config import file, schema
 from edge_daemon.config.toml_lines import is_header, statements
 from edge_daemon.errors import ConfigError
 from edge_daemon.system import atomic
+from edge_daemon.system.privileges import Write
 
 
 def store_keys(path: Path, section: str, values: Mapping[str, Any]) -> None:
@@ -19,12 +20,16 @@ def store_keys(path: Path, section: str, values: Mapping[str, Any]) -> None:
 
     Raises ConfigError where the file cannot be written, or would be wrong afterwards; then it stays as it is.
     """
-    text = set_keys(file.read_text(path), section, values)
+    save(path, set_keys(file.read_text(path), section, values))
+
+
+def save(path: Path, text: str, write: Write = atomic.rewrite) -> None:
+    """Replace the file, completely or not at all; mode and owner stay. Raises ConfigError."""
     schema.parse(str(path), text)
     try:
-        atomic.rewrite(path, text.encode())
+        write(path, text.encode())
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror}") from None
+        raise ConfigError(f"{path}: cannot be saved: {error.strerror}. Do you have permission to change it?") from None
 
 
 def set_keys(text: str, section: str, values: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Reads the text of a configuration file; an error says what to do."""
+"""Reads the text of a configuration file; an error says what to do. And that of the default configuration."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import errno
 import grp
 import os
 import pwd
+from importlib.resources import files
 from pathlib import Path
 
 from edge_daemon.errors import ConfigError
@@ -42,6 +43,11 @@ def read_text(path: Path) -> str:
         raise ConfigError(
             f"{path}:{line}: expected UTF-8; got the byte 0x{data[error.start]:02x}. Save it as UTF-8"
         ) from None
+
+
+def default_text() -> str:
+    """The default configuration, with every key explained."""
+    return files("edge_daemon").joinpath("default.toml").read_text(encoding="utf-8")
 
 
 def _missing_permission(path: Path) -> str:

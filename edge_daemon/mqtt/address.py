@@ -72,14 +72,19 @@ class BrokerAddress:
         return f"{self.host}:{self.port}"
 
 
-def resolve(options: BrokerOptions) -> BrokerAddress:
-    """Parse the URLs and read the files: the first broker, with the others. Raises ConfigError."""
-    password = read_password(options.password_file) if options.password_file else ""
-    found = []
-    for url in options.urls:
-        host, port, tls = parse_url(url)
-        found.append(BrokerAddress(host, port, options.username, password, _tls(options) if tls else None))
-    return replace(found[0], others=tuple(found[1:]))
+def resolve(options: BrokerOptions, password: str | None = None) -> BrokerAddress:
+    """Parse the URLs and read the files: the first broker, with the others. `password`: instead of that in its file.
+
+    Raises ConfigError.
+    """
+    if password is None:
+        password = read_password(options.password_file) if options.password_file else ""
+    parsed = [parse_url(url) for url in options.urls]
+    context = _tls(options) if any(tls for _, _, tls in parsed) else None
+    first, *others = (
+        BrokerAddress(host, port, options.username, password, context if tls else None) for host, port, tls in parsed
+    )
+    return replace(first, others=tuple(others))
 
 
 def file_stamps(options: BrokerOptions) -> tuple[object, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from edge_daemon.config import file, schema
+from edge_daemon.config import edit, file, schema
 from edge_daemon.config.form import field_form
 from edge_daemon.domain import Grey
 from edge_daemon.errors import ConfigError, SampleError
@@ -82,7 +82,7 @@ class PreviewApi:
         if self._path is None:
             raise ConfigError("there is no file to save to. Start again with: edge-daemon preview --config FILE")
         with self._lock:
-            field_editor.save(self._path, field_editor.with_fields(self._text(), fields), self._write)
+            edit.save(self._path, field_editor.with_fields(self._text(), fields), self._write)
             self._frames.find_daemon()
             return {"path": str(self._path), "daemon": bool(self._frames.daemon)}
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from edge_daemon.config import schema
 from edge_daemon.config.edit import blocks, edit_block
 from edge_daemon.config.form import DRAWN, field_form
 from edge_daemon.errors import ConfigError
-from edge_daemon.system import atomic
-from edge_daemon.system.privileges import Write
 
 FIELD: Mapping[str, Any] = {"field": [{}]}
 """The header [[field]], as TOML reads it."""
@@ -91,12 +87,3 @@ def region_of(corners: Corners) -> list[Any]:
         if points == [[left, top], [right, top], [right, bottom], [left, bottom]]:
             return [left, top, round(right - left, DECIMALS), round(bottom - top, DECIMALS)]
     return points
-
-
-def save(path: Path, text: str, write: Write = atomic.rewrite) -> None:
-    """Replace the file, completely or not at all; mode and owner stay. Raises ConfigError."""
-    schema.parse(str(path), text)
-    try:
-        write(path, text.encode())
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be saved: {error.strerror}. Do you have permission to change it?") from None

@@ -132,7 +132,7 @@ class SetupApi:
 
     def start(self, _: Nothing) -> Json:
         """Write the configuration, start the daemon, and listen to its readings from now on."""
-        self._stop_listening()
+        self.close()
         answer = self._take("start", start.start(self._session))
         if self._session.started_at:
             self._stopped = Event()
@@ -149,7 +149,11 @@ class SetupApi:
 
     def close(self) -> None:
         """Stop listening."""
-        self._stop_listening()
+        self._stopped.set()
+        if self._listener is not None:
+            with suppress(RuntimeError):
+                self._listener.join()
+            self._listener = None
 
     def _take(self, step: str, found: Iterator[Found]) -> Json:
         """Take a step: its findings, and the state afterwards."""
@@ -164,10 +168,3 @@ class SetupApi:
                 self._readings[received.field] = received
         except EdgeDaemonError as error:
             self._failure = str(error)
-
-    def _stop_listening(self) -> None:
-        self._stopped.set()
-        if self._listener is not None:
-            with suppress(RuntimeError):
-                self._listener.join()
-            self._listener = None

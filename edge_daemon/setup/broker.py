@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import NamedTuple
 
 from edge_daemon.check import broker as check
@@ -64,11 +63,8 @@ def log_in(
     stored = before.password_file if password is None and username else ""
     keys = {"url": urls[0] if len(urls) == 1 else list(urls), "username": username or None}
     session.draft.set("mqtt", keys | {"password_file": stored or None})
-    to = address(session)
-    if password is not None:
-        others = tuple(replace(other, password=password) for other in to.others)
-        to = replace(to, password=password, others=others)
-    for found in check.check(session.draft.config, to):
+    config = session.draft.config
+    for found in check.check(config, resolve(config.mqtt, password)):
         yield found
         if found[0] is Level.FAIL:
             return

@@ -46,10 +46,10 @@ def choose(session: Session, keys: Mapping[str, Any]) -> Iterator[Found]:
     Settings of another camera (exposure, rotation, ...) are removed. Raises ConfigError.
     """
     before = _written(session)
-    is_same = all(before.get(key) == keys.get(key, before.get(key)) for key in SAME)
-    gone = {} if is_same else dict.fromkeys(before)
-    if gone | dict(keys) != {key: before.get(key) for key in gone | dict(keys)}:
-        session.draft.set("camera", gone | dict(keys))
+    gone = {} if is_chosen(session, keys) else dict.fromkeys(before)
+    wanted = gone | dict(keys)
+    if any(before.get(key) != value for key, value in wanted.items()):
+        session.draft.set("camera", wanted)
         session.open_picture()
     look = session.api.look(None)
     width, height = look["size"]

@@ -45,8 +45,4 @@ def credential_of(config: Path) -> Credential:
     stem = "" if config.stem == "config" else f"{config.stem}."
     place = config.with_name(f"{stem}{NAME}")
     is_service = config.parent == CREDENTIALS
-    return Credential(NAME if is_service else str(place), keep(partial(_write, place)))
-
-
-def _write(place: Path, content: bytes) -> None:
-    atomic.write(place, content, MODE)
+    return Credential(NAME if is_service else str(place), keep(partial(atomic.write, place, mode=MODE)))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,7 @@ class ConfigDraft:
         no such file. A draft of a file that was changed since is given up. Raises ConfigError or OSError."""
         self.target = target.absolute()
         self.path, self._progress_path = folder / "config.toml", folder / "progress.json"
-        text = file.read_text(self.target) if self.target.exists() else default_text()
+        text = file.read_text(self.target) if self.target.exists() else file.default_text()
         schema.parse(str(self.target), text)
         began = hashlib.sha256(text.encode()).hexdigest()
         kept = self._kept()
@@ -80,10 +79,7 @@ class ConfigDraft:
     def publish(self, write: Write) -> None:
         """Replace the configuration by the draft. Raises ConfigError."""
         text = file.read_text(self.path)
-        try:
-            write(self.target, text.encode())
-        except OSError as error:
-            raise ConfigError(f"{self.target}: cannot be written: {error.strerror}") from None
+        edit.save(self.target, text, write)
         self._progress.began_with = hashlib.sha256(text.encode()).hexdigest()
         self._save_progress()
 
@@ -103,11 +99,6 @@ class ConfigDraft:
 
     def _save_progress(self) -> None:
         atomic.write(self._progress_path, msgspec.json.encode(self._progress), MODE)
-
-
-def default_text() -> str:
-    """The default configuration, with every key explained."""
-    return files("edge_daemon").joinpath("default.toml").read_text(encoding="utf-8")
 
 
 def write_new_or_old(path: Path, content: bytes) -> None:

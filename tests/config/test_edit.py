@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_daemon.config.edit import set_keys, store_keys
+from edge_daemon.config.edit import save, set_keys, store_keys
 from edge_daemon.errors import ConfigError
+from tests.support.preview import FILE
 
 
 @pytest.mark.parametrize(
@@ -45,3 +46,29 @@ def test_a_file_that_would_be_wrong_stays_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         store_keys(file, "camera", {"white_balance": (1.8, 1.5)})
     assert file.read_text() == text
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "my.toml"
+    path.write_text(FILE)
+    return path
+
+
+def test_saving_keeps_mode_and_link(file: Path, tmp_path: Path) -> None:
+    """The file behind a link is replaced, its mode stays, and no other file is left in the folder."""
+    file.chmod(0o640)
+    link = tmp_path / "link.toml"
+    link.symlink_to(file)
+    save(link, FILE + "# more\n")
+    assert link.is_symlink()
+    assert file.read_text().endswith("# more\n")
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_wrong_fields_are_not_saved(file: Path) -> None:
+    """The file stays as it is, and the problem is reported."""
+    with pytest.raises(ConfigError, match="A-Z a-z"):
+        save(file, FILE.replace('"units"', '"a/b"'))
+    assert file.read_text() == FILE

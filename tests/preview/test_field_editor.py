@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from importlib.resources import files
-from pathlib import Path
 
 import pytest
 
@@ -69,22 +68,3 @@ def test_fields_in_another_form_are_left_alone() -> None:
     text = 'field = [{name = "a", region = [0.1, 0.1, 0.2, 0.2]}]\n'
     with pytest.raises(ConfigError, match="by hand"):
         field_editor.with_fields(text, read(text))
-
-
-def test_saving_keeps_mode_and_link(file: Path, tmp_path: Path) -> None:
-    """The file behind a link is replaced, its mode stays, and no other file is left in the folder."""
-    file.chmod(0o640)
-    link = tmp_path / "link.toml"
-    link.symlink_to(file)
-    field_editor.save(link, FILE + "# more\n")
-    assert link.is_symlink()
-    assert file.read_text().endswith("# more\n")
-    assert file.stat().st_mode & 0o777 == 0o640
-    assert len(list(tmp_path.iterdir())) == 2
-
-
-def test_wrong_fields_are_not_saved(file: Path) -> None:
-    """The file stays as it is, and the problem is reported."""
-    with pytest.raises(ConfigError, match="A-Z a-z"):
-        field_editor.save(file, FILE.replace('"units"', '"a/b"'))
-    assert file.read_text() == FILE

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_daemon.config.file import default_text
 from edge_daemon.errors import ConfigError
-from edge_daemon.setup.draft import ConfigDraft, default_text, write_new_or_old
+from edge_daemon.setup.draft import ConfigDraft, write_new_or_old
 from edge_daemon.system import atomic
 
 TEXT = '# mine\n[camera]\nsource = "simulated"  # for now\n'
