@@ -148,7 +148,7 @@ def read_all(camera: SimulatedCamera) -> list[tuple[str, str | None]]:
     from edge_daemon.fields.extract import FieldExtractor
     from edge_daemon.inference import classifier as classifiers
     from edge_daemon.inference.options import ModelOptions
-    from edge_daemon.recognition.line_recognizer import LineRecognizer
+    from edge_daemon.recognition.lines.line_recognizer import LineRecognizer
     from edge_daemon.recognition.reader import Reader
     from edge_daemon.recognition.sieve import Sieve
 

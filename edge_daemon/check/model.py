@@ -16,7 +16,7 @@ from edge_daemon.inference.runtime import find_runtime
 from edge_daemon.model_store.acceptance import accept_options
 from edge_daemon.model_store.active_model import resolve
 from edge_daemon.model_store.store import Store
-from edge_daemon.recognition.line_recognizer import LineRecognizer
+from edge_daemon.recognition.lines.line_recognizer import LineRecognizer
 from edge_daemon.recognition.reader import open_reader
 from edge_daemon.recognition.sieve import Sieve
 from edge_daemon.system.child_process import call

@@ -10,7 +10,7 @@ __all__ = [
     "fusion",
     "ink",
     "lattice",
-    "line_recognizer",
+    "lines",
     "orientation",
     "punctuation",
     "reader",

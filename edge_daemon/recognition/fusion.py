@@ -9,7 +9,7 @@ from edge_daemon.domain import Box, Candidate, Digit, Grey, Number
 from edge_daemon.geometry import bounding_box
 from edge_daemon.images import MIN_HEIGHT, shrink
 from edge_daemon.recognition.ink import contrast
-from edge_daemon.recognition.line_recognizer import HEIGHT, LineRecognizer, cut_strip
+from edge_daemon.recognition.lines.line_recognizer import HEIGHT, LineRecognizer, cut_strip
 
 GLYPH_SLOPE = 0.7
 """Factor on the log odds of the glyphs. Glyphs and strip show the same ink, so neither counts in full."""

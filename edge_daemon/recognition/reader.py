@@ -20,12 +20,12 @@ from edge_daemon.inference import digits as digit_network
 from edge_daemon.inference.edgetpu import EdgeTpu
 from edge_daemon.inference.options import ModelOptions
 from edge_daemon.inference.runtime import default_kind
-from edge_daemon.recognition.field_recognizer import FieldRecognizer
 from edge_daemon.recognition.fusion import combine, merge_gaps
 from edge_daemon.recognition.ink import Blob, patch_contrast
 from edge_daemon.recognition.lattice import decode
-from edge_daemon.recognition.line_extent import WORK_HEIGHT
-from edge_daemon.recognition.line_recognizer import CONFIDENT, LineRecognizer, digit_boxes
+from edge_daemon.recognition.lines.field_recognizer import FieldRecognizer
+from edge_daemon.recognition.lines.line_extent import WORK_HEIGHT
+from edge_daemon.recognition.lines.line_recognizer import CONFIDENT, LineRecognizer, digit_boxes
 from edge_daemon.recognition.orientation import CHECK_EVERY, CHECK_SIDE, Orientation, unrotate_number
 from edge_daemon.recognition.rereading import read_again
 from edge_daemon.recognition.segment import segment

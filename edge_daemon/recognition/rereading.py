@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from edge_daemon.domain import DIGITS, Box, Candidate, Grey, Number, digits_of
 from edge_daemon.geometry import bounding_box, map_boxes
-from edge_daemon.recognition import ctc, line_extent
-from edge_daemon.recognition.field_decoder import CUT, NEAR, OTHER, SYMBOLS
-from edge_daemon.recognition.field_line import FieldLine, frames_per_height
-from edge_daemon.recognition.field_recognizer import DOUBTFUL, LOOKS, FieldRecognizer
-from edge_daemon.recognition.line_extent import Extent, Strip
+from edge_daemon.recognition.lines import ctc, line_extent
+from edge_daemon.recognition.lines.field_decoder import CUT, NEAR, OTHER, SYMBOLS
+from edge_daemon.recognition.lines.field_line import FieldLine, frames_per_height
+from edge_daemon.recognition.lines.field_recognizer import DOUBTFUL, LOOKS, FieldRecognizer
+from edge_daemon.recognition.lines.line_extent import Extent, Strip
 
 BESIDE = 1.5
 """Heights of the number that are read with it on its left and on its right."""

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from edge_daemon.domain import Candidate, Number
-from edge_daemon.recognition import line_recognizer
 from edge_daemon.recognition.fusion import combine, cut_number_strip, may_be_split, merge_split_number
-from edge_daemon.recognition.line_recognizer import LineRecognizer
+from edge_daemon.recognition.lines import line_recognizer
+from edge_daemon.recognition.lines.line_recognizer import LineRecognizer
 from tests.support.pictures.paper import page
 
 

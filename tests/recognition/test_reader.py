@@ -12,7 +12,7 @@ from edge_daemon.domain import Classifier, Frame, Grey, Patch
 from edge_daemon.geometry import unrotate_box
 from edge_daemon.inference import classifier
 from edge_daemon.inference.options import ModelOptions
-from edge_daemon.recognition.line_recognizer import LineRecognizer
+from edge_daemon.recognition.lines.line_recognizer import LineRecognizer
 from edge_daemon.recognition.orientation import Orientation
 from edge_daemon.recognition.reader import Reader, open_reader
 from edge_daemon.recognition.sieve import Sieve

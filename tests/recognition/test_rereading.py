@@ -7,8 +7,8 @@ from functools import cache
 import cv2
 
 from edge_daemon.domain import Box, Digit, Grey, Number
-from edge_daemon.recognition.field_recognizer import FieldRecognizer
-from edge_daemon.recognition.line_recognizer import LineRecognizer
+from edge_daemon.recognition.lines.field_recognizer import FieldRecognizer
+from edge_daemon.recognition.lines.line_recognizer import LineRecognizer
 from edge_daemon.recognition.rereading import is_apart, read_again, runs
 from tests.support.pictures.paper import page
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_daemon.recognition.line_extent import HEIGHT, WIDTH
+from edge_daemon.recognition.lines.line_extent import HEIGHT, WIDTH
 from scripts.training.lines import batches
 from scripts.training.lines.shards import Samples
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from edge_daemon.domain import Grey
-from edge_daemon.recognition import line_extent
-from edge_daemon.recognition.field_decoder import CUT, SYMBOLS
+from edge_daemon.recognition.lines import line_extent
+from edge_daemon.recognition.lines.field_decoder import CUT, SYMBOLS
 from edge_daemon.sources.simulated.handwriting import Writer, coverage
 from scripts.training.lines import compose, fields, numbers, sheet, writing
 from scripts.training.lines.labels import LONGEST, RULE, tidy

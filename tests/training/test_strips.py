@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_daemon.domain import Grey
-from edge_daemon.recognition import line_recognizer
+from edge_daemon.recognition.lines import line_recognizer
 from edge_daemon.sources.simulated.handwriting import Writer, coverage
 from scripts.evaluation import scores
 from scripts.training.strips import compose, evaluate, net, sources, stitching

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge_daemon.inference.manifest import bundled, read_file
-from edge_daemon.recognition.line_recognizer import read_manifest
+from edge_daemon.recognition.lines.line_recognizer import read_manifest
 from scripts.training.common import weights
 
 

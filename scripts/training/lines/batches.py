@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from edge_daemon.recognition.line_extent import HEIGHT, WIDTH
+from edge_daemon.recognition.lines.line_extent import HEIGHT, WIDTH
 from scripts.training.common import ctc
 from scripts.training.lines import net
 from scripts.training.lines.shards import Samples

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.domain import Candidate
-from edge_daemon.recognition import field_decoder
-from edge_daemon.recognition.field_decoder import Fusion
-from edge_daemon.recognition.field_recognizer import LOOKS, SECOND_LOOKS
+from edge_daemon.recognition.lines import field_decoder
+from edge_daemon.recognition.lines.field_decoder import Fusion
+from edge_daemon.recognition.lines.field_recognizer import LOOKS, SECOND_LOOKS
 from scripts.training.common import logistic
 from scripts.training.lines import measured_sets
 from scripts.training.lines.reading import Logits, Looks, cut_looks, decode, load_network, open_second_voice

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.random import Generator
 
 from edge_daemon.domain import Grey
-from edge_daemon.recognition import line_extent
-from edge_daemon.recognition.line_extent import Extent, Strip
+from edge_daemon.recognition.lines import line_extent
+from edge_daemon.recognition.lines.line_extent import Extent, Strip
 from scripts.training.lines import fields, numbers, sheet
 from scripts.training.lines.labels import LONGEST
 from scripts.training.lines.material import Material

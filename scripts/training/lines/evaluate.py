@@ -16,8 +16,8 @@ import numpy as np
 
 from edge_daemon.inference.manifest import bundled
 from edge_daemon.inference.runtime import ANY
-from edge_daemon.recognition.field_decoder import OTHER, SCORES, LineReading
-from edge_daemon.recognition.field_recognizer import (
+from edge_daemon.recognition.lines.field_decoder import OTHER, SCORES, LineReading
+from edge_daemon.recognition.lines.field_recognizer import (
     FRAMES,
     LOOKS,
     SECOND_LOOKS,

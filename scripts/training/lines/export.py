@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import DIGITS, Grey
 from edge_daemon.inference.runtime import find_runtime
-from edge_daemon.recognition import ctc, field_decoder, line_extent
-from edge_daemon.recognition.field_decoder import CUT, OTHER, SCORES, SYMBOLS
-from edge_daemon.recognition.field_recognizer import FRAMES, network
+from edge_daemon.recognition.lines import ctc, field_decoder, line_extent
+from edge_daemon.recognition.lines.field_decoder import CUT, OTHER, SCORES, SYMBOLS
+from edge_daemon.recognition.lines.field_recognizer import FRAMES, network
 from edge_daemon.sources.simulated import handwriting
 from scripts.training.common import convert, manifest, options, runtimes
 from scripts.training.lines import net, shards

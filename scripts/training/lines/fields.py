@@ -10,8 +10,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from edge_daemon.domain import Grey
-from edge_daemon.recognition.field_decoder import CUT, OTHER
-from edge_daemon.recognition.line_extent import Extent
+from edge_daemon.recognition.lines.field_decoder import CUT, OTHER
+from edge_daemon.recognition.lines.line_extent import Extent
 from scripts.training.lines import numbers
 from scripts.training.lines.labels import RULE, tidy
 from scripts.training.lines.material import Material

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.recognition import line_recognizer
-from edge_daemon.recognition.field_decoder import BLANK, SCORES
+from edge_daemon.recognition.lines import line_recognizer
+from edge_daemon.recognition.lines.field_decoder import BLANK, SCORES
 from scripts.training.strips.initial_weights import Layers, convolutions, is_further
 
 UNKNOWN_BIAS = -3.0

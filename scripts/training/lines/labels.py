@@ -8,7 +8,7 @@ the edges of boxes are often faint.
 
 from __future__ import annotations
 
-from edge_daemon.recognition.field_decoder import CUT, OTHER
+from edge_daemon.recognition.lines.field_decoder import CUT, OTHER
 
 RULE = "|"
 """A vertical rule, such as the edge of a box."""

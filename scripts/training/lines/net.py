@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_daemon.recognition.field_decoder import SCORES, SYMBOLS
-from edge_daemon.recognition.line_extent import HEIGHT, WIDTH
+from edge_daemon.recognition.lines.field_decoder import SCORES, SYMBOLS
+from edge_daemon.recognition.lines.line_extent import HEIGHT, WIDTH
 from scripts.training.common import ctc
 from scripts.training.lines.labels import LONGEST
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator
 
 from edge_daemon.domain import DIGITS
-from edge_daemon.recognition.field_decoder import OTHER
+from edge_daemon.recognition.lines.field_decoder import OTHER
 from scripts.training.lines import writing
 from scripts.training.lines.material import Material
 from scripts.training.lines.writing import DIGIT_HEIGHT, Line, Mark, Writer

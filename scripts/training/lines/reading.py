@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import Candidate, Grey
 from edge_daemon.inference.runtime import ANY, find_runtime
-from edge_daemon.recognition import field_decoder, field_recognizer, line_recognizer
-from edge_daemon.recognition.field_decoder import BLANK, SCORES, LineReading
-from edge_daemon.recognition.field_line import frames_per_height, locate_line
-from edge_daemon.recognition.field_recognizer import CUT_PENALTY, FRAMES, LOOKS
-from edge_daemon.recognition.line_extent import Extent, Strip
+from edge_daemon.recognition.lines import field_decoder, field_recognizer, line_recognizer
+from edge_daemon.recognition.lines.field_decoder import BLANK, SCORES, LineReading
+from edge_daemon.recognition.lines.field_line import frames_per_height, locate_line
+from edge_daemon.recognition.lines.field_recognizer import CUT_PENALTY, FRAMES, LOOKS
+from edge_daemon.recognition.lines.line_extent import Extent, Strip
 from scripts.training.lines import net
 
 Logits = Callable[[NDArray[np.uint8]], NDArray[np.float32]]

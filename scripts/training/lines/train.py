@@ -1,4 +1,4 @@
-"""Trains the field network, the network of edge_daemon/recognition/field_recognizer.py.
+"""Trains the field network, the network of edge_daemon/recognition/lines/field_recognizer.py.
 
 Lines are composed and cut once, in files that stay in the work folder. In each epoch they are moved, stretched and
 degraded in a new way. The learning rate depends on the time that is left, not on steps: a busy machine trains less, not

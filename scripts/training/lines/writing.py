@@ -15,7 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from edge_daemon.domain import DIGITS, Grey
-from edge_daemon.recognition.field_decoder import OTHER, SIGNS
+from edge_daemon.recognition.lines.field_decoder import OTHER, SIGNS
 from scripts.training.lines.material import Material, Strokes, Trace
 from scripts.training.scenes import writers
 from scripts.training.strips.lines import crops_of_one_cheque, with_pen_width

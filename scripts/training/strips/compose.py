@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edge_daemon.domain import DIGITS, Box, Grey
 from edge_daemon.images import MIN_HEIGHT
 from edge_daemon.recognition.ink import contrast
-from edge_daemon.recognition.line_recognizer import SQUEEZE, WIDTH, cut_strip
+from edge_daemon.recognition.lines.line_recognizer import SQUEEZE, WIDTH, cut_strip
 from edge_daemon.sources.simulated import handwriting
 from scripts.training.scenes import backgrounds, distractors, writers
 from scripts.training.strips.backgrounds import place_on_background

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from edge_daemon.domain import Grey
-from edge_daemon.recognition import line_recognizer
 from edge_daemon.recognition.ink import contrast
+from edge_daemon.recognition.lines import line_recognizer
 from scripts.evaluation.scores import edits
 
 

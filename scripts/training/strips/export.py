@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from edge_daemon.domain import Grey
 from edge_daemon.inference.network import softmax
 from edge_daemon.inference.runtime import find_runtime
-from edge_daemon.recognition import line_recognizer
 from edge_daemon.recognition.ink import contrast
+from edge_daemon.recognition.lines import line_recognizer
 from edge_daemon.sources.simulated import handwriting
 from edge_daemon.tools.evaluate import calibration_gap
 from scripts.training.common import convert, manifest, runtimes

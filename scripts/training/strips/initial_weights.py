@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge_daemon.errors import ModelError
 from edge_daemon.inference.manifest import bundled, read_file
-from edge_daemon.recognition.line_recognizer import read_manifest
+from edge_daemon.recognition.lines.line_recognizer import read_manifest
 from scripts.training.common import weights
 
 STRIPS = 1_000

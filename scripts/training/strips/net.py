@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.domain import DIGITS
-from edge_daemon.recognition.line_recognizer import HEIGHT, SCORES, WIDTH
+from edge_daemon.recognition.lines.line_recognizer import HEIGHT, SCORES, WIDTH
 from scripts.training.common import ctc
 
 LONGEST = 12

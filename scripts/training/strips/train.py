@@ -1,4 +1,4 @@
-"""Trains the line reader, the network of edge_daemon/recognition/line_recognizer.py.
+"""Trains the line reader, the network of edge_daemon/recognition/lines/line_recognizer.py.
 
 Strips are drawn and cut once, in files that stay in the work folder. In each epoch they are moved, stretched and
 degraded in a new way.
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import Grey
 from edge_daemon.errors import ModelError
-from edge_daemon.recognition.line_recognizer import HEIGHT, WIDTH
+from edge_daemon.recognition.lines.line_recognizer import HEIGHT, WIDTH
 from scripts.training.common import ctc, options, pool
 from scripts.training.strips import compose, export, initial_weights, net, sources
 

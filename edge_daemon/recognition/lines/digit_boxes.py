@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from edge_daemon.domain import Box, Grey
-from edge_daemon.recognition.field_line import INK, FieldLine
-from edge_daemon.recognition.line_extent import BAND, HEIGHT, Strip
+from edge_daemon.recognition.lines.field_line import INK, FieldLine
+from edge_daemon.recognition.lines.line_extent import BAND, HEIGHT, Strip
 
 HALF_WIDTH = 0.35
 """Line heights from the middle of a digit that has no neighbour to its sides."""

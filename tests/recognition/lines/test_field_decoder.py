@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_daemon.recognition import field_decoder
-from edge_daemon.recognition.ctc import Probabilities
-from edge_daemon.recognition.field_decoder import BLANK, SCORES, SYMBOLS
+from edge_daemon.recognition.lines import field_decoder
+from edge_daemon.recognition.lines.ctc import Probabilities
+from edge_daemon.recognition.lines.field_decoder import BLANK, SCORES, SYMBOLS
 
 
 def scores(text: str, every: int = 8, high: float = 0.995) -> Probabilities:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge_daemon.domain import Grey
-from edge_daemon.recognition import line_extent
+from edge_daemon.recognition.lines import line_extent
 from edge_daemon.sources.simulated.handwriting import Writer, coverage
 
 

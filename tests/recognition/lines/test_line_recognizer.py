@@ -15,8 +15,8 @@ from edge_daemon.domain import Grey
 from edge_daemon.errors import ModelError
 from edge_daemon.inference import manifest as manifests
 from edge_daemon.inference.network import softmax
-from edge_daemon.recognition import line_recognizer
-from edge_daemon.recognition.line_recognizer import BLANK, LineRecognizer
+from edge_daemon.recognition.lines import line_recognizer
+from edge_daemon.recognition.lines.line_recognizer import BLANK, LineRecognizer
 from edge_daemon.sources.simulated.handwriting import Writer
 from scripts.training.strips.export import draw_strip
 

@@ -19,12 +19,12 @@ from edge_daemon.geometry import bounding_box
 from edge_daemon.inference.manifest import Manifest, bundled, decode, read_file
 from edge_daemon.inference.network import Network, check_golden, open_network
 from edge_daemon.inference.runtime import ANY
-from edge_daemon.recognition import ctc, line_extent, line_recognizer
-from edge_daemon.recognition import field_decoder as decoder
-from edge_daemon.recognition.ctc import Probabilities
-from edge_daemon.recognition.digit_boxes import digit_boxes, has_ink_before, is_after_leader, strip_ink
-from edge_daemon.recognition.field_decoder import CUT, OTHER, SYMBOLS, LineReading
-from edge_daemon.recognition.field_line import (
+from edge_daemon.recognition.lines import ctc, line_extent, line_recognizer
+from edge_daemon.recognition.lines import field_decoder as decoder
+from edge_daemon.recognition.lines.ctc import Probabilities
+from edge_daemon.recognition.lines.digit_boxes import digit_boxes, has_ink_before, is_after_leader, strip_ink
+from edge_daemon.recognition.lines.field_decoder import CUT, OTHER, SYMBOLS, LineReading
+from edge_daemon.recognition.lines.field_line import (
     BEYOND,
     HALF_DIGIT,
     NEXT,
@@ -36,8 +36,8 @@ from edge_daemon.recognition.field_line import (
     own_part,
     widen,
 )
-from edge_daemon.recognition.line_extent import HEIGHT, WIDTH, Strip
-from edge_daemon.recognition.line_recognizer import LineRecognizer
+from edge_daemon.recognition.lines.line_extent import HEIGHT, WIDTH, Strip
+from edge_daemon.recognition.lines.line_recognizer import LineRecognizer
 
 FRAMES = WIDTH // 2
 """Columns for which the network gives scores."""

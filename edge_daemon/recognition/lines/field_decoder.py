@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.domain import DIGITS, Candidate
-from edge_daemon.recognition import ctc
-from edge_daemon.recognition.ctc import Probabilities
+from edge_daemon.recognition.lines import ctc
+from edge_daemon.recognition.lines.ctc import Probabilities
 
 SIGNS = "-.,/:"
 """Signs that the network knows."""

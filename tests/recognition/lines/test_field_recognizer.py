@@ -15,8 +15,8 @@ from edge_daemon.domain import Grey, Number
 from edge_daemon.errors import ModelError
 from edge_daemon.fields.extract import patch_of_sample
 from edge_daemon.inference.manifest import bundled
-from edge_daemon.recognition.field_recognizer import DOUBTFUL, FieldRecognizer
-from edge_daemon.recognition.line_recognizer import LineRecognizer
+from edge_daemon.recognition.lines.field_recognizer import DOUBTFUL, FieldRecognizer
+from edge_daemon.recognition.lines.line_recognizer import LineRecognizer
 from edge_daemon.sources.simulated.handwriting import Writer, coverage
 
 TALL = 40

@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from edge_daemon.recognition import ctc
-from edge_daemon.recognition.ctc import Probabilities
+from edge_daemon.recognition.lines import ctc
+from edge_daemon.recognition.lines.ctc import Probabilities
 
 SYMBOLS = "0123456789o"
 BLANK = len(SYMBOLS)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from edge_daemon.domain import DIGITS, Grey, Patch
 from edge_daemon.fields import perspective
-from edge_daemon.recognition import ctc, line_extent, line_recognizer
-from edge_daemon.recognition.ctc import Probabilities
-from edge_daemon.recognition.field_decoder import CUT, OTHER, SYMBOLS
-from edge_daemon.recognition.line_extent import Extent, Strip
-from edge_daemon.recognition.line_recognizer import LineRecognizer
+from edge_daemon.recognition.lines import ctc, line_extent, line_recognizer
+from edge_daemon.recognition.lines.ctc import Probabilities
+from edge_daemon.recognition.lines.field_decoder import CUT, OTHER, SYMBOLS
+from edge_daemon.recognition.lines.line_extent import Extent, Strip
+from edge_daemon.recognition.lines.line_recognizer import LineRecognizer
 
 NEXT = 0.95
 """Line heights of paper between two digits: with less they belong to one number. A number that ends at least as far

@@ -27,7 +27,7 @@ from edge_daemon.images import decode_grey
 from edge_daemon.inference.manifest import Manifest, bundled, decode, read_file
 from edge_daemon.inference.network import Network, check_golden, open_network, softmax
 from edge_daemon.inference.runtime import ANY
-from edge_daemon.recognition import ctc
+from edge_daemon.recognition.lines import ctc
 
 VERSION = 1
 """Goes up whenever `cut_strip` changes: a network only works with the version that it was trained with."""
