@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.domain import DIGITS, Candidate
+from edge_daemon.inference.network import softmax
 from edge_daemon.recognition.lines import ctc
 from edge_daemon.recognition.lines.ctc import Probabilities
 
@@ -43,8 +44,6 @@ MINUS_REACH = 1.7
 """Line heights between the middles of a minus and the first digit, at most: a dash further away only leads there."""
 MOST_TEXTS = 6
 """Texts that are kept until the second network has been asked."""
-
-
 LEAST = 1e-4
 """The lowest probability that a network gives to a number, or to there being none."""
 
@@ -92,8 +91,7 @@ def probabilities(logits: Probabilities, temperature: float = 1.0, cut_penalty: 
     """Softmax. `cut_penalty` is taken from the logits of CUT: in fields it is rarer than among the training lines."""
     scaled = logits / np.float32(temperature)
     scaled[..., SYMBOLS.index(CUT)] -= np.float32(cut_penalty)
-    raised = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=-1, keepdims=True), np.float32)
+    return softmax(scaled, 1.0)
 
 
 def numbers_in(text: str) -> list[str]:
@@ -183,7 +181,7 @@ def fusion_features(
     return numbers, np.array(rows, np.float64)
 
 
-def fuse(reading: LineReading, second: Sequence[Sequence[Candidate]], weights: Fusion = FUSION) -> LineReading:
+def fuse(reading: LineReading, second: Sequence[Sequence[Candidate]]) -> LineReading:
     """A reading with the texts of a second network, which knows only digits: its probabilities are calibrated.
 
     Texts that differ only in their signs are one number here, and share its probability as before: what the signs are
@@ -192,20 +190,14 @@ def fuse(reading: LineReading, second: Sequence[Sequence[Candidate]], weights: F
     numbers, rows = fusion_features(reading, second)
     if not numbers:
         return reading
-    chances = softmax(rows @ np.array(weights))[:-1].tolist()
+    chances = softmax(rows @ np.array(FUSION), 1.0)[:-1].tolist()
     ranked = []
     for number, chance in sorted(zip(numbers, chances, strict=True), key=lambda item: -item[1]):
         own = [(text, p) for text, p in reading.candidates if without_signs(text) == number] or [(number, 1.0)]
         total = sum(p for _, p in own)
-        ranked += [(text, chance * p / total) for text, p in sorted(own, key=lambda item: -item[1])]
+        ranked += [(text, chance * p / total) for text, p in own]
     frames = reading.frames if without_signs(ranked[0][0]) == without_signs(reading.candidates[0][0]) else ()
     return LineReading(tuple(ranked[:MOST_TEXTS]), reading.doubt, frames)
-
-
-def softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities (n,) from scores (n,)."""
-    raised = np.exp(scores - scores.max())
-    return np.asarray(raised / raised.sum(), np.float64)
 
 
 def without_signs(text: str) -> str:

@@ -125,17 +125,13 @@ class FieldRecognizer:
     def _read_part(self, line: FieldLine, strip: Strip, first: Probabilities, part: Part) -> LineReading:
         """What a part of a line says; `first` are the answers for its first look."""
         looks, second = [first[part.frames(strip)]], self._second_voice([strip], part)
-        reading = self._decode(looks, frames_per_height(line.extent, strip), second)
+        per_height = frames_per_height(line.extent, strip)
+        reading = decoder.fuse(decoder.decode_looks(looks, per_height), second)
         again = [s for look in LOOKS[1:] if (s := line.look(look))] if reading.candidates[0][1] < CONFIDENT else []
         if not again:
             return reading
         looks += [self.probabilities(s)[part.frames(s)] for s in again]
         second += self._second_voice(again[: SECOND_LOOKS - 1], part)
-        return self._decode(looks, frames_per_height(line.extent, strip), second)
-
-    def _decode(
-        self, looks: Sequence[Probabilities], per_height: float, second: Sequence[Sequence[Candidate]]
-    ) -> LineReading:
         return decoder.fuse(decoder.decode_looks(looks, per_height), second)
 
     def _second_voice(self, strips: Sequence[Strip], part: Part) -> list[tuple[Candidate, ...]]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_daemon.domain import Candidate
+from edge_daemon.inference.network import softmax
 from edge_daemon.recognition.lines import field_decoder
 from edge_daemon.recognition.lines.field_decoder import Fusion
 from edge_daemon.recognition.lines.field_recognizer import LOOKS, SECOND_LOOKS
@@ -97,7 +98,7 @@ def rate(samples: Samples, temperature: float, penalty: float) -> tuple[float, F
     weights = logistic.fit_choice([choices[i] for i in both], np.array(samples.weights)[both], PENALTY)
     said = []
     for reading, named, (rows, right), weight in zip(readings, numbers, choices, samples.weights, strict=True):
-        chances = field_decoder.softmax(rows @ weights)[:-1]
+        chances = softmax(rows @ weights, 1.0)[:-1]
         if named and not reading.doubt:
             said.append((float(chances.max()), int(chances.argmax()) == right, weight))
     fusion = Fusion(*(round(float(weight), 2) for weight in weights))
