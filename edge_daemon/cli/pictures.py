@@ -100,7 +100,8 @@ def replay(path: str, config: Path | None, every: str | None, as_json: bool, fol
     click.echo(f"clock: {found.clock}", err=True)
     recorder, last = engine.Recorder(), 0.0
     for replayed in engine.replay(found, given):
-        recorder.add(replayed)
+        if folder:
+            recorder.add(replayed)
         last = replayed.mono
         message = messages.encode_record(given.device, given.mqtt.detail, replayed.entry, False)
         payload = messages.decode(message.topic, message.payload)
