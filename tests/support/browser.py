@@ -17,28 +17,27 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
+from scripts.picturing.browser import start
+
 PATIENCE = 40.0
 """Longest wait in seconds for anything that should happen."""
-NO_CHROMIUM = "needs Debian's chromium and chromium-driver, 0.4 GB: apt-get install chromium chromium-driver"
 NO_AXE = "needs axe-core from the npm registry"
 
 
 @contextmanager
 def chromium(size: tuple[int, int] = (1280, 1000), *, dark: bool = False, phone: bool = False) -> Iterator[WebDriver]:
     """A browser with an empty profile. Skips the test if there is no Chromium."""
-    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not program or not driver:
-        pytest.skip(NO_CHROMIUM)
     options = webdriver.ChromeOptions()
-    options.binary_location = program
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"):
-        options.add_argument(argument)
+    options.add_argument("--disable-background-networking")
     options.add_argument(f"--window-size={size[0]},{size[1]}")
     if phone:
         metrics = {"width": size[0], "height": size[1], "pixelRatio": 2, "touch": True}
         options.add_experimental_option("mobileEmulation", {"deviceMetrics": metrics})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    try:
+        browser = start(options)
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
     try:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
