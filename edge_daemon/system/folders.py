@@ -47,8 +47,12 @@ def keep_private() -> None:
 
 
 def state_folders() -> list[Path]:
-    """The folders in which a daemon may keep its state: STATE_DIRECTORY alone, or the usual place and the service's."""
-    return [state_folder()] if os.environ.get("STATE_DIRECTORY") else [state_folder(), SERVICE_STATE]
+    """The folders in which a daemon may keep its state: STATE_DIRECTORY alone, or the usual place and the service's.
+
+    For root both are one.
+    """
+    usual = state_folder()
+    return [usual] if os.environ.get("STATE_DIRECTORY") or usual == SERVICE_STATE else [usual, SERVICE_STATE]
 
 
 def runtime_folders() -> list[Path]:

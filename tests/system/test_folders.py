@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_daemon.system.folders import SERVICE_STATE, state_folders
+
 WRITE = (
     "from edge_daemon.system import folders; folders.keep_private(); open('file', 'w'); import os; os.mkdir('folder')"
 )
@@ -22,3 +24,12 @@ def test_state_is_private(tmp_path: Path, given: dict[str, str], file: int, fold
     subprocess.run([sys.executable, "-c", WRITE], cwd=tmp_path, env=env, umask=0o027, check=True)
     assert (tmp_path / "file").stat().st_mode & 0o777 == file
     assert (tmp_path / "folder").stat().st_mode & 0o777 == folder
+
+
+@pytest.mark.parametrize("user", [0, 1000])
+def test_each_state_folder_is_searched_once(monkeypatch: pytest.MonkeyPatch, user: int) -> None:
+    """A person's own folder and then the service's; for root both are one."""
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    own = [Path.home() / ".local/state/edge-daemon"] if user else []
+    assert state_folders() == [*own, SERVICE_STATE]
