@@ -24,9 +24,9 @@ def test_usage(script: str) -> None:
     assert (without.returncode, asked.returncode, asked.stderr) == (0, 0, "")
 
 
-@pytest.mark.parametrize("script", ["train", "campaign", "rig"])
+@pytest.mark.parametrize("script", ["train", "campaign", "rig", "check"])
 def test_unknown_names_are_refused(script: str) -> None:
-    """A network, campaign or rig that does not exist is named in the error message; the exit code is 2."""
+    """A network, campaign, rig or option that does not exist is named in the error message; the exit code is 2."""
     done = run(script, "nonsense")
     assert (done.returncode, done.stderr) == (2, f"{script}: unknown: nonsense\n")
 
